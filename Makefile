@@ -1,0 +1,63 @@
+# make demo   runs a small study from fine-tuning to the report
+# make test   runs all tests; ARGS='-m "not slow"' are handed to pytest
+# make lint   checks style and workflow without running anything
+# make env    makes the environment that the three use, in .venv, from requirements.lock
+# make lock   renews requirements.lock and envs/ within the ranges of pyproject.toml
+# PYTHON=...  chooses the Python (3.11 or newer) that the environment is made with
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint lock clean-env
+
+VENV := .venv
+LOCK := requirements.lock
+# A copy of the lock file in the finished environment: as long as both agree it is up to date.
+MADE := $(VENV)/made-from.lock
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+ifndef PYTHON
+PYTHON := $(shell for name in python3 python python3.13 python3.12 python3.11; do \
+	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done || true)
+PYTHON := $(or $(PYTHON),python3)
+endif
+TEST_JOBS ?= 2
+ARGS ?=
+
+# Snakemake and the rules it starts find the environment's programs without activation.
+IN_ENV := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH";
+
+help:
+	@sed -n 's/^# //;1,6p' Makefile
+
+env:
+	@if ! cmp -s $(LOCK) $(MADE); then \
+	  $(PYTHON) -c '$(NEW_ENOUGH)' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python"; exit 1; }; \
+	  python=$$($(PYTHON) -c 'import os, sys; print(os.path.realpath(sys.executable))'); \
+	  echo "Making the environment in $(VENV) (once; torch is large)"; \
+	  rm -rf $(VENV); \
+	  "$$python" -m venv $(VENV); \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOCK); \
+	  cp $(LOCK) $(MADE); \
+	fi
+
+demo: env
+	$(IN_ENV) snakemake --workflow-profile workflow/profiles/demo
+
+test: env
+	$(IN_ENV) python -m pytest -n $(TEST_JOBS) --dist worksteal $(ARGS)
+
+lint: env
+	$(IN_ENV) ruff check
+	$(IN_ENV) ruff format --check
+	$(IN_ENV) snakefmt --check Snakefile workflow/rules
+	$(IN_ENV) snakemake --lint
+
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check --upgrade setuptools -e '.[slurm,dev]'
+	.venv-lock/bin/python envs/pin.py
+	rm -rf .venv-lock
+
+clean-env:
+	rm -rf $(VENV)

@@ -1,0 +1,55 @@
+"""The study as a workflow: from pretrained encoders to tables, figures and a report."""
+
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# The library needs no installation; scripts find it because it lies beside them.
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from lottery import progress
+
+# Configs are used alone: Snakemake merges mappings, so a second file would add to the first one.
+if not workflow.configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/finetune.smk"
+include: "workflow/rules/search.smk"
+include: "workflow/rules/retrain.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/figures.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+onstart:
+    progress.show()
+
+
+onsuccess:
+    print("Table:   results/tables/summary.md")
+    print("Figures: results/figures/")
+    print("Report:  results/report.html")
+
+
+rule all:
+    default_target: True
+    input:
+        cells=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
+        tables=[f"{TABLES}/{name}" for name in ("scores.csv", "summary.csv", "overlap.csv")],
+        figures=figure_targets(),
+
+
+rule fetch:
+    input:
+        models=targets("resources/models/{model}/model.safetensors", MODEL_ROWS),
+        tasks=targets("resources/tasks/{task}/validation.parquet", grid.majority_rows(STUDY)),

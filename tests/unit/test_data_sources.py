@@ -1,0 +1,256 @@
+"""Own files in four formats, and one sentence for each way they can be bad."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lottery.data.examples import Examples, checked_examples, wanted_columns
+from lottery.data.readers import read_table
+from lottery.errors import StudyError
+from lottery.tasks import Task, task_from_config
+
+ROWS = [
+    {"premise": 'He said "go".', "hypothesis": "a, b", "gold": "yes"},
+    {"premise": "naïve café", "hypothesis": "東京", "gold": "no"},
+    {"premise": "third\u2028line", "hypothesis": "NA", "gold": "yes"},
+]
+NAMES = list(ROWS[0])
+
+
+def own_task(**changes: Any) -> Task:
+    entry = {
+        "data": {"train": "train.csv", "validation": "dev.csv"},
+        "text": ["premise", "hypothesis"],
+        "label": "gold",
+        "labels": ["no", "yes"],
+    }
+    return task_from_config("mine", entry | changes)
+
+
+def examples(path: Path, task: Task | None = None, split: str = "train") -> Examples:
+    task = task or own_task()
+    return checked_examples(read_table(path, wanted_columns(task)), task, split)
+
+
+def written(folder: Path, suffix: str, rows: list[dict[str, Any]]) -> Path:
+    path = folder / f"data{suffix}"
+    names = list(rows[0])
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    elif suffix == ".tsv":
+        lines = ["\t".join(str(row[name]) for name in names) for row in rows]
+        path.write_text("\n".join(["\t".join(names), *lines]) + "\n", encoding="utf-8")
+    else:
+        quoted = [[str(row[name]).replace('"', '""') for name in names] for row in rows]
+        lines = [",".join(f'"{value}"' for value in row) for row in [names, *quoted]]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_every_format_gives_the_same_examples(tmp_path: Path, suffix: str) -> None:
+    found = examples(written(tmp_path, suffix, ROWS))
+    assert found.text_a == [row["premise"] for row in ROWS]
+    assert found.text_b == [row["hypothesis"] for row in ROWS]
+    assert found.labels.tolist() == [1, 0, 1]
+    assert found.idx.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = written(tmp_path, suffix, ROWS)
+    plain = examples(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    marked = examples(path)
+    assert (marked.text_a, marked.text_b) == (plain.text_a, plain.text_b)
+    assert (marked.labels == plain.labels).all()
+
+
+def test_quotes_join_lines_in_csv_and_are_plain_in_tsv(tmp_path: Path) -> None:
+    csv_file, tsv_file = tmp_path / "a.csv", tmp_path / "a.tsv"
+    csv_file.write_text('premise,hypothesis,gold\n"two\nlines",b,no\n\nc,d,yes\n')
+    tsv_file.write_text('premise\thypothesis\tgold\n"half\tb\tno\nc"\td\tyes\n')
+    assert examples(csv_file).text_a == ["two\nlines", "c"]
+    assert examples(tsv_file).text_a == ['"half', 'c"']
+
+
+def test_very_long_texts_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"premise,hypothesis,gold\n{'word ' * 40_000},b,no\nc,d,yes\n")
+    assert len(examples(path).text_a[0]) == 200_000
+
+
+def test_numbers_of_examples_come_from_idx(tmp_path: Path) -> None:
+    rows = [{**row, "idx": 10 - i} for i, row in enumerate(ROWS)]
+    for suffix in (".csv", ".jsonl", ".parquet"):
+        assert examples(written(tmp_path, suffix, rows)).idx.tolist() == [10, 9, 8]
+
+
+@pytest.mark.parametrize(
+    ("labels", "values", "expected"),
+    [
+        (["no", "yes"], ["yes", " no ", "yes"], [1, 0, 1]),
+        (["no", "yes"], [1, 0, 1], [1, 0, 1]),
+        (["no", "yes"], [1.0, 0.0, 1.0], [1, 0, 1]),
+        (["no", "yes"], ["1", "0", "1"], [1, 0, 1]),
+        (["1", "0"], [1, 0, 1], [0, 1, 0]),
+        (["false", "true"], [True, False, True], [1, 0, 1]),
+        (["-1", "1"], [1, -1, 1], [1, 0, 1]),
+    ],
+)
+def test_labels_are_mapped_by_name_and_bare_numbers_by_position(
+    tmp_path: Path, labels: list[str], values: list[Any], expected: list[int]
+) -> None:
+    rows = [{**row, "gold": value} for row, value in zip(ROWS, values, strict=True)]
+    found = examples(written(tmp_path, ".jsonl", rows), own_task(labels=labels))
+    assert found.labels.tolist() == expected
+
+
+def test_numbers_with_names_are_mapped_by_the_names(tmp_path: Path) -> None:
+    features = {"gold": {"names": ["yes", "no"], "_type": "ClassLabel"}}
+    table = pa.Table.from_pylist([{**row, "gold": i % 2} for i, row in enumerate(ROWS)])
+    note = json.dumps({"info": {"features": features}})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table.replace_schema_metadata({"huggingface": note}), path)
+    assert examples(path).labels.tolist() == [1, 0, 1]  # 0 is "yes" there, 1 is "yes" here
+    assert examples(path, own_task(labels=["yes", "no"])).labels.tolist() == [0, 1, 0]
+    with pytest.raises(StudyError, match=r"row 2, column 'gold' holds 'no'; .* 'yes', 'maybe'"):
+        examples(path, own_task(labels=["yes", "maybe"]))
+
+
+def test_a_small_validation_file_may_lack_a_class_but_not_shift_them(tmp_path: Path) -> None:
+    task = own_task(labels=["a", "b", "c"])
+    path = written(tmp_path, ".jsonl", [{**row, "gold": 1} for row in ROWS])
+    assert examples(path, task, "validation").labels.tolist() == [1, 1, 1]
+    path = written(tmp_path, ".jsonl", [{**row, "gold": i + 1} for i, row in enumerate(ROWS)])
+    with pytest.raises(StudyError, match="all of 0 to 2, in that order"):
+        examples(path, task, "validation")
+
+
+def test_an_evaluation_only_task_keeps_its_groups(tmp_path: Path) -> None:
+    entry = {"data": {"validation": "x.tsv"}, "evaluate_with": "mnli", "group": "heuristic"}
+    task = own_task(**entry)
+    rows = [{**row, "heuristic": f"h{i}"} for i, row in enumerate(ROWS)]
+    assert examples(written(tmp_path, ".tsv", rows), task, "validation").groups == [
+        "h0",
+        "h1",
+        "h2",
+    ]
+
+
+HEADER = "premise,hypothesis,gold\n"
+GOOD = "a,b,no\nc,d,yes\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("premise,gold\na,no\nb,yes\n", ["no column 'hypothesis'", "premise, gold"]),
+        ("", ["empty"]),
+        (HEADER, ["empty"]),
+        (HEADER + "a,b,no\n", ["one row", "train"]),
+        (HEADER + "a,b,no\nc,d,no\n", ["all 2 training examples", "label 'no'"]),
+        (HEADER + GOOD + "e,f,maybe\n", ["line 4", "'gold' holds 'maybe'", "'no', 'yes'"]),
+        (HEADER + GOOD + "e,f,-1\n", ["line 4", "'gold' holds '-1'", "'no', 'yes'"]),
+        (HEADER + GOOD + "e,f,\n", ["line 4, column 'gold' is missing"]),
+        (HEADER + "a,b,1\nc,d,2\n", ["line 2", "holds '1'", "all of 0 to 1"]),
+        (HEADER + GOOD + "e,,no\n", ["line 4, column 'hypothesis' is empty"]),
+        (HEADER + GOOD + "e,f\n", ["line 4 has 2 fields", "header has 3"]),
+        (HEADER + GOOD + "e,f,no,g\n", ["line 4 has 4 fields"]),
+        (HEADER + GOOD + '"open,f,no\n', ["line 4", "no valid csv"]),
+        (HEADER + "a,1,no\nb,2.5,yes\n", ["'hypothesis' holds '1'", "number too"]),
+        ("premise,hypothesis,gold,gold\na,b,no,no\n", ["two columns 'gold'"]),
+        ("premise,hypothesis,gold,idx\na,b,no,7\nc,d,yes,7\n", ["line 3", "7 again", "line 2"]),
+        ("premise,hypothesis,gold,idx\na,b,no,x1\nc,d,yes,2\n", ["'idx' holds 'x1'"]),
+        (
+            "premise,hypothesis,gold,idx\na,b,no,99999999999999999999\nc,d,yes,2\n",
+            ["'idx' holds '9999"],
+        ),
+    ],
+)
+def test_a_bad_csv_gets_one_sentence(tmp_path: Path, content: str, words: list[str]) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text(content)
+    assert_refused(path, own_task(), words)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (['{"premise": 5, "hypothesis": "b", "gold": "no"}'], ["line 1", "holds 5", "no text"]),
+        (['{"premise": null, "hypothesis": "b", "gold": "no"}'], ["'premise' is missing"]),
+        (['{"hypothesis": "b", "gold": "no"}', '{"premise": "a"}'], ["'premise' is missing"]),
+        (['{"premise": NaN, "hypothesis": "b", "gold": "no"}'], ["'premise' is missing"]),
+        (['{"premise": "a"'], ["line 1 is not JSON"]),
+        (['["a"]'], ["line 1 is no JSON object"]),
+        (["", "[" * 100_000], ["line 2 cannot be read as JSON"]),
+        (['{"premise": "\\ud83d", "hypothesis": "b", "gold": "no"}'], ["surrogate"]),
+        (['{"premise": "a", "hypothesis": "b", "gold": ["no"]}'], ["'gold' holds", "allowed"]),
+    ],
+)
+def test_a_bad_jsonl_gets_one_sentence(tmp_path: Path, lines: list[str], words: list[str]) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text("\n".join(lines))
+    assert_refused(path, own_task(), words)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("nan", ["line 4", "'gold' holds 'nan'", "finite number"]),
+        ("inf", ["holds 'inf'"]),
+        ("", ["'gold' is missing"]),
+        ("high", ["holds 'high'"]),
+    ],
+)
+def test_scores_must_be_finite_numbers(tmp_path: Path, value: str, words: list[str]) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text(f"{HEADER}a,b,1.5\nc,d,3\ne,f,{value}\n")
+    assert_refused(path, own_task(labels=None), words)
+    path.write_text(f"{HEADER}a,b,1.5\nc,d,3\n")
+    assert examples(path, own_task(labels=None)).labels.tolist() == [1.5, 3.0]
+    path.write_text(f"{HEADER}a,b,3\nc,d,3\n")
+    assert_refused(path, own_task(labels=None), ["all 2 training examples", "score 3"])
+
+
+def test_missing_labels_of_a_table_with_types(tmp_path: Path) -> None:
+    rows = [{**row, "gold": score} for row, score in zip(ROWS, (1.0, 2.0, None), strict=True)]
+    path = written(tmp_path, ".parquet", rows)
+    assert_refused(path, own_task(labels=None), ["row 3, column 'gold' is missing"])
+    assert_refused(path, own_task(), ["row 1", "allowed labels"])
+
+
+def test_bytes_that_are_no_utf8_are_found_by_line(tmp_path: Path) -> None:
+    for suffix in (".csv", ".tsv", ".jsonl"):
+        path = tmp_path / f"train{suffix}"
+        path.write_bytes(b"premise,hypothesis,gold\na,b,no\ncaf\xe9,d,yes\n")
+        assert_refused(path, own_task(), ["line 3", "0xe9", "UTF-8"])
+
+
+def test_files_that_are_not_there_or_not_what_they_say(tmp_path: Path) -> None:
+    assert_refused(tmp_path / "none.csv", own_task(), ["none.csv is no file"])
+    (tmp_path / "a.parquet").write_text("premise,hypothesis\n")
+    assert_refused(tmp_path / "a.parquet", own_task(), ["no readable parquet"])
+    (tmp_path / "a.xlsx").write_text("")
+    assert_refused(tmp_path / "a.xlsx", own_task(), ["no known type", ".jsonl"])
+    (tmp_path / "folder.csv").mkdir()
+    assert_refused(tmp_path / "folder.csv", own_task(), ["folder.csv is no file"])
+
+
+def assert_refused(path: Path, task: Task, words: list[str]) -> None:
+    with pytest.raises(StudyError) as caught:
+        examples(path, task)
+    sentence = str(caught.value)
+    assert path.name in sentence
+    assert all(word in sentence for word in words), sentence
+    assert sentence.endswith(".") and "\n" not in sentence and len(sentence) < 400

@@ -1,0 +1,286 @@
+"""Leases of device slots: one holder at a time, given back however the holder ends."""
+
+# ruff: noqa: N802 (NVML names its functions)
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import lottery
+from lottery import device, visible
+from lottery.device import lease
+from lottery.errors import StudyError
+from lottery.visible import Device, allowed_devices
+
+# A job: takes a slot, writes when it had it, holds it for a while. CLOCK_MONOTONIC is one clock for
+# all processes of a machine.
+JOB = """
+import os, sys, time
+from lottery.device import lease
+folder, slots, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+with lease(slots, timeout=60) as held:
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == held.device
+    start = time.monotonic()
+    print("holding", held.device, held.slot, flush=True)
+    time.sleep(seconds)
+    print("held", held.device, held.slot, start, time.monotonic(), flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_hardware(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Devices are what the variable lists; lock files lie in the test's own folder."""
+    monkeypatch.setattr(visible, "_nvml_devices", list)
+    monkeypatch.setenv("LOTTERY_LEASES", str(tmp_path / "leases"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def start(devices: str, slots: int, seconds: float, folder: Path) -> subprocess.Popen[str]:
+    """Starts a job that may use `devices` and holds its slot for `seconds`."""
+    env = {
+        **os.environ,
+        "CUDA_VISIBLE_DEVICES": devices,
+        "LOTTERY_LEASES": str(folder),
+        "PYTHONPATH": str(Path(lottery.__file__).parents[1]),
+    }
+    command = [sys.executable, "-c", JOB, str(folder), str(slots), str(seconds)]
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+
+
+def held(job: subprocess.Popen[str]) -> tuple[tuple[str, str], float, float]:
+    """Waits for a job's end; gives its slot and when it held it."""
+    output, _ = job.communicate(timeout=60)
+    assert job.returncode == 0
+    _, name, slot, begin, end = output.splitlines()[-1].split()
+    return (name, slot), float(begin), float(end)
+
+
+@pytest.mark.parametrize(("jobs", "slots"), [(2, 1), (3, 1), (8, 1), (8, 2)])
+def test_a_slot_never_has_two_holders(tmp_path: Path, jobs: int, slots: int) -> None:
+    running = [start("a,b", slots, 0.3, tmp_path / "leases") for _ in range(jobs)]
+    times = [held(job) for job in running]
+    used = {slot for slot, _, _ in times}
+    assert len(used) == min(jobs, 2 * slots)
+    for (slot, begin, end), (other, other_begin, other_end) in itertools.combinations(times, 2):
+        assert slot != other or end <= other_begin or other_end <= begin
+
+
+def test_two_jobs_run_at_once_on_different_devices(tmp_path: Path) -> None:
+    first, second = (start("a,b", 2, 2, tmp_path / "leases") for _ in range(2))
+    (a, a_begin, a_end), (b, b_begin, b_end) = held(first), held(second)
+    assert {a[0], b[0]} == {"a", "b"}  # first slots before any second one
+    assert a_begin < b_end
+    assert b_begin < a_end
+
+
+def test_a_killed_holder_gives_its_slot_back_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+    folder = tmp_path / "leases"
+    holders = [start("a,b", 1, 60, folder) for _ in range(2)]
+    for job in holders:
+        assert job.stdout is not None
+        assert job.stdout.readline().startswith("holding")
+    waiting = [start("a,b", 1, 0.1, folder) for _ in range(3)]
+    time.sleep(1)
+    assert all(job.poll() is None for job in waiting)
+    holders[0].send_signal(signal.SIGKILL)
+    assert len({held(job)[0] for job in waiting}) == 1  # all three, one after another
+    assert holders[1].poll() is None
+    holders[1].send_signal(signal.SIGKILL)
+    for job in holders:
+        job.communicate(timeout=10)
+
+
+def test_one_visible_device_is_final_and_shared_with_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a,b")
+    with lease() as first:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", first.device)
+        with pytest.raises(StudyError, match=f"devices {first.device} became free"):
+            lease(timeout=0.1)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a,b")
+        with lease(timeout=0.1) as second:
+            assert {first.device, second.device} == {"a", "b"}
+
+
+def test_closing_gives_back_and_restores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a,b")
+    taken = lease()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == taken.device == "a"
+    taken.close()
+    taken.close()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "a,b"
+    with lease(timeout=0) as again:
+        assert again.slot == 0
+
+
+@pytest.mark.parametrize("value", ["", " ", "-1", "NoDevFiles", "-1,0"])
+def test_an_empty_list_is_the_cpu(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    with lease() as held:
+        assert (held.device, held.slot) == ("cpu", None)
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == value
+
+
+def test_unset_without_hardware_is_the_cpu() -> None:
+    with lease() as held:
+        assert held.device == "cpu"
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+CARDS = [Device(f"GPU-{i}f00", f"GPU-{i}f00", "Card") for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("value", "keys"),
+    [
+        (None, ["GPU-0f00", "GPU-1f00", "GPU-2f00"]),
+        ("2,0", ["GPU-2f00", "GPU-0f00"]),
+        ("1, 1", ["GPU-1f00"]),
+        ("GPU-1,1", ["GPU-1f00"]),
+        ("1,-1,2", ["GPU-1f00"]),
+        ("7,a", ["index-7", "a"]),
+    ],
+)
+def test_devices_are_told_apart_by_uuid(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, keys: list[str]
+) -> None:
+    monkeypatch.setattr(visible, "_nvml_devices", lambda: CARDS)
+    assert [found.key for found in allowed_devices(value)] == keys
+
+
+def test_a_number_and_a_uuid_of_one_card_exclude_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(visible, "_nvml_devices", lambda: CARDS)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with lease() as held:
+        assert (held.device, held.name) == ("1", "Card")
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1f00")
+        with pytest.raises(StudyError, match="became free"):
+            lease(timeout=0.1)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+        with lease(timeout=0.1) as other:
+            assert other.device == "GPU-0f00"
+
+
+def test_links_and_devices_placed_by_others_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a")
+    folder, victim = tmp_path / "leases", tmp_path / "victim"
+    victim.write_text("precious")
+    folder.mkdir()
+    (folder / "a.0.lock").symlink_to(victim)
+    with pytest.raises(StudyError, match=r"locks cannot be used .*LOTTERY_LEASES"):
+        lease()
+    (folder / "a.0.lock").unlink()
+    os.mkfifo(folder / "a.0.lock")
+    with pytest.raises(StudyError, match="no plain file"):
+        lease()
+    monkeypatch.setenv("LOTTERY_LEASES", str(tmp_path / "link"))
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(StudyError, match="locks cannot be used"):
+        lease()
+    assert victim.read_text() == "precious"
+
+
+def test_the_folder_serves_every_user_whatever_the_umask(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "../a b/c")
+    before = os.umask(0o077)
+    try:
+        with lease():
+            assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(before)
+    folder = tmp_path / "leases"
+    assert folder.stat().st_mode & 0o7777 == 0o1777
+    (file,) = folder.iterdir()  # a name with slashes stays inside
+    assert file.stat().st_mode & 0o777 == 0o444
+
+
+def test_a_lock_file_removed_by_a_cleaner_does_not_admit_two(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a")
+    lease().close()
+    real = device.fcntl.flock
+
+    def removed_meanwhile(descriptor: int, operation: int) -> None:
+        (tmp_path / "leases" / "a.0.lock").unlink(missing_ok=True)
+        monkeypatch.setattr(device.fcntl, "flock", real)
+        real(descriptor, operation)
+
+    monkeypatch.setattr(device.fcntl, "flock", removed_meanwhile)
+    with lease(timeout=5):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a")
+        with pytest.raises(StudyError, match="became free"):
+            lease(timeout=0.1)
+
+
+class FakeNvml:
+    """Two cards, the second cut into two instances; each handle is its own UUID."""
+
+    NVMLError = RuntimeError
+    NVML_DEVICE_MIG_ENABLE = 1
+    shut = False
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def nvmlInit(self) -> None:
+        if self.error:
+            raise self.error
+
+    def nvmlShutdown(self) -> None:
+        self.shut = True
+
+    def nvmlDeviceGetCount(self) -> int:
+        return 2
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
+        return f"GPU-{index}"
+
+    def nvmlDeviceGetUUID(self, handle: str) -> str:
+        return handle
+
+    def nvmlDeviceGetName(self, handle: str) -> bytes:
+        return b"Card"
+
+    def nvmlDeviceGetMigMode(self, handle: str) -> list[int]:
+        if handle == "GPU-0":
+            raise self.NVMLError("not supported")
+        return [1, 1]
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, handle: str) -> int:
+        return 3
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: str, index: int) -> str:
+        if index == 1:
+            raise self.NVMLError("empty")
+        return f"MIG-{index}"
+
+
+def test_nvml_lists_cards_and_instances(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the real listing, with a driver that the test brings
+    nvml = FakeNvml()
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    found = allowed_devices(None)
+    assert [card.visible for card in found] == ["GPU-0", "MIG-0", "MIG-2"]
+    assert {card.name for card in found} == {"Card"}
+    assert nvml.shut
+    for absent in (FakeNvml(RuntimeError("no driver")), None):
+        monkeypatch.setitem(sys.modules, "pynvml", absent)
+        assert allowed_devices(None) == []

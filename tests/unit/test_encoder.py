@@ -1,0 +1,138 @@
+"""The encoder computes what transformers computes, and its gates act where they should."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
+
+from lottery.architecture import Architecture
+from lottery.data.batches import collate
+from lottery.encoder import Gates
+from lottery.errors import StudyError
+from lottery.shrink import gates_of
+
+CPU = torch.device("cpu")
+
+
+def batch():
+    tokens = tiny_tokens()
+    return collate(tokens, torch.arange(len(tokens)).numpy(), CPU)
+
+
+def theirs(reference, given):
+    ids, types, mask = given.inputs
+    with torch.no_grad():
+        output = reference(input_ids=ids, token_type_ids=types, attention_mask=mask.long())
+    return output.logits
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_logits_equal_transformers(attention):
+    model, given = tiny_model(), batch()
+    with torch.no_grad():
+        ours = model(*given.inputs)
+    torch.testing.assert_close(
+        ours, theirs(reference_model(model, attention), given), atol=1e-5, rtol=0
+    )
+
+
+def test_gating_a_head_equals_scaling_its_attention_probabilities(monkeypatch):
+    model, given = tiny_model(), batch()
+    reference = reference_model(model)
+    factor, layer, head = 0.3, 1, 2
+    plain = theirs(reference, given)
+    seen = reference.bert.encoder.layer[layer].attention.self
+    softmax = torch.nn.functional.softmax
+    calls = iter(range(99))
+
+    def scaled(*args, **kwargs):
+        probabilities = softmax(*args, **kwargs)
+        if next(calls) == layer:
+            scale = torch.ones(seen.num_attention_heads)
+            scale[head] = factor
+            return probabilities * scale[:, None, None]
+        return probabilities
+
+    monkeypatch.setattr(torch.nn.functional, "softmax", scaled)
+    expected = theirs(reference, given)
+    monkeypatch.undo()
+    gates = Gates(heads=torch.ones(1, 3, 4), mlps=torch.ones(1, 3))
+    gates.heads[0, layer, head] = factor
+    with torch.no_grad():
+        ours = model(*given.inputs, gates)
+    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=0)
+    assert (expected - plain).abs().max() > 1e-3
+
+
+def test_every_single_gate_changes_the_output():
+    model, given = tiny_model(), batch()
+    with torch.no_grad():
+        full = model(*given.inputs)
+        for layer in range(3):
+            for unit in range(5):
+                gates = Gates(heads=torch.ones(1, 3, 4), mlps=torch.ones(1, 3))
+                (gates.heads[0, layer] if unit < 4 else gates.mlps[0])[
+                    unit if unit < 4 else layer
+                ] = 0
+                assert (model(*given.inputs, gates) - full).abs().max() > 1e-4
+
+
+def test_gates_of_ones_are_the_plain_model():
+    model, given = tiny_model(), batch()
+    gates = Gates(heads=torch.ones(1, 3, 4), mlps=torch.ones(1, 3))
+    with torch.no_grad():
+        assert torch.equal(model(*given.inputs, gates), model(*given.inputs))
+
+
+def test_gates_per_example_are_independent():
+    model, given = tiny_model(), batch()
+    heads, mlps = torch.ones(20, 3, 4), torch.ones(20, 3)
+    masked = gates_of(random_mask(5), CPU)
+    heads[7], mlps[7] = masked.heads[0], masked.mlps[0]
+    with torch.no_grad():
+        plain, gated = model(*given.inputs), model(*given.inputs, masked)
+        mixed = model(*given.inputs, Gates(heads, mlps))
+    torch.testing.assert_close(mixed[7], gated[7], atol=1e-6, rtol=0)
+    torch.testing.assert_close(mixed[8], plain[8], atol=1e-6, rtol=0)
+
+
+def test_padding_does_not_change_an_example():
+    model, tokens = tiny_model(), tiny_tokens()
+    together = collate(tokens, torch.arange(20).numpy(), CPU)
+    with torch.no_grad():
+        logits = model(*together.inputs)
+        for row in range(20):
+            alone = collate(tokens, torch.tensor([row]).numpy(), CPU)
+            torch.testing.assert_close(model(*alone.inputs)[0], logits[row], atol=1e-5, rtol=0)
+
+
+def test_sizes_of_bert_base_are_the_papers():
+    base = Architecture.from_config(
+        {
+            "model_type": "bert",
+            "vocab_size": 30522,
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "intermediate_size": 3072,
+        },
+        "bert-base",
+    )
+    assert base.head_parameters == 196_800
+    assert base.mlp_parameters == 4_722_432
+    assert base.structured_body == 85_017_600
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"model_type": "gpt2"}, "model_type"),
+        ({"hidden_act": "relu"}, "hidden_act"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type"),
+        ({"hidden_size": 33}, "hidden_size"),
+    ],
+)
+def test_an_unsupported_config_is_one_sentence(change, word):
+    with pytest.raises(StudyError, match=word):
+        tiny_architecture(**change)

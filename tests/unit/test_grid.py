@@ -1,0 +1,236 @@
+"""The grid of the configs that ship, and which jobs a change of a config concerns."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_study import ROOT, study
+
+from lottery.config import Study, cells, grid, load_study, params, read_config, targets, wildcard
+
+
+def counts(study: Study) -> dict[str, int]:
+    """Jobs per rule."""
+    return {
+        "finetune": len(grid.finetune_rows(study)),
+        "search_structured": len(grid.search_rows(study, "structured")),
+        "search_magnitude": len(grid.search_rows(study, "magnitude")),
+        "sample_masks": len(grid.sample_rows(study)),
+        "sample_super_masks": len(grid.super_rows(study)),
+        "retrain": len(grid.retrain_rows(study)),
+        "evaluate": len(grid.evaluate_rows(study)),
+        "majority": len(grid.majority_rows(study)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        # finetune, structured, magnitude, sampled, super, retrained, evaluated, majority
+        ("config.yaml", (45, 45, 45, 180, 9, 405, 810 + 45, 9)),
+        ("workflow/configs/strict.yaml", (45, 45, 45, 270, 9, 585, 1170 + 45, 9)),
+        ("workflow/configs/full.yaml", (45, 90, 90, 450, 18, 990, 1980 + 45, 9)),
+        ("workflow/configs/demo.yaml", (4, 4, 4, 16, 0, 24, 48 + 4, 2)),
+    ],
+)
+def test_job_counts(config: str, expected: tuple[int, ...]) -> None:
+    found = counts(load_study(read_config(ROOT / config), ROOT))
+    assert tuple(found.values()) == expected
+
+
+def test_no_job_stands_twice() -> None:
+    full = load_study(read_config(ROOT / "workflow/configs/full.yaml"), ROOT)
+    for rows in (
+        grid.evaluate_rows(full),
+        grid.retrain_rows(full),
+        grid.search_rows(full, "structured"),
+        grid.super_rows(full),
+        grid.sample_rows(full),
+    ):
+        assert max(Counter(tuple(row.items()) for row in rows).values()) == 1
+
+
+def test_every_subnetwork_is_pruned_and_retrained_and_the_full_model_neither() -> None:
+    small = study("methods: {s: {algorithm: structured, subnetworks: [good, random_2]}}")
+    assert [tuple(cell)[2:] for cell in cells(small)] == [
+        (seed, *rest)
+        for seed in (3, 1)
+        for rest in (
+            ("none", "full", "finetuned"),
+            ("s", "good", "pruned"),
+            ("s", "good", "retrained"),
+            ("s", "random_2", "pruned"),
+            ("s", "random_2", "retrained"),
+        )
+    ]
+
+
+def test_a_method_without_subnetworks_searches_and_does_no_more() -> None:
+    small = study("methods: {s: {algorithm: structured, subnetworks: []}}")
+    assert counts(small) == {
+        "finetune": 2,
+        "search_structured": 2,
+        "search_magnitude": 0,
+        "sample_masks": 0,
+        "sample_super_masks": 0,
+        "retrain": 0,
+        "evaluate": 2,
+        "majority": 1,
+    }
+
+
+def test_the_untrained_control_takes_sizes_and_is_not_searched() -> None:
+    models = "models: {a: {source: embedded}, b: {source: embedded, init: random}}\n"
+    alone = study(
+        models + "methods: {s: {algorithm: structured, models: [b], sizes_from: a,"
+        " subnetworks: [random]}}"
+    )
+    assert {row["model"] for row in grid.search_rows(alone, "structured")} == {"a"}
+    assert {row["model"] for row in grid.retrain_rows(alone)} == {"b"}
+    assert alone.methods["s"].searched_model("b") == "a"
+    beside = study(
+        models + "methods: {s: {algorithm: structured, sizes_from: a, subnetworks: [good, random,"
+        " super_good]}}"
+    )
+    assert {row["model"] for row in grid.search_rows(beside, "structured")} == {"a"}
+    assert {row["model"] for row in grid.super_rows(beside)} == {"a"}
+    kept = {(row["model"], row["subnetwork"]) for row in grid.retrain_rows(beside)}
+    assert kept == {("a", "good"), ("a", "random"), ("a", "super_good"), ("b", "random")}
+
+
+def test_masks_of_super_survivors_serve_all_seeds() -> None:
+    published, strict = study(
+        """methods:
+          p: {algorithm: structured, subnetworks: [good, super_bad]}
+          s: {algorithm: structured, preset: strict, subnetworks: [super_good]}"""
+    ).methods.values()
+    assert grid.super_masks(published) == ("super_good", "super_random", "super_bad")
+    assert grid.super_masks(strict) == ("super_good",)
+    row = {"model": "m", "task": "t", "seed": 1, "method": "p"}
+    assert grid.mask_path(row | {"subnetwork": "super_bad"}) == (
+        "results/m/t/super/p/super_bad.safetensors"
+    )
+    assert grid.mask_path(row | {"subnetwork": "random_half_2"}) == (
+        "results/m/t/seed_1/mask/p/random_half_2.safetensors"
+    )
+
+
+def test_targets_name_each_file_once() -> None:
+    rows = grid.evaluate_rows(study())
+    assert targets("results/{task}/seed_{seed}", rows) == [
+        "results/rte/seed_3",
+        "results/rte/seed_1",
+    ]
+
+
+def test_wildcards_match_their_values_alone() -> None:
+    assert re.fullmatch(wildcard(["a", "a_b"]), "a_b")
+    assert not re.fullmatch(wildcard(["a.b"]), "axb")
+    assert not re.fullmatch(wildcard([]), "")
+
+
+# --- what a change of the config runs again: the params of every rule ---
+
+TWO_TASKS = {
+    "tasks": "{rte: {}, mnli: {}}",
+    "methods": "{s: {algorithm: structured}, m: {algorithm: magnitude}}",
+}
+
+
+def all_params(changes: dict[str, str]) -> dict[str, Any]:
+    """The params of every job, under rule:wildcards, of two tasks, two seeds and two methods."""
+    made = study("\n".join(f"{key}: {value}" for key, value in (TWO_TASKS | changes).items()))
+    found: dict[str, Any] = {}
+    for task in made.trained_tasks:
+        found[f"fetch_task:{task}"] = params.task_params(made, task)
+        found[f"tokenize:{task}"] = params.tokenize_params(made, task)
+        found[f"majority:{task}"] = params.majority_params(made, task)
+        found[f"finetune:{task}"] = params.training_params(made, task)
+        found[f"evaluate:{task}:none"] = params.evaluate_params(made, "none", task)
+        for method in made.methods:
+            found[f"search:{task}:{method}"] = params.search_params(made, method, task)
+            found[f"retrain:{task}:{method}"] = params.retrain_params(made, method, task)
+            found[f"evaluate:{task}:{method}"] = params.evaluate_params(made, method, task)
+            found[f"sample:{method}"] = params.sample_params(made, method)
+            found[f"super:{method}"] = params.super_params(made, method)
+    for model in made.models:
+        found[f"fetch_model:{model}"] = params.model_params(made, model)
+    return found
+
+
+def changed_by(changes: dict[str, str]) -> set[str]:
+    """The jobs whose params a change of the config touches, new jobs left out."""
+    before, after = all_params({}), all_params(changes)
+    return {job for job in before if job in after and before[job] != after[job]}
+
+
+RERUNS = [
+    ({"seeds": "[3, 1, 9]"}, set()),
+    ({"tasks": "{rte: {}, mnli: {}, cola: {}}"}, set()),
+    ({"tasks": "{rte: {}, mnli: {in_average: false}}"}, set()),
+    ({"compute": "{slots_per_gpu: 4}"}, set()),
+    (
+        {"tasks": "{rte: {training: {learning_rate: 5.0e-5}}, mnli: {}}"},
+        {"finetune:rte", "retrain:rte:s", "retrain:rte:m"},
+    ),
+    ({"tasks": "{rte: {training: {max_length: 64}}, mnli: {}}"}, {"tokenize:rte"}),
+    (
+        {"evaluation": "{batch_size: 32}"},
+        {f"evaluate:{task}:{method}" for task in ("rte", "mnli") for method in ("s", "m", "none")},
+    ),
+    (
+        {"methods": "{s: {algorithm: structured, keep_score: 0.8}, m: {algorithm: magnitude}}"},
+        {"search:rte:s", "search:mnli:s"},
+    ),
+    (
+        {"methods": "{s: {algorithm: structured}, m: {algorithm: magnitude, step: 0.1}}"},
+        {"search:rte:m", "search:mnli:m"},
+    ),
+    (
+        {"methods": "{s: {algorithm: structured, subnetworks: [good]}, m: {algorithm: magnitude}}"},
+        set(),
+    ),
+    # The search keeps the bias of an emptied layer in any case.
+    (
+        {
+            "methods": "{s: {algorithm: structured, emptied_attention: keep_bias},"
+            " m: {algorithm: magnitude}}"
+        },
+        {f"{rule}:{task}:s" for rule in ("retrain", "evaluate") for task in ("rte", "mnli")},
+    ),
+    ({"models": "{small: {source: embedded, init: random}}"}, {"fetch_model:small"}),
+]
+
+
+@pytest.mark.parametrize(("changes", "jobs"), RERUNS)
+def test_a_change_touches_only_what_depends_on_it(changes: dict[str, str], jobs: set[str]) -> None:
+    assert changed_by(changes) == jobs
+
+
+def test_thread_count_touches_every_step_of_torch() -> None:
+    rules = {job.split(":")[0] for job in changed_by({"compute": "{torch_threads: 2}"})}
+    assert rules == {"finetune", "search", "retrain", "evaluate"}
+
+
+def test_search_metric_of_stsb() -> None:
+    made = study(
+        """tasks: {stsb: {}}
+methods: {p: {algorithm: magnitude}, s: {algorithm: magnitude, preset: strict}}"""
+    )
+    assert params.search_params(made, "p", "stsb")["metric"] == "pearson_spearman"
+    assert params.search_params(made, "s", "stsb")["metric"] == "pearson"
+
+
+def test_imported_masks_are_read_under_their_own_name_of_a_task(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    made = study(
+        """tasks: {rte: {}, mnli: {}}
+methods: {i: {algorithm: imported, masks: masks, tasks: {RTE: rte}}}""",
+        tmp_path,
+    )
+    assert params.import_params(made, "i", "rte")["task_name"] == "RTE"
+    assert [row["task"] for row in grid.search_rows(made, "imported")] == ["rte", "rte"]

@@ -1,0 +1,112 @@
+"""Importances against slow, obvious references."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import random_mask, tiny_model, tiny_tokens
+
+from lottery.data.batches import collate
+from lottery.encoder import Gates
+from lottery.importance import measure, normalise
+from lottery.masks import StructuredMask
+from lottery.training import loss_of
+
+CPU = torch.device("cpu")
+
+
+def gradients(model, tokens, rows, mask, reduction):
+    """Gradients of a batch's loss with respect to the gates, all parameters trainable."""
+    gates = Gates(
+        heads=torch.tensor(mask.heads[None], dtype=torch.float32, requires_grad=True),
+        mlps=torch.tensor(mask.mlps[None], dtype=torch.float32, requires_grad=True),
+    )
+    batch = collate(tokens, rows, CPU)
+    losses = loss_of(model(*batch.inputs, gates), batch.labels)
+    getattr(losses, reduction)().backward()
+    return gates.heads.grad[0].double().numpy(), gates.mlps.grad[0].double().numpy()
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("order", ["file", "length"])
+def test_per_example_equals_a_loop_over_single_examples(n_outputs, order):
+    model, tokens = tiny_model(n_outputs=n_outputs), tiny_tokens(n_outputs=n_outputs)
+    mask = random_mask(4)
+    heads, mlps = np.zeros((3, 4)), np.zeros(3)
+    for row in range(len(tokens)):
+        head, mlp = gradients(model, tokens, np.array([row]), mask, "mean")
+        heads, mlps = heads + np.abs(head), mlps + np.abs(mlp)
+    measured = measure(model, tokens, mask, "per_example", 7, order)
+    np.testing.assert_allclose(measured.heads, heads, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(measured.mlps, mlps, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["running_sum", "per_batch"])
+def test_batch_modes_equal_a_literal_re_enactment(mode):
+    """PAPER.md 4.2: grad += d loss / d mask without reset; imp += |grad|."""
+    model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(4)
+    grad_h, grad_m, imp_h, imp_m = np.zeros((3, 4)), np.zeros(3), np.zeros((3, 4)), np.zeros(3)
+    for start in range(0, len(tokens), 6):
+        rows = np.arange(start, min(start + 6, len(tokens)))
+        head, mlp = gradients(model, tokens, rows, mask, "mean")
+        if mode == "per_batch":
+            grad_h, grad_m = np.zeros((3, 4)), np.zeros(3)
+        grad_h, grad_m = grad_h + head, grad_m + mlp
+        imp_h, imp_m = imp_h + np.abs(grad_h), imp_m + np.abs(grad_m)
+    measured = measure(model, tokens, mask, mode, 6, "file")
+    np.testing.assert_allclose(measured.heads, imp_h, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(measured.mlps, imp_m, rtol=1e-4, atol=1e-6)
+
+
+def test_the_three_importances_differ():
+    model, tokens, full = tiny_model(), tiny_tokens(), StructuredMask.full(3, 4)
+    heads = [
+        measure(model, tokens, full, mode, 6, "file").heads
+        for mode in ("running_sum", "per_batch", "per_example")
+    ]
+    shares = [scores / scores.sum() for scores in heads]
+    assert np.abs(shares[0] - shares[1]).max() > 1e-3
+    assert np.abs(shares[1] - shares[2]).max() > 1e-3
+
+
+def test_the_logits_of_a_measurement_are_the_masked_models():
+    from lottery.evaluation import predict
+    from lottery.shrink import gates_of
+
+    model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(2)
+    measured = measure(model, tokens, mask, "per_example", 7, "length")
+    expected = predict(model, tokens, 5, gates_of(mask, CPU))
+    np.testing.assert_allclose(measured.logits, expected, atol=1e-5)
+    assert not any(p.requires_grad for p in model.parameters())
+
+
+def test_published_normalisation():
+    rng = np.random.default_rng(0)
+    heads, mlps, mask = rng.random((3, 4)), rng.random(3), random_mask(1)
+    scaled = np.stack([row / (np.sqrt((row**2).sum()) + 1e-20) for row in heads])
+    expected = (scaled - scaled.min()) / (scaled.max() - scaled.min())
+    got = normalise(heads, mlps, mask, "all", "l2")
+    np.testing.assert_allclose(got[0], expected)
+    np.testing.assert_allclose(got[1], (mlps - mlps.min()) / (mlps.max() - mlps.min()))
+
+
+@given(st.integers(0, 200), st.sampled_from(["l2", "none"]))
+def test_strict_normalisation_does_not_look_at_pruned_units(seed, layer_norm):
+    rng = np.random.default_rng(seed)
+    heads, mlps, mask = rng.random((3, 4)), rng.random(3), random_mask(seed)
+    others = np.where(mask.heads, heads, 9.0), np.where(mask.mlps, mlps, 9.0)
+    first = normalise(heads, mlps, mask, "kept", layer_norm)
+    second = normalise(*others, mask, "kept", layer_norm)
+    for one, other, kept in zip(first, second, (mask.heads, mask.mlps), strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert np.isnan(one[~kept]).all()
+        assert kept.sum() == 0 or (one[kept].min() == 0 and one[kept].max() <= 1)
+
+
+def test_layers_of_zeros_stay_zeros():
+    heads = np.zeros((2, 3))
+    got = normalise(heads, np.ones(2), StructuredMask.full(2, 3), "all", "l2")
+    assert not got[0].any() and not got[1].any()

@@ -1,0 +1,257 @@
+"""Figures show the right numbers, stay legible at full size, and come out the same every time."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+import synthetic
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from lottery import files
+from lottery.plots import style
+from lottery.plots.scores import draw_scores
+from lottery.plots.survival import draw_all_tasks, draw_tasks
+from lottery.plots.trajectories import draw_trajectories
+from lottery.steps.collect_scores import collect_scores
+from lottery.steps.plot_scores import plot_scores
+from lottery.steps.plot_survival import plot_survival
+from lottery.steps.plot_trajectories import plot_trajectories
+from lottery.tables.layout import Layout
+from lottery.tables.published import Published
+from lottery.tables.scores import read_scores
+from lottery.tables.survival import (
+    read_shares,
+    survival_of_task,
+    survival_over_tasks,
+)
+from lottery.tables.trajectory import Step, read_trajectory
+
+PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
+FILES = [PAPER / "scores.csv", PAPER / "sizes.csv"]
+BIG = synthetic.SMALL | {
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "hidden_size": 24,
+    "intermediate_size": 16,
+}
+DEMO_TASKS = {"sentiment": "accuracy", "similarity": "pearson"}
+
+
+@pytest.fixture(scope="module", params=["paper", "demo"])
+def tree(request, tmp_path_factory):
+    """Nine tasks, five seeds and six subnetworks; and two tasks, two seeds and three."""
+    root = tmp_path_factory.mktemp(request.param)
+    if request.param == "paper":
+        made = synthetic.Tree(root, config=BIG)
+    else:
+        made = synthetic.Tree(
+            root,
+            tasks=DEMO_TASKS,
+            seeds=(1, 2),
+            model="embedded",
+            config=BIG | {"num_hidden_layers": 6},
+            methods={
+                name: synthetic.method(name, name, synthetic.MAGNITUDE)
+                for name in ("structured", "magnitude")
+            },
+        )
+    synthetic.write_tree(made)
+    collect_scores(
+        paths_to_metrics=made.metrics(),
+        paths_to_majority=made.majority(),
+        path_to_scores=root / "scores.csv",
+        reported_metrics=made.tasks,
+    )
+    return made
+
+
+@pytest.fixture
+def settings():
+    with style.settings():
+        yield
+
+
+def search_metrics(tree) -> dict[str, str]:
+    return {t: "pearson_spearman" if m == "pearson" else m for t, m in tree.tasks.items()}
+
+
+def bars_of(tree, method: str) -> Figure:
+    scores, layout = read_scores(tree.root / "scores.csv"), Layout.of(**tree.layout)
+    return draw_scores(scores, layout, Published.read(*FILES), tree.model, method)
+
+
+def figures(tree, method: str) -> dict[str, Figure]:
+    shares = read_shares(tree.masks(method), tree.architecture)
+    counted = method == "structured"
+    searches: dict[str, dict[int, list[Step]]] = {task: {} for task in tree.tasks}
+    places = [(task, seed) for task in tree.tasks for seed in tree.seeds]
+    for (task, seed), path in zip(places, tree.searches(method), strict=True):
+        searches[task][seed] = read_trajectory(path)
+    over_all = survival_over_tasks(shares, counted=counted)
+    return {
+        "scores": bars_of(tree, method),
+        "tasks": draw_tasks(
+            {task: survival_of_task(seeds) for task, seeds in shares.items()},
+            title="title",
+            measure="share of seeds in which it survives",
+        ),
+        "all": draw_all_tasks(over_all, title="title", measure="number", counted=counted),
+        "trajectories": draw_trajectories(searches, search_metrics(tree), "title"),
+    }
+
+
+def _within(place: float, interval: np.ndarray) -> bool:
+    return min(interval) - 1e-9 <= place <= max(interval) + 1e-9
+
+
+def texts_of(figure: Figure) -> list[Text]:
+    """The texts that are drawn; axes also hold labels outside their limits, which are not."""
+    figure.canvas.draw()
+    hidden = {
+        label
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        if not _within(tick.get_loc(), axis.get_view_interval())
+        for label in (tick.label1, tick.label2)
+    }
+    texts = figure.findobj(Text)
+    return [t for t in texts if t.get_visible() and t.get_text().strip() and t not in hidden]
+
+
+@pytest.mark.parametrize("method", ["structured", "magnitude"])
+def test_no_text_overlaps_another_or_leaves_the_figure_or_is_too_small(tree, method, settings):
+    for name, figure in figures(tree, method).items():
+        texts = texts_of(figure)
+        assert len(texts) > 10
+        width, height = figure.bbox.size
+        boxes = [(text, text.get_window_extent()) for text in texts]
+        for text, box in boxes:
+            where = f"{name}: {text.get_text()!r}"
+            assert text.get_fontsize() >= 7, where
+            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, where
+        for (text, box), (other, other_box) in combinations(boxes, 2):
+            # Turned texts have boxes that are larger than they are.
+            if text.get_rotation() % 90 == other.get_rotation() % 90 == 0:
+                clash = f"{name}: {text.get_text()!r} and {other.get_text()!r}"
+                assert not box.overlaps(other_box), clash
+        assert figure.get_size_inches()[0] <= style.PAGE + 1e-9
+        assert figure.get_size_inches()[1] <= 10.0
+
+
+def test_every_task_has_a_panel_with_all_bars_and_dots(tree, settings):
+    figure = bars_of(tree, "structured")
+    assert len(figure.axes) == len(tree.tasks)
+    bars = 2 + 2 * len(tree.methods["structured"]["subnetworks"])
+    for axis, task in zip(figure.axes, tree.tasks, strict=True):
+        assert axis.get_title().startswith(task)
+        assert "good keeps 0." in axis.get_title()
+        assert len(axis.patches) == bars
+        dots = [line for line in axis.lines if line.get_marker() == "o"]
+        assert len(dots) == (bars - 1) * len(tree.seeds)
+
+
+def test_published_marks_stand_at_the_published_means(tree, settings):
+    figure = bars_of(tree, "structured")
+    published = Published.read(*FILES)
+    for axis, (task, metric) in zip(figure.axes, tree.tasks.items(), strict=True):
+        marks = [
+            collection.get_segments()[0][0][1]
+            for collection in axis.collections
+            if np.allclose(to_rgb(style.VERMILION), collection.get_color()[0][:3])
+        ]
+        if task in DEMO_TASKS:
+            assert marks == []
+            continue
+        rows = Layout.of(**tree.layout).rows
+        expected = [
+            published.score(*row, task, "validation", metric).mean
+            for row in rows
+            if row[0] in ("none", "structured")
+        ]
+        assert marks == pytest.approx(expected)
+
+
+def draw_all(tree, folder: Path) -> list[Path]:
+    """Runs the three steps for one method."""
+    names = ["scores", "tasks", "all", "trajectories"]
+    svg, png = ({n: folder / f"{n}.{kind}" for n in names} for kind in ("svg", "png"))
+    plot_scores(
+        path_to_scores=tree.root / "scores.csv",
+        paths_to_published=FILES,
+        path_to_svg=svg["scores"],
+        path_to_png=png["scores"],
+        model=tree.model,
+        method="magnitude",
+        **tree.layout,
+    )
+    plot_survival(
+        paths_to_masks=tree.masks("magnitude"),
+        path_to_config=tree.path_to_config,
+        path_to_table=folder / "survival.csv",
+        path_to_tasks_svg=svg["tasks"],
+        path_to_tasks_png=png["tasks"],
+        path_to_all_svg=svg["all"],
+        path_to_all_png=png["all"],
+        model=tree.model,
+        method="magnitude",
+        algorithm="magnitude",
+        averaged_tasks=list(tree.tasks)[:1],
+    )
+    plot_trajectories(
+        paths_to_searches=tree.searches("magnitude"),
+        path_to_svg=svg["trajectories"],
+        path_to_png=png["trajectories"],
+        model=tree.model,
+        method="magnitude",
+        seeds=list(tree.seeds),
+        search_metrics=search_metrics(tree),
+    )
+    return [*svg.values(), *png.values(), folder / "survival.csv"]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A small tree, and what the steps draw of it in two runs."""
+    root = tmp_path_factory.mktemp("drawn")
+    tree = synthetic.Tree(root, tasks=DEMO_TASKS, seeds=(1, 2))
+    synthetic.write_tree(tree)
+    collect_scores(
+        paths_to_metrics=tree.metrics(),
+        paths_to_majority=tree.majority(),
+        path_to_scores=root / "scores.csv",
+        reported_metrics=tree.tasks,
+    )
+    return tree, draw_all(tree, root / "a"), draw_all(tree, root / "b")
+
+
+def test_steps_write_the_same_bytes_twice_and_no_blank_picture(drawn):
+    _, first, second = drawn
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+    for path in first:
+        if path.suffix == ".png":
+            pixels = matplotlib.image.imread(path)[..., :3]
+            assert pixels.std() > 0.05, path.name
+        if path.suffix == ".svg":
+            assert "<dc:date>" not in path.read_text()
+
+
+def test_the_table_of_survival_holds_what_is_drawn(drawn):
+    tree, paths, _ = drawn
+    rows = files.read_csv(paths[-1])
+    sizes = tree.architecture
+    assert len(rows) == (len(tree.tasks) + 1) * sizes.layers * (sizes.heads + 1)
+    expected = survival_of_task(read_shares(tree.masks("magnitude"), sizes)["sentiment"])
+    by_place = {(row["task"], row["layer"], row["head"]): row for row in rows}
+    row = by_place["sentiment", "2", "3"]
+    assert float(row["mean"]) == expected.heads[2, 3]
+    assert float(row["sd"]) == expected.heads_sd[2, 3]
+    # Over all tasks that enter averages: here the first one alone.
+    assert by_place["all", "2", "3"]["mean"] == row["mean"]

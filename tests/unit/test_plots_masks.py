@@ -1,0 +1,90 @@
+"""Heat-maps and trajectories show the right numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+from lottery.plots import style
+from lottery.plots.survival import draw_tasks
+from lottery.plots.trajectories import draw_trajectories
+from lottery.tables.survival import Survival
+from lottery.tables.trajectory import Step
+
+
+@pytest.fixture
+def settings():
+    with style.settings():
+        yield
+
+
+def test_heat_maps_hold_the_values_with_the_mlps_apart(settings):
+    heads = np.arange(12).reshape(3, 4) / 12
+    mlps = np.array([0.1, 0.5, 1.0])
+    survival = Survival(heads, heads / 2, mlps, np.full(3, np.nan), n_seeds=1)
+    figure = draw_tasks({"t": survival}, title="title", measure="share")
+    mean, sd = (np.ma.filled(axis.images[0].get_array(), np.nan) for axis in figure.axes[:2])
+    np.testing.assert_array_equal(mean[:, :4], heads)
+    assert np.isnan(mean[:, 4]).all()
+    np.testing.assert_array_equal(mean[:, 5], mlps)
+    np.testing.assert_array_equal(sd[:, :4], heads / 2)
+    assert np.isnan(sd[:, 5]).all()
+    assert figure.axes[0].images[0].norm.vmin == 0.0
+
+
+def test_shares_that_hardly_differ_get_a_scale_of_their_own(settings):
+    heads, none = np.linspace(0.5, 0.6, 12).reshape(3, 4), np.zeros(3)
+    survival = Survival(heads, heads, np.full(3, 0.55), none, n_seeds=2)
+    figure = draw_tasks({"t": survival}, title="title", measure="share")
+    norm = figure.axes[0].images[0].norm
+    assert (norm.vmin, norm.vmax) == pytest.approx((0.5, 0.6))
+
+
+def step(stage: str, kept: float, score: float | None, accepted: bool, threshold=0.7) -> Step:
+    return Step(stage, kept, score, threshold, accepted)
+
+
+SEARCH = [
+    step("both", 1.0, 0.8, True),
+    step("both", 0.9, 0.75, True),
+    step("both", 0.8, 0.6, False),
+    step("heads", 0.85, 0.72, True),
+    step("heads", 0.82, None, False),
+    step("mlps", 0.7, 0.65, False),
+]
+
+
+def star_of(axis: Axes) -> tuple[float, float]:
+    (star,) = (line for line in axis.lines if line.get_marker() == "*")
+    return star.get_xdata()[0], star.get_ydata()[0]
+
+
+def test_the_star_marks_the_last_accepted_state_and_failures_branch_off(settings):
+    figure = draw_trajectories({"t": {1: SEARCH}}, {"t": "accuracy"}, "title")
+    (axis,) = figure.axes
+    assert star_of(axis) == (0.85, 0.72)
+    branches = [list(line.get_xdata()) for line in axis.lines if line.get_linestyle() == ":"]
+    assert branches == [[0.9, 0.8], [0.85, 0.7]]
+    path = next(line for line in axis.lines if len(line.get_xdata()) == 3)
+    assert list(path.get_xdata()) == [1.0, 0.9, 0.85]
+    assert any(list(line.get_ydata()) == [0.7, 0.7] for line in axis.lines)
+    markers = {line.get_marker() for line in axis.lines}
+    assert {"o", "^", "s"} <= markers
+    low, high = axis.get_xlim()
+    assert low > high  # the search runs from left to right
+
+
+def test_an_undefined_score_is_a_cross_on_the_edge(settings):
+    figure = draw_trajectories({"t": {1: SEARCH}}, {"t": "accuracy"}, "title")
+    (cross,) = (line for line in figure.axes[0].lines if line.get_marker() == "x")
+    assert cross.get_xdata()[0] == 0.82
+    assert cross.get_transform() == figure.axes[0].get_xaxis_transform()
+    assert figure.axes[0].get_ylim()[0] > 0.5  # the score of 0 that it has not does not count
+    assert "undefined score" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_a_search_that_may_not_prune_ends_at_the_full_model(settings):
+    steps = [step("weights", 1.0, -0.1, False, threshold=None)]
+    figure = draw_trajectories({"t": {1: steps}}, {"t": "matthews"}, "title")
+    assert star_of(figure.axes[0]) == (1.0, -0.1)

@@ -1,0 +1,209 @@
+"""The structured search, step by step, against a literal re-enactment of PAPER.md 4.3."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import tiny_model, tiny_tokens
+
+from lottery import metrics
+from lottery.algorithms import structured
+from lottery.algorithms.search_context import SearchContext
+from lottery.algorithms.search_structured import (
+    Measurement,
+    StructuredSearch,
+    other_half,
+    walk_to_half,
+)
+from lottery.evaluation import decide
+from lottery.importance import measure as measure_gates
+from lottery.importance import normalise
+from lottery.masks import StructuredMask
+
+PUBLISHED = {name: option.published for name, option in structured.OPTIONS.items()}
+STRICT = {name: option.strict for name, option in structured.OPTIONS.items()}
+
+
+class Landscape:
+    """Made-up importances and scores: any mask has its own, the same at every call."""
+
+    def __init__(self, seed: int, shape: tuple[int, int], steepness: float) -> None:
+        self.seed, self.shape, self.steepness = seed, shape, steepness
+        self.asked: list[tuple[bytes, bytes]] = []
+
+    def __call__(self, mask: StructuredMask) -> Measurement:
+        self.asked.append((mask.heads.tobytes(), mask.mlps.tobytes()))
+        pruned = 2 - mask.heads.mean() - mask.mlps.mean()
+        rng = np.random.default_rng([self.seed, mask.heads_kept, mask.mlps_kept])
+        score = 0.9 - self.steepness * pruned + 0.02 * rng.normal()
+        return Measurement(rng.random(self.shape), rng.random(self.shape[0]), score, 1.0)
+
+
+def re_enact(evaluate, shape, n):
+    """PAPER.md 4.3 as it stands there, with its variable names; returns masks and all scores."""
+    scores = []
+
+    def measured(heads, mlps):
+        result = evaluate(StructuredMask(heads.copy(), mlps.copy()))
+        scores.append(result.score)
+        return result.heads.copy(), result.mlps.copy(), result.score
+
+    def zero_least(array, importance, count):
+        importance = importance.copy()
+        importance[~array] = np.inf
+        order = [i for i in np.argsort(importance, axis=None) if array.flat[i]][:count]
+        for place in order:
+            array.flat[place] = False
+        return bool(order)
+
+    H, M = np.ones(shape, bool), np.ones(shape[0], bool)
+    hi, mi, s0 = measured(H, M)
+    thr = 0.9 * s0
+    cur, Hkeep, Mkeep = s0, H.copy(), M.copy()
+    while cur >= thr:
+        Hkeep = H.copy()
+        if not zero_least(H, hi, n):
+            break
+        Mkeep = M.copy()
+        if not zero_least(M, mi, 1):
+            break
+        hi, mi, cur = measured(H, M)
+    cur, H = s0, Hkeep.copy()
+    while cur >= thr:
+        Hkeep = H.copy()
+        if not zero_least(H, hi, n // 2):
+            break
+        hi, mi, cur = measured(H, Mkeep)
+    cur, M = s0, Mkeep.copy()
+    while cur >= thr:
+        Mkeep = M.copy()
+        if not zero_least(M, mi, 1):
+            break
+        hi, mi, cur = measured(Hkeep, M)
+    return Hkeep, Mkeep, scores
+
+
+def threshold(score):
+    return 0.9 * score
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(12, 12), (6, 12), (8, 3)]), st.floats(0.0, 0.6))
+@settings(max_examples=150)
+def test_the_published_search_is_the_papers(seed, shape, steepness):
+    first, second = Landscape(seed, shape, steepness), Landscape(seed, shape, steepness)
+    found = StructuredSearch(first, threshold, shape, PUBLISHED)
+    mask = found.run()
+    heads, mlps, scores = re_enact(second, shape, int(0.1 * shape[0] * shape[1]))
+    assert np.array_equal(mask.heads, heads) and np.array_equal(mask.mlps, mlps)
+    assert [step.score for step in found.steps] == scores
+    assert first.asked == second.asked
+
+
+def test_the_search_of_a_model_is_the_papers():
+    """The same with real gradients, scores and normalisation."""
+    model, tokens = tiny_model(), tiny_tokens(60)
+
+    def score(logits):
+        return metrics.score("accuracy", predictions, decide(logits))
+
+    full = StructuredMask.full(3, 4)
+    predictions = decide(measure_gates(model, tokens, full, "per_batch", 16, "file").logits)
+    options = PUBLISHED | {"search_batch_size": 16, "keep_score": 0.5, "head_step": 0.2}
+    context = SearchContext(model, tokens, options, score, lambda s: 0.5 * s)
+    found = structured.search(context)
+
+    def evaluate(mask):
+        got = measure_gates(model, tokens, mask, "running_sum", 16, "file")
+        return Measurement(*normalise(got.heads, got.mlps, mask, "all", "l2"), score(got.logits), 1)
+
+    search = StructuredSearch(evaluate, lambda s: 0.5 * s, (3, 4), options)
+    search.run()
+    assert len(found.trajectory) > 4
+    assert [s.score for s in found.trajectory] == [s.score for s in search.steps]
+    assert found.importance["heads"].shape == (len(found.trajectory), 3, 4)
+    accepted = [s for s in found.trajectory if s.accepted]
+    assert found.masks["good"].heads_kept == min(s.heads_kept for s in accepted)
+
+
+def test_stale_and_recomputed_stage_starts():
+    shape = (12, 12)
+    stale, fresh = Landscape(1, shape, 0.15), Landscape(1, shape, 0.15)
+    StructuredSearch(stale, threshold, shape, PUBLISHED).run()
+    search = StructuredSearch(fresh, threshold, shape, PUBLISHED | {"stage_start": "recompute"})
+    search.run()
+    stages = [step.stage for step in search.steps]
+    first_of_heads = search.steps[stages.index("heads")]
+    last_passed = [s for s in search.steps if s.stage == "both" and s.accepted][-1]
+    assert (first_of_heads.heads_kept, first_of_heads.mlps_kept) == (
+        last_passed.heads_kept,
+        last_passed.mlps_kept,
+    )
+    assert stale.asked != fresh.asked
+
+
+@pytest.mark.parametrize("score", [None, -0.2])
+def test_nothing_is_pruned_from_a_model_without_a_score(score):
+    def measured(mask):
+        return Measurement(np.ones((3, 4)), np.ones(3), score, 1.0)
+
+    search = StructuredSearch(measured, lambda s: None, (3, 4), PUBLISHED)
+    mask = search.run()
+    assert mask.is_full and len(search.steps) == 1 and not search.steps[0].accepted
+
+
+def test_an_undefined_score_counts_as_failed():
+    def measured(mask):
+        score = 0.8 if mask.is_full else None
+        return Measurement(np.ones((3, 4)), np.ones(3), score, 1.0)
+
+    search = StructuredSearch(measured, threshold, (3, 4), PUBLISHED)
+    assert search.run().is_full
+    assert [step.stage for step in search.steps] == ["both", "both", "heads", "mlps"]
+
+
+@given(st.integers(0, 1000), st.floats(0.0, 0.5), st.sampled_from(["both", "heads", "mlps"]))
+def test_masks_nest_along_a_search_and_counts_fall_by_the_stride(seed, steepness, units):
+    asked = []
+    landscape = Landscape(seed, (12, 12), steepness)
+
+    def measured(mask):
+        asked.append(mask)
+        return landscape(mask)
+
+    search = StructuredSearch(measured, threshold, (12, 12), PUBLISHED | {"units": units})
+    good = search.run()
+    for step, mask in zip(search.steps, asked, strict=True):
+        if step.accepted:
+            assert not (good.heads & ~mask.heads).any() or step.stage != search.steps[-1].stage
+        if units == "both" and mask.heads_kept:
+            assert (144 - mask.heads_kept) % 7 == 0
+    if units == "heads":
+        assert all(mask.mlps.all() for mask in asked)
+        assert {step.stage for step in search.steps} == {"heads"}
+    if units == "mlps":
+        assert all(mask.heads.all() for mask in asked)
+
+
+@given(st.integers(0, 1000), st.sampled_from([(6, 12), (3, 4), (5, 3)]))
+def test_halves_are_halves_and_complementary(seed, shape):
+    for units in ("both", "heads", "mlps"):
+        options = STRICT | {"units": units}
+        half, steps = walk_to_half(Landscape(seed, shape, 0.9), shape, options)
+        other = other_half(half, units)
+        heads, mlps = shape[0] * shape[1], shape[0]
+        assert half.heads_kept == (heads if units == "mlps" else heads // 2)
+        assert half.mlps_kept == (mlps if units == "heads" else mlps // 2)
+        assert (units == "mlps") == bool((half.heads & other.heads).any())
+        assert (half.heads | other.heads).all() and (half.mlps | other.mlps).all()
+        assert (steps[0].heads_kept, steps[-1].heads_kept) == (heads, half.heads_kept)
+
+
+def test_halves_begin_like_the_search():
+    landscape = Landscape(3, (12, 12), 0.01)
+    search = StructuredSearch(landscape, threshold, (12, 12), STRICT)
+    search.run()
+    walk = Landscape(3, (12, 12), 0.01)
+    walk_to_half(walk, (12, 12), STRICT)
+    assert walk.asked[:5] == landscape.asked[:5]

@@ -1,0 +1,204 @@
+"""What is computed from masks alone: overlap of controls with good, and survival."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import synthetic
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_masks import random_weights
+
+from lottery import files
+from lottery.architecture import Architecture
+from lottery.errors import StudyError
+from lottery.masks import MaskInfo, StructuredMask, WeightMask, write_mask
+from lottery.steps.compare_controls import compare_controls
+from lottery.tables import survival
+from lottery.tables.controls import reference_of
+from lottery.tables.overlap import COLUMNS
+
+SMALL = Architecture.from_config(synthetic.SMALL, "small")
+BERT_BASE = synthetic.SMALL | {
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+}
+
+
+def write(folder, mask, subnetwork, seed="1", method="s"):
+    path = folder / f"{subnetwork}_{seed}.safetensors"
+    info = MaskInfo(
+        algorithm="structured" if isinstance(mask, StructuredMask) else "magnitude",
+        model="m",
+        task="t",
+        seed=seed,
+        method=method,
+        subnetwork=subnetwork,
+        kept_fraction=0.5,
+    )
+    write_mask(path, mask, info)
+    return path
+
+
+def compare(folder, controls, references, config):
+    files.write_json(folder / "config.json", config)
+    compare_controls(
+        paths_to_controls=controls,
+        paths_to_references=references,
+        paths_to_configs=[folder / "config.json"],
+        path_to_overlap=folder / "overlap.csv",
+        models=["m"],
+    )
+    return files.read_csv(folder / "overlap.csv")
+
+
+def units(layers, heads, kept_heads, kept_mlps) -> StructuredMask:
+    mask = StructuredMask(np.zeros((layers, heads), bool), np.zeros(layers, bool))
+    for place in kept_heads:
+        mask.heads[place] = True
+    mask.mlps[list(kept_mlps)] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("subnetwork", "reference"),
+    [
+        ("random", "good"),
+        ("super_good", "good"),
+        ("random_half_3", "good_half"),
+        ("bad_half", "good_half"),
+        ("good", None),
+        ("good_half", None),
+        ("full", None),
+    ],
+)
+def test_reference_of(subnetwork, reference):
+    assert reference_of(subnetwork) == reference
+
+
+def test_overlap_counts_units_and_parameters_of_bert_base(tmp_path):
+    good = units(12, 12, [(0, 0), (0, 1), (3, 2)], [4, 5])
+    # Shares head (0, 1) and MLP 5; layer 7 has a head that good lacks altogether.
+    bad = units(12, 12, [(0, 1), (0, 7), (7, 0)], [5, 6, 7])
+    paths = [write(tmp_path, bad, "bad")], [write(tmp_path, good, "good")]
+    (row,) = compare(tmp_path, *paths, BERT_BASE)
+    assert list(row) == COLUMNS
+    assert (row["heads"], row["heads_shared"]) == ("3", "1")
+    assert (row["mlps"], row["mlps_shared"]) == ("3", "1")
+    # Sizes of PAPER.md section 2: a head, an MLP, and the output bias of a layer with heads.
+    head, mlp, bias = 196_800, 4_722_432, 768
+    assert int(row["parameters"]) == 3 * head + 3 * mlp + 2 * bias
+    assert int(row["parameters_shared"]) == head + mlp + bias
+    assert float(row["parameters_share"]) == pytest.approx(
+        (head + mlp + bias) / (3 * head + 3 * mlp + 2 * bias)
+    )
+    assert row["weights"] == ""
+
+
+def test_a_super_mask_is_compared_with_every_seeds_good_mask(tmp_path):
+    shared = write(tmp_path, units(3, 4, [(1, 1)], [0]), "super_bad", seed="")
+    goods = [
+        write(tmp_path, units(3, 4, [(1, 1)], []), "good", seed="1"),
+        write(tmp_path, units(3, 4, [(2, 2)], [0]), "good", seed="2"),
+    ]
+    rows = compare(tmp_path, [shared, shared], goods, synthetic.SMALL)
+    assert [(row["seed"], row["heads_shared"], row["mlps_shared"]) for row in rows] == [
+        ("1", "1", "0"),
+        ("2", "0", "1"),
+    ]
+
+
+def test_an_empty_control_has_no_share(tmp_path):
+    paths = [write(tmp_path, units(3, 4, [], []), "bad")]
+    goods = [write(tmp_path, units(3, 4, [(0, 0)], [0]), "good")]
+    (row,) = compare(tmp_path, paths, goods, synthetic.SMALL)
+    assert (row["parameters"], row["parameters_share"], row["heads_share"]) == ("0", "", "")
+
+
+def test_overlap_of_weight_masks(tmp_path):
+    rng = np.random.default_rng(0)
+    good, control = (random_weights(SMALL, 0.5, rng) for _ in range(2))
+    paths = [write(tmp_path, control, "random_half_2")], [write(tmp_path, good, "good_half")]
+    (row,) = compare(tmp_path, *paths, synthetic.SMALL)
+    shared = sum((good.parameters[n] & a).sum() for n, a in control.parameters.items())
+    assert (int(row["weights"]), int(row["weights_shared"])) == (control.kept, shared)
+    assert float(row["parameters_share"]) == pytest.approx(shared / control.kept)
+    assert (row["heads"], row["reference"]) == ("", "good_half")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [{"subnetwork": "good_half"}, {"seed": "2"}, {"method": "other"}],
+)
+def test_masks_that_do_not_belong_together_are_an_error(tmp_path, reference):
+    control = write(tmp_path, units(3, 4, [], []), "bad")
+    wrong = write(tmp_path, units(3, 4, [], []), **{"subnetwork": "good"} | reference)
+    with pytest.raises(StudyError, match=r"is not what .* is to be compared with"):
+        compare(tmp_path, [control], [wrong], synthetic.SMALL)
+
+
+def test_a_head_owns_its_rows_and_the_columns_of_the_output():
+    """Keeping exactly what a head owns keeps all of this head and nothing of the others."""
+    mask = random_weights(SMALL, 0.0, np.random.default_rng(0))
+    empty = WeightMask({name: np.zeros_like(array) for name, array in mask.parameters.items()})
+    layer, head, size = 1, 2, SMALL.head_size
+    own = slice(head * size, (head + 1) * size)
+    prefix = f"bert.encoder.layer.{layer}.attention."
+    for part in ("query", "key", "value"):
+        empty.parameters[f"{prefix}self.{part}.weight"][own, :] = True
+        empty.parameters[f"{prefix}self.{part}.bias"][own] = True
+    empty.parameters[f"{prefix}output.dense.weight"][:, own] = True
+    # The output's bias belongs to no head.
+    empty.parameters[f"{prefix}output.dense.bias"][:] = True
+    assert empty.kept == SMALL.head_parameters + SMALL.hidden
+    shares = survival.kept_shares(empty, SMALL)
+    expected = np.zeros((SMALL.layers, SMALL.heads))
+    expected[layer, head] = 1.0
+    np.testing.assert_array_equal(shares.heads, expected)
+    np.testing.assert_array_equal(shares.mlps, 0.0)
+
+
+@given(seed=st.integers(0, 2**32 - 1), keep=st.floats(0, 1))
+def test_shares_of_units_account_for_every_kept_weight(seed, keep):
+    mask = random_weights(SMALL, keep, np.random.default_rng(seed))
+    shares = survival.kept_shares(mask, SMALL)
+    biases = sum(
+        array.sum() for name, array in mask.parameters.items() if "output.dense.bias" in name
+    )
+    mlp = SMALL.mlp_parameters - SMALL.hidden  # the output's bias is not in magnitude's body
+    total = shares.heads.sum() * SMALL.head_parameters + shares.mlps.sum() * mlp + biases
+    assert total == pytest.approx(mask.kept)
+
+
+def test_survival_is_the_mean_and_sample_sd_over_seeds():
+    masks = [units(3, 4, [(0, 0), (1, 1)], [2]), units(3, 4, [(0, 0)], [2]), units(3, 4, [], [2])]
+    by_seed = {str(i): survival.kept_shares(mask, SMALL) for i, mask in enumerate(masks)}
+    found = survival.survival_of_task(by_seed)
+    assert found.heads[0, 0] == pytest.approx(2 / 3)
+    assert found.heads_sd[0, 0] == pytest.approx(np.std([1, 1, 0], ddof=1))
+    np.testing.assert_array_equal(found.mlps, [0, 0, 1])
+    assert found.n_seeds == 3
+
+
+def test_survival_over_tasks_counts_the_tasks_of_each_seed():
+    first = {"1": units(3, 4, [(0, 0)], [0]), "2": units(3, 4, [(0, 0)], [])}
+    second = {"1": units(3, 4, [(0, 0), (1, 1)], [0]), "2": units(3, 4, [], [])}
+    shares = {
+        task: {seed: survival.kept_shares(mask, SMALL) for seed, mask in masks.items()}
+        for task, masks in (("a", first), ("b", second))
+    }
+    counted = survival.survival_over_tasks(shares, counted=True)
+    assert counted.heads[0, 0] == pytest.approx(1.5)  # two tasks with seed 1, one with seed 2
+    assert counted.heads_sd[0, 0] == pytest.approx(np.std([2, 1], ddof=1))
+    assert counted.mlps[0] == pytest.approx(1.0)
+    assert counted.n_tasks == 2
+    averaged = survival.survival_over_tasks(shares, counted=False)
+    assert averaged.heads[0, 0] == pytest.approx(0.75)
+
+
+def test_a_mask_of_another_size_is_one_sentence(tmp_path):
+    path = write(tmp_path, units(2, 4, [], []), "good")
+    with pytest.raises(StudyError, match="2 layers of 4 heads, the model 3 of 4"):
+        survival.read_shares([path], SMALL)

@@ -1,0 +1,187 @@
+"""scores.csv: every score once, and what is degenerate."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from lottery import files
+from lottery.errors import StudyError
+from lottery.steps.collect_scores import collect_scores
+from lottery.tables.collect import beats, gather
+from lottery.tables.scores import COLUMNS, Score, read_scores
+
+REPORTED = {"cola": "matthews"}
+
+
+def majority(value: float | None) -> dict:
+    """A majority file that holds more than belongs into scores.csv."""
+    splits = ("validation", "search_half", "report_half", "train_sample")
+    rows = [
+        {
+            "split": split,
+            "metric": metric,
+            "value": None if value is None else value + shift,
+            "n_examples": 10,
+            "labels_from": labels_from,
+            "degenerate": value is None,
+        }
+        for split in splits
+        for labels_from, shift in (("validation", 0.0), ("train", -0.1))
+        for metric in ("matthews", "pearson_spearman")
+    ]
+    return {"format": 1, "task": "cola", "scores": rows}
+
+
+def evaluation(value: float | None, *, subnetwork="full", seed=1, constant=False) -> dict:
+    masked = subnetwork != "full"
+    return {
+        "format": 1,
+        "model": "m",
+        "task": "cola",
+        "seed": seed,
+        "method": "structured" if masked else "none",
+        "subnetwork": subnetwork,
+        "phase": "pruned" if masked else "finetuned",
+        "kept_fraction": 0.5 if masked else 1.0,
+        "heads_kept": 3,
+        "mlps_kept": 1,
+        "scores": [
+            {
+                "split": split,
+                "metric": "matthews",
+                "value": value,
+                "n_examples": 10,
+                "constant_prediction": constant,
+            }
+            for split in ("validation", "report_half")
+        ],
+    }
+
+
+def flags(evaluations: list[dict], majority_value: float | None) -> list[bool]:
+    rows = gather(evaluations, [majority(majority_value)], REPORTED)
+    return [row.degenerate for row in rows if row.subnetwork != "majority"]
+
+
+def test_columns_are_those_of_the_blueprint():
+    assert (
+        "model task seed method subnetwork phase split metric value n_examples kept_fraction "
+        "heads_kept mlps_kept degenerate eval_task group"
+    ).split() == COLUMNS
+
+
+def test_majority_is_that_of_the_validation_labels_on_whole_splits_and_of_train_on_halves():
+    rows = gather([evaluation(0.5)], [majority(0.2)], REPORTED)
+    found = {row.split: row.value for row in rows if row.subnetwork == "majority"}
+    assert found == {"validation": 0.2, "search_half": 0.1, "report_half": 0.1}
+    assert {(row.model, row.seed, row.phase) for row in rows if row.subnetwork == "majority"} == {
+        ("none", None, "none")
+    }
+
+
+def test_a_sound_run_is_not_degenerate():
+    assert flags([evaluation(0.5), evaluation(0.4, subnetwork="good")], 0.0) == [False] * 4
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        evaluation(0.4, subnetwork="good", constant=True),
+        evaluation(None, subnetwork="good"),
+    ],
+)
+def test_a_constant_or_undefined_run_is_degenerate(spoilt):
+    assert flags([evaluation(0.5), spoilt], 0.0) == [False, False, True, True]
+
+
+def test_a_full_model_that_loses_to_majority_taints_its_seed_on_that_split_only():
+    loser = evaluation(0.5)
+    loser["scores"][0]["value"] = 0.15  # validation; the majority there is 0.2, on the half 0.1
+    runs = [loser, evaluation(0.9, subnetwork="good"), evaluation(0.5, seed=2)]
+    assert flags(runs, 0.2) == [True, False, True, False, False, False]
+
+
+def test_an_undefined_majority_counts_as_chance():
+    assert flags([evaluation(0.01)], None) == [False, False]
+    assert flags([evaluation(-0.01)], None) == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("value", "baseline", "metric", "expected"),
+    [
+        (0.6, 0.5, "accuracy", True),
+        (0.5, 0.5, "accuracy", False),
+        (None, -0.1, "matthews", True),
+        (None, 0.0, "matthews", False),
+        (None, 0.2, "f1", False),
+        (0.1, None, "f1", True),
+    ],
+)
+def test_beats(value, baseline, metric, expected):
+    assert beats(value, baseline, metric) is expected
+
+
+def test_a_run_without_its_full_model_is_an_error():
+    with pytest.raises(StudyError, match="cola with m, seed 1"):
+        gather([evaluation(0.4, subnetwork="good")], [majority(0.0)], REPORTED)
+
+
+def test_a_task_without_majority_is_an_error():
+    with pytest.raises(StudyError, match="majority baseline of cola"):
+        gather([evaluation(0.4)], [], REPORTED)
+
+
+def test_the_step_writes_every_score_once_in_the_order_of_the_grid(tmp_path):
+    documents = [evaluation(0.5), evaluation(None, subnetwork="good"), evaluation(0.4, seed=2)]
+    paths = [tmp_path / f"{index}.json" for index in range(3)]
+    for path, document in zip(paths, documents, strict=True):
+        files.write_json(path, document)
+    files.write_json(tmp_path / "majority.json", majority(0.1))
+    out = tmp_path / "scores.csv"
+    collect_scores(
+        paths_to_metrics=paths,
+        paths_to_majority=[tmp_path / "majority.json"],
+        path_to_scores=out,
+        reported_metrics=REPORTED,
+    )
+    rows = read_scores(out)
+    assert rows == gather(documents, [majority(0.1)], REPORTED)
+    assert [row.subnetwork for row in rows] == ["majority"] * 3 + ["full"] * 2 + ["good"] * 2 + [
+        "full"
+    ] * 2
+    assert rows[5] == Score(
+        model="m",
+        task="cola",
+        seed=1,
+        method="structured",
+        subnetwork="good",
+        phase="pruned",
+        split="validation",
+        metric="matthews",
+        value=None,
+        n_examples=10,
+        kept_fraction=0.5,
+        heads_kept=3,
+        mlps_kept=1,
+        degenerate=True,
+    )
+
+
+def test_a_file_of_another_format_is_one_sentence(tmp_path):
+    document = copy.deepcopy(evaluation(0.5)) | {"format": 2}
+    files.write_json(tmp_path / "metrics.json", document)
+    with pytest.raises(StudyError, match=r"metrics\.json is no metrics file of format 1"):
+        collect_scores(
+            paths_to_metrics=[tmp_path / "metrics.json"],
+            paths_to_majority=[],
+            path_to_scores=tmp_path / "scores.csv",
+            reported_metrics=REPORTED,
+        )
+
+
+def test_a_foreign_table_is_one_sentence(tmp_path):
+    files.write_csv(tmp_path / "scores.csv", [{"model": "m"}], ["model"])
+    with pytest.raises(StudyError, match="not what a table of scores holds"):
+        read_scores(tmp_path / "scores.csv")

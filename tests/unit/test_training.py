@@ -1,0 +1,129 @@
+"""Training learns, repeats itself bit for bit, and leaves pruned weights at zero."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_shrink import random_weights
+from tiny import random_mask, tiny_model, tiny_tokens
+
+from lottery.errors import StudyError
+from lottery.shrink import check_under, plan_of, shrink, zero_weights
+from lottery.training import Recipe, scheduled_rate, train
+
+RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=3, log_every=1)
+
+
+def weights(model):
+    return {name: p.detach().clone() for name, p in model.named_parameters()}
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_the_loss_falls(n_outputs):
+    model, tokens = tiny_model(n_outputs=n_outputs, scale=1.0), tiny_tokens(64, n_outputs=n_outputs)
+    history = train(model, tokens, replace(RECIPE, epochs=12), seed=1)
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+    assert [row["step"] for row in history] == list(range(1, 97))
+
+
+def test_same_seed_same_weights_and_another_seed_others():
+    trained = []
+    for seed in (1, 1, 2):
+        model = tiny_model()
+        torch.rand(seed)  # the global state before must not matter
+        train(model, tiny_tokens(), RECIPE, seed)
+        trained.append(weights(model))
+    assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
+    assert any(not torch.equal(trained[0][name], trained[2][name]) for name in trained[0])
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_masked_weights_are_exactly_zero_after_training(decay):
+    model = tiny_model()
+    mask = random_weights(model)
+    kept = zero_weights(model, mask)
+    before = weights(model)
+    train(model, tiny_tokens(), replace(RECIPE, weight_decay=decay), 1, kept)
+    check_under(model, mask)
+    after = weights(model)
+    assert all(not torch.equal(before[name], after[name]) for name in before if "query" in name)
+
+
+def test_masked_training_equals_reparametrised_training():
+    """As the authors did it: weight = parameter * mask in each forward pass, Adam on parameter."""
+    from torch.nn.utils import prune
+
+    ours, theirs = tiny_model(), tiny_model()
+    mask = random_weights(ours)
+    kept = zero_weights(ours, mask)
+    modules = dict(theirs.named_modules())
+    names = {theirs.architecture.family.checkpoint_name(n): n for n, _ in theirs.named_parameters()}
+    pruned = []
+    for name, array in mask.parameters.items():
+        module, kind = names[name].rsplit(".", 1)
+        prune.custom_from_mask(modules[module], kind, torch.from_numpy(array))
+        pruned.append((modules[module], kind, name))
+    train(ours, tiny_tokens(), RECIPE, 1, kept)
+    train(theirs, tiny_tokens(), RECIPE, 1)
+    mine = ours.checkpoint_parameters()
+    for module, kind, name in pruned:
+        masked = getattr(module, f"{kind}_orig") * getattr(module, f"{kind}_mask")
+        torch.testing.assert_close(mine[name], masked, atol=2e-5, rtol=1e-4)
+
+
+def test_words_that_do_not_occur_never_move():
+    model, tokens = tiny_model(), tiny_tokens(12)
+    before = model.embeddings.word.weight.detach().clone()
+    train(model, tokens, RECIPE, 1)
+    after = model.embeddings.word.weight.detach()
+    used = np.unique(tokens.input_ids)
+    unused = np.setdiff1d(np.arange(len(before)), used)
+    assert len(unused) > 5
+    assert torch.equal(before[unused], after[unused])
+    assert bool((before[used] != after[used]).any(dim=1).all())
+
+
+def test_the_compact_vocabulary_changes_no_result(monkeypatch):
+    import contextlib
+
+    from lottery import training
+
+    compact, whole = tiny_model(), tiny_model()
+    train(compact, tiny_tokens(), RECIPE, 1)
+    monkeypatch.setattr(
+        training, "_trained_words", lambda model, tokens, recipe: contextlib.nullcontext(tokens)
+    )
+    train(whole, tiny_tokens(), RECIPE, 1)
+    for name, parameter in weights(whole).items():
+        torch.testing.assert_close(weights(compact)[name], parameter, atol=1e-6, rtol=0)
+
+
+def test_a_shrunk_model_trains():
+    model = shrink(tiny_model(), plan_of(random_mask(3), "drop_bias"))
+    history = train(model, tiny_tokens(), replace(RECIPE, epochs=8), seed=1)
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_a_loss_that_is_not_finite_is_one_sentence():
+    model, tokens = tiny_model(n_outputs=1), tiny_tokens(n_outputs=1)
+    with pytest.raises(StudyError, match="learning_rate"):
+        train(model, replace(tokens, labels=tokens.labels * np.float32(1e30)), RECIPE, 1)
+
+
+def test_the_schedule_is_linear():
+    recipe = replace(RECIPE, learning_rate=1.0, warmup_steps=0.2)
+    rates = [scheduled_rate(recipe, step, 10) for step in range(10)]
+    expected = [0, 0.5, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8]
+    np.testing.assert_allclose(rates, expected)
+    no_warmup = [scheduled_rate(RECIPE, step, 4) / RECIPE.learning_rate for step in range(4)]
+    np.testing.assert_allclose(no_warmup, [1, 0.75, 0.5, 0.25])
+
+
+def test_bf16_trains():
+    model = tiny_model(scale=1.0)
+    history = train(model, tiny_tokens(), replace(RECIPE, precision="bf16", epochs=10), seed=1)
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert all(p.dtype == torch.float32 for p in model.parameters())

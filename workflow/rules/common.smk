@@ -1,0 +1,183 @@
+"""What all rules share: the checked study, its wildcards, and paths."""
+
+from snakemake.exceptions import WorkflowError
+
+from lottery.algorithms import algorithm, algorithm_names
+from lottery.algorithms.common import base_name
+from lottery.config import grid, load_study, mask_path, params, refuse_repeated_keys
+from lottery.config import targets, wildcard
+from lottery.errors import StudyError
+from lottery.tables.controls import reference_of
+from lottery.versions import stage_version
+
+try:
+    for path in workflow.configfiles:
+        refuse_repeated_keys(Path(path))
+    STUDY = load_study(config, Path.cwd())
+except StudyError as error:
+    raise WorkflowError(str(error)) from None
+
+CELL = "results/{model}/{task}/seed_{seed}"
+TOKENS = "results/{model}/{task}/tokens"
+MASKS = f"{CELL}/mask/{{method}}"
+RETRAINED = f"{CELL}/retrain/{{method}}/{{subnetwork}}"
+EVALUATED = f"{CELL}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
+FIGURES = "results/figures/{model}/{method}"
+TABLES = "results/tables"
+PUBLISHED = [
+    f"{workflow.basedir}/workflow/resources/paper/{name}.csv" for name in ("scores", "sizes")
+]
+LOGS = "results/logs"
+BENCHMARKS = "results/benchmarks"
+
+TORCH_THREADS = STUDY.compute["torch_threads"]
+MODEL_ROWS = [{"model": model} for model in STUDY.models]
+
+
+wildcard_constraints:
+    model=wildcard(STUDY.models),
+    task=wildcard(STUDY.tasks),
+    seed=wildcard(STUDY.seeds),
+    method=wildcard([*STUDY.methods, "none"]),
+    subnetwork=r"[a-z0-9_]+",
+    phase="finetuned|pruned|retrained",
+
+
+def settings(function, *names):
+    """Params of a rule: what its results depend on, looked up by some of its wildcards."""
+    return lambda wildcards: function(STUDY, *(wildcards[name] for name in names))
+
+
+def tasks_with(splits):
+    """The tasks that have exactly these splits."""
+    return [task.id for task in STUDY.tasks.values() if task.split_names == splits]
+
+
+def split_shapes():
+    """The sets of splits that occur, each with the suffix of its rules' names."""
+    shapes = dict.fromkeys(task.split_names for task in STUDY.tasks.values())
+    return {
+        splits: "".join(f"_{s}" for s in splits if s not in ("train", "validation"))
+        + ("" if "train" in splits else "_alone")
+        for splits in shapes
+    }
+
+
+def source_files(wildcards):
+    """The user's own files that a task is read from."""
+    return STUDY.tasks[wildcards.task].source_files
+
+
+def splits_of_task(wildcards):
+    """The fetched splits of a task, by name."""
+    folder = f"resources/tasks/{wildcards.task}"
+    return {split: f"{folder}/{split}.parquet" for split in STUDY.tasks[wildcards.task].split_names}
+
+
+def token_files(wildcards, training=False):
+    """The token files of a task that evaluation reads, or training too."""
+    task = STUDY.tasks[wildcards.task]
+    splits = task.split_names if training else task.validation_splits
+    folder = TOKENS.format(model=wildcards.model, task=wildcards.task)
+    return [f"{folder}/{split}.safetensors" for split in splits]
+
+
+def all_token_files(wildcards):
+    """The token files of all splits of a task."""
+    return token_files(wildcards, training=True)
+
+
+def mask_of(wildcards):
+    """The mask file of a cell."""
+    return mask_path(dict(wildcards.items()))
+
+
+def search_outputs(name, halves):
+    """What the search of an algorithm writes, by name."""
+    kind = algorithm(name)
+    masks = ["good", "good_half", "bad_half"] if halves else ["good"]
+    outputs = {mask: f"{MASKS}/{mask}.safetensors" for mask in masks}
+    outputs["trajectory"] = f"{MASKS}/search.csv"
+    if halves and kind.HALVES_ARE_WALKED:
+        outputs["halves"] = f"{MASKS}/halves.csv"
+    if kind.HAS_IMPORTANCE:
+        outputs["importance"] = f"{MASKS}/importance.npz"
+    return outputs | {"provenance": f"{MASKS}/provenance.json"}
+
+
+def source_mask(wildcards):
+    """The mask that a control takes its size from, maybe of another model (`sizes_from`)."""
+    method = STUDY.methods[wildcards.method]
+    kind = algorithm(method.algorithm).SOURCES[base_name(wildcards.subnetwork)]
+    row = dict(wildcards.items()) | {"subnetwork": kind}
+    return mask_path(row | {"model": method.searched_model(wildcards.model)})
+
+
+def good_masks_of_all_seeds(wildcards):
+    """The good masks of one (model, task, method)."""
+    template = mask_path(dict(wildcards.items()) | {"seed": "{seed}", "subnetwork": "good"})
+    return [template.format(seed=seed) for seed in STUDY.seeds]
+
+
+def methods_with_super(kinds):
+    """The methods whose super_* masks are exactly these."""
+    return [m.id for m in STUDY.methods.values() if grid.super_masks(m) == kinds]
+
+
+def evaluated_files(wildcards):
+    """The weights of a cell, and its mask unless it is the full model."""
+    trained = RETRAINED if wildcards.phase == "retrained" else f"{CELL}/finetune"
+    files = {"model": f"{trained}/model.safetensors".format(**wildcards)}
+    return files if wildcards.method == "none" else files | {"mask": mask_of(wildcards)}
+
+
+def controls(study):
+    """The controls of the study with the masks they are compared with, equal references adjacent."""
+    for row in sorted(grid.retrain_rows(study), key=reference_path):
+        reference = reference_of(row["subnetwork"])
+        if reference and not study.methods[row["method"]].borrows_sizes(row["model"]):
+            yield mask_path(row), reference_path(row)
+
+
+def reference_path(row):
+    """The mask that the subnetwork of a row is compared with."""
+    return mask_path({**row, "subnetwork": reference_of(row["subnetwork"]) or "good"})
+
+
+def searched_models(method):
+    """The models that a method has good masks of."""
+    return [
+        m for m in STUDY.models if any(method.searched_model(each) == m for each in method.models)
+    ]
+
+
+def good_masks_of_all_tasks(wildcards):
+    """The good masks of one (model, method), tasks first."""
+    return files_of_all_tasks(wildcards, "good.safetensors")
+
+
+def trajectories_of_all_tasks(wildcards):
+    """The searches of one (model, method), tasks first."""
+    return files_of_all_tasks(wildcards, "search.csv")
+
+
+def files_of_all_tasks(wildcards, name):
+    """One file of each mask folder of a (model, method)."""
+    tasks = STUDY.methods[wildcards.method].tasks
+    return expand(f"{MASKS}/{name}", task=tasks, seed=STUDY.seeds, allow_missing=True)
+
+
+def figure_targets():
+    """All figures, as svg and png."""
+    rows = [
+        {"model": model, "method": method.id}
+        for method in STUDY.methods.values()
+        for model in searched_models(method)
+    ]
+    names = ("scores", "survival_tasks", "survival_all", "trajectories")
+    return [
+        path
+        for name in names
+        for kind in ("svg", "png")
+        for path in targets(f"{FIGURES}/{name}.{kind}", rows)
+    ]

@@ -1,0 +1,105 @@
+"""Models and tasks: fetching (the only rules that use the network), tokens, the baseline."""
+
+
+localrules:
+    fetch_model,
+
+
+rule fetch_model:
+    output:
+        config="resources/models/{model}/config.json",
+        tokenizer="resources/models/{model}/tokenizer.json",
+        model="resources/models/{model}/model.safetensors",
+        provenance="resources/models/{model}/provenance.json",
+    log:
+        f"{LOGS}/fetch_model/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fetch_model/{{model}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=settings(params.model_params, "model"),
+        version=stage_version("fetch_model"),
+    message:
+        "fetch model {wildcards.model}"
+    script:
+        "../scripts/fetch_model.py"
+
+
+for splits, suffix in split_shapes().items():
+
+    rule:
+        name:
+            f"fetch_task{suffix}"
+        input:
+            files=source_files,
+        output:
+            **{split: f"resources/tasks/{{task}}/{split}.parquet" for split in splits},
+            provenance="resources/tasks/{task}/provenance.json",
+        log:
+            f"{LOGS}/fetch_task/{{task}}.log",
+        benchmark:
+            f"{BENCHMARKS}/fetch_task/{{task}}.tsv"
+        wildcard_constraints:
+            task=wildcard(tasks_with(splits)),
+        localrule: True
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            settings=settings(params.task_params, "task"),
+            splits=list(splits),
+            version=stage_version("fetch_task"),
+        message:
+            "fetch task {wildcards.task}"
+        script:
+            "../scripts/fetch_task.py"
+
+    rule:
+        name:
+            f"tokenize{suffix}"
+        input:
+            **{split: f"resources/tasks/{{task}}/{split}.parquet" for split in splits},
+            tokenizer="resources/models/{model}/tokenizer.json",
+        output:
+            **{split: f"{TOKENS}/{split}.safetensors" for split in splits},
+            provenance=f"{TOKENS}/provenance.json",
+        log:
+            f"{LOGS}/tokenize/{{model}}/{{task}}.log",
+        benchmark:
+            f"{BENCHMARKS}/tokenize/{{model}}/{{task}}.tsv"
+        wildcard_constraints:
+            task=wildcard(tasks_with(splits)),
+        conda:
+            "../../envs/torch.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            settings=settings(params.tokenize_params, "task"),
+            splits=list(splits),
+            version=stage_version("tokenize"),
+        message:
+            "tokenize {wildcards.task} for {wildcards.model}"
+        script:
+            "../scripts/tokenize_task.py"
+
+
+rule majority:
+    input:
+        unpack(splits_of_task),
+    output:
+        metrics="results/majority/{task}/metrics.json",
+        provenance="results/majority/{task}/provenance.json",
+    log:
+        f"{LOGS}/majority/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/majority/{{task}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=settings(params.majority_params, "task"),
+        version=stage_version("majority"),
+    message:
+        "majority of {wildcards.task}"
+    script:
+        "../scripts/majority.py"

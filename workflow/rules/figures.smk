@@ -1,0 +1,92 @@
+"""Figures, each as svg and png."""
+
+
+rule plot_scores:
+    input:
+        scores=f"{TABLES}/scores.csv",
+        published=PUBLISHED,
+    output:
+        svg=report(
+            f"{FIGURES}/scores.svg",
+            caption="../report/scores.rst",
+            category="Scores",
+            labels={"model": "{model}", "method": "{method}"},
+        ),
+        png=f"{FIGURES}/scores.png",
+        provenance=f"{FIGURES}/scores.provenance.json",
+    log:
+        f"{LOGS}/plot_scores/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/plot_scores/{{model}}/{{method}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=params.layout_params(STUDY),
+        version=stage_version("plot_scores"),
+    message:
+        "plot the scores of {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/plot_scores.py"
+
+
+rule plot_survival:
+    input:
+        masks=good_masks_of_all_tasks,
+        config="resources/models/{model}/config.json",
+    output:
+        table="results/tables/{model}/{method}/survival.csv",
+        tasks_svg=report(
+            f"{FIGURES}/survival_tasks.svg",
+            caption="../report/survival_tasks.rst",
+            category="Survival",
+            labels={"model": "{model}", "method": "{method}", "over": "each task"},
+        ),
+        tasks_png=f"{FIGURES}/survival_tasks.png",
+        all_svg=report(
+            f"{FIGURES}/survival_all.svg",
+            caption="../report/survival_all.rst",
+            category="Survival",
+            labels={"model": "{model}", "method": "{method}", "over": "all tasks"},
+        ),
+        all_png=f"{FIGURES}/survival_all.png",
+        provenance=f"{FIGURES}/survival.provenance.json",
+    log:
+        f"{LOGS}/plot_survival/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/plot_survival/{{model}}/{{method}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=settings(params.survival_params, "model", "method"),
+        version=stage_version("plot_survival"),
+    message:
+        "plot the survival of units in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/plot_survival.py"
+
+
+rule plot_trajectories:
+    input:
+        searches=trajectories_of_all_tasks,
+    output:
+        svg=report(
+            f"{FIGURES}/trajectories.svg",
+            caption="../report/trajectories.rst",
+            category="Searches",
+            labels={"model": "{model}", "method": "{method}"},
+        ),
+        png=f"{FIGURES}/trajectories.png",
+        provenance=f"{FIGURES}/trajectories.provenance.json",
+    log:
+        f"{LOGS}/plot_trajectories/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/plot_trajectories/{{model}}/{{method}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=settings(params.trajectory_params, "model", "method"),
+        version=stage_version("plot_trajectories"),
+    message:
+        "plot the searches in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/plot_trajectories.py"

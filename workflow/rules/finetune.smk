@@ -1,0 +1,31 @@
+"""The full model of one (model, task, seed)."""
+
+
+rule finetune:
+    input:
+        pretrained="resources/models/{model}/model.safetensors",
+        tokens=all_token_files,
+    output:
+        model=f"{CELL}/finetune/model.safetensors",
+        metrics=f"{CELL}/finetune/metrics.json",
+        history=f"{CELL}/finetune/history.csv",
+        provenance=f"{CELL}/finetune/provenance.json",
+    log:
+        f"{LOGS}/finetune/{{model}}/{{task}}/seed_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/finetune/{{model}}/{{task}}/seed_{{seed}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: TORCH_THREADS
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=720,
+    params:
+        settings=settings(params.finetune_params, "task"),
+        torch_threads=TORCH_THREADS,
+        version=stage_version("finetune"),
+    message:
+        "finetune {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
+    script:
+        "../scripts/finetune.py"

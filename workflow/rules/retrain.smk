@@ -1,0 +1,31 @@
+"""The pretrained weights under a mask, fine-tuned anew."""
+
+
+rule retrain:
+    input:
+        pretrained="resources/models/{model}/model.safetensors",
+        mask=mask_of,
+        tokens=all_token_files,
+    output:
+        model=f"{RETRAINED}/model.safetensors",
+        history=f"{RETRAINED}/history.csv",
+        provenance=f"{RETRAINED}/provenance.json",
+    log:
+        f"{LOGS}/retrain/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}.log",
+    benchmark:
+        f"{BENCHMARKS}/retrain/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: TORCH_THREADS
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=720,
+    params:
+        settings=settings(params.training_params, "task"),
+        torch_threads=TORCH_THREADS,
+        version=stage_version("retrain"),
+    message:
+        "retrain {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
+    script:
+        "../scripts/retrain.py"

@@ -1,0 +1,111 @@
+"""Good subnetworks by search, controls by drawing, and the units that survive in all seeds."""
+
+# One rule per algorithm; methods that also make halves have more outputs, hence a rule of theirs.
+SEARCHES = {
+    f"search_{name}{'_halves' if halves else ''}": (
+        name,
+        halves,
+        [m for m in STUDY.methods_of(name) if STUDY.methods[m].halves == halves],
+    )
+    for name in algorithm_names()
+    if hasattr(algorithm(name), "search")
+    for halves in (False, True)
+}
+
+for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
+
+    rule:
+        name:
+            rule_name
+        input:
+            model=f"{CELL}/finetune/model.safetensors",
+            tokens=all_token_files,
+            majority="results/majority/{task}/metrics.json",
+        output:
+            **search_outputs(algorithm_name, halves),
+        log:
+            f"{LOGS}/search/{{model}}/{{task}}/seed_{{seed}}/{{method}}.log",
+        benchmark:
+            f"{BENCHMARKS}/search/{{model}}/{{task}}/seed_{{seed}}/{{method}}.tsv"
+        wildcard_constraints:
+            method=wildcard(methods),
+        conda:
+            "../../envs/torch.yaml"
+        threads: TORCH_THREADS
+        resources:
+            gpu=1,
+            mem_mb=8000,
+            runtime=480,
+        params:
+            settings=settings(params.search_params, "method", "task"),
+            torch_threads=TORCH_THREADS,
+            version=stage_version(f"search_{algorithm_name}"),
+        message:
+            "search {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
+        script:
+            "../scripts/search.py"
+
+
+rule sample_masks:
+    input:
+        source=source_mask,
+        model=f"{CELL}/finetune/model.safetensors",
+    output:
+        mask=f"{MASKS}/{{subnetwork}}.safetensors",
+        provenance=f"{MASKS}/{{subnetwork}}.provenance.json",
+    log:
+        f"{LOGS}/sample_masks/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}.log",
+    benchmark:
+        f"{BENCHMARKS}/sample_masks/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}.tsv"
+    wildcard_constraints:
+        subnetwork=r"bad|random(_\d+)?|random_half(_\d+)?",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        version=stage_version("sample_masks"),
+    message:
+        "draw {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
+    script:
+        "../scripts/sample_masks.py"
+
+
+# super_random and super_bad are made of the same draw as super_good, so one job writes all three;
+# under strict super_good stands alone.
+for rule_name, kinds in (
+    ("sample_super_masks", ("super_good", "super_random", "super_bad")),
+    ("sample_super_good", ("super_good",)),
+):
+
+    rule:
+        name:
+            rule_name
+        input:
+            goods=good_masks_of_all_seeds,
+            model="resources/models/{model}/model.safetensors",
+        output:
+            **{
+                kind: f"results/{{model}}/{{task}}/super/{{method}}/{kind}.safetensors"
+                for kind in kinds
+            },
+            provenance="results/{model}/{task}/super/{method}/provenance.json",
+        log:
+            f"{LOGS}/sample_super_masks/{{model}}/{{task}}/{{method}}.log",
+        benchmark:
+            f"{BENCHMARKS}/sample_super_masks/{{model}}/{{task}}/{{method}}.tsv"
+        wildcard_constraints:
+            method=wildcard(methods_with_super(kinds)),
+        conda:
+            "../../envs/torch.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            kinds=list(kinds),
+            version=stage_version("sample_super_masks"),
+        message:
+            "survivors of all seeds of {wildcards.model}, {wildcards.task}: {wildcards.method}"
+        script:
+            "../scripts/sample_super_masks.py"

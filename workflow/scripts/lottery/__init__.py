@@ -1,0 +1,1 @@
+"""The library of the study: what the rules of the workflow run."""

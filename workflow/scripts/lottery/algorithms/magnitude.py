@@ -1,0 +1,94 @@
+"""Magnitude pruning: single weights of the body, the smallest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lottery import controls
+from lottery.algorithms.common import SEARCH_OPTIONS, Option, draws
+from lottery.masks import WeightMask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lottery.algorithms.search_context import SearchContext, SearchResult
+
+OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
+    #             published  strict
+    "step": Option(0.05, 0.05),
+    "max_steps": Option(30, 30),
+}
+
+SUBNETWORKS = {
+    "published": ("good", "random", "bad"),
+    "strict": ("good", "good_half", "random_half", "bad_half"),
+}
+DEFAULT_SUBNETWORKS = {
+    "published": ("good", "random", "bad"),
+    "strict": ("good", "good_half", *draws("random_half", 3), "bad_half"),
+}
+
+HAS_IMPORTANCE = False
+HALVES_ARE_WALKED = False  # the ranking that the search cuts gives them at once
+
+# Which masks a control is drawn from.
+SOURCES = {"random": "good", "bad": "good", "random_half": "good_half"}
+
+
+def search(context: SearchContext) -> SearchResult:
+    """Removes the smallest weights step by step until the score falls below the threshold.
+
+    The weights are not retrained on the way. After the last step that may be taken the mask is
+    kept as it was before it, as published (PAPER.md section 3: N steps keep N - 1 removals).
+    """
+    from lottery.algorithms.search_context import SearchResult, Step, passes
+    from lottery.algorithms.search_magnitude import MagnitudeRanking, kept_counts
+    from lottery.evaluation import predict
+    from lottery.shrink import zero_weights
+
+    options = context.options
+    ranking = MagnitudeRanking(context.model)
+
+    def score() -> float | None:
+        return context.score(predict(context.model, context.tokens, options["search_batch_size"]))
+
+    full_score = score()
+    threshold = context.threshold(full_score)
+    accepted = passes(full_score, threshold)
+    steps = [Step("weights", None, None, 1.0, full_score, threshold, accepted)]
+    good = ranking.size
+    counts = kept_counts(ranking.size, options["step"], options["max_steps"] - 1)
+    while accepted and (count := next(counts, None)) is not None:
+        # Masks of later steps lie within those of earlier ones, so zeros may simply pile up.
+        mask = ranking.keep_largest(count)
+        zero_weights(context.model, mask)
+        step_score = score()
+        accepted = passes(step_score, threshold)
+        steps.append(
+            Step("weights", None, None, mask.kept_fraction, step_score, threshold, accepted)
+        )
+        if accepted:
+            good = count
+    masks = {"good": ranking.keep_largest(good)}
+    if options["halves"]:
+        masks["good_half"] = ranking.keep_largest(ranking.size // 2)
+        masks["bad_half"] = masks["good_half"].complement()
+    return SearchResult(masks, steps)
+
+
+def sample(
+    kind: str, source: WeightMask, path_to_model: Path, rng: np.random.Generator
+) -> WeightMask:
+    """Draws a control of one seed.
+
+    Args:
+        kind: random, bad or random_half.
+        source: the mask whose size it takes, see `SOURCES`.
+        path_to_model: the fine-tuned model, whose largest weights `bad` removes.
+        rng: the generator of this control.
+    """
+    if kind == "bad":
+        return controls.smallest_weights(source, path_to_model)
+    return controls.random_weights(source, rng)

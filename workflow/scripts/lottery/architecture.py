@@ -1,0 +1,176 @@
+"""The shape of an encoder, and of what is left of it under a structured mask. No torch here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.errors import StudyError
+from lottery.families import FAMILIES, Family, find_family
+
+FORMAT = 1
+DESCRIPTION = "lottery"  # key of a model file's metadata
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes and options of an encoder, as its checkpoint's config.json gives them.
+
+    Attributes:
+        model_type: key of `lottery.families.FAMILIES`.
+        layers: number of layers (L).
+        heads: attention heads per layer (H).
+        hidden: width of the hidden states; a head has hidden / heads dimensions.
+        intermediate: width of an MLP's inner layer.
+        vocabulary, positions, token_types: rows of the three embedding tables.
+        norm_epsilon: added to the variance in LayerNorm.
+        hidden_dropout, attention_dropout, classifier_dropout: probabilities in training.
+        initializer_range: standard deviation of freshly drawn weights.
+    """
+
+    model_type: str
+    layers: int
+    heads: int
+    hidden: int
+    intermediate: int
+    vocabulary: int
+    positions: int
+    token_types: int
+    norm_epsilon: float
+    hidden_dropout: float
+    attention_dropout: float
+    classifier_dropout: float
+    initializer_range: float
+
+    @property
+    def family(self) -> Family:
+        """The entry of the table of families."""
+        return FAMILIES[self.model_type]
+
+    @property
+    def head_size(self) -> int:
+        """Dimensions of one head."""
+        return self.hidden // self.heads
+
+    @property
+    def head_parameters(self) -> int:
+        """Parameters that go with one head: its rows of Q, K, V with biases, its columns of O."""
+        return self.head_size * (4 * self.hidden + 3)
+
+    @property
+    def mlp_parameters(self) -> int:
+        """Parameters that go with one MLP: both matrices and both biases."""
+        return 2 * self.hidden * self.intermediate + self.hidden + self.intermediate
+
+    @property
+    def structured_body(self) -> int:
+        """Parameters that structured pruning may remove, attention-output biases included."""
+        per_layer = self.heads * self.head_parameters + self.hidden + self.mlp_parameters
+        return self.layers * per_layer
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], source: str) -> Architecture:
+        """Reads a checkpoint's config.json.
+
+        Args:
+            config: the parsed file.
+            source: its path, for messages.
+
+        Raises:
+            StudyError: unknown family, unsupported option, or a size that is missing.
+        """
+        find_family(config, source)
+        try:
+            hidden_dropout = float(config.get("hidden_dropout_prob", 0.1))
+            classifier_dropout = config.get("classifier_dropout")
+            sizes = cls(
+                model_type=config["model_type"],
+                layers=int(config["num_hidden_layers"]),
+                heads=int(config["num_attention_heads"]),
+                hidden=int(config["hidden_size"]),
+                intermediate=int(config["intermediate_size"]),
+                vocabulary=int(config["vocab_size"]),
+                positions=int(config.get("max_position_embeddings", 512)),
+                token_types=int(config.get("type_vocab_size", 2)),
+                norm_epsilon=float(config.get("layer_norm_eps", 1e-12)),
+                hidden_dropout=hidden_dropout,
+                attention_dropout=float(config.get("attention_probs_dropout_prob", 0.1)),
+                classifier_dropout=(
+                    hidden_dropout if classifier_dropout is None else float(classifier_dropout)
+                ),
+                initializer_range=float(config.get("initializer_range", 0.02)),
+            )
+        except KeyError as error:
+            raise StudyError(f"{source}: the key {error} is missing.") from error
+        if sizes.hidden % sizes.heads:
+            raise StudyError(
+                f"{source}: hidden_size {sizes.hidden} is not a multiple of "
+                f"num_attention_heads {sizes.heads}."
+            )
+        return sizes
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What a layer holds: the heads kept, and whether its MLP and attention bias are there.
+
+    Attributes:
+        heads: indices of the kept heads in the full layer, ascending.
+        mlp: whether the MLP is there.
+        attention_bias: whether the bias of the attention output is there. It matters only for a
+            layer without heads; a layer with heads always has it.
+    """
+
+    heads: tuple[int, ...]
+    mlp: bool = True
+    attention_bias: bool = True
+
+
+Plan = tuple[LayerPlan, ...]
+
+
+def full_plan(architecture: Architecture) -> Plan:
+    """The plan of the whole model."""
+    return (LayerPlan(heads=tuple(range(architecture.heads))),) * architecture.layers
+
+
+def describe(architecture: Architecture, n_outputs: int, plan: Plan) -> dict[str, str]:
+    """Packs everything that is needed to rebuild an encoder into a model file's metadata."""
+    facts = {
+        "format": FORMAT,
+        "architecture": asdict(architecture),
+        "n_outputs": n_outputs,
+        "plan": [asdict(layer) for layer in plan],
+    }
+    return {DESCRIPTION: json.dumps(facts, sort_keys=True)}
+
+
+def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architecture, int, Plan]:
+    """Unpacks `describe`.
+
+    Raises:
+        StudyError: the file was written by something else, or in another format.
+    """
+    facts = json.loads(metadata.get(DESCRIPTION, "{}"))
+    if facts.get("format") != FORMAT:
+        raise StudyError(
+            f"{path}: a safetensors file that this version of the workflow did not write; "
+            "models enter the study through the config's `models`."
+        )
+    plan = tuple(
+        LayerPlan(tuple(layer["heads"]), layer["mlp"], layer["attention_bias"])
+        for layer in facts["plan"]
+    )
+    return Architecture(**facts["architecture"]), int(facts["n_outputs"]), plan
+
+
+def read_architecture(path: Path) -> Architecture:
+    """Reads the architecture from a model file of this workflow, without its weights.
+
+    Raises:
+        StudyError: the file is missing, truncated or foreign.
+    """
+    return parse_description(path, files.read_metadata(path))[0]

@@ -1,0 +1,144 @@
+"""Reading and checking a config."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lottery.config.ids import check_ids
+from lottery.config.methods import method_from_config
+from lottery.config.schema import check_schema, defaults
+from lottery.config.sentences import dotted
+from lottery.config.sources import model_from_config, tasks_from_config
+from lottery.config.study import Study
+from lottery.errors import StudyError
+
+
+def load_study(config: Mapping[str, Any], root: Path) -> Study:
+    """Checks a config and fills in every default.
+
+    Args:
+        config: the parsed config, as Snakemake hands it over; not changed.
+        root: folder that relative paths in the config start from (the working directory).
+
+    Raises:
+        StudyError: one sentence about the first problem: of the schema in the order of the
+            document, then of ids, models, tasks and methods.
+    """
+    check_schema(config)
+    check_ids(config)
+    root = Path(root)
+    models = {name: model_from_config(name, each, root) for name, each in config["models"].items()}
+    tasks = tasks_from_config(config, root)
+    trained = tuple(task.id for task in tasks.values() if task.evaluate_with is None)
+    methods = {
+        name: method_from_config(
+            name,
+            entry,
+            models=tuple(models),
+            tasks=trained,
+            n_seeds=len(config["seeds"]),
+            root=root,
+        )
+        for name, entry in config["methods"].items()
+    }
+    return Study(
+        models=models,
+        tasks=tasks,
+        training=_training(config, trained),
+        seeds=tuple(config["seeds"]),
+        methods=methods,
+        evaluation=defaults("evaluation") | config.get("evaluation", {}),
+        compute=defaults("compute") | config.get("compute", {}),
+        glue_folder=config.get("glue_folder"),
+    )
+
+
+def _training(config: Mapping[str, Any], tasks: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The recipe of each task: the schema's defaults, the common options, the task's own."""
+    common = config.get("training", {})
+    _check_warmup("training", common)
+    recipes = {}
+    for task in tasks:
+        own = config["tasks"][task].get("training", {})
+        _check_warmup(f"tasks.{task}.training", own)
+        recipes[task] = defaults("training") | common | own
+    return recipes
+
+
+def _check_warmup(key: str, options: Mapping[str, Any]) -> None:
+    steps = options.get("warmup_steps", 0)
+    if steps >= 1 and int(steps) != steps:
+        raise StudyError(
+            f"{key}.warmup_steps is {steps}; it must be a whole number of steps or a share below 1."
+        )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Reads a config file as Snakemake does, and refuses what Snakemake would silently drop.
+
+    Raises:
+        StudyError: no such file, no valid YAML, a key that stands twice, or no mapping.
+    """
+    refuse_repeated_keys(path)
+    with path.open(encoding="utf-8") as file:
+        config = yaml.safe_load(file)
+    if not isinstance(config, dict):
+        raise StudyError(f"{path} must hold a mapping with the keys of a config.")
+    return config
+
+
+def refuse_repeated_keys(path: Path) -> None:
+    """Refuses a config file in which a key stands twice, of which YAML would keep the last.
+
+    Args:
+        path: a file in YAML or JSON.
+
+    Raises:
+        StudyError: no such file, no valid YAML, or a repeated key.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        json_text = text.lstrip().startswith("{") and _is_json(text)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise StudyError(f"The config {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise StudyError(f"The config {path} is no text in UTF-8.") from error
+    except yaml.YAMLError as error:
+        if json_text:  # a tab or an escape that JSON knows and YAML does not
+            return
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise StudyError(f"The config {path}{line} is no valid YAML: {problem}.") from error
+    _refuse_repeated(node, (), path)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_repeated(node: yaml.Node | None, place: tuple[str | int, ...], path: Path) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for position, below in enumerate(node.value):
+            _refuse_repeated(below, (*place, position), path)
+    elif isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, below in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise StudyError(
+                    f"{path}, line {line}: {dotted(place)} has the key {key.value!r} a second "
+                    f"time, after line {seen[key.value]}."
+                )
+            seen[str(key.value)] = line
+            _refuse_repeated(below, (*place, str(key.value)), path)

@@ -1,0 +1,171 @@
+"""What the result of each rule depends on, leaf by leaf: the params of the rules.
+
+Snakemake runs a job again when its params change, so a value stands here if and only if the files
+that the job writes depend on it. The keys are the keyword arguments of the steps. Not here: paths
+of inputs and wildcards, which are no params; and two params that rules name themselves, the version
+of the stage and, for torch steps, the number of threads, on which results depend bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from lottery.algorithms import algorithm
+from lottery.config.study import Method, Study
+from lottery.tasks import GLUE
+
+Params = dict[str, Any]
+
+PAPERS_MODEL = "google-bert/bert-base-uncased"
+PAPERS_METHODS = ("structured", "magnitude")
+# PAPER.md section 2; precision and batching are the ways to compute it that the authors used.
+PAPERS_RECIPE = {
+    "learning_rate": 2e-5,
+    "batch_size": 32,
+    "epochs": 3,
+    "max_length": 128,
+    "weight_decay": 0.0,
+    "warmup_steps": 0,
+    "max_grad_norm": 1.0,
+    "precision": "fp32",
+    "batching": "seeded",
+}
+
+
+def model_params(study: Study, model: str) -> Params:
+    """Of fetch_model."""
+    entry = study.models[model]
+    return {
+        "source": entry.source,
+        "kind": entry.kind,
+        "revision": entry.revision,
+        "init": entry.init,
+        "init_seed": entry.init_seed,
+    }
+
+
+def task_params(study: Study, task: str) -> Params:
+    """Of fetch_task: what the examples depend on, not how they are scored."""
+    entry = study.tasks[task]
+    glue_folder = study.glue_folder if entry.kind == "glue" else None
+    return {"task": entry.to_dict(), "glue_folder": glue_folder}
+
+
+def tokenize_params(study: Study, task: str) -> Params:
+    """Of tokenize."""
+    return {"max_length": study.training[task]["max_length"]}
+
+
+def majority_params(study: Study, task: str) -> Params:
+    """Of majority."""
+    return {"task": study.tasks[task].to_dict(with_metrics=True)}
+
+
+def training_params(study: Study, task: str) -> Params:
+    """Of retrain. `max_length` is missing: the tokens carry it."""
+    recipe = {name: value for name, value in study.training[task].items() if name != "max_length"}
+    return {"training": recipe, "n_outputs": study.tasks[task].n_outputs}
+
+
+def finetune_params(study: Study, task: str) -> Params:
+    """Of finetune, which also scores the model."""
+    splits = list(study.tasks[task].validation_splits)
+    return training_params(study, task) | {"splits": splits}
+
+
+def search_params(study: Study, method: str, task: str) -> Params:
+    """Of search_{algorithm}: every option, since sizes depend on `emptied_attention` too."""
+    entry, scored = study.methods[method], study.tasks[task]
+    wanted = entry.options["search_metric"]
+    return {
+        "algorithm": entry.algorithm,
+        "options": dict(entry.options),
+        "metric": scored.search_metric if wanted == "search" else scored.metric,
+    }
+
+
+def evaluate_params(study: Study, task: str) -> Params:
+    """Of evaluate. How an emptied layer computes is not here: the mask file says it."""
+    scored = study.tasks[task]
+    return {
+        "splits": list(scored.validation_splits),
+        "metrics": list(scored.metrics),
+        "batch_size": study.evaluation["batch_size"],
+    }
+
+
+def score_params(study: Study) -> Params:
+    """Of collect_scores: the metric in which a full model must beat majority."""
+    return {"reported_metrics": {name: study.tasks[name].metric for name in study.trained_tasks}}
+
+
+def layout_params(study: Study) -> Params:
+    """Of summarize and plot_scores: rows, columns, and which of them repeat the paper.
+
+    A published number stands beside ours only where model, task, recipe and method are the paper's.
+    """
+    return {
+        "models": list(study.models),
+        "published_models": [name for name in study.models if _is_papers_model(study, name)],
+        "tasks": {
+            name: {
+                "metric": study.tasks[name].metric,
+                "in_average": study.tasks[name].in_average,
+                "published": study.tasks[name].glue if _is_papers_task(study, name) else None,
+            }
+            for name in study.trained_tasks
+        },
+        "methods": {
+            method.id: {
+                "preset": method.preset,
+                "published": method.algorithm if _is_papers_method(method) else None,
+                "subnetworks": list(method.subnetworks),
+            }
+            for method in study.methods.values()
+        },
+    }
+
+
+def survival_params(study: Study, model: str, method: str) -> Params:
+    """Of plot_survival."""
+    tasks = [study.tasks[name] for name in study.methods[method].tasks]
+    algorithm = study.methods[method].algorithm
+    return {
+        "model": model,
+        "method": method,
+        "algorithm": "magnitude" if algorithm == "magnitude" else "structured",
+        "averaged_tasks": [task.id for task in tasks if task.in_average],
+    }
+
+
+def trajectory_params(study: Study, model: str, method: str) -> Params:
+    """Of plot_trajectories: the metric that each task's search scores."""
+    tasks = study.methods[method].tasks
+    metrics = {task: search_params(study, method, task)["metric"] for task in tasks}
+    return {
+        "model": model,
+        "method": method,
+        "seeds": list(study.seeds),
+        "search_metrics": metrics,
+    }
+
+
+def _is_papers_model(study: Study, name: str) -> bool:
+    model = study.models[name]
+    return model.init == "pretrained" and model.source == PAPERS_MODEL
+
+
+def _is_papers_task(study: Study, name: str) -> bool:
+    """Whether a task is an unchanged GLUE preset, trained with the paper's recipe."""
+    task = study.tasks[name]
+    if task.glue is None or task != replace(GLUE[task.glue], id=name, in_average=task.in_average):
+        return False
+    return all(study.training[name][key] == value for key, value in PAPERS_RECIPE.items())
+
+
+def _is_papers_method(method: Method) -> bool:
+    if method.algorithm not in PAPERS_METHODS:
+        return False
+    options = algorithm(method.algorithm).OPTIONS
+    return all(method.options[name] == option.published for name, option in options.items())

@@ -1,0 +1,115 @@
+"""What a checked config means: the study, its models and its methods, every default filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lottery.algorithms.common import base_name
+from lottery.tasks import Task
+
+
+@dataclass(frozen=True)
+class Model:
+    """A pretrained encoder.
+
+    Attributes:
+        id: key in the config.
+        source: hub id, folder (as the config names it, relative to the working directory) or
+            `embedded`.
+        kind: what `source` is: "hub", "folder" or "embedded".
+        revision: commit of a hub id, else None.
+        init: "pretrained", or "random" for weights drawn at fetch.
+        init_seed: seed of those weights.
+    """
+
+    id: str
+    source: str
+    kind: str
+    revision: str | None = None
+    init: str = "pretrained"
+    init_seed: int = 0
+
+
+@dataclass(frozen=True)
+class Method:
+    """A pruning algorithm under a set of options.
+
+    Attributes:
+        id: key in the config.
+        algorithm: name of the algorithm.
+        preset: where the options not set come from: "published" or "strict".
+        subnetworks: what is evaluated and retrained, in the config's order.
+        models: ids of the models it runs on.
+        tasks: ids of the trained tasks it runs on.
+        options: every option of the algorithm, resolved.
+        controls: the preset whose kinds of subnetworks it has: the one that `halves` decides for,
+            where the algorithm has that option, else `preset`.
+        sizes_from: a model whose masks give the random masks of the other models their sizes.
+        task_names: for imported masks, pairs (their name of a task, our id).
+    """
+
+    id: str
+    algorithm: str
+    preset: str
+    subnetworks: tuple[str, ...]
+    models: tuple[str, ...]
+    tasks: tuple[str, ...]
+    options: Mapping[str, Any]
+    controls: str
+    sizes_from: str | None = None
+    task_names: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def halves(self) -> bool:
+        """Whether good_half and bad_half are made beside good."""
+        return bool(self.options.get("halves", False))
+
+    def borrows_sizes(self, model: str) -> bool:
+        """Whether the random masks on `model` take their sizes from another model's masks."""
+        return self.sizes_from is not None and self.sizes_from != model
+
+    def searched_model(self, model: str) -> str:
+        """The model whose good masks give the sizes of the random masks on `model`."""
+        return self.sizes_from if self.borrows_sizes(model) else model
+
+    def subnetworks_on(self, model: str) -> tuple[str, ...]:
+        """The subnetworks on one model: random ones alone where nothing is searched."""
+        if not self.borrows_sizes(model):
+            return self.subnetworks
+        return tuple(name for name in self.subnetworks if base_name(name).startswith("random"))
+
+
+@dataclass(frozen=True)
+class Study:
+    """A whole study, checked, with nothing left to default.
+
+    Attributes:
+        models: by id, in the config's order; so are tasks and methods.
+        tasks: by id, evaluation-only ones included.
+        training: options of fine-tuning and retraining per trained task.
+        seeds: in the config's order.
+        methods: by id.
+        evaluation: batch_size.
+        compute: torch_threads, slots_per_gpu.
+        glue_folder: local folder of the GLUE presets; None takes them from the hub.
+    """
+
+    models: Mapping[str, Model]
+    tasks: Mapping[str, Task]
+    training: Mapping[str, Mapping[str, Any]]
+    seeds: tuple[int, ...]
+    methods: Mapping[str, Method]
+    evaluation: Mapping[str, Any]
+    compute: Mapping[str, Any]
+    glue_folder: str | None = None
+
+    @property
+    def trained_tasks(self) -> tuple[str, ...]:
+        """Ids of the tasks that models are trained on: all but the evaluation-only ones."""
+        return tuple(task.id for task in self.tasks.values() if task.evaluate_with is None)
+
+    def methods_of(self, algorithm: str) -> tuple[str, ...]:
+        """Ids of the methods of one algorithm."""
+        return tuple(m.id for m in self.methods.values() if m.algorithm == algorithm)

@@ -1,0 +1,1 @@
+"""From a task's source to batches: reading, checking, splitting, tokenising."""

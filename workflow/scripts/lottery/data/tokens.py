@@ -1,0 +1,174 @@
+"""Tokenised examples: one flat array per split, and the tokeniser that fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lottery.data.splits import HALVES, train_sample
+from lottery.errors import StudyError
+from lottery.files import read_arrays
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+CHUNK = 8192  # examples tokenised at a time: bounds the memory of the tokeniser's own objects
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Tokenised examples of one split, without padding.
+
+    Attributes:
+        input_ids: int32 [tokens], all examples one after another.
+        token_types: uint8 [tokens].
+        offsets: int64 [n + 1]; example i owns the tokens from offsets[i] to offsets[i + 1].
+        labels: Classes int64 [n], or scores float32 [n].
+        idx: The examples' numbers, int64 [n].
+        half: uint8 [n], 0 = search_half, 1 = report_half; None for training examples.
+    """
+
+    input_ids: np.ndarray
+    token_types: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+    idx: np.ndarray
+    half: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of tokens of each example, int64 [n]."""
+        return np.diff(self.offsets)
+
+    def select(self, indices: np.ndarray) -> Tokens:
+        """Picks examples, in the order given.
+
+        Args:
+            indices: Row numbers, int64 [m]; a row may stand more than once.
+        """
+        lengths = self.lengths[indices]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        # Token j of a picked example lies as far from its old start as from its new one.
+        shift = self.offsets[:-1][indices] - offsets[:-1]
+        places = np.arange(offsets[-1]) + np.repeat(shift, lengths)
+        return Tokens(
+            self.input_ids[places],
+            self.token_types[places],
+            offsets,
+            self.labels[indices],
+            self.idx[indices],
+            None if self.half is None else self.half[indices],
+        )
+
+    def subset(self, split: str) -> Tokens:
+        """Gives a half of a validation split; any other split name gives all examples.
+
+        Raises:
+            ValueError: These tokens are no validation split.
+        """
+        if split not in HALVES:
+            return self
+        if self.half is None:
+            raise ValueError(f"{split} is asked of tokens that have no halves")
+        return self.select(np.flatnonzero(self.half == HALVES[split]))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by name, as the token file holds them."""
+        named = {
+            "input_ids": self.input_ids,
+            "token_types": self.token_types,
+            "offsets": self.offsets,
+            "labels": self.labels,
+            "idx": self.idx,
+        }
+        return named if self.half is None else named | {"half": self.half}
+
+
+def read_tokens(folder: Path, split: str) -> Tokens:
+    """Reads the tokens of a split.
+
+    Args:
+        folder: The tokens folder of one model and task.
+        split: train, validation, validation_mismatched, search_half, report_half or train_sample.
+
+    Raises:
+        StudyError: A file is missing or damaged.
+    """
+    folder = Path(folder)
+    if split == "train_sample":
+        tokens = _read(folder / "train.safetensors")
+        size = len(_read(folder / "validation.safetensors"))
+        return tokens.select(train_sample(tokens.labels, tokens.idx, size))
+    stored = "validation" if split in HALVES else split
+    return _read(folder / f"{stored}.safetensors").subset(split)
+
+
+def _read(path: Path) -> Tokens:
+    arrays, _ = read_arrays(path)
+    try:
+        return Tokens(**arrays)
+    except TypeError as error:
+        raise StudyError(f"{path} is no file of tokens; delete it and run again.") from error
+
+
+def load_tokenizer(path: Path, max_length: int, *, pairs: bool) -> Tokenizer:
+    """Loads a tokeniser that truncates but does not pad.
+
+    Args:
+        path: A tokenizer.json; truncation and padding it asks for are put aside.
+        max_length: Most tokens of an example, special tokens included.
+        pairs: Whether it will read pairs, the longer text of which is shortened first.
+
+    Raises:
+        StudyError: The file is no tokeniser, or max_length leaves no room for text.
+    """
+    from tokenizers import Tokenizer
+
+    if not Path(path).is_file():
+        raise StudyError(f"{path} is missing; run the step that fetches the model again.")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception
+        reason = " ".join(str(error).split()).rstrip(".")[:200]
+        raise StudyError(f"{path} is no tokenizer file: {reason}.") from error
+    special = tokenizer.num_special_tokens_to_add(is_pair=pairs)
+    if max_length <= special + pairs:
+        raise StudyError(
+            f"max_length is {max_length}; with {special} special tokens at least "
+            f"{special + pairs + 1} are needed."
+        )
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length, strategy="longest_first")
+    return tokenizer
+
+
+def encode(
+    tokenizer: Tokenizer, text_a: Sequence[str], text_b: Sequence[str] | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tokenises texts.
+
+    Args:
+        tokenizer: As `load_tokenizer` gives it.
+        text_a: First texts.
+        text_b: Second texts, or None for single ones.
+
+    Returns:
+        input_ids int32 [tokens], token_types uint8 [tokens], offsets int64 [n + 1].
+    """
+    inputs = list(text_a) if text_b is None else list(zip(text_a, text_b, strict=True))
+    ids, types, lengths = [], [], []
+    for start in range(0, len(inputs), CHUNK):
+        encoded = tokenizer.encode_batch_fast(inputs[start : start + CHUNK])
+        lengths.extend(len(one) for one in encoded)
+        ids.append(np.concatenate([np.array(one.ids, np.int32) for one in encoded]))
+        types.append(np.concatenate([np.array(one.type_ids, np.uint8) for one in encoded]))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    empty = [np.empty(0, np.int32)], [np.empty(0, np.uint8)]
+    return np.concatenate(ids or empty[0]), np.concatenate(types or empty[1]), offsets

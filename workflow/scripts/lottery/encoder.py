@@ -1,0 +1,222 @@
+"""The encoder under study: BERT's computation, with gates, and with parts left out.
+
+The computation is written out here rather than taken from transformers, for three reasons that are
+what this project is about: a gate is a factor one can read in the forward pass; a layer whose heads
+or MLP are gone is a layer without them; and about ninety short jobs of a demo do not wait seconds
+each for a large library to load. Tests, and every fetch of a model, hold the outputs against
+transformers' own implementation.
+
+Shapes: B examples, T tokens, H heads kept in the layer, D dimensions per head, C = hidden width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lottery.architecture import Architecture, LayerPlan, Plan, full_plan
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The variables that scale each unit's output; all ones is the full model.
+
+    A head's gate scales its output before the attention output projection, which equals scaling
+    its attention probabilities. An MLP's gate scales its output, bias included, before the
+    residual is added (Michel et al. 2019 for heads; Prasanna et al. 2020 for MLPs).
+
+    Attributes:
+        heads: float [1 or B, layers, heads].
+        mlps: float [1 or B, layers].
+    """
+
+    heads: Tensor
+    mlps: Tensor
+
+
+class Linear(nn.Linear):
+    """A linear layer whose weights nobody draws unasked: they are read or drawn by name."""
+
+    def reset_parameters(self) -> None:
+        """Leaves the new tensors as they are; drawing millions of numbers takes seconds."""
+
+
+class Embedding(nn.Embedding):
+    """An embedding table that is read or drawn by name, as `Linear`."""
+
+    def reset_parameters(self) -> None:
+        """Leaves the new tensor as it is."""
+
+
+class Layer(nn.Module):
+    """One post-norm transformer layer, holding what its plan names and no more."""
+
+    def __init__(self, architecture: Architecture, plan: LayerPlan) -> None:
+        super().__init__()
+        hidden, inner = architecture.hidden, architecture.intermediate
+        self.head_size = architecture.head_size
+        self.heads = len(plan.heads)
+        self.attention_dropout = architecture.attention_dropout
+        self.hidden_dropout = architecture.hidden_dropout
+        width = self.heads * self.head_size
+        if self.heads:
+            self.query = Linear(hidden, width)
+            self.key = Linear(hidden, width)
+            self.value = Linear(hidden, width)
+        if self.heads or plan.attention_bias:
+            self.attention_output = Linear(width, hidden)
+        else:
+            self.attention_output = None
+        self.attention_norm = nn.LayerNorm(hidden, eps=architecture.norm_epsilon)
+        self.intermediate = Linear(hidden, inner) if plan.mlp else None
+        self.output = Linear(inner, hidden) if plan.mlp else None
+        self.output_norm = nn.LayerNorm(hidden, eps=architecture.norm_epsilon)
+
+    def forward(
+        self, x: Tensor, visible: Tensor, head_gate: Tensor | None, mlp_gate: Tensor | None
+    ) -> Tensor:
+        """Computes the layer.
+
+        Args:
+            x: hidden states [B, T, C].
+            visible: bool [B, 1, 1, T]; False for padding.
+            head_gate: [1 or B, H], or None for ones.
+            mlp_gate: [1 or B], or None for ones.
+        """
+        if self.attention_output is not None:
+            x = self.attention_norm(x + self._attend(x, visible, head_gate))
+        else:
+            x = self.attention_norm(x)
+        if self.output is None:
+            return self.output_norm(x)
+        inner = functional.gelu(self.intermediate(x))
+        update = self._drop(self.output(inner))
+        if mlp_gate is not None:
+            update = update * mlp_gate[:, None, None]
+        return self.output_norm(x + update)
+
+    def _attend(self, x: Tensor, visible: Tensor, gate: Tensor | None) -> Tensor:
+        """The attention sub-layer's update of the residual, [B, T, C]."""
+        if not self.heads:
+            # Only the projection's bias is left. A product over zero columns would give the same,
+            # but not every device kernel accepts it.
+            return self._drop(self.attention_output.bias.expand_as(x))
+        batch, tokens, _ = x.shape
+        query, key, value = (
+            part(x).view(batch, tokens, self.heads, self.head_size).transpose(1, 2)  # [B, H, T, D]
+            for part in (self.query, self.key, self.value)
+        )
+        dropout = self.attention_dropout if self.training else 0.0
+        context = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=visible, dropout_p=dropout
+        )
+        if gate is not None:
+            context = context * gate[:, :, None, None]
+        context = context.transpose(1, 2).reshape(batch, tokens, -1)  # [B, T, H * D]
+        return self._drop(self.attention_output(context))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.hidden_dropout, self.training)
+
+
+class Embeddings(nn.Module):
+    """Sum of word, position and token type embeddings, normalised."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.word = Embedding(architecture.vocabulary, architecture.hidden)
+        self.position = Embedding(architecture.positions, architecture.hidden)
+        self.token_type = Embedding(architecture.token_types, architecture.hidden)
+        self.norm = nn.LayerNorm(architecture.hidden, eps=architecture.norm_epsilon)
+        self.hidden_dropout = architecture.hidden_dropout
+
+    def forward(self, input_ids: Tensor, token_types: Tensor) -> Tensor:
+        """Embeds tokens: int64 [B, T] twice -> [B, T, C]."""
+        positions = self.position.weight[: input_ids.shape[1]]  # [T, C]
+        x = self.word(input_ids) + self.token_type(token_types) + positions
+        return functional.dropout(self.norm(x), self.hidden_dropout, self.training)
+
+
+class Encoder(nn.Module):
+    """A sequence classifier (or, with one output, a regressor) on an encoder.
+
+    Args:
+        architecture: sizes of the full model.
+        n_outputs: classes, or 1 for regression.
+        plan: what each layer holds; the whole model when None.
+    """
+
+    def __init__(
+        self, architecture: Architecture, n_outputs: int, plan: Plan | None = None
+    ) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.n_outputs = n_outputs
+        self.plan = full_plan(architecture) if plan is None else plan
+        self.embeddings = Embeddings(architecture)
+        self.layers = nn.ModuleList(Layer(architecture, layer) for layer in self.plan)
+        self.pooler = Linear(architecture.hidden, architecture.hidden)
+        self.classifier = Linear(architecture.hidden, n_outputs)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_types: Tensor,
+        attention_mask: Tensor,
+        gates: Gates | None = None,
+    ) -> Tensor:
+        """Computes the logits [B, n_outputs].
+
+        Args:
+            input_ids: int64 [B, T].
+            token_types: int64 [B, T].
+            attention_mask: bool [B, T], False for padding.
+            gates: factors of heads and MLPs of the *full* model; None means ones.
+        """
+        x = self.embeddings(input_ids, token_types)  # [B, T, C]
+        visible = attention_mask[:, None, None, :]
+        for index, layer in enumerate(self.layers):
+            if gates is None:
+                x = layer(x, visible, None, None)
+            else:
+                x = layer(x, visible, gates.heads[:, index], gates.mlps[:, index])
+        pooled = torch.tanh(self.pooler(x[:, 0]))
+        dropout = self.architecture.classifier_dropout
+        return self.classifier(functional.dropout(pooled, dropout, self.training))
+
+    def checkpoint_parameters(self) -> dict[str, nn.Parameter]:
+        """The parameters under the names of the family's checkpoints."""
+        family = self.architecture.family
+        return {family.checkpoint_name(name): p for name, p in self.named_parameters()}
+
+
+def draw_weights(model: Encoder, seed: int) -> None:
+    """Draws all weights as BERT does before pretraining: normal weights, zero biases.
+
+    Args:
+        model: changed in place.
+        seed: of a generator of its own; torch's global state is not touched.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, nn.LayerNorm):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear | nn.Embedding):
+            _draw(module, model.architecture.initializer_range, generator)
+
+
+def draw_classifier(model: Encoder, seed: int) -> None:
+    """Draws the classifier afresh, as at the start of every fine-tuning."""
+    generator = torch.Generator().manual_seed(seed)
+    _draw(model.classifier, model.architecture.initializer_range, generator)
+
+
+def _draw(module: nn.Linear | nn.Embedding, deviation: float, generator: torch.Generator) -> None:
+    with torch.no_grad():
+        module.weight.normal_(0.0, deviation, generator=generator)
+        if getattr(module, "bias", None) is not None:
+            module.bias.zero_()

@@ -1,0 +1,56 @@
+"""What all readers share: one sentence for a bad file, and digests."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lottery.errors import StudyError
+
+
+@contextmanager
+def reading(path: str | Path, kind: str, *foreign: type[Exception]) -> Iterator[None]:
+    """Turns what a reader can raise into one sentence that names the file."""
+    try:
+        yield
+    except StudyError:
+        raise
+    except FileNotFoundError as error:
+        raise StudyError(f"{path} does not exist; run the step that makes it again.") from error
+    except IsADirectoryError as error:
+        raise StudyError(f"{path} is a folder where a {kind} file is expected.") from error
+    except PermissionError as error:
+        raise StudyError(f"{path} cannot be read: permission denied.") from error
+    except (OSError, ValueError, EOFError, csv.Error, *foreign) as error:
+        # Text errors (UnicodeDecodeError, JSONDecodeError) are ValueErrors.
+        raise StudyError(
+            f"{path} is cut short or no {kind} file ({one_line(error)}); delete it and run again."
+        ) from error
+
+
+def one_line(error: Exception) -> str:
+    """An exception's message without line breaks, short enough to stand inside a sentence."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return text[:200] or type(error).__name__
+
+
+def sha256(path: str | Path) -> str:
+    """Gives the SHA-256 digest of a file; of a folder, one over its files' names and digests.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        StudyError: The path does not exist or cannot be read.
+    """
+    path = Path(path)
+    with reading(path, ""):
+        if not path.is_dir():
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+    inside = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    listing = "".join(f"{sha256(path / name)}  {name}\n" for name in inside)
+    return hashlib.sha256(listing.encode()).hexdigest()

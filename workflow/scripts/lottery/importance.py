@@ -1,0 +1,112 @@
+"""How much each head and each MLP matters: the loss's sensitivity to its gate.
+
+The stated quantity is I = E_x |dL(x)/d gate| (Michel et al. 2019). What is summed differs:
+
+- `per_example`: the expectation as stated, one gradient per example.
+- `per_batch`: |gradient of the batch's mean loss|, so opposite examples of a batch cancel.
+- `running_sum`: what the authors' code computes. Gradients are never reset between batches, so each
+  batch adds |sum of the gradients of all batches so far| (PAPER.md 4.2, D1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lottery.data.batches import collate, ordered_rows
+from lottery.data.tokens import Tokens
+from lottery.encoder import Encoder, Gates
+from lottery.masks import StructuredMask
+from lottery.training import loss_of
+
+# Added to a layer's norm by the authors, so that a layer of zeros stays zeros.
+NORM_EPSILON = 1e-20
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What one pass over a split measures.
+
+    Attributes:
+        heads: float64 [layers, heads], summed absolute gradients.
+        mlps: float64 [layers].
+        logits: float32 [examples, n_outputs].
+    """
+
+    heads: np.ndarray
+    mlps: np.ndarray
+    logits: np.ndarray
+
+
+def measure(
+    model: Encoder, tokens: Tokens, mask: StructuredMask, mode: str, batch_size: int, order: str
+) -> Sensitivity:
+    """Measures importances and outputs of a masked model in one pass, forward and backward.
+
+    Only the gates need gradients: the parameters are frozen here, which halves the backward pass.
+    One gate per example gives each example's own gradient in that same pass.
+
+    Args:
+        model: the whole model, on the device to run on; frozen and put into evaluation mode.
+        tokens: the split.
+        mask: pruned units have their gates at zero; they still get gradients.
+        mode: "per_example", "per_batch" or "running_sum".
+        batch_size: examples per batch.
+        order: "file" or "length"; the result depends on it unless the mode is "per_example".
+    """
+    model.eval().requires_grad_(False)
+    device = model.classifier.weight.device
+    state = torch.from_numpy(np.column_stack([mask.heads, mask.mlps])).float().to(device)
+    logits = np.empty((len(tokens), model.n_outputs), np.float32)
+    total = torch.zeros(state.shape, dtype=torch.float64, device=device)
+    running = torch.zeros_like(total)
+    for rows in ordered_rows(tokens, batch_size, order):
+        batch = collate(tokens, rows, device)
+        copies = len(rows) if mode == "per_example" else 1
+        gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, heads + 1]
+        output = model(*batch.inputs, Gates(heads=gate[:, :, :-1], mlps=gate[:, :, -1]))
+        losses = loss_of(output, batch.labels)
+        loss = losses.sum() if mode == "per_example" else losses.mean()
+        gradient = torch.autograd.grad(loss, gate)[0].double()
+        running += gradient.sum(dim=0)
+        total += running.abs() if mode == "running_sum" else gradient.abs().sum(dim=0)
+        logits[rows] = output.detach().float().cpu().numpy()
+    sums = total.cpu().numpy()
+    return Sensitivity(heads=sums[:, :-1], mlps=sums[:, -1], logits=logits)
+
+
+def normalise(
+    heads: np.ndarray, mlps: np.ndarray, mask: StructuredMask, over: str, layer_norm: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Makes importances comparable between layers, then maps each kind to [0, 1].
+
+    The published code first divides MLP scores by the number of tokens; the min-max mapping undoes
+    that, so it is left out.
+
+    Args:
+        heads: [layers, heads].
+        mlps: [layers].
+        mask: the state in which they were measured.
+        over: "all" units take part in norm and range, or only the "kept" ones.
+        layer_norm: "l2" divides each layer's heads by their L2 norm; "none" does not.
+
+    Returns:
+        Scores of heads and MLPs, float64. With "kept", pruned units score NaN.
+    """
+    if over == "kept":
+        heads = np.where(mask.heads, heads, np.nan)
+        mlps = np.where(mask.mlps, mlps, np.nan)
+    if layer_norm == "l2":
+        norms = np.sqrt(np.nansum(heads**2, axis=1, keepdims=True))
+        heads = heads / (norms + NORM_EPSILON)
+    return _to_unit_range(heads), _to_unit_range(mlps)
+
+
+def _to_unit_range(scores: np.ndarray) -> np.ndarray:
+    """Min-max; scores that are all equal become zeros."""
+    if np.isnan(scores).all():
+        return scores
+    low, high = np.nanmin(scores), np.nanmax(scores)
+    return (scores - low) / (high - low) if high > low else scores - low

@@ -1,0 +1,1 @@
+"""Figures: they read result files and tables only, never a model."""

@@ -1,0 +1,81 @@
+"""What a run shows on the terminal: one line per finished step, with how many are left.
+
+Snakemake sends records about its jobs through Python's logging, with the fields that its interface
+for logger plugins documents. The Snakefile calls `show` when a run starts; Snakemake's own log
+file under `.snakemake/log` keeps every detail.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TextIO
+
+
+class Progress(logging.Handler):
+    """Turns Snakemake's records into one line per step."""
+
+    def __init__(self, stream: TextIO, skip: tuple[str, ...] = ("all",)) -> None:
+        """Begins with nothing seen.
+
+        Args:
+            stream: Where the lines go.
+            skip: Rules that make nothing themselves; they are counted in silence.
+        """
+        super().__init__()
+        self._stream = stream
+        self._skip = skip
+        self._running: dict[int, tuple[str, float]] = {}
+        self._finished: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Handles one record; records without an event are none of ours."""
+        event = str(getattr(record, "event", "") or "")
+        if event == "job_info":
+            self._running[record.jobid] = (_described(record), time.monotonic())
+        elif event == "job_finished":
+            self._finish(record.job_id)
+        elif event == "progress":
+            self._tell(record.done, record.total)
+        elif event == "job_error":
+            what, _ = self._running.pop(record.jobid, (record.rule_name, 0.0))
+            logs = ", ".join(record.log)
+            self._write(f"FAILED  {what}" + (f"; see {logs}" if logs else ""))
+
+    def _finish(self, jobid: int) -> None:
+        what, start = self._running.pop(jobid, ("", 0.0))
+        if what and what not in self._skip:
+            self._finished.append(f"{what} ({time.monotonic() - start:.0f} s)")
+
+    def _tell(self, done: int, total: int) -> None:
+        """Tells what has finished since the last count; several jobs may share one count."""
+        for what in self._finished:
+            self._write(f"{done} of {total} done, {total - done} left:  {what}")
+        self._finished.clear()
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+def show(stream: TextIO | None = None) -> None:
+    """Shows the progress of the run that starts now, and of Snakemake's own lines only warnings.
+
+    Args:
+        stream: Where the lines go; standard error, where Snakemake writes, if None.
+    """
+    logger = logging.getLogger("snakemake.logging")
+    for handler in logger.handlers:
+        if isinstance(handler, logging.StreamHandler) and not _is_file(handler):
+            handler.setLevel(logging.WARNING)
+    logger.addHandler(Progress(stream or sys.stderr))
+
+
+def _is_file(handler: logging.Handler) -> bool:
+    return isinstance(handler, logging.FileHandler)
+
+
+def _described(record: logging.LogRecord) -> str:
+    """The rule's message, or its name with the wildcards."""
+    values = ", ".join(str(value) for value in (record.wildcards or {}).values())
+    return record.rule_msg or (f"{record.rule_name}  {values}" if values else record.rule_name)

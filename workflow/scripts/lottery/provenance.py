@@ -1,0 +1,114 @@
+"""What a job was made from and with, written beside its outputs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from lottery import files
+from lottery.device import Lease
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "pyarrow",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "matplotlib",
+    "snakemake",
+)
+NAME = "provenance"  # of the output that holds the record
+
+
+class Record:
+    """The provenance of one job, begun before its step runs."""
+
+    def __init__(self, snakemake: Any) -> None:
+        """Notes the time and the inputs as the step will find them.
+
+        Args:
+            snakemake: The object that Snakemake hands to scripts.
+        """
+        self._job = snakemake
+        self._path: str | None = snakemake.output.get(NAME)
+        self._start = time.monotonic()
+        self._started = datetime.now(UTC)
+        self._inputs = _digests(snakemake.input.items()) if self._path else {}
+
+    def seconds(self) -> float:
+        """The time since the record was begun."""
+        return time.monotonic() - self._start
+
+    def write(self, lease: Lease) -> None:
+        """Writes the record, if the rule declares one among its outputs.
+
+        Args:
+            lease: The device that the step ran on.
+        """
+        if self._path is None:
+            return
+        job = self._job
+        outputs = ((name, value) for name, value in job.output.items() if name != NAME)
+        record = {
+            "format": 1,
+            "rule": job.rule,
+            "wildcards": dict(job.wildcards.items()),
+            "params": dict(job.params.items()),
+            "inputs": self._inputs,
+            "outputs": _digests(outputs),
+            "versions": _versions(),
+            "platform": platform.platform(),
+            "device": lease.device,
+            "device_name": lease.name,
+            "slot": lease.slot,
+            "threads": job.threads,
+            "started": self._started.isoformat(timespec="seconds"),
+            "duration_seconds": round(self.seconds(), 3),
+            "peak_memory_mb": _peak_memory(),
+            "peak_gpu_memory_mb": _peak_gpu_memory(),
+        }
+        files.write_json(self._path, record)
+
+
+def _digests(named: Iterable[tuple[str, Any]]) -> dict[str, dict[str, str]]:
+    """Digests by the name that the rule gives, then by path."""
+    return {
+        name: {str(path): files.sha256(path) for path in ([v] if isinstance(v, str) else v)}
+        for name, v in named
+    }
+
+
+def _versions() -> dict[str, str | None]:
+    """Versions of the packages that can change a result, read without importing them."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def _peak_memory() -> float:
+    """Largest resident size of this process so far, in MB."""
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
+    return round(size * unit / 1e6, 1)
+
+
+def _peak_gpu_memory() -> float | None:
+    """Most memory that torch held on the device, in MB; None if it used none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return round(torch.cuda.max_memory_allocated() / 1e6, 1)

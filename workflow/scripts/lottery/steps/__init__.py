@@ -1,0 +1,1 @@
+"""One function per rule of the workflow: files in, files out."""

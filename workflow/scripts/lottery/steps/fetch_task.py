@@ -1,0 +1,78 @@
+"""Fetches a task: one parquet file of checked examples per split. May use the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lottery.data.examples import Examples, check_variety, checked_examples
+from lottery.data.sources import Source, generate_splits, read_split
+from lottery.data.splits import halves, subset
+from lottery.files import write_parquet
+from lottery.tasks import Task
+
+
+def fetch_task(
+    *,
+    task: Task | Mapping[str, Any],
+    glue_folder: str | None = None,
+    path_to_train: Path | None = None,
+    path_to_validation: Path,
+    path_to_validation_mismatched: Path | None = None,
+) -> None:
+    """Reads a task's source, checks every row, and writes its splits.
+
+    The files hold idx int64, text_a and text_b string (text_b for pairs only), label int64 in the
+    order of the task's labels or float64, group string (for tasks that name one), and half uint8
+    on validation splits (0 = search_half, 1 = report_half). All splits are read and checked
+    before the first is written.
+
+    Args:
+        task: The task, or its `to_dict`.
+        glue_folder: A local folder of GLUE files that takes the hub's place.
+        path_to_train: File to write; None for an evaluation-only task.
+        path_to_validation: File to write.
+        path_to_validation_mismatched: File to write, for a task that has this split.
+
+    Raises:
+        StudyError: The source is not there, or a value is not what the study can use.
+    """
+    task = task if isinstance(task, Task) else Task.from_dict(task)
+    paths = {
+        "train": path_to_train,
+        "validation": path_to_validation,
+        "validation_mismatched": path_to_validation_mismatched,
+    }
+    wanted = {split: Path(path) for split, path in paths.items() if path is not None}
+    if set(wanted) != set(task.split_names):
+        raise ValueError(f"task {task.id} has {task.split_names}, paths are for {tuple(wanted)}")
+    if task.kind == "generated":
+        sources = generate_splits(task)
+    else:
+        sources = {split: read_split(task, split, glue_folder) for split in task.split_names}
+    examples = {split: _examples(task, split, source) for split, source in sources.items()}
+    for split, path in wanted.items():
+        _write_split(path, task, split, examples[split], sources[split])
+
+
+def _examples(task: Task, split: str, source: Source) -> Examples:
+    examples = checked_examples(source.raw, task, split)
+    size = task.train_examples if split == "train" else task.validation_examples
+    if task.kind == "generated" or size is None:
+        return examples  # a generator has made as many as wanted
+    examples = examples.select(subset(examples.labels, examples.idx, size, task.data_seed))
+    check_variety(examples, task, split, f"the subset of {source.raw.source}")
+    return examples
+
+
+def _write_split(path: Path, task: Task, split: str, examples: Examples, source: Source) -> None:
+    note = {
+        "task": task.id,
+        "labels": None if task.labels is None else list(task.labels),
+        "n": len(examples),
+        "source": source.name,
+        "revision": source.revision,
+    }
+    half = None if split == "train" else halves(examples.labels, examples.idx)
+    write_parquet(path, examples.to_arrow(note, half))

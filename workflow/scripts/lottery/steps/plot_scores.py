@@ -1,0 +1,42 @@
+"""Step plot_scores: scores.csv -> the bars of one model and method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lottery.plots import style
+from lottery.plots.scores import draw_scores
+from lottery.tables.layout import Layout
+from lottery.tables.published import Published
+from lottery.tables.scores import read_scores
+
+
+def plot_scores(
+    *,
+    path_to_scores: Path,
+    paths_to_published: list[Path],
+    path_to_svg: Path,
+    path_to_png: Path,
+    model: str,
+    method: str,
+    models: list[str],
+    published_models: list[str],
+    tasks: dict[str, dict[str, Any]],
+    methods: dict[str, dict[str, Any]],
+) -> None:
+    """Draws one panel per task with the bars majority, full, and each subnetwork.
+
+    Args:
+        path_to_scores: results/tables/scores.csv.
+        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
+        path_to_svg, path_to_png: the figure.
+        model, method: ids of what is drawn.
+        models, published_models, tasks, methods: see `Layout.of`.
+    """
+    layout = Layout.of(
+        models=models, published_models=published_models, tasks=tasks, methods=methods
+    )
+    scores, published = read_scores(path_to_scores), Published.read(*paths_to_published)
+    with style.settings():
+        style.save(draw_scores(scores, layout, published, model, method), path_to_svg, path_to_png)

@@ -1,0 +1,57 @@
+"""Step plot_survival: good masks of one model and method -> heat-maps, and the numbers in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery import files
+from lottery.architecture import Architecture
+from lottery.plots import style
+from lottery.plots.survival import draw_all_tasks, draw_tasks
+from lottery.tables import survival
+
+
+def plot_survival(
+    *,
+    paths_to_masks: list[Path],
+    path_to_config: Path,
+    path_to_table: Path,
+    path_to_tasks_svg: Path,
+    path_to_tasks_png: Path,
+    path_to_all_svg: Path,
+    path_to_all_png: Path,
+    model: str,
+    method: str,
+    algorithm: str,
+    averaged_tasks: list[str],
+) -> None:
+    """Draws which heads and MLPs survive, per task and over all tasks.
+
+    Args:
+        paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the panels.
+        path_to_config: config.json of the model.
+        path_to_table: csv of the numbers drawn.
+        path_to_tasks_svg, path_to_tasks_png: the maps of each task.
+        path_to_all_svg, path_to_all_png: the maps over all tasks.
+        model, method: ids of what is drawn.
+        algorithm: "magnitude" draws shares of kept weights, any other units that survive.
+        averaged_tasks: the tasks that enter averages, and so the maps over all tasks; where the
+            masks are of none of them, all do.
+    """
+    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
+    shares = survival.read_shares(paths_to_masks, architecture)
+    counted = algorithm != "magnitude"
+    by_task = {task: survival.survival_of_task(seeds) for task, seeds in shares.items()}
+    averaged = {task: shares[task] for task in shares if task in averaged_tasks} or shares
+    over_all = survival.survival_over_tasks(averaged, counted=counted)
+    rows = survival.survival_rows(by_task | {survival.ALL_TASKS: over_all}, model, method)
+    files.write_csv(path_to_table, rows, survival.COLUMNS)
+    what = "survival of heads and MLPs" if counted else "weights kept by head and MLP"
+    title = f"{model}, {style.words(method)}: {what}"
+    with style.settings():
+        measure = "share of seeds in which it survives" if counted else "share of weights kept"
+        figure = draw_tasks(by_task, title=title, measure=measure)
+        style.save(figure, path_to_tasks_svg, path_to_tasks_png)
+        measure = "number of tasks in which it survives" if counted else "share of weights kept"
+        figure = draw_all_tasks(over_all, title=title, measure=measure, counted=counted)
+        style.save(figure, path_to_all_svg, path_to_all_png)

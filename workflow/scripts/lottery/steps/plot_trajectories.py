@@ -1,0 +1,37 @@
+"""Step plot_trajectories: the searches of one model and method -> score against kept_fraction."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+from lottery.plots import style
+from lottery.plots.trajectories import draw_trajectories
+from lottery.tables.trajectory import read_trajectory
+
+
+def plot_trajectories(
+    *,
+    paths_to_searches: list[Path],
+    path_to_svg: Path,
+    path_to_png: Path,
+    model: str,
+    method: str,
+    seeds: list[int],
+    search_metrics: dict[str, str],
+) -> None:
+    """Draws one panel per task with a line per seed, the threshold and the end.
+
+    Args:
+        paths_to_searches: search.csv of each task and seed, all seeds of the first task first.
+        path_to_svg, path_to_png: the figure.
+        model, method: ids of what is drawn.
+        seeds: the seeds.
+        search_metrics: task -> the metric that its search scores, in the order of the panels.
+    """
+    searches: dict[str, dict] = {task: {} for task in search_metrics}
+    for (task, seed), path in zip(product(searches, seeds), paths_to_searches, strict=True):
+        searches[task][seed] = read_trajectory(path)
+    title = f"{model}, {style.words(method)}: searches"
+    with style.settings():
+        style.save(draw_trajectories(searches, search_metrics, title), path_to_svg, path_to_png)

@@ -1,0 +1,53 @@
+"""Step retrain: the pretrained weights under a mask, fine-tuned anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.checkpoints import load_pretrained, save_model
+from lottery.data.tokens import read_tokens
+from lottery.masks import WeightMask, read_mask
+from lottery.shrink import check_under, zero_weights
+from lottery.steps.setup import prepare_torch
+from lottery.training import HISTORY_COLUMNS, Recipe, train
+from lottery.trust import apply_mask
+
+
+def retrain(
+    *,
+    path_to_pretrained: Path,
+    path_to_mask: Path,
+    path_to_tokens: Path,
+    path_to_model: Path,
+    path_to_history: Path,
+    n_outputs: int,
+    training: dict[str, Any],
+    seed: int,
+    torch_threads: int,
+) -> None:
+    """Retrains a subnetwork from the pretrained weights with the full model's recipe.
+
+    Args:
+        path_to_pretrained: the fetched model.
+        path_to_mask: the subnetwork.
+        path_to_tokens: folder of the tokenised splits.
+        path_to_model: the retrained model to write: shrunk under a structured mask, with zeros
+            under a weight mask.
+        path_to_history: loss and learning rate over the steps.
+        n_outputs: classes, or 1 for regression.
+        training: the task's training options.
+        seed: of classifier, data order and dropout.
+        torch_threads: see `prepare_torch`.
+    """
+    device = prepare_torch(torch_threads)
+    mask, info = read_mask(path_to_mask)
+    tokens = read_tokens(path_to_tokens, "train")
+    model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
+    model = apply_mask(model, mask, info.emptied_attention, tokens)
+    kept = zero_weights(model, mask) if isinstance(mask, WeightMask) else None
+    history = train(model, tokens, Recipe.from_options(training), seed, kept)
+    check_under(model, mask)
+    files.write_csv(path_to_history, history, HISTORY_COLUMNS)
+    save_model(path_to_model, model)

@@ -1,0 +1,28 @@
+"""What every step that runs a model does first."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_torch(torch_threads: int) -> torch.device:
+    """Sets threads and determinism; gives the device to run on.
+
+    Results are the same bit for bit for one kind of device and one number of threads, so the
+    number comes from the config and is part of a rule's params.
+
+    Args:
+        torch_threads: threads of one operation on the CPU.
+    """
+    torch.set_num_threads(torch_threads)
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    # Some kernels have no deterministic form; torch names them in a warning, which the log keeps.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    device = torch.device("cuda")
+    logger.info("running on %s", torch.cuda.get_device_name(device))
+    return device

@@ -1,0 +1,43 @@
+"""Step summarize: scores.csv and the published numbers -> summary.csv and summary.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.tables import summary
+from lottery.tables.layout import Layout
+from lottery.tables.printed import print_summary
+from lottery.tables.published import Published
+from lottery.tables.scores import read_scores
+
+
+def summarize(
+    *,
+    path_to_scores: Path,
+    paths_to_published: list[Path],
+    path_to_summary: Path,
+    path_to_printed: Path,
+    models: list[str],
+    published_models: list[str],
+    tasks: dict[str, dict[str, Any]],
+    methods: dict[str, dict[str, Any]],
+) -> None:
+    """Writes the numeric table, long for programs and printed for readers.
+
+    Args:
+        path_to_scores: results/tables/scores.csv.
+        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
+        path_to_summary: results/tables/summary.csv.
+        path_to_printed: results/tables/summary.md.
+        models, published_models, tasks, methods: see `Layout.of`.
+    """
+    layout = Layout.of(
+        models=models, published_models=published_models, tasks=tasks, methods=methods
+    )
+    published = Published.read(*paths_to_published)
+    rows = summary.summarize(read_scores(path_to_scores), layout, published)
+    files.write_csv(path_to_summary, rows, summary.COLUMNS)
+    with files.atomic(path_to_printed) as temporary:
+        temporary.write_text(print_summary(rows, layout), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Tables of results: they read result files only, never a model."""

@@ -1,0 +1,23 @@
+"""The tasks: plain facts, no data and no numpy.
+
+A task comes from an entry of the config: one of the nine GLUE presets, a generated task, or files
+of one's own. The order of `Task.labels` is the order of the model's outputs everywhere; sources are
+mapped onto it by name.
+"""
+
+from lottery.tasks.entries import FILE_TYPES, task_from_config
+from lottery.tasks.presets import GENERATED, GLUE, GLUE_REPOSITORY, GLUE_REVISION
+from lottery.tasks.task import CLASSIFICATION_METRICS, REGRESSION_METRICS, SPLITS, Task
+
+__all__ = [
+    "CLASSIFICATION_METRICS",
+    "FILE_TYPES",
+    "GENERATED",
+    "GLUE",
+    "GLUE_REPOSITORY",
+    "GLUE_REVISION",
+    "REGRESSION_METRICS",
+    "SPLITS",
+    "Task",
+    "task_from_config",
+]

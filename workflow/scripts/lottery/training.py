@@ -1,0 +1,209 @@
+"""Fine-tuning: one readable loop for the full model, shrunk models and weights under a mask."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lottery.data.batches import Batch, collate, shuffled_rows
+from lottery.data.tokens import Tokens
+from lottery.encoder import Encoder
+from lottery.errors import StudyError
+from lottery.vocabulary import CompactVocabulary
+
+logger = logging.getLogger(__name__)
+
+HISTORY_COLUMNS = ["step", "epoch", "loss", "learning_rate", "tokens_per_second"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is fine-tuned; the defaults are the paper's (PAPER.md section 2).
+
+    Attributes:
+        learning_rate: of AdamW, at the end of the warm-up; then linear decay to zero.
+        batch_size: examples per step.
+        epochs: passes over the training data.
+        weight_decay: on matrices only, not on biases and norms.
+        warmup_steps: steps of linear warm-up; below 1, a share of all steps.
+        max_grad_norm: the gradient's norm is clipped to it.
+        adam_beta1, adam_beta2, adam_epsilon: of AdamW.
+        precision: "fp32", or "bf16" for autocast.
+        log_every: steps per row of the history.
+    """
+
+    learning_rate: float = 2e-5
+    batch_size: int = 32
+    epochs: int = 3
+    weight_decay: float = 0.0
+    warmup_steps: float = 0
+    max_grad_norm: float = 1.0
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
+    adam_epsilon: float = 1e-8
+    precision: str = "fp32"
+    log_every: int = 10
+
+    @classmethod
+    def from_options(cls, options: dict[str, Any]) -> Recipe:
+        """Picks a recipe's options out of a task's training options."""
+        names = {entry.name for entry in fields(cls)}
+        return cls(**{key: value for key, value in options.items() if key in names})
+
+
+@dataclass
+class _Progress:
+    """Sums over the steps since the last row of the history."""
+
+    total_steps: int
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    loss: Tensor | None = None
+    tokens: int = 0
+    steps: int = 0
+    started: float = field(default_factory=time.perf_counter)
+
+    def add(self, loss: Tensor, batch: Batch, tokens: int) -> None:
+        # Kept as a tensor: reading a number off a GPU at every step would make it wait.
+        weighted = loss.detach()
+        self.loss = weighted if self.loss is None else self.loss + weighted
+        self.tokens += tokens
+        self.steps += 1
+
+    def flush(self, step: int, epoch: int, learning_rate: float) -> None:
+        loss = float(self.loss) / self.steps
+        if not math.isfinite(loss):
+            raise StudyError(
+                f"The training loss is {loss} at step {step} (epoch {epoch}, learning rate "
+                f"{learning_rate:.2e}): lower training.learning_rate, or use precision fp32."
+            )
+        seconds = time.perf_counter() - self.started
+        row = [step, epoch, loss, learning_rate, round(self.tokens / seconds)]
+        self.rows.append(dict(zip(HISTORY_COLUMNS, row, strict=True)))
+        logger.info("step %d of %d: loss %.4f", step, self.total_steps, loss)
+        self.loss, self.tokens, self.steps, self.started = None, 0, 0, time.perf_counter()
+
+
+def train(
+    model: Encoder,
+    tokens: Tokens,
+    recipe: Recipe,
+    seed: int,
+    kept: dict[str, Tensor] | None = None,
+) -> list[dict[str, Any]]:
+    """Fine-tunes a model in place.
+
+    The seed decides the order of the data and the dropout; it is set right before the loop, as the
+    authors did. Batches are random batches of the whole training set, padded to their longest
+    example. Same seed, kind of device and number of threads give the same weights, bit for bit.
+
+    Args:
+        model: on the device to train on; left in training mode.
+        tokens: the training split.
+        recipe: the hyperparameters.
+        seed: of order and dropout.
+        kept: bool masks by checkpoint parameter name; pruned entries start at zero and get zero
+            gradients, so they stay at zero and do not enter the gradient's norm.
+
+    Returns:
+        Rows of the training history (`HISTORY_COLUMNS`).
+
+    Raises:
+        StudyError: the loss is not finite.
+    """
+    with _trained_words(model, tokens, recipe) as tokens:
+        optimizer = _make_optimizer(model, recipe)
+        masked = _masked_parameters(model, kept or {})
+        total_steps = recipe.epochs * math.ceil(len(tokens) / recipe.batch_size)
+        progress = _Progress(total_steps)
+        order = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)
+        device = model.classifier.weight.device
+        model.train()
+        step = 0
+        for epoch in range(1, recipe.epochs + 1):
+            for rows in shuffled_rows(len(tokens), recipe.batch_size, order):
+                learning_rate = scheduled_rate(recipe, step, total_steps)
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate
+                batch = collate(tokens, rows, device)
+                with _precision(recipe, device):
+                    logits = model(*batch.inputs)
+                loss = loss_of(logits.float(), batch.labels).mean()
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                for parameter, mask in masked:
+                    parameter.grad.mul_(mask)
+                nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
+                optimizer.step()
+                step += 1
+                progress.add(loss, batch, int(tokens.lengths[rows].sum()))
+                if step % recipe.log_every == 0 or step == total_steps:
+                    progress.flush(step, epoch, learning_rate)
+    return progress.rows
+
+
+def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
+    """The loss of each example, [B]: cross-entropy, or squared error for float labels."""
+    if labels.is_floating_point():
+        return functional.mse_loss(logits[:, 0], labels, reduction="none")
+    return functional.cross_entropy(logits, labels, reduction="none")
+
+
+def scheduled_rate(recipe: Recipe, step: int, total_steps: int) -> float:
+    """The learning rate of a step (counted from 0): linear warm-up, then linear decay to zero."""
+    warmup = recipe.warmup_steps
+    warmup = int(warmup * total_steps) if 0 < warmup < 1 else int(warmup)
+    if step < warmup:
+        return recipe.learning_rate * step / warmup
+    return recipe.learning_rate * (total_steps - step) / max(1, total_steps - warmup)
+
+
+@contextlib.contextmanager
+def _trained_words(model: Encoder, tokens: Tokens, recipe: Recipe) -> Iterator[Tokens]:
+    """Cuts the embedding table to the words that occur, where that changes nothing."""
+    if recipe.weight_decay:
+        yield tokens
+        return
+    vocabulary = CompactVocabulary(model, tokens)
+    try:
+        yield vocabulary.encode(tokens)
+    finally:
+        vocabulary.restore()
+
+
+def _make_optimizer(model: Encoder, recipe: Recipe) -> torch.optim.AdamW:
+    parameters = list(model.parameters())
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    others = [parameter for parameter in parameters if parameter.ndim <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": recipe.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate,
+        betas=(recipe.adam_beta1, recipe.adam_beta2),
+        eps=recipe.adam_epsilon,
+        fused=True,
+    )
+
+
+def _masked_parameters(
+    model: Encoder, kept: dict[str, Tensor]
+) -> list[tuple[nn.Parameter, Tensor]]:
+    parameters = model.checkpoint_parameters()
+    return [(parameters[name], mask) for name, mask in kept.items()]
+
+
+def _precision(recipe: Recipe, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    if recipe.precision == "bf16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
