@@ -29,3 +29,16 @@ rule retrain:
         "retrain {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
     script:
         "../scripts/retrain.py"
+
+
+# A command rather than a step: nothing depends on it, and it has no output that could be up to date.
+rule clean_retrained:
+    localrule: True
+    log:
+        f"{LOGS}/clean_retrained.log",
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "remove the retrained weights that have been evaluated"
+    script:
+        "../scripts/clean_retrained.py"
