@@ -172,3 +172,16 @@ def test_digests(tmp_path: Path) -> None:
     assert files.sha256(tmp_path / "a") != before
     with pytest.raises(StudyError, match="does not exist"):
         files.sha256(tmp_path / "nothing")
+
+
+def test_equal_arrays_and_metadata_give_equal_bytes(tmp_path: Path) -> None:
+    """The library orders the metadata at random, so one comparison could agree by luck."""
+    metadata = {name: f'"{name}" \u00e9\n' for name in "abcdefgh"}
+    arrays = {"x": np.arange(5), "y": np.ones((2, 3), np.float32)}
+    contents = set()
+    for _ in range(5):
+        files.write_arrays(tmp_path / "a.safetensors", arrays, metadata)
+        contents.add((tmp_path / "a.safetensors").read_bytes())
+    assert len(contents) == 1
+    read, told = files.read_arrays(tmp_path / "a.safetensors")
+    assert told == metadata and np.array_equal(read["y"], arrays["y"])

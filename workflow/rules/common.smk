@@ -1,7 +1,5 @@
 """What all rules share: the checked study, its wildcards, and paths."""
 
-from snakemake.exceptions import WorkflowError
-
 from lottery.algorithms import algorithm, algorithm_names
 from lottery.algorithms.common import base_name
 from lottery.config import grid, load_study, mask_path, params, refuse_repeated_keys
@@ -15,7 +13,8 @@ try:
         refuse_repeated_keys(Path(path))
     STUDY = load_study(config, Path.cwd())
 except StudyError as error:
-    raise WorkflowError(str(error)) from None
+    # Any other exception would be printed with a line of this file, which is not what is wrong.
+    sys.exit(f"Error: {error}")
 
 CELL = "results/{model}/{task}/seed_{seed}"
 TOKENS = "results/{model}/{task}/tokens"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +44,24 @@ def write_arrays(
             if "os error" not in str(error):
                 raise
             raise unwritable(Path(path), one_line(error)) from error
+        _sort_header(temporary)
+
+
+def _sort_header(path: Path) -> None:
+    """Sorts the keys of a safetensors header: equal content, equal bytes.
+
+    The library writes the metadata in an order that differs from run to run. A header is its length
+    as 8 bytes, little endian, and json that may be padded with spaces.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        ordered = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        padded = ordered.encode().ljust(length)
+        if len(padded) != length:
+            raise RuntimeError(f"{path}: the sorted header is longer than the one written")
+        file.seek(8)
+        file.write(padded)
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from lottery import files
 from lottery.architecture import Architecture, describe, full_plan
@@ -131,7 +132,7 @@ def _reference(folder: Path, init: str, seed: int) -> PreTrainedModel:
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise StudyError(f"{folder}: the weights cannot be loaded ({reason}).") from error
     _check_missing(folder, sorted(report["missing_keys"]))
