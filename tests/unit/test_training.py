@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from lottery.errors import StudyError
 from lottery.shrink import check_under, plan_of, shrink, zero_weights
 from lottery.training import Recipe, scheduled_rate, train
 
+LIBRARY = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=3, log_every=1)
 
 
@@ -101,8 +105,11 @@ def test_the_compact_vocabulary_changes_no_result(monkeypatch):
         torch.testing.assert_close(weights(compact)[name], parameter, atol=1e-6, rtol=0)
 
 
-def test_a_shrunk_model_trains():
-    model = shrink(tiny_model(), plan_of(random_mask(3), "drop_bias"))
+@pytest.mark.parametrize("emptied", ["drop_bias", "keep_bias"])
+def test_a_shrunk_model_trains(emptied):
+    mask = random_mask(3)
+    assert not mask.heads.any(axis=1).all()
+    model = shrink(tiny_model(), plan_of(mask, emptied))
     history = train(model, tiny_tokens(), replace(RECIPE, epochs=8), seed=1)
     assert history[-1]["loss"] < history[0]["loss"]
 
@@ -127,3 +134,40 @@ def test_bf16_trains():
     history = train(model, tiny_tokens(), replace(RECIPE, precision="bf16", epochs=10), seed=1)
     assert history[-1]["loss"] < history[0]["loss"]
     assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_the_optimizer_is_torchs_bit_for_bit(decay):
+    from lottery.optimizer import AdamW
+
+    ours, theirs = tiny_model(), tiny_model()
+    optimizer = AdamW(list(ours.parameters()), 0.8, 0.99, 1e-7, decay)
+    matrices = [p for p in theirs.parameters() if p.ndim > 1]
+    others = [p for p in theirs.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    reference = torch.optim.AdamW(groups, lr=1e-3, betas=(0.8, 0.99), eps=1e-7, fused=True)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(5):
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            mine.grad = torch.randn(mine.shape, generator=generator)
+            other.grad = mine.grad.clone()
+        optimizer.step(1e-3 * (step + 1))
+        for group in reference.param_groups:
+            group["lr"] = 1e-3 * (step + 1)
+        reference.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(mine, other)
+    assert all(p.grad is None for p in ours.parameters())
+
+
+def test_training_loads_no_compiler():
+    """It would cost every short training more than a second."""
+    code = (
+        f"import sys; sys.path[:0] = [{str(LIBRARY)!r}]\n"
+        "import torch\nfrom lottery.optimizer import AdamW\n"
+        "p = torch.nn.Parameter(torch.ones(2, 2)); p.grad = torch.ones(2, 2)\n"
+        "AdamW([p], 0.9, 0.999, 1e-8, 0.0).step(0.1)\n"
+        "print('torch._dynamo' in sys.modules, 'sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

@@ -18,6 +18,7 @@ from lottery.data.batches import Batch, collate, shuffled_rows
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder
 from lottery.errors import StudyError
+from lottery.optimizer import AdamW
 from lottery.vocabulary import CompactVocabulary
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,13 @@ def train(
         StudyError: the loss is not finite.
     """
     with _trained_words(model, tokens, recipe) as tokens:
-        optimizer = _make_optimizer(model, recipe)
+        optimizer = AdamW(
+            list(model.parameters()),
+            recipe.adam_beta1,
+            recipe.adam_beta2,
+            recipe.adam_epsilon,
+            recipe.weight_decay,
+        )
         masked = _masked_parameters(model, kept or {})
         total_steps = recipe.epochs * math.ceil(len(tokens) / recipe.batch_size)
         progress = _Progress(total_steps)
@@ -132,18 +139,15 @@ def train(
         for epoch in range(1, recipe.epochs + 1):
             for rows in shuffled_rows(len(tokens), recipe.batch_size, order):
                 learning_rate = scheduled_rate(recipe, step, total_steps)
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate
                 batch = collate(tokens, rows, device)
                 with _precision(recipe, device):
                     logits = model(*batch.inputs)
                 loss = loss_of(logits.float(), batch.labels).mean()
-                optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 for parameter, mask in masked:
                     parameter.grad.mul_(mask)
                 nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
-                optimizer.step()
+                optimizer.step(learning_rate)
                 step += 1
                 progress.add(loss, batch, int(tokens.lengths[rows].sum()))
                 if step % recipe.log_every == 0 or step == total_steps:
@@ -178,22 +182,6 @@ def _trained_words(model: Encoder, tokens: Tokens, recipe: Recipe) -> Iterator[T
         yield vocabulary.encode(tokens)
     finally:
         vocabulary.restore()
-
-
-def _make_optimizer(model: Encoder, recipe: Recipe) -> torch.optim.AdamW:
-    parameters = list(model.parameters())
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    others = [parameter for parameter in parameters if parameter.ndim <= 1]
-    return torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": recipe.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=recipe.learning_rate,
-        betas=(recipe.adam_beta1, recipe.adam_beta2),
-        eps=recipe.adam_epsilon,
-        fused=True,
-    )
 
 
 def _masked_parameters(
