@@ -46,7 +46,7 @@ def test_per_example_equals_a_loop_over_single_examples(n_outputs, order):
 
 @pytest.mark.parametrize("mode", ["running_sum", "per_batch"])
 def test_batch_modes_equal_a_literal_re_enactment(mode):
-    """PAPER.md 4.2: grad += d loss / d mask without reset; imp += |grad|."""
+    """The published sums: grad += d loss / d mask without reset; imp += |grad|."""
     model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(4)
     grad_h, grad_m, imp_h, imp_m = np.zeros((3, 4)), np.zeros(3), np.zeros((3, 4)), np.zeros(3)
     for start in range(0, len(tokens), 6):

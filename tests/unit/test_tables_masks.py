@@ -87,7 +87,7 @@ def test_overlap_counts_units_and_parameters_of_bert_base(tmp_path):
     assert list(row) == COLUMNS
     assert (row["heads"], row["heads_shared"]) == ("3", "1")
     assert (row["mlps"], row["mlps_shared"]) == ("3", "1")
-    # Sizes of PAPER.md section 2: a head, an MLP, and the output bias of a layer with heads.
+    # Sizes in bert-base: a head, an MLP, and the output bias of a layer with heads.
     head, mlp, bias = 196_800, 4_722_432, 768
     assert int(row["parameters"]) == 3 * head + 3 * mlp + 2 * bias
     assert int(row["parameters_shared"]) == head + mlp + bias

@@ -5,7 +5,7 @@ The stated quantity is I = E_x |dL(x)/d gate| (Michel et al. 2019). What is summ
 - `per_example`: the expectation as stated, one gradient per example.
 - `per_batch`: |gradient of the batch's mean loss|, so opposite examples of a batch cancel.
 - `running_sum`: what the authors' code computes. Gradients are never reset between batches, so each
-  batch adds |sum of the gradients of all batches so far| (PAPER.md 4.2, D1).
+  batch adds |sum of the gradients of all batches so far|.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from lottery.errors import StudyError
 FORMAT = "1"
 
 # The linear layers that magnitude pruning may prune, and whether their bias belongs to the body:
-# all but the bias of the FFN output (PAPER.md section 2 gives 7,084,032 parameters for a layer of
+# all but the bias of the FFN output (the paper's code has 7,084,032 parameters for a layer of
 # bert-base, which this table reproduces).
 BODY_PARTS = {
     "query": ("weight", "bias"),

@@ -18,7 +18,7 @@ def plan_of(mask: StructuredMask, emptied_attention: str) -> Plan:
         mask: for the full model.
         emptied_attention: "keep_bias" or "drop_bias": whether a layer that loses all its heads
             keeps the bias of its attention output (gates keep it; the published evaluation and
-            retraining drop it, PAPER.md D13).
+            retraining drop it, though the published search keeps it).
     """
     keep_bias = emptied_attention == "keep_bias"
     return tuple(

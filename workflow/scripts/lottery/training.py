@@ -28,7 +28,7 @@ HISTORY_COLUMNS = ["step", "epoch", "loss", "learning_rate", "tokens_per_second"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is fine-tuned; the defaults are the paper's (PAPER.md section 2).
+    """How a model is fine-tuned; the defaults are the paper's.
 
     Attributes:
         learning_rate: of AdamW, at the end of the warm-up; then linear decay to zero.

@@ -41,7 +41,7 @@ def search(context: SearchContext) -> SearchResult:
     """Removes the smallest weights step by step until the score falls below the threshold.
 
     The weights are not retrained on the way. After the last step that may be taken the mask is
-    kept as it was before it, as published (PAPER.md section 3: N steps keep N - 1 removals).
+    kept as it was before it, as published: N steps keep N - 1 removals.
     """
     from lottery.algorithms.search_context import SearchResult, Step, passes
     from lottery.algorithms.search_magnitude import MagnitudeRanking, kept_counts

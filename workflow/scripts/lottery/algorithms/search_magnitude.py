@@ -1,4 +1,4 @@
-"""The search for a magnitude-pruned subnetwork: all steps cut one ranking (PAPER.md section 3).
+"""The search for a magnitude-pruned subnetwork: all steps cut one ranking.
 
 Pruning the smallest share of what is left, again and again, always removes a prefix of the weights
 sorted by magnitude. So the weights are ranked once, and a step is a number of weights.

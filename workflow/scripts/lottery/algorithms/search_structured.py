@@ -1,4 +1,4 @@
-"""The search for a structured subnetwork, step by step as in PAPER.md 4.3.
+"""The search for a structured subnetwork, step by step as the paper's code does it.
 
 Three stages, each removing the least important units until the score falls below the threshold:
 `both` (heads and MLPs together), then `heads`, then `mlps`. A failing step is undone as a whole.

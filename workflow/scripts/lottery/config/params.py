@@ -19,7 +19,7 @@ Params = dict[str, Any]
 
 PAPERS_MODEL = "google-bert/bert-base-uncased"
 PAPERS_METHODS = ("structured", "magnitude")
-# PAPER.md section 2; precision and batching are the ways to compute it that the authors used.
+# The published recipe; precision and batching are the ways to compute it that the authors used.
 PAPERS_RECIPE = {
     "learning_rate": 2e-5,
     "batch_size": 32,
