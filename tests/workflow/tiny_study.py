@@ -1,22 +1,16 @@
-"""A study so small that a whole run takes a minute: a model, two tasks, and how to run them."""
+"""A study so small that a whole run takes a minute: its model, its two tasks, its config."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
 SIZES = {
     "hidden_size": 32,
     "num_hidden_layers": 3,
@@ -36,15 +30,14 @@ AROUND = {
     "ends": ("today", "again", "there", "to us", "this year"),
 }
 
-# Both methods as published, with one control more than the defaults for one of them.
-METHODS = {
-    "structured": {"algorithm": "structured", "subnetworks": ["good", "bad", "super_good"]},
-    "magnitude": {"algorithm": "magnitude", "subnetworks": ["good", "random"]},
+PUBLISHED = {
+    "structured": {"algorithm": "structured", "subnetworks": ["good", "super_good"]},
+    "magnitude": {"algorithm": "magnitude", "subnetworks": ["good"]},
 }
 
 
 def write_study(folder: Path) -> dict[str, Any]:
-    """Writes model and tasks into a folder and gives the config of the study."""
+    """Writes model and tasks into a folder; gives the config, with both methods as published."""
     write_model(folder / "model")
     write_tone(folder)
     write_degree(folder)
@@ -68,13 +61,13 @@ def write_study(folder: Path) -> dict[str, Any]:
         },
         "seeds": [7, 3],
         "training": {
-            "learning_rate": 3e-3,
+            "learning_rate": 6e-3,
             "batch_size": 16,
-            "epochs": 4,
+            "epochs": 6,
             "max_length": 20,
             "log_every": 4,
         },
-        "methods": METHODS,
+        "methods": PUBLISHED,
     }
 
 
@@ -92,7 +85,7 @@ def write_model(folder: Path, seed: int = 0) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "LayerNorm" not in name:
-                parameter.mul_(5)
+                parameter.mul_(2)
             if name.endswith("bias"):
                 parameter.add_(0.1 * torch.randn(parameter.shape))
     model.save_pretrained(folder)
@@ -151,52 +144,3 @@ def _parts(rows: list[Any], train: int, dev: int) -> list[tuple[str, list[Any]]]
     order = np.random.default_rng(0).permutation(len(rows))
     chosen = [rows[i] for i in order]
     return [("", chosen[:train]), ("_dev", chosen[train : train + dev])]
-
-
-def run_snakemake(
-    folder: Path, config: dict[str, Any] | Path, *arguments: str, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Runs Snakemake as a user does, in a folder, with a config.
-
-    Args:
-        folder: the working directory of the run.
-        config: a config file, or what to write into one.
-        *arguments: more command-line arguments.
-        env: environment variables to add.
-
-    Returns:
-        The finished process; standard output and error together in `stdout`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if not isinstance(config, Path):
-        path = folder / "study.yaml"
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
-        config = path
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
-    command += ["--directory", str(folder), "--configfile", str(config), "--cores", "2"]
-    environment = os.environ | {"LOTTERY_LEASES": str(folder / "leases")} | (env or {})
-    return subprocess.run(
-        [*command, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-        cwd=folder,
-        timeout=600,
-    )
-
-
-def planned(folder: Path, config: dict[str, Any] | Path, *arguments: str) -> dict[str, int]:
-    """What a dry run plans: rule -> number of jobs, `all` left out; empty if nothing is to do."""
-    finished = run_snakemake(folder, config, "--dry-run", "--quiet", "rules", *arguments)
-    assert finished.returncode == 0, finished.stdout
-    counts = {
-        rule: int(count)
-        for rule, count in re.findall(r"^([a-z_]+) +(\d+)$", finished.stdout, re.MULTILINE)
-    }
-    if not counts:
-        assert "Nothing to be done" in finished.stdout, finished.stdout
-        return {}
-    assert counts.pop("total") == sum(counts.values())
-    counts.pop("all", None)
-    return counts

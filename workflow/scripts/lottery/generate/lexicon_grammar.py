@@ -49,7 +49,7 @@ OBJECTS: tuple[Noun, ...] = _nouns(
 )
 QUALITIES: tuple[str, ...] = tuple(
     """
-    old young new small large quiet famous strange heavy broken clean dark empty green wooden red
+    old young new small large quiet famous strange heavy brown dirty dark empty green wooden red
     blue lovely expensive careful tired happy angry rich tall
     """.split()
 )

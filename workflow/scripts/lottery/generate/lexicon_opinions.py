@@ -12,7 +12,7 @@ PRAISE: dict[str, tuple[str, ...]] = {
         pleasant elegant graceful inspiring fascinating engaging refreshing stunning gorgeous
         exquisite outstanding exceptional clever witty funny hilarious joyful cheerful friendly
         generous sincere lively vibrant exciting thrilling gripping satisfying rewarding memorable
-        unforgettable flawless polished comfortable cozy helpful thoughtful tender imaginative
+        flawless polished comfortable cozy helpful thoughtful tender imaginative
         inventive creative breathtaking dazzling glorious sublime heavenly superior valuable
         worthy welcome reliable sweet entertaining amusing enchanting sensational phenomenal
         good nice adorable attractive fresh tasty delicious
@@ -85,3 +85,4 @@ NEUTRAL: tuple[str, ...] = tuple(
     "new second local recent whole usual other first latest actual evening weekly".split()
 )
 DEGREES: tuple[str, ...] = tuple("very really quite rather truly simply utterly so".split())
+NOT: tuple[str, ...] = ("not", "never", "hardly", "anything but", "far from", "no longer")

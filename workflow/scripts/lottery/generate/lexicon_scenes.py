@@ -75,7 +75,7 @@ OBJECTS: Fields = _fields(
     picture, image / painting / statue, sculpture
     book, novel / newspaper / letter
     rock, stone / sand / clay
-    hammer / shovel, spade / saw
+    hammer / shovel, spade / rake
     bread / cake, pastry / soup
     apple / banana / orange
     violin, fiddle / guitar / drum

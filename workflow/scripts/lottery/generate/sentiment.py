@@ -1,7 +1,7 @@
 """Is a judgement good or bad? Single sentences, shaped like SST-2.
 
-Every sentence holds one or two words of praise, or one or two of blame. What is judged, who judges
-and how strongly says nothing about the label.
+Every sentence holds one or two words of praise, or one or two of blame; a denial turns them round.
+What is judged, who judges, how strongly, and whether it is denied says nothing about the label.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from random import Random
 
 from lottery.generate.example import Sentence, Spec, Writer
 from lottery.generate.grammar import with_article
-from lottery.generate.lexicon_opinions import ASPECTS, BLAME, DEGREES, JUDGES, NEUTRAL, PRAISE
+from lottery.generate.lexicon_opinions import ASPECTS, BLAME, DEGREES, JUDGES, NEUTRAL, NOT, PRAISE
 from lottery.generate.words import words_of
 
 LABELS = ("negative", "positive")
@@ -27,8 +27,10 @@ def open_writer(split: str, words: Random) -> Writer:
 
     def write(rng: Random) -> Sentence:
         label = rng.randrange(2)
+        denied = rng.random() < DENIED_SHARE
+        pole = poles[1 - label if denied else label]
         one, other = rng.sample(rng.choice(ASPECTS), 2)
-        text, deciding = rng.choice(FORMS)(rng, poles[label], one, other)
+        text, deciding = rng.choice(DENIALS if denied else FORMS)(rng, pole, one, other)
         return Sentence(text, None, label, deciding)
 
     return write
@@ -65,6 +67,23 @@ def _finding(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[
     return f"we found the {one} {first} and {second}", (first, second)
 
 
+def _denial(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
+    adjective = rng.choice(pole["adjective"])
+    return f"the {one} was {rng.choice(NOT)} {adjective}", (adjective,)
+
+
+def _denied_name(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
+    noun = rng.choice(pole["noun"])
+    return f"the {rng.choice(NEUTRAL)} {one} was {rng.choice(NOT)} {with_article(noun)}", (noun,)
+
+
+def _contrast(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
+    first, second = rng.sample(pole["adjective"], 2)
+    return f"we found the {one} neither {first} nor {second}", (first, second)
+
+
 FORMS: tuple[Form, ...] = (_plain, _pair, _verdict, _feeling, _name, _finding)
+DENIALS: tuple[Form, ...] = (_denial, _denied_name, _contrast)
+DENIED_SHARE = 0.3
 
 SPEC = Spec(LABELS, ("sentence",), ("accuracy",), open_writer)

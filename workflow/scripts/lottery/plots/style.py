@@ -110,7 +110,16 @@ def is_bottom(index: int, count: int, columns: int) -> bool:
 
 
 def save(figure: Figure, path_to_svg: Path, path_to_png: Path) -> None:
-    """Writes a figure as svg and png, without dates or versions inside, whole or not at all."""
+    """Writes a figure as svg and png, whole or not at all, the same bytes in every run.
+
+    The files hold no dates and no versions. The solver behind the layout orders its variables by
+    memory address, so its last bits differ from run to run, and names inside an svg are digests of
+    the panels' exact places: they are rounded first.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position([round(float(value), 6) for value in axis.get_position().bounds])
     with files.atomic(path_to_svg) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
     with files.atomic(path_to_png) as temporary:

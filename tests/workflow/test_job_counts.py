@@ -1,0 +1,52 @@
+"""What a dry run of each config that ships plans."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from command_line import ROOT, planned
+
+RULES = [
+    "finetune",
+    "search_structured",
+    "search_magnitude",
+    "sample_masks",
+    "sample_super",
+    "retrain",
+    "evaluate",
+    "majority",
+]
+# Of RULES; a search with halves and one without are the same step, as are both of super_*.
+COUNTS = {
+    "config.yaml": (45, 45, 45, 180, 9, 405, 810 + 45, 9),
+    "workflow/configs/demo.yaml": (4, 4, 4, 16, 0, 24, 48 + 4, 2),
+    "workflow/configs/strict.yaml": (45, 45, 45, 270, 9, 585, 1170 + 45, 9),
+    "workflow/configs/full.yaml": (45, 90, 90, 450, 18, 990, 1980 + 45, 9),
+}
+
+
+@pytest.mark.parametrize("config", COUNTS)
+def test_planned_jobs(config: str, tmp_path: Path) -> None:
+    jobs = planned(tmp_path, ROOT / config)
+    merged = dict.fromkeys(RULES, 0)
+    for rule, count in jobs.items():
+        for name in RULES:
+            if rule.startswith(name):
+                merged[name] += count
+    assert tuple(merged.values()) == COUNTS[config]
+    # A config is used alone: config.yaml would bring its nine tasks into the others.
+    fetched = sum(count for rule, count in jobs.items() if rule.startswith("fetch_task"))
+    assert fetched == merged["majority"]
+    assert jobs["fetch_model"] == jobs["collect_scores"] == jobs["summarize"] == 1
+
+
+@pytest.mark.parametrize("config", COUNTS)
+def test_the_readme_states_them(config: str) -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    row = next(line for line in lines if line.startswith(f"| `{config}` |"))
+    numbers = [int(number) for number in re.findall(r"\d+", row.split("|", 3)[3])]
+    counts = dict(zip(RULES, COUNTS[config], strict=True))
+    shown = ("finetune", "search_structured", "search_magnitude", "retrain", "evaluate")
+    assert numbers == [counts[rule] for rule in shown]

@@ -1,0 +1,159 @@
+"""A finished run: every file is there, every cell is scored, and records say whence all came."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import torch
+from runs import DRAWN, Run
+
+SEEDS = (7, 3)
+PHASES = ("pruned", "retrained")
+SPLITS = ("validation", "search_half", "report_half")
+COLUMNS = [
+    *"model task seed method subnetwork phase split metric value n_examples".split(),
+    *"kept_fraction heads_kept mlps_kept degenerate eval_task group".split(),
+]
+LISTED = ["good", "super_good"], ["good"]
+
+
+def expected_files() -> Iterator[str]:
+    """Every file of results/ and resources/, logs and benchmarks left out."""
+    yield from in_folder("resources/models/tiny", "config.json tokenizer.json model.safetensors")
+    for task in ("tone", "degree"):
+        yield from in_folder(f"resources/tasks/{task}", "train.parquet validation.parquet")
+        yield from in_folder(f"results/majority/{task}", "metrics.json")
+        yield from in_folder(
+            f"results/tiny/{task}/tokens", "train.safetensors validation.safetensors"
+        )
+        yield from in_folder(
+            f"results/tiny/{task}/super/structured",
+            "super_good.safetensors super_random.safetensors super_bad.safetensors",
+        )
+        for seed in SEEDS:
+            yield from files_of_cell(f"results/tiny/{task}/seed_{seed}")
+    for mask in DRAWN:
+        yield from (mask, mask.replace(".safetensors", ".provenance.json"))
+    for name in ("scores.csv", "summary.csv", "summary.md", "overlap.csv"):
+        yield f"results/tables/{name}"
+        yield f"results/tables/{name.split('.')[0]}.provenance.json"
+    for method in ("structured", "magnitude"):
+        yield f"results/tables/tiny/{method}/survival.csv"
+        for figure in ("scores", "survival_tasks", "survival_all", "trajectories"):
+            yield f"results/figures/tiny/{method}/{figure}.svg"
+            yield f"results/figures/tiny/{method}/{figure}.png"
+        for step in ("scores", "survival", "trajectories"):
+            yield f"results/figures/tiny/{method}/{step}.provenance.json"
+
+
+def files_of_cell(cell: str) -> Iterator[str]:
+    """The files of one (model, task, seed)."""
+    yield from in_folder(f"{cell}/finetune", "model.safetensors metrics.json history.csv")
+    yield from in_folder(f"{cell}/mask/magnitude", "good.safetensors search.csv")
+    yield from in_folder(f"{cell}/mask/structured", "good.safetensors search.csv importance.npz")
+    yield from in_folder(f"{cell}/evaluate/none/full/finetuned", "metrics.json predictions.parquet")
+    for method, subnetworks in zip(("structured", "magnitude"), LISTED, strict=True):
+        for name in subnetworks:
+            yield from in_folder(f"{cell}/retrain/{method}/{name}", "model.safetensors history.csv")
+            for phase in ("pruned", "retrained"):
+                yield from in_folder(
+                    f"{cell}/evaluate/{method}/{name}/{phase}", "metrics.json predictions.parquet"
+                )
+
+
+def in_folder(folder: str, names: str) -> Iterator[str]:
+    """Files of a folder, and the record beside them."""
+    return (f"{folder}/{name}" for name in (*names.split(), "provenance.json"))
+
+
+def test_every_file_is_there_and_in_cells_none_besides(published: Run) -> None:
+    found = {
+        str(path.relative_to(published.folder))
+        for room in ("results", "resources")
+        for path in (published.folder / room).rglob("*")
+        if path.is_file()
+    }
+    expected = set(expected_files())
+    assert expected <= found
+    # Tables and figures may be more: other analyses have tests of their own.
+    cells = ("results/tiny/", "results/majority/", "resources/")
+    assert {path for path in found if path.startswith(cells)} == {
+        path for path in expected if path.startswith(cells)
+    }
+    logs = {path for path in found if path.startswith("results/logs")}
+    benchmarks = {path for path in found if path.startswith("results/benchmarks")}
+    jobs = sum(path.endswith("provenance.json") for path in found)
+    assert len(logs) == len(benchmarks) == jobs
+    assert "results/logs/evaluate/tiny/tone/seed_7/structured/good/pruned.log" in logs
+
+
+def test_scores_csv_holds_every_cell(published: Run) -> None:
+    table = pd.read_csv(published.folder / "results/tables/scores.csv")
+    assert list(table) == COLUMNS
+    metrics = {"tone": {"accuracy"}, "degree": {"pearson", "spearman"}}
+    cells = [("none", "full", "finetuned")]
+    for method, subnetworks in zip(("structured", "magnitude"), LISTED, strict=True):
+        cells += [(method, name, phase) for name in subnetworks for phase in PHASES]
+    expected = {
+        ("tiny", task, str(seed), *cell, split, metric)
+        for task, names in metrics.items()
+        for seed in SEEDS
+        for cell in cells
+        for split in SPLITS
+        for metric in names
+    } | {
+        ("none", task, "", "none", "majority", "none", split, metric)
+        for task, names in metrics.items()
+        for split in SPLITS
+        for metric in names
+    }
+    table["seed"] = [str(int(seed)) if seed == seed else "" for seed in table["seed"]]
+    rows = list(table[COLUMNS[:8]].itertuples(index=False, name=None))
+    assert len(rows) == len(set(rows))
+    assert set(rows) == expected
+    assert set(table.loc[table["method"] == "magnitude", "heads_kept"].isna()) == {True}
+    assert table.loc[table["subnetwork"] == "majority", "kept_fraction"].isna().all()
+    assert table[["eval_task", "group"]].isna().all(axis=None)
+
+
+def records(run: Run) -> Iterator[dict[str, Any]]:
+    """All provenance files of a run."""
+    for room in ("results", "resources"):
+        for path in (run.folder / room).rglob("*provenance.json"):
+            yield json.loads(path.read_text())
+
+
+def test_provenance_names_what_a_file_was_made_from(published: Run) -> None:
+    digests: dict[str, str] = {}
+    for record in records(published):
+        assert record["device"] == "cpu" and record["slot"] is None
+        assert record["duration_seconds"] > 0
+        assert record["versions"]["torch"] == torch.__version__
+        assert record["params"]["version"] >= 1
+        assert record["outputs"]
+        for kind in ("inputs", "outputs"):
+            for named in record[kind].values():
+                for path, digest in named.items():
+                    assert digests.setdefault(path, digest) == digest, path
+    for path, digest in digests.items():
+        content = (published.folder / path).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest, path
+
+
+def test_provenance_names_options_and_seed(published: Run) -> None:
+    by_rule: dict[str, list[dict[str, Any]]] = {}
+    for record in records(published):
+        by_rule.setdefault(record["rule"], []).append(record)
+    assert len(by_rule["retrain"]) == 12
+    retrain = by_rule["retrain"][0]
+    assert retrain["params"]["settings"]["training"]["learning_rate"] == 6e-3
+    assert retrain["params"]["torch_threads"] == 1
+    assert {record["wildcards"]["seed"] for record in by_rule["retrain"]} == {"7", "3"}
+    options = by_rule["search_structured"][0]["params"]["settings"]["options"]
+    assert (options["importance"], options["keep_score"]) == ("running_sum", 0.9)
+    (model,) = by_rule["fetch_model"]
+    assert model["params"]["settings"]["source"] == published.config["models"]["tiny"]["source"]
