@@ -26,6 +26,10 @@ include: "workflow/rules/retrain.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/common_units.smk"
+include: "workflow/rules/stability.smk"
+include: "workflow/rules/imported.smk"
+include: "workflow/rules/statistics.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -49,7 +53,16 @@ rule all:
         figures=figure_targets(),
 
 
+# Agreement over seeds and tasks, importances, differences with their tests, and the paper's claims.
+rule analyses:
+    input:
+        units=analysis_targets(),
+        differences=difference_targets(),
+        claims=f"{TABLES}/claims.csv",
+
+
 rule fetch:
     input:
+        configs=targets("resources/models/{model}/config.json", MODEL_ROWS),
         models=targets("resources/models/{model}/model.safetensors", MODEL_ROWS),
         tasks=targets("resources/tasks/{task}/validation.parquet", grid.majority_rows(STUDY)),

@@ -18,7 +18,7 @@ FLOORS = (
     ("versions", "files", "tasks", "families", "visible"),
     ("device", "progress", "metrics", "architecture", "generate"),
     ("provenance", "masks", "data"),
-    ("job", "controls", "encoder", "optimizer"),
+    ("job", "controls", "encoder", "optimizer", "mask_import"),
     ("vocabulary", "shrink", "checkpoints", "evaluation"),
     ("training",),
     ("importance", "scoring", "trust"),

@@ -166,17 +166,26 @@ def files_of_all_tasks(wildcards, name):
     return expand(f"{MASKS}/{name}", task=tasks, seed=STUDY.seeds, allow_missing=True)
 
 
-def figure_targets():
-    """All figures, as svg and png."""
-    rows = [
+def figure_rows(condition=lambda method: True):
+    """The (model, method) pairs with good masks whose method meets a condition."""
+    return [
         {"model": model, "method": method.id}
         for method in STUDY.methods.values()
+        if condition(method)
         for model in searched_models(method)
     ]
-    names = ("scores", "survival_tasks", "survival_all", "trajectories")
-    return [
-        path
-        for name in names
-        for kind in ("svg", "png")
-        for path in targets(f"{FIGURES}/{name}.{kind}", rows)
-    ]
+
+
+def figure_files(name, rows):
+    """A figure of some (model, method) pairs, as svg and png."""
+    return [path for kind in ("svg", "png") for path in targets(f"{FIGURES}/{name}.{kind}", rows)]
+
+
+def figure_targets():
+    """The figures of the main table. Nothing is scored without subnetworks, or searched elsewhere."""
+    return (
+        figure_files("scores", figure_rows(lambda method: method.subnetworks))
+        + figure_files("survival_tasks", figure_rows())
+        + figure_files("survival_all", figure_rows())
+        + figure_files("trajectories", figure_rows(lambda method: method.algorithm != "imported"))
+    )

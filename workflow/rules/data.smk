@@ -7,7 +7,6 @@ localrules:
 
 rule fetch_model:
     output:
-        config="resources/models/{model}/config.json",
         tokenizer="resources/models/{model}/tokenizer.json",
         model="resources/models/{model}/model.safetensors",
         provenance="resources/models/{model}/provenance.json",

@@ -33,9 +33,9 @@ rule retrain:
 
 # A command rather than a step: nothing depends on it, and it has no output that could be up to date.
 rule clean_retrained:
-    localrule: True
     log:
         f"{LOGS}/clean_retrained.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     message:

@@ -84,7 +84,7 @@ for rule_name, kinds in (
             rule_name
         input:
             goods=good_masks_of_all_seeds,
-            model="resources/models/{model}/model.safetensors",
+            config="resources/models/{model}/config.json",
         output:
             **{
                 kind: f"results/{{model}}/{{task}}/super/{{method}}/{kind}.safetensors"

@@ -7,7 +7,6 @@ from lottery.job import run
 run(
     "fetch_model",
     snakemake,
-    path_to_config=Path(snakemake.output.config),
     path_to_tokenizer=Path(snakemake.output.tokenizer),
     path_to_model=Path(snakemake.output.model),
     **snakemake.params.settings,

@@ -7,6 +7,7 @@ and what hangs on it. Snakemake itself sees changes of the scripts, not of this 
 from __future__ import annotations
 
 STAGES: dict[str, int] = {
+    "fetch_config": 1,
     "fetch_model": 1,
     "fetch_task": 1,
     "tokenize": 1,
@@ -24,6 +25,16 @@ STAGES: dict[str, int] = {
     "plot_scores": 1,
     "plot_survival": 1,
     "plot_trajectories": 1,
+    "import_masks": 1,
+    "measure_stability": 1,
+    "measure_noise": 1,
+    "measure_overlap": 1,
+    "measure_importance": 1,
+    "measure_weights": 1,
+    "measure_magnitudes": 1,
+    "compare_subnetworks": 1,
+    "plot_differences": 1,
+    "check_claims": 1,
 }
 
 

@@ -33,7 +33,6 @@ def fetch_model(
     revision: str | None,
     init: str,
     init_seed: int,
-    path_to_config: Path,
     path_to_tokenizer: Path,
     path_to_model: Path,
 ) -> None:
@@ -45,7 +44,6 @@ def fetch_model(
         revision: commit of a hub id.
         init: "pretrained", or "random" to draw weights afresh (the untrained control).
         init_seed: of random weights.
-        path_to_config: copy of the model's config.json.
         path_to_tokenizer: its tokenizer.json.
         path_to_model: its weights in fp32, without a classifier.
 
@@ -56,7 +54,6 @@ def fetch_model(
     folder = locate(source, kind, revision)
     config = files.read_json(folder / "config.json")
     architecture = Architecture.from_config(config, str(folder / "config.json"))
-    files.write_json(path_to_config, config)
     _write_tokenizer(folder, path_to_tokenizer, architecture)
     reference = _reference(folder, init, init_seed)
     _write_weights(path_to_model, architecture, reference, init, init_seed)

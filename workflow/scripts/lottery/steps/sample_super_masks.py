@@ -5,26 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lottery.architecture import read_architecture
+from lottery import files
+from lottery.architecture import Architecture
 from lottery.controls import generator, super_structured
 from lottery.masks import read_mask, write_mask
 
 
 def sample_super_masks(
-    *, paths_to_goods: list[Path], path_to_pretrained: Path, paths_to_masks: dict[str, Path]
+    *, paths_to_goods: list[Path], path_to_config: Path, paths_to_masks: dict[str, Path]
 ) -> None:
     """Draws super_good, super_random and super_bad, and writes those that are asked for.
 
     Args:
         paths_to_goods: the good masks of all seeds.
-        path_to_pretrained: the fetched model, for its sizes.
+        path_to_config: config.json of the model, for its sizes.
         paths_to_masks: the masks to write, by subnetwork.
     """
     read = [read_mask(path) for path in paths_to_goods]
     info = replace(read[0][1], seed="")
     rng = generator(info.model, info.task, info.method, "super")
     masks = super_structured([mask for mask, _ in read], rng)
-    architecture = read_architecture(path_to_pretrained)
+    config = files.read_json(path_to_config)
+    architecture = Architecture.from_config(config, str(path_to_config))
     for name, path in paths_to_masks.items():
         kept = masks[name].kept_fraction(architecture, info.emptied_attention)
         write_mask(path, masks[name], replace(info, subnetwork=name, kept_fraction=kept))

@@ -1,0 +1,81 @@
+"""Made-up structured searches: real steps of the algorithm on importances drawn at random."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lottery import files
+from lottery.algorithms import structured
+from lottery.algorithms.search_context import TRAJECTORY_COLUMNS
+from lottery.algorithms.search_structured import Measurement, StructuredSearch
+from lottery.architecture import Architecture
+from lottery.importance import normalise
+from lottery.masks import MaskInfo, StructuredMask, write_mask
+
+PUBLISHED = {name: option.published for name, option in structured.OPTIONS.items()}
+STRICT = {name: option.strict for name, option in structured.OPTIONS.items()}
+
+
+class Landscape:
+    """Units with an importance of their own, which every measurement blurs, and a score."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        options: dict[str, Any],
+        rng: np.random.Generator,
+        steepness: float,
+    ) -> None:
+        self.architecture, self.options, self.rng = architecture, options, rng
+        self.steepness = steepness
+        shape = (architecture.layers, architecture.heads)
+        self.heads, self.mlps = rng.gamma(1.0, 1.0, shape), rng.gamma(2.0, 1.0, shape[0])
+        self.measured: list[StructuredMask] = []
+
+    def __call__(self, mask: StructuredMask) -> Measurement:
+        self.measured.append(mask)
+        heads = self.heads * self.rng.gamma(4.0, 0.25, self.heads.shape)
+        mlps = self.mlps * self.rng.gamma(4.0, 0.25, self.mlps.shape)
+        options = self.options
+        heads, mlps = normalise(heads, mlps, mask, options["normalisation"], options["layer_norm"])
+        lost = self.heads[~mask.heads].sum() / self.heads.sum()
+        lost += self.mlps[~mask.mlps].sum() / self.mlps.sum()
+        score = 0.9 - self.steepness * lost + 0.01 * self.rng.standard_normal()
+        kept = mask.kept_fraction(self.architecture, "drop_bias")
+        # What the files hold: float32.
+        return Measurement(heads.astype(np.float32), mlps.astype(np.float32), score, kept)
+
+
+def write_search(
+    folder: Path,
+    architecture: Architecture,
+    seed: int,
+    options: dict[str, Any] = PUBLISHED,
+    *,
+    cell: dict[str, str] | None = None,
+    steepness: float = 0.35,
+) -> tuple[StructuredSearch, Landscape]:
+    """Runs a search and writes good.safetensors, search.csv and importance.npz into a folder."""
+    landscape = Landscape(architecture, options, np.random.default_rng(seed), steepness)
+    shape = (architecture.layers, architecture.heads)
+    search = StructuredSearch(landscape, lambda score: 0.9 * score, shape, options)
+    good = search.run()
+    rows = [step.row(number) for number, step in enumerate(search.steps)]
+    files.write_csv(folder / "search.csv", rows, TRAJECTORY_COLUMNS)
+    importance = {
+        kind: np.stack([getattr(each, kind) for each in search.measurements])
+        for kind in ("heads", "mlps")
+    }
+    files.write_npz(folder / "importance.npz", importance)
+    info = MaskInfo(
+        algorithm="structured",
+        kept_fraction=good.kept_fraction(architecture, "drop_bias"),
+        emptied_attention="drop_bias",
+        **{"model": "m", "task": "t", "seed": "1", "method": "s", "subnetwork": "good"}
+        | (cell or {}),
+    )
+    write_mask(folder / "good.safetensors", good, info)
+    return search, landscape

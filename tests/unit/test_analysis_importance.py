@@ -1,0 +1,178 @@
+"""Importances: the walk finds the masks again; cuts, histograms, correlations; magnitudes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import synthetic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic_masks import random_weights
+from synthetic_search import PUBLISHED, STRICT, write_search
+
+from lottery import files
+from lottery.algorithms import search_structured
+from lottery.algorithms.search_context import TRAJECTORY_COLUMNS
+from lottery.analysis import importance, magnitudes
+from lottery.architecture import Architecture, describe, full_plan
+from lottery.errors import StudyError
+from lottery.masks import StructuredMask
+from lottery.steps.measure_weights import measure_weights
+
+SIZES = synthetic.SMALL | {"num_hidden_layers": 4, "num_attention_heads": 8, "hidden_size": 16}
+MEDIUM = Architecture.from_config(SIZES, "medium")
+CELL = {"model": "m", "method": "s", "task": "t", "seed": 1}
+OPTIONS = {
+    "published": PUBLISHED,
+    "strict": STRICT,
+    "heads": PUBLISHED | {"units": "heads"},
+    "mlps": STRICT | {"units": "mlps"},
+    "coarse": PUBLISHED | {"head_step": 0.4},
+}
+
+
+def removals_of(monkeypatch):
+    """(mask before, mask after) of every removal of the searches that follow."""
+    found = []
+    remove = search_structured.remove
+
+    def recorded(mask, measured, stride):
+        after = remove(mask, measured, stride)
+        found.append((mask, after))
+        return after
+
+    monkeypatch.setattr(search_structured, "remove", recorded)
+    return found
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@settings(max_examples=40)
+@given(steepness=st.floats(0.01, 0.6), seed=st.integers(0, 10_000))
+def test_the_walk_finds_the_masks_and_the_removals_of_a_search(
+    options, steepness, seed, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp("search")
+    with pytest.MonkeyPatch.context() as patch:
+        removals = removals_of(patch)
+        _, landscape = write_search(folder, MEDIUM, seed, options, steepness=steepness)
+    walk = importance.read_walk(folder / "search.csv", folder / "importance.npz", options)
+    assert len(walk.steps) == len(landscape.measured)
+    for step, mask in enumerate(landscape.measured):
+        np.testing.assert_array_equal(walk.kept["heads"][step], mask.heads.ravel())
+        np.testing.assert_array_equal(walk.kept["mlps"][step], mask.mlps)
+    for unit in ("heads", "mlps"):
+        states = [(getattr(a, unit).ravel(), getattr(b, unit).ravel()) for a, b in removals]
+        states = [(before, after) for before, after in states if before.sum() > after.sum()]
+        found = importance.cuts(walk, unit)
+        assert len(found) == len(states)
+        for cut, (before, after) in zip(found, states, strict=True):
+            scores = walk.scores[unit][cut.step]
+            np.testing.assert_array_equal(walk.kept[unit][cut.step + 1], after)
+            np.testing.assert_array_equal(cut.scores, scores[before])
+            assert cut.cut == scores[before & ~after].max()
+            assert not (scores[after] < cut.cut).any()
+
+
+def test_the_histogram_counts_the_units_that_could_be_removed(tmp_path):
+    write_search(tmp_path, MEDIUM, 3)
+    walk = importance.read_walk(tmp_path / "search.csv", tmp_path / "importance.npz", PUBLISHED)
+    rows = [r for r in importance.histogram_rows(walk, CELL) if r["unit"] == "heads"]
+    first = [row for row in rows if row["when"] == "first"]
+    assert len(first) == importance.BINS
+    scores = walk.scores["heads"][0]
+    assert sum(row["count"] for row in first) == 32
+    counts, edges = np.histogram(scores, bins=24, range=(0, 1))
+    assert [row["count"] for row in first] == counts.tolist()
+    assert [row["low"] for row in first] == pytest.approx(edges[:-1])
+    # The first step removes int(0.1 * 32) heads: the third smallest score is the cut.
+    assert first[0]["cut"] == pytest.approx(np.sort(scores)[2])
+    last = [row for row in rows if row["when"] == "last"]
+    assert sum(row["count"] for row in last) < 32
+    assert last[0]["step"] > first[0]["step"]
+
+
+def test_a_search_that_may_not_prune_has_no_histogram(tmp_path):
+    row = {"step": 0, "stage": "both", "kept_fraction": 1.0, "score": -0.1, "accepted": "false"}
+    files.write_csv(tmp_path / "search.csv", [row], TRAJECTORY_COLUMNS)
+    arrays = {"heads": np.ones((1, 3, 4), np.float32), "mlps": np.ones((1, 3), np.float32)}
+    files.write_npz(tmp_path / "importance.npz", arrays)
+    walk = importance.read_walk(tmp_path / "search.csv", tmp_path / "importance.npz", PUBLISHED)
+    assert importance.histogram_rows(walk, CELL) == []
+    assert importance.correlation_rows(walk, CELL) == []
+
+
+def test_correlations_are_over_the_units_that_both_steps_keep(tmp_path):
+    write_search(tmp_path, MEDIUM, 5, STRICT)
+    walk = importance.read_walk(tmp_path / "search.csv", tmp_path / "importance.npz", STRICT)
+    rows = {(r["unit"], r["step"]): r for r in importance.correlation_rows(walk, CELL)}
+    kept = walk.kept["heads"]
+    both = kept[1] & kept[2]
+    first, second = walk.scores["heads"][1:3]
+    assert rows["heads", 2]["n"] == both.sum()
+    expected = np.corrcoef(first[both], second[both])[0, 1]
+    assert rows["heads", 2]["pearson"] == pytest.approx(expected, abs=1e-6)
+    assert rows["heads", 2]["stage"] == walk.steps[2].stage
+
+
+@pytest.mark.parametrize("damage", ["short", "other_options", "no_mlps"])
+def test_importances_of_another_search_are_one_sentence(tmp_path, damage):
+    write_search(tmp_path, MEDIUM, 7)
+    path, options = tmp_path / "importance.npz", PUBLISHED
+    arrays = files.read_npz(path)
+    if damage == "short":
+        files.write_npz(path, {name: array[:-1] for name, array in arrays.items()})
+    elif damage == "no_mlps":
+        files.write_npz(path, {"heads": arrays["heads"]})
+    else:
+        options = PUBLISHED | {"stage_start": "recompute"}
+    with pytest.raises(StudyError, match=r"importance\.npz does not belong to"):
+        importance.read_walk(tmp_path / "search.csv", path, options)
+
+
+def weights_of(architecture, rng):
+    """Made-up weights of the body and the other biases, by checkpoint name."""
+    body = random_weights(architecture, 0.5, rng).parameters
+    weights = {name: rng.standard_normal(array.shape) for name, array in body.items()}
+    for layer in range(architecture.layers):
+        name = architecture.family.checkpoint_name(f"layers.{layer}.output.bias")
+        weights[name] = rng.standard_normal(architecture.hidden)
+    return weights
+
+
+def test_magnitudes_of_units_are_means_over_the_parameters_that_go_with_them(tmp_path):
+    weights = weights_of(MEDIUM, np.random.default_rng(0))
+    path = tmp_path / "model.safetensors"
+    files.write_arrays(path, weights, describe(MEDIUM, 1, full_plan(MEDIUM)))
+    measure_weights(path_to_model=path, path_to_magnitudes=tmp_path / "magnitudes.npz")
+    found = files.read_npz(tmp_path / "magnitudes.npz")
+    prefix, own = "bert.encoder.layer.2.", slice(3 * 2, 4 * 2)  # head 3 of size 2
+    parts = [weights[f"{prefix}attention.self.{p}.weight"][own] for p in ("query", "key", "value")]
+    parts += [weights[f"{prefix}attention.self.{p}.bias"][own] for p in ("query", "key", "value")]
+    parts.append(weights[f"{prefix}attention.output.dense.weight"][:, own])
+    values = np.abs(np.concatenate([part.ravel() for part in parts]))
+    assert len(values) == MEDIUM.head_parameters
+    assert found["heads"][2, 3] == pytest.approx(values.mean())
+    parts = [
+        weights[f"{prefix}{n}.dense.{k}"]
+        for n in ("intermediate", "output")
+        for k in ("weight", "bias")
+    ]
+    assert sum(part.size for part in parts) == MEDIUM.mlp_parameters
+    expected = np.abs(np.concatenate([part.ravel() for part in parts])).mean()
+    assert found["mlps"][2] == pytest.approx(expected)
+
+
+def test_kept_and_pruned_magnitudes_and_an_empty_group_is_missing():
+    means = {"heads": np.arange(32.0).reshape(4, 8), "mlps": np.array([1.0, 2.0, 3.0, 4.0])}
+    mask = StructuredMask(means["heads"] >= 16, np.ones(4, bool))
+    rows = {r["unit"]: r for r in magnitudes.magnitude_rows(mask, means, MEDIUM, CELL)}
+    assert rows["heads"]["kept_mean"] == pytest.approx(23.5)
+    assert rows["heads"]["pruned_mean"] == pytest.approx(7.5)
+    assert rows["heads"]["difference"] == pytest.approx(16.0)
+    assert (rows["mlps"]["kept_mean"], rows["mlps"]["pruned_mean"]) == (2.5, None)
+    assert rows["mlps"]["difference"] is None
+    assert (rows["mlps"]["kept_units"], rows["mlps"]["pruned_units"]) == (4, 0)
+    head, mlp = MEDIUM.head_parameters, MEDIUM.mlp_parameters
+    pooled = (16 * 23.5 * head + 4 * 2.5 * mlp) / (16 * head + 4 * mlp)
+    assert rows["both"]["kept_mean"] == pytest.approx(pooled)
+    assert rows["both"]["pruned_mean"] == pytest.approx(7.5)

@@ -1,0 +1,85 @@
+"""Params of the analyses of masks, and which methods belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+from small_study import study
+
+from lottery.config import stability
+
+FAMILY = """
+tasks: {rte: {}, wnli: {}}
+methods:
+  s: {algorithm: structured}
+  s_half: {algorithm: structured, search_on: search_half, subnetworks: []}
+  s_train: {algorithm: structured, search_on: train_sample, subnetworks: []}
+  rte_only: {algorithm: structured, search_on: search_half, only_tasks: [rte]}
+  examples: {algorithm: structured, importance: per_example}
+  m: {algorithm: magnitude}
+  m_same: {algorithm: magnitude}
+  strict: {algorithm: structured, preset: strict}
+  strict_other: {algorithm: structured, preset: strict, halves: false, search_on: report_half}
+"""
+
+
+def test_methods_that_differ_in_their_examples_alone_are_a_family():
+    made = study(FAMILY)
+    assert stability.family_of(made, "s_half") == ["s", "s_half", "s_train"]
+    assert stability.family_of(made, "strict_other") == ["strict", "strict_other"]
+    # Equal methods search on the same examples: nothing to compare.
+    assert stability.families(made) == ["s", "strict"]
+    assert stability.noise_params(made, "strict") == {
+        "search_on": {"strict": "search_half", "strict_other": "report_half"}
+    }
+
+
+def test_importance_params_hold_what_decides_the_removals():
+    found = stability.importance_params(study(FAMILY), "strict")
+    assert found == {
+        "tasks": ["rte", "wnli"],
+        "seeds": [3, 1],
+        "options": {
+            "stage_start": "recompute",
+            "units": "both",
+            "head_step": 0.1,
+            "mlp_step": 1,
+        },
+    }
+
+
+def test_published_marks_stand_where_model_method_and_task_are_the_papers():
+    paper = f"{{source: google-bert/bert-base-uncased, revision: {'a' * 40}}}"
+    changes = f"models: {{small: {{source: embedded}}, bert: {paper}}}\n{FAMILY}"
+    made = study(changes)
+    recipe = {"rte": "rte", "wnli": "wnli"}
+    assert stability.published_tasks(made, "bert", "s") == recipe
+    assert stability.published_tasks(made, "small", "s") == {}
+    assert stability.published_tasks(made, "bert", "examples") == {}
+    assert stability.published_tasks(made, "bert", "m") == {}
+    assert stability.overlap_params(made, "bert", "s")["averaged_tasks"] == ["rte"]
+
+
+def test_imported_masks_go_by_their_names_of_tasks(tmp_path):
+    np.savez(tmp_path / "masks.npz", a=np.zeros(1))
+    made = study(
+        """
+tasks: {rte: {}, cola: {}}
+methods:
+  i: {algorithm: imported, masks: masks.npz, tasks: {RTE: rte}}
+  j: {algorithm: imported, masks: masks.npz, emptied_attention: keep_bias}
+""",
+        tmp_path,
+    )
+    assert stability.import_params(made, "i", "rte") == {
+        "masks": "masks.npz",
+        "task_name": "RTE",
+        "emptied_attention": "drop_bias",
+    }
+    assert stability.import_params(made, "j", "cola")["task_name"] == "cola"
+    assert stability.import_params(made, "j", "cola")["emptied_attention"] == "keep_bias"
+    assert stability.families(made) == []
+    assert stability.config_params(made, "small") == {
+        "source": "embedded",
+        "kind": "embedded",
+        "revision": None,
+    }

@@ -1,0 +1,230 @@
+"""Figures of stability, survivors, importances, magnitudes: right numbers, legible, repeatable."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+import synthetic
+from synthetic_search import PUBLISHED, write_search
+from test_plots import BIG, DEMO_TASKS, texts_of
+
+from lottery import files
+from lottery.plots import agreement, importance, style, survivors
+from lottery.steps.measure_importance import measure_importance
+from lottery.steps.measure_magnitudes import measure_magnitudes
+from lottery.steps.measure_noise import measure_noise
+from lottery.steps.measure_overlap import measure_overlap
+from lottery.steps.measure_stability import measure_stability
+
+PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
+SEARCH_ON = {"structured": "validation", "half": "search_half", "train": "train_sample"}
+
+
+def write_tree(tree: synthetic.Tree) -> None:
+    """Masks, searches and magnitudes alone."""
+    files.write_json(tree.path_to_config, tree.config)
+    rng = np.random.default_rng(0)
+    shape = (tree.architecture.layers, tree.architecture.heads)
+    for number, (task, seed) in enumerate((t, s) for t in tree.tasks for s in tree.seeds):
+        means = {"heads": 1 + 0.01 * rng.random(shape), "mlps": 1 + 0.01 * rng.random(shape[0])}
+        files.write_npz(tree.cell(task, seed) / "finetune/magnitudes.npz", means)
+        for place, method in enumerate(SEARCH_ON):
+            cell = {"model": tree.model, "task": task, "seed": str(seed), "method": method}
+            folder = tree.cell(task, seed) / "mask" / method
+            write_search(folder, tree.architecture, 100 * place + number, cell=cell)
+
+
+def paths_in(tree: synthetic.Tree, name: str, method: str = "structured") -> list[Path]:
+    """A file of every cell, tasks first."""
+    cells = [tree.cell(task, seed) for task in tree.tasks for seed in tree.seeds]
+    return [cell / name.format(f"mask/{method}") for cell in cells]
+
+
+def measure_all(tree: synthetic.Tree, out: Path) -> None:
+    """Runs all steps for the method `structured`."""
+    paths = partial(paths_in, tree)
+
+    def picture(name: str, prefix: str = "") -> dict[str, Path]:
+        return {f"path_to_{prefix}{kind}": out / f"{name}.{kind}" for kind in ("svg", "png")}
+
+    common = {"model": tree.model, "method": "structured"}
+    masks = {"paths_to_masks": paths("{}/good.safetensors"), "path_to_config": tree.path_to_config}
+    known = {"published": {task: task for task in tree.tasks if task in synthetic.GLUE}}
+    measure_stability(
+        **common,
+        **masks,
+        **known,
+        **picture("stability"),
+        permutations=50,
+        path_to_published=PAPER / "stability.csv",
+        path_to_stability=out / "stability.csv",
+        path_to_pairs=out / "stability_pairs.csv",
+    )
+    measure_overlap(
+        **common,
+        **masks,
+        **known,
+        **picture("survivors", "survivors_"),
+        **picture("task_overlap", "overlap_"),
+        path_to_published=PAPER / "sizes.csv",
+        **{f"path_to_{n}": out / f"{n}.csv" for n in ("sizes", "survivors", "layers", "overlap")},
+        averaged_tasks=list(tree.tasks),
+        few_tasks=2,
+        permutations=50,
+    )
+    family = [path for method in SEARCH_ON for path in paths("{}/good.safetensors", method)]
+    measure_noise(
+        **common,
+        **masks | {"paths_to_masks": family},
+        **picture("noise"),
+        path_to_noise=out / "noise.csv",
+        search_on=SEARCH_ON,
+    )
+    measure_importance(
+        **common,
+        **picture("histograms", "histograms_"),
+        **picture("correlations", "correlations_"),
+        paths_to_searches=paths("{}/search.csv"),
+        paths_to_importances=paths("{}/importance.npz"),
+        path_to_histograms=out / "histograms.csv",
+        path_to_correlations=out / "correlations.csv",
+        tasks=list(tree.tasks),
+        seeds=list(tree.seeds),
+        options=PUBLISHED,
+    )
+    measure_magnitudes(
+        **common,
+        **masks,
+        **picture("magnitudes"),
+        paths_to_magnitudes=paths("finetune/magnitudes.npz"),
+        path_to_table=out / "magnitudes.csv",
+    )
+
+
+@pytest.fixture(scope="module", params=["paper", "demo"])
+def drawn(request, tmp_path_factory):
+    """(tree, figures by name, folder): nine tasks with five seeds; and two with two."""
+    root = tmp_path_factory.mktemp(request.param)
+    tree = synthetic.Tree(root, config=BIG)
+    if request.param == "demo":
+        tree = synthetic.Tree(root, tasks=DEMO_TASKS, seeds=(1, 2), config=BIG)
+    write_tree(tree)
+    figures = {}
+    save = style.save
+
+    def keep(figure, path_to_svg, path_to_png):
+        figures[path_to_svg.stem] = figure
+        save(figure, path_to_svg, path_to_png)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "save", keep)
+        measure_all(tree, root / "out")
+    return tree, figures, root / "out"
+
+
+def test_figures_are_legible(drawn):
+    _, figures, _ = drawn
+    assert len(figures) == 7
+    for name, figure in figures.items():
+        with style.settings():
+            texts = texts_of(figure)
+        width, height = figure.bbox.size
+        boxes = [(text, text.get_window_extent()) for text in texts]
+        for text, box in boxes:
+            where = f"{name}: {text.get_text()!r}"
+            assert text.get_fontsize() >= 7, where
+            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, where
+        for (text, box), (other, other_box) in combinations(boxes, 2):
+            clash = f"{name}: {text.get_text()!r} and {other.get_text()!r}"
+            assert not box.overlaps(other_box), clash
+        assert figure.get_size_inches()[0] <= style.PAGE + 1e-9
+        assert figure.get_size_inches()[1] <= 10.0
+
+
+def test_no_picture_is_blank_and_no_file_holds_a_date(drawn):
+    _, figures, out = drawn
+    for name in figures:
+        assert matplotlib.image.imread(out / f"{name}.png")[..., :3].std() > 0.03, name
+        assert "<dc:date>" not in (out / f"{name}.svg").read_text()
+
+
+def test_the_same_files_come_out_twice(tmp_path):
+    tree = synthetic.Tree(tmp_path, tasks=DEMO_TASKS, seeds=(1, 2))
+    write_tree(tree)
+    for name in ("first", "second"):
+        measure_all(tree, tmp_path / name)
+    written = sorted(path.name for path in (tmp_path / "first").iterdir())
+    assert len(written) == 7 * 2 + 10
+    for name in written:
+        first, second = (tmp_path / folder / name for folder in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes(), name
+
+
+ROW = {"other_task": "", "n_masks": 3, "n_units": 4, "p": 0.1, "expected": 0.0, "expected_sd": 0.1}
+
+
+def test_stability_shows_value_chance_pairs_and_the_paper():
+    rows = [
+        ROW | {"task": task, "unit": unit, "statistic": statistic, "value": value}
+        for task, value in (("cola", 0.3), ("wnli", np.nan))
+        for unit in ("heads", "mlps")
+        for statistic in ("fleiss_kappa", "jaccard")
+    ]
+    pairs = [{"task": "cola", "unit": "heads", "jaccard": value} for value in (0.2, 0.4)]
+    known = {("cola", "heads", "fleiss_kappa"): 0.228}
+    with style.settings():
+        figure = agreement.draw_stability(rows, pairs, known, "title")
+    kappa, jaccard = figure.axes[0], figure.axes[2]
+    assert [list(line.get_xdata()) for line in kappa.lines if line.get_marker() == "o"] == [[0.3]]
+    (bar,) = kappa.patches
+    assert (bar.get_x(), bar.get_width()) == (pytest.approx(-0.2), pytest.approx(0.4))
+    marks = [line for line in kappa.lines if line.get_color() == style.VERMILION]
+    assert [line.get_xdata()[0] for line in marks] == [0.228]
+    assert [text.get_text() for text in kappa.texts] == ["undefined"]
+    small = [line for line in jaccard.lines if line.get_color() == style.SKY]
+    assert list(small[0].get_xdata()) == [0.2, 0.4]
+
+
+def test_the_overlap_matrix_holds_both_counts_and_the_ratio_to_chance():
+    own = {"unit": "heads", "units": 12, "shared_mean": 5.0, "super_shared": 2}
+    pair = own | {"task_a": "a", "task_b": "b", "expected": 4.0, "super_expected": 0.0}
+    rows = [own | {"task_a": task, "task_b": task} for task in "ab"] + [pair]
+    with style.settings():
+        figure = survivors.draw_overlap(rows, "title")
+    texts = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
+    assert texts == {(0, 0): "5.0\n2", (1, 1): "5.0\n2", (0, 1): "5.0", (1, 0): "2"}
+    shown = figure.axes[0].images[0].get_array()
+    assert shown[1, 0] == pytest.approx(1.25)
+    assert shown.mask.tolist() == [[True, True], [False, True]]
+
+
+def test_magnitudes_count_the_runs_that_have_both_groups():
+    rows = [
+        {"task": "a", "unit": "heads", "kept_mean": kept, "pruned_mean": pruned}
+        | {"difference": None if pruned is None else kept - pruned}
+        for kept, pruned in ((1.1, 1.0), (0.9, 1.0), (1.0, None))
+    ]
+    with style.settings():
+        figure = importance.draw_magnitudes(rows, "title")
+    assert "kept > pruned in 1 of 2" in figure.axes[0].get_title()
+
+
+def test_a_histogram_is_the_mean_over_seeds_with_a_cut_for_each():
+    rows = [
+        {"task": "a", "unit": "mlps", "when": "first", "seed": seed, "cut": seed / 10}
+        | {"low": low, "high": low + 0.5, "count": count}
+        for seed, counts in ((1, (4, 2)), (2, (6, 0)))
+        for low, count in zip((0.0, 0.5), counts, strict=True)
+    ]
+    with style.settings():
+        figure = importance.draw_histograms(rows, ["a"], 2, "title")
+    (stairs,) = figure.axes[0].patches
+    assert stairs.get_data().values.tolist() == [5.0, 1.0]
+    assert [line.get_xdata()[0] for line in figure.axes[0].lines] == [0.1, 0.2]
+    assert "no such removal" in [text.get_text() for text in figure.axes[1].texts]
+    assert figure.axes[0].get_ylabel() == "MLPs"

@@ -1,0 +1,152 @@
+"""Rows of stability and noise: the right masks are compared, bits and shares included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import synthetic
+from synthetic_masks import random_units, random_weights
+
+from lottery.analysis import agreement, noise, stability
+from lottery.analysis.good_masks import read_good_masks, shared_bits
+from lottery.architecture import Architecture
+from lottery.errors import StudyError
+from lottery.masks import MaskInfo, StructuredMask, write_mask
+from lottery.tables.survival import kept_shares
+
+SMALL = Architecture.from_config(synthetic.SMALL, "small")
+
+
+def write(folder, mask, task="t", seed="1", method="s"):
+    info = MaskInfo("structured", "m", task, seed, method, "good", 0.5, "drop_bias")
+    if not isinstance(mask, StructuredMask):
+        info = replace(info, algorithm="magnitude", emptied_attention="")
+    path = folder / method / task / f"{seed}.safetensors"
+    write_mask(path, mask, info)
+    return path
+
+
+def made(folder, make, tasks=("a", "b"), seeds=("1", "2", "3"), methods=("s",)):
+    """(cell -> mask, good masks as read back)."""
+    rng = np.random.default_rng(0)
+    masks = {
+        (method, task, seed): make(SMALL, 0.5, rng)
+        for method in methods
+        for task in tasks
+        for seed in seeds
+    }
+    paths = [
+        write(folder, mask, task, seed, method) for (method, task, seed), mask in masks.items()
+    ]
+    return masks, read_good_masks(paths, SMALL)
+
+
+def test_rows_of_units_compare_the_seeds_of_each_task(tmp_path):
+    masks, read = made(tmp_path, random_units)
+    rows = stability.stability_rows(read, "m", "s", 50)
+    by_place = {(r["task"], r["other_task"], r["unit"], r["statistic"]): r for r in rows}
+    heads = np.stack([masks["s", "b", seed].heads.ravel() for seed in "123"])
+    row = by_place["b", "", "heads", "fleiss_kappa"]
+    expected = agreement.fleiss_kappa(agreement.shared_counts(heads), 12)
+    assert row["value"] == pytest.approx(float(expected))
+    assert (row["n_masks"], row["n_units"]) == (3, 12)
+    # Both tasks' masks together, as published.
+    both = np.stack([masks["s", task, seed].mlps for task in "ab" for seed in "123"])
+    row = by_place["a", "b", "mlps", "krippendorff_alpha"]
+    expected = agreement.krippendorff_alpha(agreement.shared_counts(both), 3)
+    assert row["value"] == pytest.approx(float(expected))
+    assert row["n_masks"] == 6
+    assert ("a", "b", "heads", "fleiss_kappa") not in by_place
+    assert rows == stability.stability_rows(read, "m", "s", 50)
+
+
+def test_rows_of_weights_compare_bits_and_shares(tmp_path):
+    masks, read = made(tmp_path, random_weights, tasks=("a",))
+    rows = stability.stability_rows(read, "m", "s", 50)
+    by_place = {(r["unit"], r["statistic"]): r for r in rows}
+    bits = np.stack([mask.vector for mask in masks.values()])
+    row = by_place["weights", "phi"]
+    assert row["value"] == pytest.approx(
+        np.mean([np.corrcoef(bits)[a, b] for a, b in agreement.pairs(3)])
+    )
+    assert row["n_units"] == bits.shape[1]
+    shares = np.stack([kept_shares(mask, SMALL).heads.ravel() for mask in masks.values()])
+    expected = agreement.interval_alpha(shares)
+    assert by_place["head_shares", "krippendorff_alpha"]["value"] == pytest.approx(float(expected))
+    assert {"mlp_shares", "head_shares", "weights"} == {unit for unit, _ in by_place}
+
+
+def test_packed_bits_are_counted_with_their_padding(tmp_path):
+    rng = np.random.default_rng(1)
+    masks = rng.random((3, 13)) < 0.5
+    packed = [np.packbits(mask) for mask in masks]
+    np.testing.assert_array_equal(shared_bits(packed), agreement.shared_counts(masks))
+
+
+def test_pairs_of_seeds(tmp_path):
+    masks, read = made(tmp_path, random_units, tasks=("a",))
+    rows = stability.pair_rows(read, "m", "s")
+    assert len(rows) == 2 * 3
+    row = next(r for r in rows if (r["unit"], r["seed"], r["other_seed"]) == ("heads", "1", "3"))
+    first, second = masks["s", "a", "1"].heads, masks["s", "a", "3"].heads
+    assert (row["kept"], row["other_kept"]) == (first.sum(), second.sum())
+    assert row["shared"] == (first & second).sum()
+    assert row["shared_expected"] == pytest.approx(first.sum() * second.sum() / 12)
+
+
+@pytest.mark.parametrize("make", [random_units, random_weights])
+def test_noise_sets_seeds_beside_data(tmp_path, make):
+    methods = {"v": "validation", "h": "search_half", "r": "report_half"}
+    masks, read = made(tmp_path, make, tasks=("a",), methods=tuple(methods))
+    rows = noise.noise_rows(read, "m", methods)
+    unit = "heads" if make is random_units else "weights"
+    vector = {
+        cell: mask.heads.ravel() if make is random_units else mask.vector
+        for cell, mask in masks.items()
+    }
+
+    def phi(first, second):
+        return np.corrcoef(vector[first], vector[second])[0, 1]
+
+    by_place = {
+        (r["source"], r["method"], r["other_method"], r["unit"], r["statistic"]): r for r in rows
+    }
+    row = by_place["seeds", "h", "h", unit, "phi"]
+    pairs = [("1", "2"), ("1", "3"), ("2", "3")]
+    expected = [phi(("h", "a", one), ("h", "a", other)) for one, other in pairs]
+    assert (row["mean"], row["n"]) == (pytest.approx(np.mean(expected)), 3)
+    row = by_place["data", "h", "r", unit, "phi"]
+    expected = [phi(("h", "a", seed), ("r", "a", seed)) for seed in "123"]
+    assert row["mean"] == pytest.approx(np.mean(expected))
+    assert row["sd"] == pytest.approx(np.std(expected, ddof=1))
+    assert row["disjoint"]
+    assert not by_place["data", "v", "h", unit, "phi"]["disjoint"]
+
+
+def test_noise_leaves_out_pairs_that_say_nothing(tmp_path):
+    full = StructuredMask.full(3, 4)
+    part = StructuredMask(np.eye(3, 4) > 0, np.array([True, False, True]))
+    paths = [
+        write(tmp_path, mask, "a", seed, method)
+        for method, masks in (("v", (part, full)), ("t", (part, part)))
+        for seed, mask in zip("12", masks, strict=True)
+    ]
+    rows = noise.noise_rows(
+        read_good_masks(paths, SMALL), "m", {"v": "validation", "t": "train_sample"}
+    )
+    found = {
+        (r["source"], r["method"]): r
+        for r in rows
+        if (r["unit"], r["statistic"]) == ("heads", "phi")
+    }
+    assert (found["seeds", "v"]["mean"], found["seeds", "v"]["n"]) == (None, 0)
+    assert (found["data", "v"]["mean"], found["data", "v"]["n"]) == (pytest.approx(1.0), 1)
+    assert found["data", "v"]["disjoint"]
+
+
+def test_a_mask_of_another_size_is_one_sentence(tmp_path):
+    path = write(tmp_path, StructuredMask.full(2, 4))
+    with pytest.raises(StudyError, match="2 layers of 4 heads, the model 3 of 4"):
+        read_good_masks([path], SMALL)

@@ -1,0 +1,78 @@
+"""claims.csv, from files to file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from synthetic_claims import METHODS, World, facts, layout_params
+from synthetic_runs import MODEL
+
+from lottery import files
+from lottery.errors import StudyError
+from lottery.stats.claims.check import COLUMNS
+from lottery.stats.claims.evidence import SIDE_COLUMNS
+from lottery.stats.claims.table import CLAIMS
+from lottery.steps.check_claims import check_claims
+from lottery.tables.scores import write_scores
+
+PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
+PUBLISHED = [PAPER / "scores.csv", PAPER / "sizes.csv"]
+
+
+def write_tables(root: Path, world: World) -> dict[str, object]:
+    """The tables of a world as files; gives the keywords of the step."""
+    keywords: dict[str, object] = {}
+    for name, rows in world.tables().items():
+        path = root / f"{name}.csv"
+        files.write_csv(path, rows, list(SIDE_COLUMNS[name]))
+        key = "path_to_baselines" if name == "baselines" else f"paths_to_{name}"
+        keywords[key] = path if name == "baselines" else [path]
+    return keywords
+
+
+def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str]]:
+    write_scores(root / "scores.csv", world.scores())
+    pooled = {"model": MODEL, "method": "magnitude", "split": "validation", "phase": "retrained"}
+    pooled |= {"first": "full", "second": "good", "task": "average"}
+    pooled |= {"p_examples": 0.012, "smallest_p_examples": 0.001}
+    files.write_csv(root / "differences.csv", [pooled], list(pooled))
+    known = ("algorithm", "controls", "search")
+    check_claims(
+        path_to_scores=root / "scores.csv",
+        path_to_differences=root / "differences.csv",
+        paths_to_published=PUBLISHED,
+        path_to_paper=PAPER / "claims.csv",
+        path_to_claims=root / "claims.csv",
+        facts={
+            method: {key: getattr(facts(method, names), key) for key in known} | {"models": [MODEL]}
+            for method, names in world.methods.items()
+        },
+        **layout_params(world),
+        **keywords,
+    )
+    return files.read_csv(root / "claims.csv")
+
+
+def test_the_step_writes_the_table(tmp_path):
+    rows = run_step(tmp_path, World(), **write_tables(tmp_path, World()))
+    assert list(rows[0]) == COLUMNS
+    assert len(rows) == len(CLAIMS) * len(METHODS)
+    words = {row["verdict"] for row in rows}
+    assert words == {"supported", "true by construction", "not comparable"}
+    (row,) = (row for row in rows if (row["claim"], row["method"]) == ("C2", "magnitude"))
+    assert (row["p_examples"], row["smallest_p_examples"]) == ("0.012", "0.001")
+
+
+def test_other_analyses_are_optional(tmp_path):
+    rows = run_step(tmp_path, World())
+    verdict = {(row["claim"], row["method"]): row["verdict"] for row in rows}
+    assert verdict["C10", "structured"] == verdict["C14", "structured"] == "not run"
+    assert verdict["C6", "structured"] == "supported"
+
+
+def test_a_table_without_a_column_is_refused(tmp_path):
+    path = tmp_path / "stability.csv"
+    files.write_csv(path, [{"model": "m"}], ["model"])
+    with pytest.raises(StudyError, match=r"stability.csv has no column method"):
+        run_step(tmp_path, World(), paths_to_stability=[path])

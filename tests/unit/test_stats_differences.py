@@ -1,0 +1,277 @@
+"""differences.csv and its figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from synthetic_runs import MODEL, SEEDS, write_runs
+
+from lottery import files
+from lottery.errors import StudyError
+from lottery.plots import style
+from lottery.plots.differences import draw_differences
+from lottery.stats.differences import COLUMNS
+from lottery.steps.compare_subnetworks import compare_subnetworks
+from lottery.steps.plot_differences import plot_differences
+from lottery.tables.scores import write_scores
+
+PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
+TASKS = {"rte": "accuracy", "cola": "matthews", "stsb": "pearson", "wnli": "accuracy"}
+METHODS = {
+    "structured": ("good", "random", "bad"),
+    "strict": ("good", "good_half", "random_half", "random_half_2", "bad_half", "super_good"),
+}
+LAYOUT = ("models", "published_models", "tasks", "methods")
+LEVELS = {"full": 0.95, "good": 0.9, "random": 0.75, "bad": 0.6, "super": 0.7}
+
+
+def level(task, run, seed):
+    kind = run[1].split("_")[0]
+    if (task, run, seed) == ("cola", ("structured", "bad", "pruned"), 42):
+        return 0  # a degenerate run
+    other_draw = -0.3 if run[1].endswith("_2") else 0
+    return (
+        LEVELS[kind]
+        + other_draw
+        - (0.1 if run[2] == "pruned" else 0)
+        + 0.02 * SEEDS.index(seed) / 4
+    )
+
+
+def params(tasks=None, methods=None):
+    tasks, methods = tasks or TASKS, methods or METHODS
+    strict = {m: "strict" if "good_half" in names else "published" for m, names in methods.items()}
+    return {
+        "models": [MODEL],
+        "published_models": [MODEL],
+        "tasks": {
+            task: {"metric": metric, "in_average": task != "wnli", "published": task}
+            for task, metric in tasks.items()
+        },
+        "methods": {
+            method: {
+                "preset": strict[method],
+                "published": "structured" if method == "structured" else None,
+                "subnetworks": list(names),
+            }
+            for method, names in methods.items()
+        },
+        "controls": strict,
+        "bootstrap_samples": 200,
+        "permutations": 199,
+    }
+
+
+def compare(root: Path, paths: list, scores: list, **changes) -> list[dict[str, str]]:
+    write_scores(root / "scores.csv", scores)
+    compare_subnetworks(
+        paths_to_predictions=paths,
+        path_to_scores=root / "scores.csv",
+        paths_to_published=[PAPER / "scores.csv", PAPER / "sizes.csv"],
+        path_to_differences=root / "differences.csv",
+        **(changes or params()),
+    )
+    return files.read_csv(root / "differences.csv")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Folder, predictions, scores, and the rows that come of them."""
+    root = tmp_path_factory.mktemp("differences")
+    paths, scores = write_runs(root, TASKS, METHODS, level)
+    return root, paths, scores, compare(root, paths, scores)
+
+
+def row_of(rows, **wanted):
+    (row,) = (row for row in rows if all(row[key] == value for key, value in wanted.items()))
+    return row
+
+
+def values_of(scores, split, task, method, subnetworks, phase):
+    """Values [seeds, draws], an undefined one as 0."""
+    by_run = {
+        (s.seed, s.subnetwork): s.counted
+        for s in scores
+        if (s.split, s.task, s.method, s.phase) == (split, task, method, phase)
+    }
+    return np.array([[by_run[seed, name] for name in subnetworks] for seed in SEEDS])  # fmt: skip
+
+
+def test_rows_stand_for_every_task_and_their_average_on_the_splits_to_compare(made):
+    rows = made[-1]
+    assert list(rows[0]) == COLUMNS
+    splits = {(row["method"], row["split"]) for row in rows}
+    assert splits == {
+        ("structured", "validation"),
+        ("structured", "report_half"),
+        ("strict", "report_half"),
+    }
+    keys = [tuple(row[key] for key in COLUMNS[:7]) for row in rows]
+    assert len(set(keys)) == len(keys) == (2 * 6 + 8) * 2 * (len(TASKS) + 1)
+
+
+def test_a_task_has_its_mean_difference_and_t_interval(made):
+    *_, scores, rows = made
+    first, second = (
+        values_of(scores, "validation", "stsb", "structured", (name,), "retrained")[:, 0]
+        for name in ("good", "bad")
+    )
+    row = row_of(
+        rows, split="validation", task="stsb", first="good", second="bad", phase="retrained"
+    )
+    expected = stats.ttest_rel(first, second)
+    bounds = expected.confidence_interval()
+    assert float(row["difference"]) == pytest.approx(np.mean(first - second))
+    assert float(row["t_low"]) == pytest.approx(bounds.low)
+    assert float(row["p_seeds"]) == pytest.approx(expected.pvalue)
+    assert float(row["bootstrap_low"]) < float(row["difference"]) < float(row["bootstrap_high"])
+    assert (row["n_seeds"], row["n_examples"], row["df"]) == ("5", "60", "4.0")
+    assert row["smallest_p_examples"] == "0.005"
+    assert float(row["p_examples"]) <= float(row["p_examples_holm"])
+
+
+def test_draws_are_averaged_per_seed_and_their_spread_is_told(made):
+    *_, scores, rows = made
+    draws = values_of(
+        scores, "report_half", "rte", "strict", ("random_half", "random_half_2"), "pruned"
+    )
+    good = values_of(scores, "report_half", "rte", "strict", ("good_half",), "pruned")[:, 0]
+    row = row_of(
+        rows, method="strict", task="rte", first="good_half", second="random_half", phase="pruned"
+    )
+    expected = stats.ttest_rel(good, draws.mean(1)).confidence_interval()
+    assert (row["n_draws"], row["n_seeds"]) == ("2", "5")
+    assert float(row["t_high"]) == pytest.approx(expected.high)
+    assert float(row["draw_sd"]) ** 2 == pytest.approx(draws.var(axis=1, ddof=1).mean())
+    assert row["seed_sd"] != ""
+    low, high = float(row["bootstrap_low"]), float(row["bootstrap_high"])
+    assert (low + high) / 2 == pytest.approx(float(row["difference"]), abs=0.2 * (high - low))
+    other = row_of(
+        rows, method="strict", task="rte", first="good_half", second="bad_half", phase="pruned"
+    )
+    assert other["draw_sd"] == other["seed_sd"] == ""
+
+
+def test_the_average_is_over_tasks_that_take_part(made):
+    rows = made[-1]
+    cell = {"split": "validation", "first": "good", "second": "random", "phase": "retrained"}
+    averaged = [row_of(rows, task=task, **cell) for task in ("rte", "cola", "stsb")]
+    row = row_of(rows, task="average", **cell)
+    mean = np.mean([float(each["difference"]) for each in averaged])
+    assert float(row["difference"]) == pytest.approx(mean)
+    assert (row["n_tasks"], row["metric"], row["n_seeds"]) == ("3", "", "5")
+    assert 4 <= float(row["df"]) <= 12
+    published = np.mean([float(each["published_difference"]) for each in averaged])
+    assert float(row["published_difference"]) == pytest.approx(published)
+
+
+def test_a_task_outside_averages_has_intervals_but_no_test(made):
+    row = row_of(
+        made[-1], split="validation", task="wnli", first="full", second="bad", phase="pruned"
+    )
+    assert row["difference"] and row["bootstrap_low"] and row["t_low"]
+    assert row["p_seeds"] == row["p_runs"] == row["p_examples"] == row["p_examples_holm"] == ""
+
+
+def test_degenerate_runs_are_counted_and_left_out_beside(made):
+    *_, scores, rows = made
+    cell = {"split": "validation", "first": "good", "second": "bad", "phase": "pruned"}
+    row = row_of(rows, task="cola", **cell)
+    first, second = (
+        values_of(scores, "validation", "cola", "structured", (name,), "pruned")[:, 0]
+        for name in ("good", "bad")
+    )
+    place = SEEDS.index(42)
+    assert second[place] == 0
+    assert (row["n_degenerate"], row["n_seeds"]) == ("1", "5")
+    assert float(row["difference"]) == pytest.approx(np.mean(first - second))
+    sound = np.delete(first - second, place)
+    assert row["n_seeds_without_degenerate"] == "4"
+    assert float(row["difference_without_degenerate"]) == pytest.approx(sound.mean())
+    average = row_of(rows, task="average", **cell)
+    assert average["n_degenerate"] == "1"
+    assert average["difference"] != average["difference_without_degenerate"]
+
+
+def test_a_published_difference_stands_beside_the_published_method_on_validation_only(made):
+    beside = {(row["method"], row["split"]) for row in made[-1] if row["published_difference"]}
+    assert beside == {("structured", "validation")}
+
+
+def test_the_same_study_gives_the_same_table(made, tmp_path):
+    root, paths, scores, _ = made
+    compare(tmp_path, paths[::-1], scores)
+    assert (tmp_path / "differences.csv").read_bytes() == (root / "differences.csv").read_bytes()
+
+
+def test_a_method_alone_gives_the_same_rows(made, tmp_path):
+    _, paths, scores, rows = made
+    alone = params(methods={"structured": METHODS["structured"]})
+    found = compare(tmp_path, paths, scores, **alone)
+    assert found == [
+        row for row in rows if (row["method"], row["split"]) == ("structured", "validation")
+    ]
+
+
+def test_one_seed_gives_differences_without_t_intervals(tmp_path):
+    tasks, methods = {"rte": "accuracy"}, {"structured": ("good", "bad")}
+    paths, scores = write_runs(tmp_path, tasks, methods, level, seeds=(1337,))
+    rows = compare(tmp_path, paths, scores, **params(tasks, methods))
+    assert {row["t_low"] for row in rows} == {row["p_seeds"] for row in rows} == {""}
+    assert all(row["bootstrap_low"] and row["p_examples"] for row in rows)
+
+
+def test_scores_of_other_predictions_are_refused(tmp_path):
+    tasks, methods = {"rte": "accuracy"}, {"structured": ("good", "bad")}
+    paths, scores = write_runs(tmp_path, tasks, methods, level, seeds=(1337, 42))
+    scores = [type(s)(**vars(s) | {"value": s.value / 2}) for s in scores]
+    with pytest.raises(StudyError, match=r"predictions of rte .* delete that table"):
+        compare(tmp_path, paths, scores, **params(tasks, methods))
+
+
+def test_predictions_of_other_examples_are_refused(tmp_path):
+    tasks, methods = {"rte": "accuracy"}, {"structured": ("good", "bad")}
+    paths, scores = write_runs(tmp_path, tasks, methods, level, seeds=(1337, 42))
+    shorter = files.read_parquet(paths[-1]).slice(0, 50)
+    files.write_parquet(paths[-1], shorter)
+    with pytest.raises(StudyError, match="other examples of validation"):
+        compare(tmp_path, paths, scores, **params(tasks, methods))
+
+
+def test_the_figure_shows_the_numbers(made):
+    rows = made[-1]
+    with style.settings():
+        figure = draw_differences(rows, list(TASKS), MODEL, "structured", "validation")
+    assert [axis.get_title() for axis in figure.axes][:2] == ["good - random", "good - bad"]
+    axis = figure.axes[0]
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert labels == ["rte", "cola", "stsb", "wnli", "average"]
+    marks = {round(float(line.get_xdata()[0]), 9) for line in axis.lines
+             if line.get_marker() in ("o", "D")}  # fmt: skip
+    shown = [
+        row for row in rows
+        if (row["method"], row["split"], row["first"], row["second"])
+        == ("structured", "validation", "good", "random")
+    ]  # fmt: skip
+    assert marks == {round(float(row["difference"]), 9) for row in shown}
+    assert "5 seeds" in figure._suptitle.get_text()
+
+
+def test_the_step_draws_every_method_even_without_subnetworks(made, tmp_path):
+    root = made[0]
+    layout = {k: v for k, v in params().items() if k in LAYOUT}
+    layout["methods"]["bare"] = {"preset": "strict", "published": None, "subnetworks": []}
+    for method in layout["methods"]:
+        plot_differences(
+            path_to_differences=root / "differences.csv",
+            path_to_svg=tmp_path / f"{method}.svg",
+            path_to_png=tmp_path / f"{method}.png",
+            model=MODEL,
+            method=method,
+            **layout,
+        )
+        assert (tmp_path / f"{method}.svg").stat().st_size > 2000
+    assert (tmp_path / "strict.png").read_bytes()[1:4] == b"PNG"

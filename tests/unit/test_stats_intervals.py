@@ -1,0 +1,125 @@
+"""Intervals and tests over seeds, against scipy and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from lottery.stats.intervals import (
+    draw_components,
+    equivalence_p,
+    holm,
+    mean_estimate,
+    spread_between,
+    spread_ratio,
+)
+
+
+def test_one_task_has_the_usual_t_interval():
+    values = [0.1, 0.3, 0.2, 0.25, 0.05]
+    estimate = mean_estimate([values])
+    expected = stats.ttest_1samp(values, 0)
+    for level, low, high in (
+        (0.95, estimate.low, estimate.high),
+        (0.90, estimate.inner_low, estimate.inner_high),
+    ):
+        bounds = expected.confidence_interval(level)
+        assert (low, high) == pytest.approx((bounds.low, bounds.high))
+    assert estimate.p() == pytest.approx(expected.pvalue)
+    assert (estimate.df, estimate.n_seeds, estimate.n_tasks) == (4, 5, 1)
+
+
+def test_tasks_are_pooled_as_in_welchs_test():
+    # The mean of a and -b over two tasks is half of Welch's difference of a and b.
+    a, b = [0.5, 0.9, 0.7, 0.6], [0.1, 0.2, 0.15]
+    estimate = mean_estimate([a, [-value for value in b]])
+    welch = stats.ttest_ind(a, b, equal_var=False)
+    bounds = welch.confidence_interval()
+    assert estimate.df == pytest.approx(welch.df)
+    assert 2 * estimate.low == pytest.approx(bounds.low)
+    assert estimate.p() == pytest.approx(welch.pvalue)
+    assert (estimate.n, estimate.n_seeds, estimate.n_tasks) == (7, 3, 2)
+
+
+def test_tasks_weigh_the_same_whatever_their_number_of_seeds():
+    assert mean_estimate([[0.0, 0.0, 0.0, 0.0], [1.0, 1.0]]).value == 0.5
+
+
+def test_one_seed_has_no_interval_and_no_seed_no_estimate():
+    assert mean_estimate([[0.1], [0.2, 0.3]]).low is None
+    assert mean_estimate([[0.1], [0.2, 0.3]]).p() is None
+    assert mean_estimate([[], [0.2]]) is None
+    assert mean_estimate([]) is None
+
+
+def test_values_without_spread():
+    same = mean_estimate([[0.1, 0.1, 0.1]])
+    assert (same.low, same.high) == pytest.approx((0.1, 0.1))
+    assert same.p() == pytest.approx(0, abs=1e-12)
+    zero = mean_estimate([[0.0, 0.0, 0.0]])
+    assert (zero.low, zero.high, zero.p()) == (0, 0, 1)
+    assert (equivalence_p(zero, 0.05), equivalence_p(zero, 0.0)) == (0, 1)
+
+
+@given(
+    st.lists(st.floats(-0.2, 0.2), min_size=3, max_size=6).filter(lambda v: np.std(v) > 1e-3),
+    st.floats(0.01, 0.2),
+)
+def test_two_one_sided_tests_are_a_90_percent_interval_within_the_margin(values, margin):
+    estimate = mean_estimate([values])
+    p = max(
+        stats.ttest_1samp(values, -margin, alternative="greater").pvalue,
+        stats.ttest_1samp(values, margin, alternative="less").pvalue,
+    )
+    assert equivalence_p(estimate, margin) == pytest.approx(p, abs=1e-9)
+    if abs(p - 0.05) > 1e-6:
+        inside = -margin < estimate.inner_low and estimate.inner_high < margin
+        assert inside == (p < 0.05)
+
+
+def test_failing_to_reject_is_no_equivalence():
+    noisy = mean_estimate([[-0.3, 0.1, 0.25, 0.05]])
+    assert noisy.p() > 0.5
+    assert equivalence_p(noisy, 0.05) > 0.05
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_ratio_of_spreads():
+    first, second = [0.1, 0.5, 0.9, 0.3], [0.40, 0.45, 0.5, 0.42]
+    estimate = spread_ratio([first], [second])
+    ratio = np.var(first, ddof=1) / np.var(second, ddof=1)
+    assert estimate.value**2 == pytest.approx(ratio)
+    assert estimate.low**2 == pytest.approx(ratio / stats.f.ppf(0.975, 3, 3))
+    assert estimate.high**2 == pytest.approx(ratio / stats.f.ppf(0.025, 3, 3))
+    assert spread_ratio([first], [[0.5] * 4]) is None
+    assert spread_ratio([[0.1]], [[0.5]]) is None
+
+
+def test_spread_between_groups_is_that_of_the_true_means():
+    rng = np.random.default_rng(0)
+    groups = 400
+    values = rng.normal(0, 3.0, (groups, 1)) + rng.normal(0, 5.0, (groups, 5))
+    estimate = spread_between(values.mean(1), values.std(1, ddof=1), 5)
+    assert estimate.low < 3.0 < estimate.high
+    assert estimate.value == pytest.approx(3.0, rel=0.15)
+    noise = rng.normal(0, 5.0, (groups, 5))
+    assert spread_between(noise.mean(1), noise.std(1, ddof=1), 5).low == pytest.approx(0, abs=0.5)
+    assert spread_between([1.0], [0.1], 5) is None
+
+
+def test_draws_are_a_component_of_their_own():
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 0.03, (4000, 1)) + rng.normal(0, 0.01, (4000, 3))
+    seeds, draws = draw_components(values)
+    assert seeds == pytest.approx(0.03, rel=0.05)
+    assert draws == pytest.approx(0.01, rel=0.05)
+    # Draws that differ as much as everything else leave nothing for the seeds.
+    assert draw_components(np.array([[0.0, 1.0], [1.0, 0.0]]))[0] == 0

@@ -1,0 +1,40 @@
+"""What the config says of a study's methods, for the statistics and the claims."""
+
+from __future__ import annotations
+
+from small_study import study
+
+from lottery.config.statistics import SIZES, claim_params, comparison_params, difference_params
+
+METHODS = """
+models:
+  small: {source: embedded}
+  untrained: {source: embedded, init: random}
+methods:
+  s: {algorithm: structured}
+  m: {algorithm: magnitude}
+  s_strict: {algorithm: structured, preset: strict}
+  m_strict: {algorithm: magnitude, preset: strict}
+  heads: {algorithm: structured, units: heads}
+"""
+
+
+def test_claims_are_judged_on_pretrained_models_and_know_the_kinds_of_subnetworks():
+    facts = claim_params(study(METHODS))["facts"]
+    assert all(each["models"] == ["small"] for each in facts.values())
+    assert facts["m"]["algorithm"] == "magnitude"
+    assert (facts["s"]["controls"], facts["s_strict"]["controls"]) == ("published", "strict")
+
+
+def test_sizes_are_comparable_where_the_searches_stop_alike():
+    facts = claim_params(study(METHODS))["facts"]
+    assert facts["s"]["search"] == facts["m"]["search"]
+    assert facts["s_strict"]["search"] == facts["m_strict"]["search"] != facts["s"]["search"]
+    assert facts["heads"]["search"] != facts["m"]["search"]
+
+
+def test_a_comparison_depends_on_what_is_resampled_and_a_figure_does_not():
+    params = comparison_params(study(METHODS), {"permutations": 99})
+    assert (params["permutations"], params["bootstrap_samples"]) == (99, SIZES["bootstrap_samples"])
+    assert params["controls"]["m_strict"] == "strict"
+    assert not SIZES.keys() & difference_params(study(METHODS)).keys()

@@ -1,0 +1,137 @@
+"""Super-survivors, units that few tasks keep, survival per layer, overlap of tasks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import synthetic
+
+from lottery import files
+from lottery.analysis import survivors, task_overlap
+from lottery.analysis.good_masks import GoodMasks
+from lottery.architecture import Architecture
+from lottery.masks import MaskInfo
+from lottery.tables.overlap_caption import overlap_sentence
+
+SMALL = Architecture.from_config(synthetic.SMALL, "small")  # 3 layers of 4 heads
+
+
+def masks_of(heads: dict[str, list[str]], mlps: dict[str, list[str]]) -> GoodMasks:
+    """task -> a text of 0 and 1 per seed."""
+    infos = [
+        MaskInfo("structured", "m", task, str(seed), "s", "good", 0.25, "drop_bias")
+        for task, of_seeds in heads.items()
+        for seed, _ in enumerate(of_seeds)
+    ]
+
+    def array(texts):
+        return np.array([[c == "1" for c in text] for seeds in texts.values() for text in seeds])
+
+    return GoodMasks(tuple(infos), {"heads": array(heads), "mlps": array(mlps)})
+
+
+MASKS = masks_of(
+    {
+        "a": ["111100000000", "110011000000"],
+        "b": ["111000000001", "100000000011"],
+    },
+    {"a": ["110", "100"], "b": ["011", "111"]},
+)
+
+
+def by(rows, *keys):
+    return {tuple(row[key] for key in keys): row for row in rows}
+
+
+def test_sizes_of_good_and_of_what_all_seeds_keep():
+    rows = by(survivors.size_rows(MASKS, SMALL, "m", "s"), "task", "seed", "subnetwork")
+    assert rows["a", "1", "good"]["heads_kept"] == 4
+    assert rows["a", "1", "good"]["mlps_kept"] == 1
+    assert rows["a", "1", "good"]["kept_fraction"] == 0.25
+    found = rows["a", None, "super_good"]
+    assert (found["heads_kept"], found["mlps_kept"]) == (2, 1)
+    # Both heads are in layer 0, so one attention bias belongs to them.
+    kept = 2 * SMALL.head_parameters + SMALL.mlp_parameters + SMALL.hidden
+    assert found["kept_fraction"] == pytest.approx(kept / SMALL.structured_body)
+
+
+def test_survivors_stand_beside_what_chance_gives():
+    rows = survivors.survivor_rows(MASKS, "m", "s", averaged_tasks=["a"], few_tasks=2, draws=4000)
+    found = by(rows, "task", "unit", "statistic")
+    row = found["a", "heads", "super_survivors"]
+    assert (row["value"], row["expected"]) == (2, pytest.approx(4 * 4 / 12))
+    # Hypergeometric: at least 2 of 4 in common, of 12.
+    assert row["p"] == pytest.approx(0.406, abs=0.03)
+    assert found["a", "heads", "never_survivors"]["value"] == 6
+    assert found["a", "heads", "never_survivors"]["expected"] == pytest.approx(8 * 8 / 12)
+    # Means over seeds of the number of tasks: 2 for head 0, less for all others.
+    row = found["all", "heads", "fewer_than_2_tasks"]
+    assert row["value"] == pytest.approx(11 / 12)
+    assert (row["n_tasks"], row["n_seeds"]) == (2, 2)
+    assert 0 < row["p"] <= 1
+    # One averaged task cannot be survived twice.
+    assert found["averaged", "heads", "fewer_than_2_tasks"]["value"] is None
+
+
+def test_survival_per_layer():
+    rows = by(survivors.layer_rows(MASKS, SMALL, "m", "s"), "task", "unit", "layer")
+    assert rows["a", "heads", 0]["mean"] == pytest.approx((4 / 4 + 2 / 4) / 2)
+    assert rows["a", "heads", 0]["sd"] == pytest.approx(np.std([1.0, 0.5], ddof=1))
+    assert rows["a", "heads", 2]["mean"] == 0
+    # Over all tasks: the number of tasks that a unit of the layer survives.
+    assert rows["all", "heads", 0]["mean"] == pytest.approx((7 / 4 + 3 / 4) / 2)
+    assert rows["all", "mlps", 1]["mean"] == pytest.approx((2 + 1) / 2)
+
+
+def test_overlap_of_tasks_is_that_of_the_same_seed():
+    rows = by(task_overlap.overlap_rows(MASKS, "m", "s", 4000), "unit", "task_a", "task_b")
+    row = rows["heads", "a", "b"]
+    assert row["shared_mean"] == pytest.approx((3 + 1) / 2)
+    assert row["shared_sd"] == pytest.approx(np.std([3, 1], ddof=1))
+    assert row["expected"] == pytest.approx((4 * 4 / 12 + 4 * 3 / 12) / 2)
+    assert (row["super_shared"], row["super_expected"]) == (1, pytest.approx(2 * 2 / 12))
+    assert (row["units"], row["n_seeds"]) == (12, 2)
+    own = rows["heads", "b", "b"]
+    assert (own["shared_mean"], own["expected"], own["super_shared"]) == (3.5, 3.5, 2)
+    assert own["p"] is None
+    assert len(rows) == 2 * 3
+
+
+def test_the_p_value_of_an_overlap_is_that_of_all_masks():
+    masks = masks_of({"a": ["110000000000"], "b": ["110000000000"]}, {"a": ["1"], "b": ["1"]})
+    rows = by(task_overlap.overlap_rows(masks, "m", "s", 20000), "unit", "task_a", "task_b")
+    # One of the 66 pairs of heads.
+    assert rows["heads", "a", "b"]["p"] == pytest.approx(1 / 66, rel=0.2)
+    assert rows["heads", "a", "b"]["shared_sd"] is None
+
+
+def overlap_row(subnetwork, task, share, seed="1", reference="good"):
+    row = {"model": "m", "method": "s", "task": task, "seed": seed, "subnetwork": subnetwork}
+    return row | {"reference": reference, "parameters_share": str(share)}
+
+
+def test_the_caption_names_controls_that_overlap_by_more_than_a_tenth():
+    rows = [
+        overlap_row("bad", "a", 0.3),
+        overlap_row("bad", "a", 0.5, seed="2"),
+        overlap_row("bad", "b", 0.05),
+        overlap_row("super_good", "a", 1.0),
+        overlap_row("super_bad", "a", 0.1),
+        overlap_row("random_half", "a", 0.5, reference="good_half"),
+        overlap_row("random_half_2", "a", 0.4, reference="good_half"),
+        overlap_row("bad", "c", "") | {"method": "other"},
+    ]
+    assert overlap_sentence(rows, "m", "s") == (
+        "Of the parameters of bad, 40% in a belong to good as well. "
+        "Of the parameters of random_half, 45% in a belong to good_half as well."
+    )
+    assert overlap_sentence(rows[2:5], "m", "s") == ""
+    many = [overlap_row("bad", task, share / 10) for share, task in enumerate("abcdefgh", start=1)]
+    assert "20% to 80% in 7 of 8 tasks belong" in overlap_sentence(many, "m", "s")
+
+
+def test_the_caption_reads_the_table_of_overlaps(tmp_path):
+    path = tmp_path / "overlap.csv"
+    row = overlap_row("bad", "a", 0.2)
+    files.write_csv(path, [row, row | {"parameters_share": None}], list(row))
+    assert "20% in a" in overlap_sentence(files.read_csv(path), "m", "s")

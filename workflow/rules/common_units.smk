@@ -1,0 +1,100 @@
+"""What the analyses of masks read, of which methods, and their targets."""
+
+from lottery.config import stability
+from lottery.mask_import import mask_files
+
+UNIT_ALGORITHMS = ("structured", "imported")
+ANALYSED = f"{TABLES}/{{model}}/{{method}}"
+PAPER = f"{workflow.basedir}/workflow/resources/paper"
+
+
+def methods_where(condition):
+    """The ids of the methods that meet a condition."""
+    return [method.id for method in STUDY.methods.values() if condition(method)]
+
+
+def prunes_units(method):
+    """Whether the masks are of whole units."""
+    return method.algorithm in UNIT_ALGORITHMS
+
+
+def leaves_importances(method):
+    """Whether the searches leave importance.npz."""
+    return algorithm(method.algorithm).HAS_IMPORTANCE
+
+
+def good_masks_of_family(wildcards):
+    """The good masks of all methods of a family, method by method."""
+    family = stability.family_of(STUDY, wildcards.method)
+    return [
+        path
+        for method in family
+        for path in expand(
+            f"{MASKS}/good.safetensors",
+            model=wildcards.model,
+            task=STUDY.methods[method].tasks,
+            seed=STUDY.seeds,
+            method=method,
+        )
+    ]
+
+
+def importances_of_all_tasks(wildcards):
+    """The importances of one (model, method), tasks first."""
+    return files_of_all_tasks(wildcards, "importance.npz")
+
+
+def magnitudes_of_all_tasks(wildcards):
+    """The units' magnitudes of the fine-tuned models that a method's masks belong to."""
+    tasks = STUDY.methods[wildcards.method].tasks
+    return expand(
+        f"{CELL}/finetune/magnitudes.npz", task=tasks, seed=STUDY.seeds, allow_missing=True
+    )
+
+
+def has_several_seeds(method):
+    """Whether agreement over seeds is defined."""
+    return len(STUDY.seeds) > 1
+
+
+def analysis_tables(name, condition):
+    """A table of every (model, method) whose method meets a condition."""
+    return targets(f"{ANALYSED}/{name}.csv", figure_rows(condition))
+
+
+def analysis_targets():
+    """The figures of the analyses of masks, importances and weights; their tables come with them."""
+    families = stability.families(STUDY)
+    conditions = {
+        "stability": has_several_seeds,
+        "noise": lambda method: method.id in families,
+        "survivors": prunes_units,
+        "task_overlap": prunes_units,
+        "importance_histograms": leaves_importances,
+        "importance_correlations": leaves_importances,
+        # Masks made elsewhere belong to models that need not be there.
+        "magnitudes": lambda method: prunes_units(method) and method.algorithm != "imported",
+    }
+    return [
+        path
+        for name, condition in conditions.items()
+        for path in figure_files(name, figure_rows(condition))
+    ]
+
+
+def difference_targets():
+    """The figures of the differences between subnetworks."""
+    return figure_files("differences", figure_rows(lambda method: method.subnetworks))
+
+
+def imported_files(wildcards):
+    """What a mask is read from: the npz, or its two files; the folder where one is missing.
+
+    So a missing seed is told by the step, which knows what there is, not by Snakemake.
+    """
+    settings = stability.import_params(STUDY, wildcards.method, wildcards.task)
+    place = Path(settings["masks"]).expanduser()
+    if not place.is_dir():
+        return [str(place)]
+    found = mask_files(place, settings["task_name"], wildcards.seed)
+    return [str(path) for path in found] if all(map(Path.is_file, found)) else [str(place)]

@@ -1,0 +1,209 @@
+"""Analyses of masks, importances and weights: tables and figures per (model, method)."""
+
+
+rule measure_stability:
+    input:
+        masks=good_masks_of_all_tasks,
+        config="resources/models/{model}/config.json",
+        published=f"{PAPER}/stability.csv",
+    output:
+        stability=report(
+            f"{ANALYSED}/stability.csv",
+            caption="../report/stability.rst",
+            category="Stability",
+            labels={"model": "{model}", "method": "{method}", "what": "table"},
+        ),
+        pairs=f"{ANALYSED}/stability_pairs.csv",
+        svg=report(
+            f"{FIGURES}/stability.svg",
+            caption="../report/stability.rst",
+            category="Stability",
+            labels={"model": "{model}", "method": "{method}", "what": "over seeds"},
+        ),
+        png=f"{FIGURES}/stability.png",
+        provenance=f"{FIGURES}/stability.provenance.json",
+    log:
+        f"{LOGS}/measure_stability/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_stability/{{model}}/{{method}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings(stability.stability_params, "model", "method"),
+        version=stage_version("measure_stability"),
+    message:
+        "measure agreement over seeds in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/measure_stability.py"
+
+
+rule measure_noise:
+    input:
+        masks=good_masks_of_family,
+        config="resources/models/{model}/config.json",
+    output:
+        noise=f"{ANALYSED}/noise.csv",
+        svg=report(
+            f"{FIGURES}/noise.svg",
+            caption="../report/noise.rst",
+            category="Stability",
+            labels={"model": "{model}", "method": "{method}", "what": "seeds and data"},
+        ),
+        png=f"{FIGURES}/noise.png",
+        provenance=f"{FIGURES}/noise.provenance.json",
+    log:
+        f"{LOGS}/measure_noise/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_noise/{{model}}/{{method}}.tsv"
+    wildcard_constraints:
+        method=wildcard(stability.families(STUDY)),
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=settings(stability.noise_params, "method"),
+        version=stage_version("measure_noise"),
+    message:
+        "compare seed noise and data noise in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/measure_noise.py"
+
+
+rule measure_overlap:
+    input:
+        masks=good_masks_of_all_tasks,
+        config="resources/models/{model}/config.json",
+        published=f"{PAPER}/sizes.csv",
+    output:
+        sizes=f"{ANALYSED}/sizes.csv",
+        survivors=f"{ANALYSED}/survivors.csv",
+        layers=f"{ANALYSED}/layers.csv",
+        overlap=f"{ANALYSED}/task_overlap.csv",
+        survivors_svg=report(
+            f"{FIGURES}/survivors.svg",
+            caption="../report/survivors.rst",
+            category="Survival",
+            labels={"model": "{model}", "method": "{method}", "over": "seeds and layers"},
+        ),
+        survivors_png=f"{FIGURES}/survivors.png",
+        overlap_svg=report(
+            f"{FIGURES}/task_overlap.svg",
+            caption="../report/task_overlap.rst",
+            category="Survival",
+            labels={"model": "{model}", "method": "{method}", "over": "pairs of tasks"},
+        ),
+        overlap_png=f"{FIGURES}/task_overlap.png",
+        provenance=f"{FIGURES}/task_overlap.provenance.json",
+    log:
+        f"{LOGS}/measure_overlap/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_overlap/{{model}}/{{method}}.tsv"
+    wildcard_constraints:
+        method=wildcard(methods_where(prunes_units)),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=settings(stability.overlap_params, "model", "method"),
+        version=stage_version("measure_overlap"),
+    message:
+        "count the survivors in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/measure_overlap.py"
+
+
+rule measure_importance:
+    input:
+        searches=trajectories_of_all_tasks,
+        importances=importances_of_all_tasks,
+    output:
+        histograms=f"{ANALYSED}/importance_histograms.csv",
+        correlations=f"{ANALYSED}/importance_correlations.csv",
+        histograms_svg=report(
+            f"{FIGURES}/importance_histograms.svg",
+            caption="../report/importance_histograms.rst",
+            category="Importance",
+            labels={"model": "{model}", "method": "{method}", "what": "histograms"},
+        ),
+        histograms_png=f"{FIGURES}/importance_histograms.png",
+        correlations_svg=report(
+            f"{FIGURES}/importance_correlations.svg",
+            caption="../report/importance_correlations.rst",
+            category="Importance",
+            labels={"model": "{model}", "method": "{method}", "what": "between steps"},
+        ),
+        correlations_png=f"{FIGURES}/importance_correlations.png",
+        provenance=f"{FIGURES}/importance.provenance.json",
+    log:
+        f"{LOGS}/measure_importance/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_importance/{{model}}/{{method}}.tsv"
+    wildcard_constraints:
+        method=wildcard(methods_where(leaves_importances)),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=settings(stability.importance_params, "method"),
+        version=stage_version("measure_importance"),
+    message:
+        "show the importances in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/measure_importance.py"
+
+
+rule measure_weights:
+    input:
+        model=f"{CELL}/finetune/model.safetensors",
+    output:
+        magnitudes=f"{CELL}/finetune/magnitudes.npz",
+        provenance=f"{CELL}/finetune/magnitudes.provenance.json",
+    log:
+        f"{LOGS}/measure_weights/{{model}}/{{task}}/seed_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_weights/{{model}}/{{task}}/seed_{{seed}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        version=stage_version("measure_weights"),
+    message:
+        "measure the weights of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
+    script:
+        "../scripts/measure_weights.py"
+
+
+rule measure_magnitudes:
+    input:
+        masks=good_masks_of_all_tasks,
+        magnitudes=magnitudes_of_all_tasks,
+        config="resources/models/{model}/config.json",
+    output:
+        table=f"{ANALYSED}/magnitudes.csv",
+        svg=report(
+            f"{FIGURES}/magnitudes.svg",
+            caption="../report/magnitudes.rst",
+            category="Importance",
+            labels={"model": "{model}", "method": "{method}", "what": "magnitudes"},
+        ),
+        png=f"{FIGURES}/magnitudes.png",
+        provenance=f"{FIGURES}/magnitudes.provenance.json",
+    log:
+        f"{LOGS}/measure_magnitudes/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_magnitudes/{{model}}/{{method}}.tsv"
+    wildcard_constraints:
+        method=wildcard(methods_where(prunes_units)),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        version=stage_version("measure_magnitudes"),
+    message:
+        "compare kept and pruned weights in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/measure_magnitudes.py"

@@ -1,0 +1,1 @@
+"""Analyses of masks and importances: arrays in, rows of tables out. numpy, no torch."""

@@ -1,0 +1,57 @@
+"""What the rules of the statistics depend on, leaf by leaf (see `lottery.config.params`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lottery.config.params import layout_params
+from lottery.config.study import Method, Study
+
+Params = dict[str, Any]
+
+# Resamples of the bootstrap and permutations of a test: a p-value cannot fall below 1 / (1 + the
+# latter).
+SIZES = {"bootstrap_samples": 2000, "permutations": 9999}
+# The options that decide how much a search keeps.
+SEARCH = ("search_on", "threshold", "keep_score", "search_metric", "majority")
+
+
+def comparison_params(study: Study, sizes: dict[str, int] | None = None) -> Params:
+    """Of compare_subnetworks: the layout, and how much is resampled.
+
+    Args:
+        study: the study.
+        sizes: what of `SIZES` is set otherwise.
+    """
+    controls = {method.id: method.controls for method in study.methods.values()}
+    return layout_params(study) | SIZES | (sizes or {}) | {"controls": controls}
+
+
+def difference_params(study: Study) -> Params:
+    """Of plot_differences: the split that shows each method, and the tasks' metrics."""
+    return layout_params(study)
+
+
+def claim_params(study: Study) -> Params:
+    """Of check_claims: the layout, and what the claims need to know of the methods."""
+    facts = {method.id: _claim_facts(study, method) for method in study.methods.values()}
+    return layout_params(study) | {"facts": facts}
+
+
+def _claim_facts(study: Study, method: Method) -> Params:
+    options = method.options
+    searched = all(name in options for name in SEARCH)
+    return {
+        # Masks made elsewhere are masks of whole units.
+        "algorithm": "magnitude" if method.algorithm == "magnitude" else "structured",
+        "controls": method.controls,
+        # The claims are about pretrained models with masks of their own.
+        "models": [
+            model
+            for model in method.models
+            if study.models[model].init == "pretrained" and not method.borrows_sizes(model)
+        ],
+        "search": {name: options[name] for name in SEARCH} | {"units": options.get("units", "both")}
+        if searched
+        else {},
+    }

@@ -1,0 +1,1 @@
+"""Statistics on the scores and predictions of finished runs: how sure a difference is."""

@@ -1,0 +1,243 @@
+"""THE table of the claims: tests, margins and thresholds, laid down before any run.
+
+Scores are in their metrics' own units (0.01 = one point). What is read as good, random and bad of
+a method stands in `lottery.stats.roles`; `found` is the search's own result.
+
+Why these margins: EQUAL, two points, is about the spread of a full model over seeds; ABOUT, five
+points, is the least that separates the paper's own groups; CLOSE, ten points, is what the search
+itself allows a subnetwork to lose of a score near 1. A loss of "about" so many points may be ABOUT
+larger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EQUAL = 0.02
+ABOUT = 0.05
+CLOSE = 0.10
+KEEP_SCORE = 0.90
+
+ABOVE, BELOW, EQUIVALENT, SOME_TASKS = "above", "below", "equivalent", "some tasks"
+STRUCTURED, MAGNITUDE = "structured", "magnitude"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One test of a claim.
+
+    Attributes:
+        quantity: what is estimated: a function of `lottery.stats.claims.quantities`.
+        test: `above` or `below` the bound (the 95 % interval clears it); `equivalent` (the 90 %
+            interval lies within +- the bound: two one-sided tests at 5 %); `some tasks`: first is
+            above second on at least one task and on at least one other not so by the bound.
+        bound: threshold or margin.
+        options: of the quantity.
+        words: what is measured, for readers.
+    """
+
+    quantity: str
+    test: str
+    bound: float
+    words: str
+    options: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper.
+
+    Attributes:
+        id: C1 to C15.
+        statement: in this project's words.
+        parts: for each algorithm that the claim speaks of, tests that must all hold.
+        by_construction: whether a search on the data that it is reported on makes it true.
+    """
+
+    id: str
+    statement: str
+    parts: dict[str, tuple[Part, ...]]
+    by_construction: bool = False
+
+
+def difference(
+    first: str, second: str, phase: str, test: str, bound: float, factor: float = 1.0
+) -> Part:
+    """A test of the mean difference of two systems: first - factor x second."""
+    scaled = second if factor == 1 else f"{factor} x {second}"
+    options = (("first", first), ("second", second), ("phase", phase), ("factor", factor))
+    return Part("difference", test, bound, f"{first} - {scaled}, {phase}", options)
+
+
+FOUND = difference("found", "full", "pruned", ABOVE, 0.0, factor=KEEP_SCORE)
+KEPT_LESS = Part(
+    "kept_difference", ABOVE, 0.0, "kept_fraction of good: structured - magnitude pruning"
+)
+
+
+def _against_baselines(test: str, words: str) -> Part:
+    return Part("baseline_difference", test, ABOUT, words)
+
+
+def _some_tasks(second: str) -> Part:
+    options = (("first", "super_good"), ("second", second), ("phase", "retrained"))
+    words = f"super_good - {second}, retrained, task by task"
+    return Part("task_differences", SOME_TASKS, ABOUT, words, options)
+
+
+CLAIMS = (
+    Claim(
+        "C1",
+        "Without any retraining the subnetwork that the search finds scores at least nine tenths "
+        "of the full model.",
+        {STRUCTURED: (FOUND,), MAGNITUDE: (FOUND,)},
+        by_construction=True,
+    ),
+    Claim(
+        "C2",
+        "Retrained, the good subnetwork of magnitude pruning equals the full model.",
+        {MAGNITUDE: (difference("full", "good", "retrained", EQUIVALENT, EQUAL),)},
+    ),
+    Claim(
+        "C3",
+        "Retrained, the good subnetwork of structured pruning comes close to the full model, but "
+        "varies much more over seeds.",
+        {
+            STRUCTURED: (
+                difference("full", "good", "retrained", EQUIVALENT, CLOSE),
+                Part(
+                    "spread_ratio",
+                    ABOVE,
+                    1.0,
+                    "standard deviation over seeds: good retrained / full",
+                ),
+            )
+        },
+    ),
+    Claim(
+        "C4",
+        "At the same threshold magnitude pruning keeps fewer weights than structured pruning.",
+        {STRUCTURED: (KEPT_LESS,), MAGNITUDE: (KEPT_LESS,)},
+    ),
+    Claim(
+        "C5",
+        "Magnitude pruning, retrained: random subnetworks stay below good ones, and bad ones "
+        "below random ones.",
+        {
+            MAGNITUDE: (
+                difference("good", "random", "retrained", ABOVE, 0.0),
+                difference("random", "bad", "retrained", ABOVE, 0.0),
+            )
+        },
+    ),
+    Claim(
+        "C6",
+        "Structured pruning, retrained: random subnetworks do about as well as good ones.",
+        {STRUCTURED: (difference("good", "random", "retrained", EQUIVALENT, ABOUT),)},
+    ),
+    Claim(
+        "C7",
+        "Structured pruning, retrained: even bad subnetworks lose only about 15 points against the "
+        "full model.",
+        {STRUCTURED: (difference("full", "bad", "retrained", BELOW, 0.15 + ABOUT),)},
+    ),
+    Claim(
+        "C8",
+        "Units that survive in all seeds are few, yet retrained they lose only about 10 points.",
+        {
+            STRUCTURED: (
+                difference("full", "super_good", "retrained", BELOW, 0.10 + ABOUT),
+                Part("super_size", BELOW, 0.5, "kept_fraction of super_good"),
+            )
+        },
+    ),
+    Claim(
+        "C9",
+        "As many units that never survive, or that survive in some seeds, do worse than those "
+        "that survive in all, but on some tasks only.",
+        {STRUCTURED: (_some_tasks("super_random"), _some_tasks("super_bad"))},
+    ),
+    Claim(
+        "C10",
+        "Good subnetworks are unstable over seeds.",
+        # Landis and Koch (1977) call agreement above 0.4 moderate.
+        {STRUCTURED: (Part("kappa", BELOW, 0.4, "Fleiss' kappa of the seeds' head masks"),)},
+    ),
+    Claim(
+        "C11",
+        "Most heads have low and similar importance; few stand out.",
+        {
+            STRUCTURED: (
+                Part(
+                    "importance_share",
+                    ABOVE,
+                    0.5,
+                    "share of heads whose importance, at the first "
+                    "step, is below half of the largest",
+                    (("above", 0.0), ("below", 0.5)),
+                ),
+                Part(
+                    "importance_share",
+                    BELOW,
+                    0.1,
+                    "share of heads above three quarters of the largest importance",
+                    (("above", 0.75), ("below", 1.0)),
+                ),
+            )
+        },
+    ),
+    Claim(
+        "C12",
+        "Heads that survive in all seeds are not especially those with heterogeneous attention.",
+        {
+            STRUCTURED: (
+                Part(
+                    "pattern",
+                    EQUIVALENT,
+                    0.1,
+                    "correlation of surviving in all seeds with "
+                    "heterogeneous attention, over heads",
+                    (("quantity", "association"), ("attention", "normed")),
+                ),
+            )
+        },
+    ),
+    Claim(
+        "C13",
+        "Fine-tuning does not change the mix of attention patterns.",
+        {
+            STRUCTURED: (
+                Part(
+                    "pattern",
+                    EQUIVALENT,
+                    0.05,
+                    "share of heterogeneous maps, all heads: fine-tuned - pretrained",
+                    (("quantity", "change"), ("attention", "raw")),
+                ),
+            )
+        },
+    ),
+    Claim(
+        "C14",
+        "Some pairs of tasks share more surviving heads than others.",
+        {
+            STRUCTURED: (
+                Part(
+                    "overlap_spread",
+                    ABOVE,
+                    0.02,
+                    "standard deviation between task pairs of the share of heads in common",
+                ),
+            )
+        },
+    ),
+    Claim(
+        "C15",
+        "Retrained, bad subnetworks of structured pruning do about as well as a BiLSTM on GloVe or "
+        "ELMo vectors; those of magnitude pruning do not.",
+        {
+            STRUCTURED: (_against_baselines(EQUIVALENT, "BiLSTM - bad, retrained"),),
+            MAGNITUDE: (_against_baselines(ABOVE, "BiLSTM - bad, retrained"),),
+        },
+    ),
+)

@@ -1,0 +1,215 @@
+"""Intervals and tests whose unit is the run: t, equivalence, spreads; and Holm's correction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 0.95
+# Two one-sided tests at 5 % are a 90 % interval that lies within the margins (Schuirmann 1987).
+EQUIVALENCE_LEVEL = 0.90
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its intervals.
+
+    Attributes:
+        value: the estimate.
+        low, high: its 95 % interval; None where there is none.
+        inner_low, inner_high: its 90 % interval, for tests of equivalence.
+        n: number of values behind it.
+        n_tasks: number of tasks behind it.
+        n_seeds: the smallest number of seeds that a task has.
+        df: degrees of freedom.
+        se: standard error, where the interval is a t interval.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    inner_low: float | None = None
+    inner_high: float | None = None
+    n: int = 1
+    n_tasks: int = 1
+    n_seeds: int = 0
+    df: float | None = None
+    se: float | None = None
+
+    def p(self) -> float | None:
+        """Two-sided p-value of the t test against 0; None without a standard error."""
+        if self.se is None:
+            return None
+        return t_p_value(self.value, self.se, self.df)
+
+
+def mean_estimate(values_by_task: Sequence[Sequence[float]]) -> Estimate | None:
+    """Mean over tasks of their means over seeds, with a t interval.
+
+    Tasks are fixed, seeds are drawn. The standard error adds up the tasks' own, and the degrees of
+    freedom are Satterthwaite's (1946); with one task that is the usual interval with seeds - 1.
+
+    Args:
+        values_by_task: one list per task with a value per seed.
+
+    Returns:
+        None if a task has no value at all; no interval if a task has a single one.
+    """
+    if not values_by_task or not all(len(values) for values in values_by_task):
+        return None
+    T = len(values_by_task)
+    counts = [len(values) for values in values_by_task]
+    value = float(np.mean([np.mean(values) for values in values_by_task]))
+    facts = {"n": sum(counts), "n_tasks": T, "n_seeds": min(counts)}
+    if min(counts) < 2:
+        return Estimate(value, **facts)
+    parts = [float(np.var(v, ddof=1)) / len(v) / T**2 for v in values_by_task]
+    total = sum(parts)
+    df = float(sum(count - 1 for count in counts))
+    if total > 0:
+        scaled = [part / total for part in parts]
+        df = 1 / sum(share**2 / (n - 1) for share, n in zip(scaled, counts, strict=True))
+    return t_estimate(value, math.sqrt(total), df, **facts)
+
+
+def t_estimate(value: float, se: float, df: float, **facts: int) -> Estimate:
+    """An estimate with t intervals."""
+    half, inner = (t_quantile(level, df) * se for level in (LEVEL, EQUIVALENCE_LEVEL))
+    return Estimate(
+        value=value,
+        low=value - half,
+        high=value + half,
+        inner_low=value - inner,
+        inner_high=value + inner,
+        df=df,
+        se=se,
+        **facts,
+    )
+
+
+def t_quantile(level: float, df: float) -> float:
+    """Half the width, in standard errors, of a two-sided t interval."""
+    from scipy import special
+
+    return float(special.stdtrit(df, (1 + level) / 2))
+
+
+def t_p_value(difference: float, se: float, df: float) -> float:
+    """Two-sided p-value of a difference; 1 or 0 where nothing varies."""
+    from scipy import special
+
+    if se == 0:
+        return 1.0 if difference == 0 else 0.0
+    return float(2 * special.stdtr(df, -abs(difference) / se))
+
+
+def equivalence_p(estimate: Estimate, margin: float) -> float | None:
+    """P-value of two one-sided tests of |true value| < margin: the larger of the two."""
+    from scipy import special
+
+    if estimate.se is None:
+        return None
+    distance = margin - abs(estimate.value)
+    if estimate.se == 0:
+        return 0.0 if distance > 0 else 1.0
+    return float(special.stdtr(estimate.df, -distance / estimate.se))
+
+
+def spread_ratio(
+    first_by_task: Sequence[Sequence[float]], second_by_task: Sequence[Sequence[float]]
+) -> Estimate | None:
+    """Ratio of two standard deviations over seeds, pooled over tasks, with an F interval.
+
+    Variances within tasks are averaged; both sides count sum(seeds - 1) degrees of freedom. The
+    interval supposes normal values with one variance per side: a few wild runs make it too narrow.
+
+    Returns:
+        None where a task has fewer than two values or the second side does not vary.
+    """
+    from scipy import special
+
+    counts = [min(len(a), len(b)) for a, b in zip(first_by_task, second_by_task, strict=True)]
+    if not counts or min(counts) < 2:
+        return None
+    first, second = (
+        float(np.mean([np.var(values, ddof=1) for values in side]))
+        for side in (first_by_task, second_by_task)
+    )
+    if second == 0:
+        return None
+    df = sum(count - 1 for count in counts)
+    ratio = first / second
+
+    def bounds(level: float) -> tuple[float, float]:
+        upper = float(special.fdtri(df, df, (1 + level) / 2))
+        return math.sqrt(ratio / upper), math.sqrt(ratio * upper)
+
+    low, high = bounds(LEVEL)
+    inner_low, inner_high = bounds(EQUIVALENCE_LEVEL)
+    facts = {"n": sum(counts), "n_tasks": len(counts), "n_seeds": min(counts)}
+    return Estimate(math.sqrt(ratio), low, high, inner_low, inner_high, df=df, **facts)
+
+
+def spread_between(means: Sequence[float], sds: Sequence[float], n: int) -> Estimate | None:
+    """Standard deviation of groups' true means beyond the noise of their estimates.
+
+    One-way analysis of variance with random groups: (MS between - MS within) / n is the variance
+    between groups; its interval turns that of F around (Searle, Casella and McCulloch 1992, 3.6).
+
+    Args:
+        means: mean of each group over its n values.
+        sds: sample standard deviation of each group.
+        n: values per group.
+
+    Returns:
+        None for fewer than two groups or two values; no upper end where nothing varies within.
+    """
+    from scipy import special
+
+    groups = len(means)
+    if groups < 2 or n < 2:
+        return None
+    within = float(np.mean(np.square(sds)))
+    between = n * float(np.var(means, ddof=1))
+    df = (groups - 1, groups * (n - 1))
+
+    def bounds(level: float) -> tuple[float, float]:
+        tails = [float(special.fdtri(*df, (1 + side * level) / 2)) for side in (1, -1)]
+        low, high = ((between / tail - within) / n for tail in tails)
+        return math.sqrt(max(low, 0.0)), math.sqrt(max(high, 0.0))
+
+    low, high = bounds(LEVEL)
+    inner_low, inner_high = bounds(EQUIVALENCE_LEVEL)
+    value = math.sqrt(max((between - within) / n, 0.0))
+    return Estimate(value, low, high, inner_low, inner_high, n=groups * n, n_seeds=n, df=df[1])
+
+
+def draw_components(values: np.ndarray) -> tuple[float, float]:
+    """Splits the variance of runs into that of seeds and that of the draws of a random subnetwork.
+
+    One-way analysis of variance with random effects, estimated by its mean squares.
+
+    Args:
+        values: one score per seed and draw, [S, D], S > 1, D > 1.
+
+    Returns:
+        The standard deviation over seeds, without what the draws add to a seed's mean, and that
+        over draws within a seed.
+    """
+    draws = float(np.mean(np.var(values, axis=1, ddof=1)))
+    seeds = float(np.var(values.mean(1), ddof=1)) - draws / values.shape[1]
+    return math.sqrt(max(seeds, 0.0)), math.sqrt(draws)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's (1979) adjusted p-values, in the order given."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.empty(len(p_values))
+    highest = 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return [float(p) for p in adjusted]

@@ -1,0 +1,84 @@
+"""Step check_claims: scores, differences and other tables -> claims.csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.stats.claims.check import COLUMNS, check
+from lottery.stats.claims.evidence import Evidence, MethodFacts, read_side_tables
+from lottery.stats.claims.paper import read_paper
+from lottery.stats.runs import Runs
+from lottery.tables.layout import Layout
+from lottery.tables.published import Published
+from lottery.tables.scores import read_scores
+
+
+def check_claims(
+    *,
+    path_to_scores: Path,
+    path_to_differences: Path,
+    paths_to_published: list[Path],
+    path_to_paper: Path,
+    path_to_claims: Path,
+    models: list[str],
+    published_models: list[str],
+    tasks: dict[str, dict[str, Any]],
+    methods: dict[str, dict[str, Any]],
+    facts: dict[str, dict[str, Any]],
+    paths_to_stability: list[Path] | None = None,
+    paths_to_importance: list[Path] | None = None,
+    paths_to_patterns: list[Path] | None = None,
+    paths_to_task_overlap: list[Path] | None = None,
+    path_to_baselines: Path | None = None,
+) -> None:
+    """Writes a row for every claim, model and method: numbers, test and verdict.
+
+    Args:
+        path_to_scores: results/tables/scores.csv.
+        path_to_differences: results/tables/differences.csv.
+        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
+        path_to_paper: its claims.csv.
+        path_to_claims: results/tables/claims.csv.
+        models, published_models, tasks, methods: see `Layout.of`.
+        facts: method -> algorithm, controls, models and search (`MethodFacts`).
+        paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
+            other analyses, where they were made (`lottery.stats.claims.evidence.SIDE_COLUMNS`).
+        path_to_baselines: scores of other systems, where the user gives them.
+    """
+    layout = Layout.of(
+        models=models, published_models=published_models, tasks=tasks, methods=methods
+    )
+    side_paths = {
+        "stability": paths_to_stability or [],
+        "importance": paths_to_importance or [],
+        "patterns": paths_to_patterns or [],
+        "task_overlap": paths_to_task_overlap or [],
+        "baselines": [path_to_baselines] if path_to_baselines else [],
+    }
+    evidence = Evidence(
+        runs=Runs(read_scores(path_to_scores), layout.metrics),
+        layout=layout,
+        methods=_method_facts(layout, facts),
+        published=Published.read(*paths_to_published),
+        paper=read_paper(path_to_paper),
+        differences=files.read_csv(path_to_differences),
+        tables=read_side_tables(side_paths),
+    )
+    files.write_csv(path_to_claims, check(evidence), COLUMNS)
+
+
+def _method_facts(layout: Layout, facts: dict[str, dict[str, Any]]) -> dict[str, MethodFacts]:
+    return {
+        method.id: MethodFacts(
+            id=method.id,
+            algorithm=facts[method.id]["algorithm"],
+            controls=facts[method.id]["controls"],
+            models=tuple(facts[method.id]["models"]),
+            search=facts[method.id]["search"],
+            subnetworks=method.subnetworks,
+            split=method.display_split,
+        )
+        for method in layout.methods
+    }

@@ -1,0 +1,54 @@
+"""Step compare_subnetworks: predictions and scores of all cells -> differences.csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.stats.compare import compare
+from lottery.stats.differences import COLUMNS, Sizes
+from lottery.stats.runs import Runs
+from lottery.tables.layout import Layout
+from lottery.tables.published import Published
+from lottery.tables.scores import read_scores
+
+
+def compare_subnetworks(
+    *,
+    paths_to_predictions: list[Path],
+    path_to_scores: Path,
+    paths_to_published: list[Path],
+    path_to_differences: Path,
+    models: list[str],
+    published_models: list[str],
+    tasks: dict[str, dict[str, Any]],
+    methods: dict[str, dict[str, Any]],
+    controls: dict[str, str],
+    bootstrap_samples: int,
+    permutations: int,
+) -> None:
+    """Writes how the subnetworks of every method differ, per task and over tasks.
+
+    Args:
+        paths_to_predictions: predictions.parquet of every cell, in its place in results/.
+        path_to_scores: results/tables/scores.csv.
+        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
+        path_to_differences: results/tables/differences.csv.
+        models, published_models, tasks, methods: see `Layout.of`.
+        controls: method -> "published" or "strict": the kinds of subnetworks it has.
+        bootstrap_samples: resamples of the crossed bootstrap.
+        permutations: permutations of a test.
+    """
+    layout = Layout.of(
+        models=models, published_models=published_models, tasks=tasks, methods=methods
+    )
+    rows = compare(
+        paths_to_predictions,
+        Runs(read_scores(path_to_scores), layout.metrics),
+        layout,
+        controls,
+        Published.read(*paths_to_published),
+        Sizes(bootstrap_samples, permutations),
+    )
+    files.write_csv(path_to_differences, rows, COLUMNS)

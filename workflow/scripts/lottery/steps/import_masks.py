@@ -1,0 +1,50 @@
+"""Step import_masks: a mask made elsewhere -> the good mask of one (model, task, seed, method)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.architecture import Architecture
+from lottery.mask_import import read_imported
+from lottery.masks import MaskInfo, write_mask
+
+
+def import_masks(
+    *,
+    path_to_config: Path,
+    path_to_mask: Path,
+    cell: dict[str, Any],
+    masks: str,
+    task_name: str,
+    emptied_attention: str,
+) -> None:
+    """Reads a mask from a folder or an npz file, checks it, and writes it as the good one.
+
+    Args:
+        path_to_config: config.json of the model, for its sizes.
+        path_to_mask: the mask to write.
+        cell: model, task, seed and method.
+        masks: the folder or npz file.
+        task_name: the task's name in there.
+        emptied_attention: the method's option: "drop_bias" or "keep_bias".
+
+    Raises:
+        StudyError: see `lottery.mask_import.read_imported`.
+    """
+    config = files.read_json(path_to_config)
+    architecture = Architecture.from_config(config, str(path_to_config))
+    shape = (architecture.layers, architecture.heads)
+    mask = read_imported(Path(masks).expanduser(), task_name, cell["seed"], shape)
+    info = MaskInfo(
+        algorithm="imported",
+        model=cell["model"],
+        task=cell["task"],
+        seed=str(cell["seed"]),
+        method=cell["method"],
+        subnetwork="good",
+        kept_fraction=mask.kept_fraction(architecture, emptied_attention),
+        emptied_attention=emptied_attention,
+    )
+    write_mask(path_to_mask, mask, info)

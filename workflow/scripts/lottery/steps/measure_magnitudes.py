@@ -1,0 +1,47 @@
+"""Step measure_magnitudes: good masks and mean |w| of units -> kept against pruned units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery import files
+from lottery.analysis import magnitudes
+from lottery.analysis.good_masks import structured
+from lottery.architecture import Architecture
+from lottery.masks import read_mask
+from lottery.plots import style
+from lottery.plots.importance import draw_magnitudes
+
+
+def measure_magnitudes(
+    *,
+    paths_to_masks: list[Path],
+    paths_to_magnitudes: list[Path],
+    path_to_config: Path,
+    path_to_table: Path,
+    path_to_svg: Path,
+    path_to_png: Path,
+    model: str,
+    method: str,
+) -> None:
+    """Compares the weights of kept and of pruned units, run by run.
+
+    Args:
+        paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the figure.
+        paths_to_magnitudes: the magnitudes of their fine-tuned models, in the same order.
+        path_to_config: config.json of the model.
+        path_to_table: csv with a row per run and kind of unit (`magnitudes.COLUMNS`).
+        path_to_svg, path_to_png: the figure.
+        model, method: ids.
+    """
+    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
+    rows = []
+    for path, measured in zip(paths_to_masks, paths_to_magnitudes, strict=True):
+        mask, info = read_mask(path)
+        cell = {"model": model, "method": method, "task": info.task, "seed": info.seed}
+        means = files.read_npz(measured)
+        rows += magnitudes.magnitude_rows(structured(mask, path), means, architecture, cell)
+    files.write_csv(path_to_table, rows, magnitudes.COLUMNS)
+    title = f"{model}, {style.words(method)}: weights of kept and of pruned units"
+    with style.settings():
+        style.save(draw_magnitudes(rows, title), path_to_svg, path_to_png)

@@ -1,0 +1,20 @@
+"""Step measure_weights: mean |w| of every head and MLP of one fine-tuned model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery import files
+from lottery.analysis.magnitudes import unit_magnitudes
+from lottery.architecture import read_architecture
+
+
+def measure_weights(*, path_to_model: Path, path_to_magnitudes: Path) -> None:
+    """Measures the magnitudes once for all methods.
+
+    Args:
+        path_to_model: the fine-tuned model.
+        path_to_magnitudes: npz with `heads` [layers, heads] and `mlps` [layers], float64.
+    """
+    weights, _ = files.read_arrays(path_to_model)
+    files.write_npz(path_to_magnitudes, unit_magnitudes(weights, read_architecture(path_to_model)))

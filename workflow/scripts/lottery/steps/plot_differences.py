@@ -1,0 +1,42 @@
+"""Step plot_differences: differences.csv -> the differences of one model and method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.plots import style
+from lottery.plots.differences import draw_differences
+from lottery.tables.layout import Layout
+
+
+def plot_differences(
+    *,
+    path_to_differences: Path,
+    path_to_svg: Path,
+    path_to_png: Path,
+    model: str,
+    method: str,
+    models: list[str],
+    published_models: list[str],
+    tasks: dict[str, dict[str, Any]],
+    methods: dict[str, dict[str, Any]],
+) -> None:
+    """Draws one panel per pair of subnetworks, with a line per task.
+
+    Args:
+        path_to_differences: results/tables/differences.csv.
+        path_to_svg, path_to_png: the figure.
+        model, method: ids of what is drawn.
+        models, published_models, tasks, methods: see `Layout.of`.
+    """
+    layout = Layout.of(
+        models=models, published_models=published_models, tasks=tasks, methods=methods
+    )
+    rows = files.read_csv(path_to_differences)
+    order = [task.id for task in layout.tasks]
+    split = layout.display_split(method)
+    with style.settings():
+        figure = draw_differences(rows, order, model, method, split)
+        style.save(figure, path_to_svg, path_to_png)
