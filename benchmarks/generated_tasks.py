@@ -99,7 +99,6 @@ def prepare_models(folder: Path) -> dict[str, Path]:
             revision=None,
             init=init,
             init_seed=0,
-            path_to_config=folder / init / "config.json",
             path_to_tokenizer=folder / init / "tokenizer.json",
             path_to_model=folder / init / "model.safetensors",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ SEEDS = [0, 1, 2]
 def shown():
     spec = importlib.util.spec_from_file_location("generated_tasks", SCRIPT)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclasses look themselves up
     spec.loader.exec_module(module)
     return module
 
@@ -26,6 +28,7 @@ def models(shown, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("task", ["sentiment", "acceptability", "entailment", "similarity"])
 def test_pretrained_weights_and_important_units_matter(task, shown, models, tmp_path):
     measured = shown.measure_task(task, SEEDS, models, tmp_path, shown.SETTINGS[task])
