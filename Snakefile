@@ -40,9 +40,7 @@ onstart:
 
 
 onsuccess:
-    print("Table:   results/tables/summary.md")
-    print("Figures: results/figures/")
-    print("Report:  results/report.html")
+    progress.show_results()
 
 
 rule all:

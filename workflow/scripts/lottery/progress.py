@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from pathlib import Path
 from typing import TextIO
 
 
@@ -69,6 +70,15 @@ def show(stream: TextIO | None = None) -> None:
         if isinstance(handler, logging.StreamHandler) and not _is_file(handler):
             handler.setLevel(logging.WARNING)
     logger.addHandler(Progress(stream or sys.stderr))
+
+
+def show_results() -> None:
+    """Says where the table and the figures are, if there are any, and how to make the report."""
+    if not Path("results/tables/summary.md").exists():
+        return
+    print("Table:   results/tables/summary.md")
+    print("Figures: results/figures/")
+    print("Report:  the same command with --report results/report.html makes it")
 
 
 def _is_file(handler: logging.Handler) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lottery.files.reading import one_line, reading
-from lottery.files.replace import atomic, unwritable
+from lottery.files.reading import reading
+from lottery.files.replace import atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,19 +31,15 @@ def write_arrays(
         StudyError: The disk is full, or the folder cannot be written to.
     """
     import numpy as np
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     # The format stores C order and little endian; np.asarray leaves a scalar array a scalar.
     plain = {name: np.asarray(a, order="C") for name, a in arrays.items()}
     plain = {name: a.astype(a.dtype.newbyteorder("="), copy=False) for name, a in plain.items()}
     with atomic(path) as temporary:
-        try:
-            save_file(plain, str(temporary), metadata=dict(metadata) or None)
-        except SafetensorError as error:
-            if "os error" not in str(error):
-                raise
-            raise unwritable(Path(path), one_line(error)) from error
+        # Not the library's own writer: a killed one leaves files that nobody knows, and what it
+        # writes is readable by its owner alone.
+        temporary.write_bytes(save(plain, metadata=dict(metadata) or None))
         _sort_header(temporary)
 
 

@@ -52,6 +52,12 @@ class Bar:
         """The runs' values, an undefined one as chance."""
         return [run.counted for run in self.runs if run.counted is not None]
 
+    @property
+    def lowest(self) -> float:
+        """The lowest dot or end of the whisker; 0 without runs."""
+        whisker = mean(self.values) - (sample_sd(self.values) or 0.0) if self.values else 0.0
+        return min([whisker, *self.values])
+
 
 def draw_scores(
     scores: Sequence[Score], layout: Layout, published: Published, model: str, method: str
@@ -125,8 +131,9 @@ def _draw_panel(axis: Axes, task: TaskColumn, bars: list[Bar]) -> None:
                 linewidth=1.4,
                 zorder=5,
             )
-    lowest = min([value for bar in bars for value in bar.values], default=0.0)
-    axis.set_ylim(min(0.0, 1.1 * lowest), 1.03)
+    # Below zero there is room for the lowest whisker and for half a dot.
+    lowest = min((bar.lowest for bar in bars), default=0.0)
+    axis.set_ylim(min(0.0, lowest - 0.03) if lowest < 0 else 0.0, 1.03)
     axis.axhline(0, color="black", linewidth=0.6, zorder=2)
     axis.set_xlim(-0.8, bars[-1].position + 0.8)
     axis.grid(axis="y", linewidth=0.3, color="#cccccc")
