@@ -23,7 +23,8 @@ LISTED = ["good", "super_good"], ["good"]
 
 def expected_files() -> Iterator[str]:
     """Every file of results/ and resources/, logs and benchmarks left out."""
-    yield from in_folder("resources/models/tiny", "config.json tokenizer.json model.safetensors")
+    names = "config.json config.provenance.json tokenizer.json model.safetensors"
+    yield from in_folder("resources/models/tiny", names)
     for task in ("tone", "degree"):
         yield from in_folder(f"resources/tasks/{task}", "train.parquet validation.parquet")
         yield from in_folder(f"results/majority/{task}", "metrics.json")
