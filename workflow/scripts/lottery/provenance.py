@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from lottery import files
@@ -100,10 +101,17 @@ def _versions() -> dict[str, str | None]:
 
 
 def _peak_memory() -> float:
-    """Largest resident size of this process so far, in MB."""
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
-    return round(size * unit / 1e6, 1)
+    """The job's own peak of resident memory in MB.
+
+    Linux tells it per program; the usual count begins with what the parent held at the fork.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        kilobytes = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return round(int(kilobytes.split()[1]) / 1024, 1)
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return round(peak / 1024 / (1024 if sys.platform == "darwin" else 1), 1)
 
 
 def _peak_gpu_memory() -> float | None:
