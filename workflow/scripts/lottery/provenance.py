@@ -107,11 +107,12 @@ def _peak_memory() -> float:
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        kilobytes = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-        return round(int(kilobytes.split()[1]) / 1024, 1)
+        peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        size, unit = int(peak.split()[1]), 1024
     except (OSError, StopIteration):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return round(peak / 1024 / (1024 if sys.platform == "darwin" else 1), 1)
+        size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
+    return round(size * unit / 1e6, 1)
 
 
 def _peak_gpu_memory() -> float | None:
