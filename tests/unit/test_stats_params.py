@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from small_study import study
 
-from lottery.config.statistics import SIZES, claim_params, comparison_params, difference_params
+from lottery.config.statistics import claim_params, comparison_params, difference_params
 
 METHODS = """
 models:
@@ -34,7 +34,9 @@ def test_sizes_are_comparable_where_the_searches_stop_alike():
 
 
 def test_a_comparison_depends_on_what_is_resampled_and_a_figure_does_not():
-    params = comparison_params(study(METHODS), {"permutations": 99})
-    assert (params["permutations"], params["bootstrap_samples"]) == (99, SIZES["bootstrap_samples"])
+    entry = study(METHODS + "analysis: {test_permutations: 99}")
+    params = comparison_params(entry)
+    assert params["permutations"] == 99
+    assert params["bootstrap_samples"] == study(METHODS).analysis["bootstrap_samples"] > 99
     assert params["controls"]["m_strict"] == "strict"
-    assert not SIZES.keys() & difference_params(study(METHODS)).keys()
+    assert not {"permutations", "bootstrap_samples"} & difference_params(entry).keys()

@@ -54,8 +54,21 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
         methods=methods,
         evaluation=defaults("evaluation") | config.get("evaluation", {}),
         compute=defaults("compute") | config.get("compute", {}),
+        analysis=_analysis(config, root),
         glue_folder=config.get("glue_folder"),
     )
+
+
+def _analysis(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Sizes of the analyses, and the user's own maps and baselines, which must be there."""
+    analysis = defaults("analysis") | config.get("analysis", {})
+    for name, kind, exists in (
+        ("annotated_maps", "folder", Path.is_dir),
+        ("baselines", "file", Path.is_file),
+    ):
+        if analysis[name] is not None and not exists(root / Path(analysis[name]).expanduser()):
+            raise StudyError(f"analysis.{name} is {analysis[name]!r}, which is no {kind}.")
+    return analysis
 
 
 def _training(config: Mapping[str, Any], tasks: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -10,8 +10,6 @@ from lottery.config.study import Method, Study
 
 Params = dict[str, Any]
 
-PERMUTATIONS = 2000
-FEW_TASKS = 7  # of the paper's nine
 # Options that decide which units a search removes, given its importances.
 WALK_OPTIONS = ("stage_start", "units", "head_step", "mlp_step")
 
@@ -20,7 +18,7 @@ def stability_params(study: Study, model: str, method: str) -> Params:
     """Of measure_stability."""
     return {
         "published": published_tasks(study, model, method),
-        "permutations": PERMUTATIONS,
+        "permutations": study.analysis["permutations"],
     }
 
 
@@ -29,7 +27,7 @@ def overlap_params(study: Study, model: str, method: str) -> Params:
     tasks = [study.tasks[name] for name in study.methods[method].tasks]
     return stability_params(study, model, method) | {
         "averaged_tasks": [task.id for task in tasks if task.in_average],
-        "few_tasks": FEW_TASKS,
+        "few_tasks": study.analysis["few_tasks"],
     }
 
 

@@ -9,22 +9,17 @@ from lottery.config.study import Method, Study
 
 Params = dict[str, Any]
 
-# Resamples of the bootstrap and permutations of a test: a p-value cannot fall below 1 / (1 + the
-# latter).
-SIZES = {"bootstrap_samples": 2000, "permutations": 9999}
 # The options that decide how much a search keeps.
 SEARCH = ("search_on", "threshold", "keep_score", "search_metric", "majority")
 
 
-def comparison_params(study: Study, sizes: dict[str, int] | None = None) -> Params:
-    """Of compare_subnetworks: the layout, and how much is resampled.
-
-    Args:
-        study: the study.
-        sizes: what of `SIZES` is set otherwise.
-    """
-    controls = {method.id: method.controls for method in study.methods.values()}
-    return layout_params(study) | SIZES | (sizes or {}) | {"controls": controls}
+def comparison_params(study: Study) -> Params:
+    """Of compare_subnetworks: the layout, and how much is resampled."""
+    return layout_params(study) | {
+        "controls": {method.id: method.controls for method in study.methods.values()},
+        "bootstrap_samples": study.analysis["bootstrap_samples"],
+        "permutations": study.analysis["test_permutations"],
+    }
 
 
 def difference_params(study: Study) -> Params:

@@ -93,6 +93,7 @@ class Study:
         methods: by id.
         evaluation: batch_size.
         compute: torch_threads, slots_per_gpu.
+        analysis: sizes of the analyses; annotated_maps and baselines as the config names them.
         glue_folder: local folder of the GLUE presets; None takes them from the hub.
     """
 
@@ -103,6 +104,7 @@ class Study:
     methods: Mapping[str, Method]
     evaluation: Mapping[str, Any]
     compute: Mapping[str, Any]
+    analysis: Mapping[str, Any]
     glue_folder: str | None = None
 
     @property
