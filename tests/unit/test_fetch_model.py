@@ -104,9 +104,10 @@ def test_bad_checkpoints_are_one_sentence_each(folder):
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(StudyError, match="weights cannot be loaded"):
         fetch(folder)
-    weights.rename(folder / "pytorch_model.bin")
+    pickled = weights.rename(folder / "pytorch_model.bin")
     with pytest.raises(StudyError, match=r"no \.safetensors file"):
         fetch(folder)
+    pickled.rename(weights)
     (folder / "vocab.txt").unlink()
     with pytest.raises(StudyError, match=r"neither tokenizer\.json nor vocab\.txt"):
         fetch(folder)

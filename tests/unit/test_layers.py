@@ -16,7 +16,7 @@ HEAVY = ("torch", "transformers", "pandas", "scipy", "sklearn", "matplotlib", "d
 FLOORS = (
     ("errors",),
     ("versions", "files", "tasks", "families", "visible"),
-    ("device", "progress", "metrics", "architecture", "generate"),
+    ("device", "progress", "metrics", "architecture", "generate", "model_source"),
     ("provenance", "masks", "data"),
     ("job", "controls", "encoder", "optimizer", "mask_import"),
     ("vocabulary", "shrink", "checkpoints", "evaluation"),

