@@ -10,7 +10,7 @@ min_version("9.27")
 # The library needs no installation; scripts find it because it lies beside them.
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from lottery import progress
+from lottery import progress, start
 
 # Configs are used alone: Snakemake merges mappings, so a second file would add to the first one.
 if not workflow.configfiles:
@@ -37,6 +37,7 @@ report: "workflow/report/workflow.rst"
 
 onstart:
     progress.show()
+    stop_on_error(start.require_gpu_total, workflow, STUDY.compute["slots_per_gpu"])
 
 
 onsuccess:

@@ -17,7 +17,7 @@ FLOORS = (
     ("errors",),
     ("versions", "files", "tasks", "families", "visible"),
     ("device", "progress", "metrics", "architecture", "generate", "model_source"),
-    ("provenance", "masks", "data"),
+    ("start", "provenance", "masks", "data"),
     ("job", "controls", "encoder", "optimizer", "mask_import"),
     ("vocabulary", "shrink", "checkpoints", "evaluation"),
     ("training",),

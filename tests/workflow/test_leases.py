@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 from command_line import planned, run_snakemake
-from runs import Run
+from runs import Config, Run
 
 GPU_RULES = ("finetune", "search", "retrain", "evaluate")
 LOG = re.compile(r"^([\d-]+ [\d:]+,\d+) INFO (.*)$", re.MULTILINE)
@@ -114,3 +114,21 @@ def test_retrained_weights_can_be_removed_when_evaluated(leased: Run, tmp_path: 
     assert {path for path in before if path.exists()} == before - retrained
     # Nothing that stands is made anew for want of them.
     assert planned(folder, leased.config, "results/tables/scores.csv") == {}
+
+
+def test_gpu_jobs_that_nobody_counts_are_refused_before_the_first_one(
+    tmp_path: Path, study: Config
+):
+    target = f"results/tiny/tone/seed_{study['seeds'][0]}/finetune/metrics.json"
+    devices = {"CUDA_VISIBLE_DEVICES": "first,second"}
+    config = study | {"compute": {"slots_per_gpu": 3}}
+    finished = run_snakemake(tmp_path, config, target, env=devices)
+    assert finished.returncode == 1
+    assert "may use 2 GPUs but states no total of gpu" in finished.stdout
+    assert "add --resources gpu=6" in finished.stdout
+    assert "Traceback" not in finished.stdout
+    assert not list(tmp_path.rglob("provenance.json"))
+    # Nothing is asked of a plan, or of a run without GPU jobs.
+    assert run_snakemake(tmp_path, config, target, "--dry-run", env=devices).returncode == 0
+    local = "resources/models/tiny/config.json"
+    assert run_snakemake(tmp_path, config, local, env=devices).returncode == 0

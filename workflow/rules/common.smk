@@ -8,13 +8,21 @@ from lottery.errors import StudyError
 from lottery.tables.controls import reference_of
 from lottery.versions import stage_version
 
-try:
-    for path in workflow.configfiles:
-        refuse_repeated_keys(Path(path))
-    STUDY = load_study(config, Path.cwd())
-except StudyError as error:
-    # Any other exception would be printed with a line of this file, which is not what is wrong.
-    sys.exit(f"Error: {error}")
+
+def stop_on_error(function, *arguments):
+    """Calls a function, and ends with its sentence where it refuses something.
+
+    Any exception would be printed with a line of the Snakefile, which is not what is wrong.
+    """
+    try:
+        return function(*arguments)
+    except StudyError as error:
+        sys.exit(f"Error: {error}")
+
+
+for path in workflow.configfiles:
+    stop_on_error(refuse_repeated_keys, Path(path))
+STUDY = stop_on_error(load_study, config, Path.cwd())
 
 CELL = "results/{model}/{task}/seed_{seed}"
 TOKENS = "results/{model}/{task}/tokens"

@@ -1,0 +1,37 @@
+"""What is checked when a run starts on this machine, after planning and before the first job."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from lottery.device import VISIBLE
+from lottery.errors import StudyError
+from lottery.visible import allowed_devices
+
+
+def require_gpu_total(workflow: Any, slots_per_gpu: int) -> None:
+    """Refuses a run whose GPU jobs nobody counts.
+
+    Snakemake limits jobs by a resource only where the run states its total. Without one, all GPU
+    jobs that the cores allow would start at once, load their data and wait for a free device.
+
+    Args:
+        workflow: Snakemake's workflow, at its start.
+        slots_per_gpu: jobs that may share a device.
+
+    Raises:
+        StudyError: GPU jobs are to run here, there are devices, and no total of `gpu` is given.
+    """
+    if not workflow.local_exec or "gpu" in workflow.global_resources:
+        return
+    if not any(job.resources.get("gpu") for job in workflow.dag.needrun_jobs()):
+        return
+    devices = allowed_devices(os.environ.get(VISIBLE))
+    if devices:
+        total = len(devices) * slots_per_gpu
+        raise StudyError(
+            f"This run may use {len(devices)} GPU{'s' * (len(devices) > 1)} but states no total of "
+            f"gpu, so nothing limits its GPU jobs: add --resources gpu={total}, or {VISIBLE}= in "
+            "front of the command to compute on the CPU."
+        )
