@@ -1,0 +1,255 @@
+"""Shares and associations of patterns against the obvious way to compute them; the claims' rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from synthetic_patterns import FACTS, write_patterns
+from tiny import tiny_architecture
+
+from lottery import files
+from lottery.analysis import pattern_association, patterns
+from lottery.analysis.good_masks import GoodMasks
+from lottery.analysis.pattern_examples import surest_examples
+from lottery.analysis.patterns import PatternCounts
+from lottery.errors import StudyError
+from lottery.masks import MaskInfo
+from lottery.patterns.classes import ATTENTION, CLASSES
+from lottery.patterns.note import long_note, short_sentence
+from lottery.stats.claims.evidence import SIDE_COLUMNS, UnmeasuredError, read_side_tables
+from lottery.stats.claims.other_tables import pattern
+from lottery.stats.claims.outcomes import NOT_COMPARABLE
+from lottery.tables.published_patterns import published_shares
+
+PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
+TASKS, SEEDS = ("cola", "mine"), ("7", "3")
+NAMES = ("tiny", "structured")
+
+
+def masks_of(heads: np.ndarray) -> GoodMasks:
+    """Good masks of all cells: bool [cells, heads]."""
+    infos = tuple(
+        MaskInfo(
+            algorithm="structured",
+            kept_fraction=0.5,
+            emptied_attention="drop_bias",
+            model="tiny",
+            task=task,
+            seed=seed,
+            method="structured",
+            subnetwork="good",
+        )
+        for task in TASKS
+        for seed in SEEDS
+    )
+    return GoodMasks(infos, {"heads": heads, "mlps": np.ones((len(heads), 3), bool)})
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """(paths, counts [cells, weights, attention, heads, classes], masks) of two tasks and seeds."""
+    root = tmp_path_factory.mktemp("patterns")
+    paths = [root / f"{number}.npz" for number in range(4)]
+    counts = [write_patterns(path, (3, 4), number) for number, path in enumerate(paths)]
+    masks = masks_of(np.random.default_rng(5).random((4, 12)) < 0.7)
+    return paths, np.stack(counts).reshape(4, 2, 2, 12, 5), masks
+
+
+@pytest.fixture(scope="module")
+def found(cells):
+    paths, _, masks = cells
+    return patterns.read_pattern_counts(paths, masks, tiny_architecture())
+
+
+def test_shares_are_those_of_the_maps(cells, found):
+    _, counts, masks = cells
+    published = published_shares(PAPER / "patterns.csv", {"cola": "cola"})
+    rows = patterns.share_rows(found, *NAMES, published)
+    assert len(rows) == 2 * 2 * 2 * 2 * 5
+    kept = masks.units["heads"][:2].all(axis=0)
+    assert 0 < kept.sum() < 12
+    (row,) = (
+        row
+        for row in rows
+        if (row["task"], row["heads"], row["weights"]) == ("cola", "super_survivors", "pretrained")
+        and (row["attention"], row["pattern"]) == ("normed", "diagonal")
+    )
+    of_seeds = [
+        counts[seed, 1, 1, kept, 2].sum() / counts[seed, 1, 1, kept].sum() for seed in (0, 1)
+    ]
+    assert row["share"] == pytest.approx(np.mean(of_seeds))
+    assert row["sd"] == pytest.approx(np.std(of_seeds, ddof=1))
+    assert (row["n_heads"], row["n_maps"]) == (kept.sum(), 2 * 20 * kept.sum())
+    assert row["published"] == pytest.approx(0.421647, abs=1e-6)
+    assert all(r["published"] is None for r in rows if r["task"] == "mine")
+    groups: dict = {}
+    for row in rows:
+        key = tuple(row[name] for name in ("task", "heads", "weights", "attention"))
+        groups[key] = groups.get(key, 0.0) + row["share"]
+    assert all(total == pytest.approx(1) for total in groups.values())
+
+
+def test_no_survivor_is_no_share(cells):
+    paths, _, _ = cells
+    nothing = masks_of(np.zeros((4, 12), bool))
+    empty = patterns.read_pattern_counts(paths, nothing, tiny_architecture())
+    rows = [
+        row for row in patterns.share_rows(empty, *NAMES, {}) if row["heads"] == "super_survivors"
+    ]
+    assert {(row["share"], row["n_heads"], row["n_maps"]) for row in rows} == {(None, 0, 0)}
+    associations = pattern_association.association_rows(empty, *NAMES, list(TASKS), 20)
+    assert all(np.isnan(row["phi"]) and np.isnan(row["phi_p"]) for row in associations)
+
+
+def test_associations_are_correlations_over_heads(cells, found):
+    _, counts, masks = cells
+    rows = pattern_association.association_rows(found, *NAMES, list(TASKS), 50)
+    kept = [masks.units["heads"][cells].all(axis=0) for cells in (slice(0, 2), slice(2, 4))]
+    maps = [counts[:2].sum(axis=0), counts[2:].sum(axis=0)]
+    by_key = {(row["task"], row["weights"], row["attention"], row["pattern"]): row for row in rows}
+    assert len(by_key) == 3 * 2 * 2 * 5
+    values = []
+    for number, task in enumerate(TASKS):
+        own = maps[number][0, 1]  # fine-tuned, normed: [heads, classes]
+        row = by_key[task, "fine_tuned", "normed", "heterogeneous"]
+        main = own.argmax(axis=1) == 0
+        assert row["phi"] == pytest.approx(np.corrcoef(kept[number], main)[0, 1])
+        share = own[:, 0] / own.sum(axis=1)
+        assert row["correlation"] == pytest.approx(np.corrcoef(kept[number], share)[0, 1])
+        assert (row["n_survivors"], row["n_pattern"]) == (kept[number].sum(), main.sum())
+        values.append(row["correlation"])
+    pooled = by_key["average", "fine_tuned", "normed", "heterogeneous"]
+    assert pooled["correlation"] == pytest.approx(np.mean(values))
+    assert pooled["n_heads"] == 24
+
+
+def counts_where(first: np.ndarray) -> np.ndarray:
+    """Two seeds' counts in which some heads are always heterogeneous, the others diagonal."""
+    counts = np.zeros((2, 2, 2, len(first), 5), np.int64)
+    counts[..., 0] = np.where(first, 10, 0)
+    counts[..., 2] = np.where(first, 0, 10)
+    return counts
+
+
+def test_heads_are_the_units_of_the_p_value():
+    """Survivors that are exactly the heterogeneous heads: p counts the ways to choose heads."""
+    first = np.arange(8) < 2
+    found = PatternCounts(
+        {"a": counts_where(first)}, {"a": np.ones((2, 2, 2, 8))}, {"a": first}, SEEDS
+    )
+    rows = pattern_association.association_rows(found, *NAMES, ["a"], 4000)
+    (row,) = (
+        row
+        for row in rows
+        if (row["task"], row["weights"], row["attention"], row["pattern"])
+        == ("a", "fine_tuned", "raw", "heterogeneous")
+    )
+    assert row["phi"] == pytest.approx(1)
+    # One in 28 choices of two heads of eight, however many maps there are.
+    assert row["phi_p"] == pytest.approx(1 / 28, abs=0.01)
+
+
+def test_tasks_that_repeat_each_other_do_not_make_p_smaller():
+    """The same heads in every task are one observation, not many."""
+    first = np.arange(8) < 2
+    tasks = [str(number) for number in range(6)]
+    counts, kept = counts_where(first), dict.fromkeys(tasks, first)
+    sure = np.ones((2, 2, 2, 8))
+    found = PatternCounts(dict.fromkeys(tasks, counts), dict.fromkeys(tasks, sure), kept, SEEDS)
+    rows = pattern_association.association_rows(found, *NAMES, tasks, 4000)
+    pooled = [row for row in rows if (row["task"], row["pattern"]) == ("average", "diagonal")]
+    assert all(row["phi"] == pytest.approx(-1) for row in pooled)
+    assert all(row["phi_p"] == pytest.approx(1 / 28, abs=0.01) for row in pooled)
+
+
+@pytest.mark.parametrize("annotated", [("normed",), ()])
+def test_the_claims_get_their_columns_and_the_truth_about_annotations(cells, found, annotated):
+    _, counts, _ = cells
+    associations = pattern_association.association_rows(found, *NAMES, ["cola"], 20)
+    known = {kind: kind in annotated for kind in ATTENTION}
+    rows = patterns.claim_rows(found, associations, known)
+    assert all(set(row) <= set(patterns.COLUMNS) for row in rows)
+    assert set(SIDE_COLUMNS["patterns"]) <= set(patterns.COLUMNS)
+    assert all(row["annotated"] is known[row["attention"]] for row in rows)
+    assert {row["task"] for row in rows} == set(TASKS)  # no row of the average
+    by_quantity = [row["quantity"] for row in rows]
+    assert by_quantity.count("association") == 2 * 2  # task, attention
+    assert by_quantity.count("change") == 2 * 2 * 2  # and seed
+    (row,) = (
+        row
+        for row in rows
+        if (row["quantity"], row["task"], row.get("seed"), row["attention"])
+        == ("change", "mine", "3", "raw")
+    )
+    share = counts[3, :, 0, :, 0].sum(axis=1) / counts[3, :, 0].sum(axis=(1, 2))
+    assert row["value"] == pytest.approx(share[0] - share[1])
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+def test_a_claim_is_measured_only_where_annotations_stand_behind_it(found, tmp_path, annotated):
+    associations = pattern_association.association_rows(found, *NAMES, list(TASKS), 20)
+    rows = patterns.claim_rows(found, associations, dict.fromkeys(ATTENTION, annotated))
+    files.write_csv(tmp_path / "patterns.csv", rows, patterns.COLUMNS)
+    tables = read_side_tables({"patterns": [tmp_path / "patterns.csv"]})
+    runs = SimpleNamespace(seeds=SEEDS)
+    subject = SimpleNamespace(rows=tables.get, evidence=SimpleNamespace(runs=runs))
+    change = {"quantity": "change", "attention": "raw"}
+    association = {"quantity": "association", "attention": "normed"}
+    if not annotated:
+        for options in (change, association):
+            with pytest.raises(UnmeasuredError) as caught:
+                pattern(options, subject)
+            assert caught.value.verdict == NOT_COMPARABLE
+        return
+    measured = pattern(change, subject).estimate
+    assert (measured.n, measured.n_tasks, measured.n_seeds) == (4, 2, 2)
+    own = [
+        row["value"] for row in rows if row["quantity"] == "change" and row["attention"] == "raw"
+    ]
+    assert measured.value == pytest.approx(np.mean(own))
+    # Survival compares the seeds: a value per task, tasks are the units.
+    measured = pattern(association, subject).estimate
+    assert (measured.n, measured.n_tasks) == (2, 2)
+
+
+def test_patterns_of_another_model_are_refused(cells):
+    paths, _, masks = cells
+    with pytest.raises(StudyError, match=r"0\.npz holds no patterns of this model"):
+        patterns.read_pattern_counts(paths, masks, tiny_architecture(num_hidden_layers=2))
+
+
+def test_the_surest_map_of_all_cells_is_the_example(cells):
+    paths, _, _ = cells
+    examples = surest_examples(paths, ["cola", "cola", "mine", "mine"])
+    assert set(examples) == {(kind, name) for kind in ATTENTION for name in CLASSES}
+    one = examples["raw", "block"]
+    every = [np.load(path)["example_probabilities"][1] for path in paths]
+    assert one["probability"] == max(every)
+    assert one["task"] == ("cola" if np.argmax(every) < 2 else "mine")
+    assert one["map"].shape[0] == one["map"].shape[1]
+
+
+def test_words_on_the_classifier():
+    generated = dict.fromkeys(ATTENTION, FACTS)
+    assert short_sentence(generated) == (
+        "classifier: 97% of 500 generated maps of held-out settings classified correctly"
+    )
+    mixed = generated | {"raw": FACTS | {"annotated": True, "n_test": 80, "accuracy": 0.81}}
+    assert short_sentence(mixed).startswith("classifiers: raw, 81% of 80 annotated maps")
+    assert "raw and normed" in long_note(generated)
+    assert long_note(mixed).count("The classifier of") == 2
+    assert "vertical + diagonal" in long_note(mixed)
+
+
+def test_the_published_shares_are_complete():
+    known = published_shares(PAPER / "patterns.csv", {"a": "cola", "b": "rte"})
+    assert len(known) == 2 * 2 * 2 * 2 * 5
+    assert known["a", "all", "fine_tuned", "normed", "vertical"] > 0
+    groups: dict = {}
+    for (task, heads, weights, attention, _), share in known.items():
+        key = (task, heads, weights, attention)
+        groups[key] = groups.get(key, 0.0) + share
+    assert all(total == pytest.approx(1, abs=1e-5) for total in groups.values())

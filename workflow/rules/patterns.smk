@@ -1,0 +1,116 @@
+"""Attention patterns: a classifier for the study, the maps of every cell, and what survives."""
+
+from lottery.config.patterns import (
+    annotated_files,
+    classifier_params,
+    classify_params,
+    pattern_params,
+)
+
+
+rule train_pattern_classifier:
+    input:
+        annotated=annotated_files(STUDY),
+    output:
+        weights=f"{TABLES}/pattern_classifier.safetensors",
+        facts=f"{TABLES}/pattern_classifier.json",
+        note=f"{TABLES}/pattern_classifier.rst",
+        provenance=f"{TABLES}/pattern_classifier.provenance.json",
+    log:
+        f"{LOGS}/train_pattern_classifier.log",
+    benchmark:
+        f"{BENCHMARKS}/train_pattern_classifier.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: TORCH_THREADS
+    resources:
+        gpu=1,
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        settings=classifier_params(STUDY),
+        torch_threads=TORCH_THREADS,
+        version=stage_version("train_pattern_classifier"),
+    message:
+        "train the classifier of attention patterns"
+    script:
+        "../scripts/train_pattern_classifier.py"
+
+
+rule classify_patterns:
+    input:
+        model=f"{CELL}/finetune/model.safetensors",
+        pretrained="resources/models/{model}/model.safetensors",
+        tokens=token_files,
+        classifier=f"{TABLES}/pattern_classifier.safetensors",
+    output:
+        patterns=f"{CELL}/finetune/patterns.npz",
+        provenance=f"{CELL}/finetune/patterns.provenance.json",
+    log:
+        f"{LOGS}/classify_patterns/{{model}}/{{task}}/seed_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/classify_patterns/{{model}}/{{task}}/seed_{{seed}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: TORCH_THREADS
+    resources:
+        gpu=1,
+        mem_mb=growing(8000),
+        runtime=growing(120),
+    params:
+        settings=classify_params(STUDY),
+        torch_threads=TORCH_THREADS,
+        version=stage_version("classify_patterns"),
+    message:
+        "classify attention maps of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
+    script:
+        "../scripts/classify_patterns.py"
+
+
+rule measure_patterns:
+    input:
+        patterns=patterns_of_all_tasks,
+        masks=good_masks_of_all_tasks,
+        config="resources/models/{model}/config.json",
+        facts=f"{TABLES}/pattern_classifier.json",
+        note=f"{TABLES}/pattern_classifier.rst",
+        published=f"{PAPER}/patterns.csv",
+    output:
+        patterns=f"{ANALYSED}/patterns.csv",
+        shares=f"{ANALYSED}/pattern_shares.csv",
+        associations=report(
+            f"{ANALYSED}/pattern_association.csv",
+            caption="../report/pattern_association.rst",
+            category="Attention patterns",
+            labels={"model": "{model}", "method": "{method}", "what": "association"},
+        ),
+        shares_svg=report(
+            f"{FIGURES}/patterns.svg",
+            caption="../report/patterns.rst",
+            category="Attention patterns",
+            labels={"model": "{model}", "method": "{method}", "what": "shares"},
+        ),
+        shares_png=f"{FIGURES}/patterns.png",
+        examples_svg=report(
+            f"{FIGURES}/example_maps.svg",
+            caption="../report/example_maps.rst",
+            category="Attention patterns",
+            labels={"model": "{model}", "method": "{method}", "what": "examples"},
+        ),
+        examples_png=f"{FIGURES}/example_maps.png",
+        provenance=f"{FIGURES}/patterns.provenance.json",
+    log:
+        f"{LOGS}/measure_patterns/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_patterns/{{model}}/{{method}}.tsv"
+    wildcard_constraints:
+        method=wildcard(methods_where(has_patterns)),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=settings(pattern_params, "model", "method"),
+        version=stage_version("measure_patterns"),
+    message:
+        "compare the attention patterns in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/measure_patterns.py"

@@ -1,0 +1,1 @@
+"""Attention maps of an encoder, and the classifier that sorts them into patterns."""

@@ -1,0 +1,75 @@
+"""Step measure_patterns: patterns of all cells and the survivors of a method -> tables, figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery import files
+from lottery.analysis import pattern_association, patterns
+from lottery.analysis.good_masks import read_good_masks
+from lottery.analysis.pattern_examples import surest_examples
+from lottery.architecture import Architecture
+from lottery.patterns.classes import ATTENTION
+from lottery.patterns.note import short_sentence
+from lottery.plots import style
+from lottery.plots.patterns import draw_examples, draw_shares
+from lottery.tables.published_patterns import published_shares
+
+
+def measure_patterns(
+    *,
+    paths_to_patterns: list[Path],
+    paths_to_masks: list[Path],
+    path_to_config: Path,
+    path_to_facts: Path,
+    path_to_published: Path,
+    path_to_table: Path,
+    path_to_shares: Path,
+    path_to_associations: Path,
+    path_to_shares_svg: Path,
+    path_to_shares_png: Path,
+    path_to_examples_svg: Path,
+    path_to_examples_png: Path,
+    model: str,
+    method: str,
+    published: dict[str, str],
+    averaged_tasks: list[str],
+    permutations: int,
+) -> None:
+    """Compares the attention patterns of surviving heads and of all heads.
+
+    Args:
+        paths_to_patterns: patterns.npz of all tasks and seeds, tasks in the order of the figure.
+        paths_to_masks: the method's good masks of the same cells, in the same order.
+        path_to_config: config.json of the model.
+        path_to_facts: pattern_classifier.json.
+        path_to_published: the paper's patterns.csv.
+        path_to_table: csv that the claims read (`lottery.analysis.patterns.COLUMNS`).
+        path_to_shares: csv with the share of every class.
+        path_to_associations: csv with the association of survival and class.
+        path_to_shares_svg, path_to_shares_png: the figure of the shares.
+        path_to_examples_svg, path_to_examples_png: the figure of a map of each class.
+        model, method: ids.
+        published: the tasks that repeat the paper's, each with its GLUE preset.
+        averaged_tasks: the tasks that enter averages.
+        permutations: permutations of the heads behind every p-value.
+    """
+    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
+    facts = files.read_json(path_to_facts)
+    masks = read_good_masks(paths_to_masks, architecture)
+    found = patterns.read_pattern_counts(paths_to_patterns, masks, architecture)
+    names = (model, method)
+    shares = patterns.share_rows(found, *names, published_shares(path_to_published, published))
+    association = pattern_association.association_rows(found, *names, averaged_tasks, permutations)
+    annotated = {kind: facts[kind]["annotated"] for kind in ATTENTION}
+    claims = patterns.claim_rows(found, association, annotated)
+    files.write_csv(path_to_table, claims, patterns.COLUMNS)
+    files.write_csv(path_to_shares, shares, patterns.SHARE_COLUMNS)
+    files.write_csv(path_to_associations, association, pattern_association.COLUMNS)
+    known = short_sentence(facts)
+    title = f"{model}, {style.words(method)}: attention patterns\n{known}"
+    examples = surest_examples(paths_to_patterns, [info.task for info in masks.infos])
+    with style.settings():
+        style.save(draw_shares(shares, title), path_to_shares_svg, path_to_shares_png)
+        drawn = draw_examples(examples, f"{model}: maps classified with most certainty\n{known}")
+        style.save(drawn, path_to_examples_svg, path_to_examples_png)

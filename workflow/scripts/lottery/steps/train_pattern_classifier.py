@@ -1,0 +1,38 @@
+"""Step train_pattern_classifier: generated or annotated attention maps -> a small classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery import files
+from lottery.patterns.learned import learn, write_learned
+from lottery.patterns.note import long_note
+from lottery.steps.setup import prepare_torch
+
+
+def train_pattern_classifier(
+    *,
+    path_to_weights: Path,
+    path_to_facts: Path,
+    path_to_note: Path,
+    training_maps: int,
+    epochs: int,
+    annotated_maps: str | None,
+    torch_threads: int,
+) -> None:
+    """Trains the classifier of attention patterns of a study.
+
+    Args:
+        path_to_weights: safetensors to write.
+        path_to_facts: JSON to write: accuracy, and on which maps.
+        path_to_note: sentences on it, which captions include.
+        training_maps: number of generated maps to learn from and to select by.
+        epochs: passes over the maps.
+        annotated_maps: a folder of maps (`lottery.patterns.annotated`), or None.
+        torch_threads: see `prepare_torch`.
+    """
+    device = prepare_torch(torch_threads)
+    folder = None if annotated_maps is None else Path(annotated_maps).expanduser()
+    write_learned(path_to_weights, path_to_facts, learn(folder, training_maps, epochs, device))
+    with files.atomic(path_to_note) as temporary:
+        temporary.write_text(f"{long_note(files.read_json(path_to_facts))}\n", encoding="utf-8")
