@@ -1,0 +1,119 @@
+"""The figure of a task that is only evaluated on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from synthetic_runs import MODEL, SEEDS, one_score, runs_of
+from test_plots import texts_of
+
+from lottery.plots import style
+from lottery.plots.evaluation_only import draw_on
+from lottery.tables.evaluation_only import Labelled, PublishedOn
+
+HANS = Path(__file__).resolve().parents[2] / "workflow/resources/paper/hans.csv"
+GROUPS = ("", "lexical_overlap", "subsequence", "constituent")
+LABELS = ("entailment", "non-entailment")
+SUBNETWORKS = ("good", "random", "bad", "super_good", "super_random", "super_bad")
+
+
+def made_scores(subnetworks: tuple[str, ...] = SUBNETWORKS) -> list[Labelled]:
+    """Scores of five seeds; bad subnetworks are degenerate on constituents."""
+    rng, scores = np.random.default_rng(0), []
+    for run in runs_of({"structured": subnetworks}):
+        for seed in SEEDS:
+            for group in GROUPS:
+                values = np.clip(np.array([0.9, 0.2]) + rng.normal(size=2) / 20, 0, 1)
+                for label, value in zip(("", *LABELS), (values.mean(), *values), strict=True):
+                    score = one_score("mnli", seed, run, "validation", float(value))
+                    flag = (run[1], group) == ("bad", "constituent")
+                    score = replace(score, eval_task="hans", group=group, degenerate=flag)
+                    scores.append((label, score))
+    return scores
+
+
+def drawn(scores: list[Labelled], metric: str = "accuracy", labels=LABELS) -> Figure:
+    published = PublishedOn(HANS, [MODEL], {"hans": ["mnli", "hans"]})
+    with style.settings():
+        return draw_on(scores, published, metric=metric, labels=labels, title="models of mnli")
+
+
+def test_every_seed_is_a_dot_and_every_mean_a_tick():
+    scores = made_scores()
+    figure = drawn(scores)
+    assert [axis.get_title().split("\n")[0] for axis in figure.axes] == [
+        "all",
+        "lexical overlap",
+        "subsequence",
+        "constituent",
+    ]
+    for axis, group in zip(figure.axes, GROUPS, strict=True):
+        dots = [line for line in axis.lines if line.get_marker() == "o"]
+        values = [score.value for _, score in scores if score.group == group]
+        assert sorted(float(dot.get_xdata()[0]) for dot in dots) == pytest.approx(sorted(values))
+        hollow = sum(dot.get_markerfacecolor() == "white" for dot in dots)
+        assert hollow == (2 * 3 * len(SEEDS) if group == "constituent" else 0)
+        ticks = [float(line.get_xdata()[0]) for line in axis.lines if line.get_marker() == "|"]
+        assert len(ticks) == 3 * (1 + 2 * len(SUBNETWORKS))
+        full = [
+            s.value for label, s in scores if (label, s.group, s.subnetwork) == ("", group, "full")
+        ]
+        assert ticks[0] == pytest.approx(np.mean(full))
+
+
+def test_published_numbers_are_marks_on_the_full_models_line():
+    figure = drawn(made_scores())
+    marks = [
+        [path.vertices[0] for mark in axis.collections for path in mark.get_paths()]
+        for axis in figure.axes
+    ]
+    assert [[round(float(x), 3) for x, _ in of_axis] for of_axis in marks] == [
+        [],
+        [0.195],
+        [0.116],
+        [0.081],
+    ]
+    assert all(-0.5 < y < 0.5 for of_axis in marks for _, y in of_axis)
+
+
+@pytest.mark.parametrize("subnetworks", [SUBNETWORKS, ("good",)])
+def test_no_text_overlaps_another_or_leaves_the_figure(subnetworks):
+    figure = drawn(made_scores(subnetworks))
+    with style.settings():
+        texts = texts_of(figure)
+        boxes = [(text, text.get_window_extent()) for text in texts]
+    width, height = figure.bbox.size
+    assert len(texts) > 10
+    for text, box in boxes:
+        assert text.get_fontsize() >= 7
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
+    for (text, box), (other, other_box) in combinations(boxes, 2):
+        assert not box.overlaps(other_box), (text, other)
+
+
+def test_a_metric_other_than_accuracy_is_not_mixed_with_accuracies():
+    scores = made_scores(("good",))
+    mixed = [
+        (label, score if label else replace(score, metric="matthews")) for label, score in scores
+    ]
+    mixed[0] = ("", replace(mixed[0][1], value=None, degenerate=True))
+    figure = drawn(mixed, "matthews")
+    dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert len(dots) == 3 * len(SEEDS)
+    assert 0.0 in [float(dot.get_xdata()[0]) for dot in dots]  # undefined counts as chance
+    assert len(figure.axes) == 4
+
+
+def test_a_task_without_groups_and_labels_has_one_panel():
+    scores = [
+        ("", replace(score, metric="pearson"))
+        for label, score in made_scores(("good",))
+        if not label and not score.group
+    ]
+    figure = drawn(scores, "pearson", None)
+    assert len(figure.axes) == 1

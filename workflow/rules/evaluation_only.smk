@@ -1,0 +1,61 @@
+"""Tasks that models are only evaluated on: their table and figures."""
+
+
+localrules:
+    plot_on,
+
+
+rule summarize_on:
+    input:
+        metrics=targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY)),
+        published=PUBLISHED_ON,
+    output:
+        table=report(
+            f"{TABLES}/evaluation_only.csv",
+            caption="../report/evaluation_only.rst",
+            category="Tables",
+            labels={"table": "evaluation-only tasks"},
+        ),
+        provenance=f"{TABLES}/evaluation_only.provenance.json",
+    log:
+        f"{LOGS}/summarize_on.log",
+    benchmark:
+        f"{BENCHMARKS}/summarize_on.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=evaluation_only.summarize_on_params(STUDY),
+        version=stage_version("summarize_on"),
+    message:
+        "summarize the scores on tasks that are not trained on"
+    script:
+        "../scripts/summarize_on.py"
+
+
+rule plot_on:
+    input:
+        metrics=metrics_on,
+        published=PUBLISHED_ON,
+        overlap=OVERLAP_NOTE,
+    output:
+        svg=report(
+            f"{FIGURES}/on_{{eval_task}}.svg",
+            caption="../report/on_task.rst",
+            category="Scores",
+            labels={"model": "{model}", "method": "{method}", "on": "{eval_task}"},
+        ),
+        png=f"{FIGURES}/on_{{eval_task}}.png",
+        provenance=f"{FIGURES}/on_{{eval_task}}.provenance.json",
+    log:
+        f"{LOGS}/plot_on/{{model}}/{{method}}/{{eval_task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/plot_on/{{model}}/{{method}}/{{eval_task}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=settings(evaluation_only.plot_on_params, "eval_task"),
+        version=stage_version("plot_on"),
+    message:
+        "plot the scores on {wildcards.eval_task} of {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/plot_on.py"

@@ -1,0 +1,46 @@
+"""Step plot_on: the scores of one model and method on a task that is not trained on, by group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery.plots import style
+from lottery.plots.evaluation_only import draw_on
+from lottery.tables.evaluation_only import PublishedOn, read_labelled
+
+
+def plot_on(
+    *,
+    paths_to_metrics: list[Path],
+    path_to_published: Path,
+    path_to_svg: Path,
+    path_to_png: Path,
+    model: str,
+    method: str,
+    eval_task: str,
+    trained_task: str,
+    metric: str,
+    labels: list[str] | None,
+    published_models: list[str],
+    published_tasks: dict[str, list[str]],
+) -> None:
+    """Draws the figure of one model, method and evaluation-only task.
+
+    Args:
+        paths_to_metrics: metrics.json of the method's evaluations and the full models', in the
+            order of the lines.
+        path_to_published: the paper's hans.csv.
+        path_to_svg, path_to_png: the figure.
+        model, method, eval_task: ids.
+        trained_task: the task that the models are trained on.
+        metric: the reported metric of the evaluation-only task.
+        labels: its labels; None for a regression.
+        published_models, published_tasks: see `lottery.tables.evaluation_only.PublishedOn`.
+    """
+    published = PublishedOn(path_to_published, published_models, published_tasks)
+    name = style.words(eval_task)
+    title = f"{model}, {style.words(method)}: models of {style.words(trained_task)} on {name}"
+    with style.settings():
+        scores = read_labelled(paths_to_metrics)
+        figure = draw_on(scores, published, metric=metric, labels=labels, title=title)
+        style.save(figure, path_to_svg, path_to_png)

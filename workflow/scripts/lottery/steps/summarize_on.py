@@ -1,0 +1,29 @@
+"""Step summarize_on: evaluations on tasks that are not trained on -> evaluation_only.csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery import files
+from lottery.tables import evaluation_only
+
+
+def summarize_on(
+    *,
+    paths_to_metrics: list[Path],
+    path_to_published: Path,
+    path_to_table: Path,
+    published_models: list[str],
+    published_tasks: dict[str, list[str]],
+) -> None:
+    """Writes a row per cell, group, gold label and metric: mean, sample sd and n over seeds.
+
+    Args:
+        paths_to_metrics: metrics.json of the evaluations, in the order of the rows.
+        path_to_published: the paper's hans.csv.
+        path_to_table: results/tables/evaluation_only.csv.
+        published_models, published_tasks: see `lottery.tables.evaluation_only.PublishedOn`.
+    """
+    published = evaluation_only.PublishedOn(path_to_published, published_models, published_tasks)
+    rows = evaluation_only.summarize_on(evaluation_only.read_labelled(paths_to_metrics), published)
+    files.write_csv(path_to_table, rows, evaluation_only.COLUMNS)
