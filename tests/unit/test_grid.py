@@ -32,8 +32,8 @@ def counts(study: Study) -> dict[str, int]:
         # finetune, structured, magnitude, sampled, super, retrained, evaluated, majority
         ("config.yaml", (45, 45, 45, 180, 9, 405, 810 + 45, 9)),
         ("workflow/configs/strict.yaml", (45, 45, 45, 270, 9, 585, 1170 + 45, 9)),
-        ("workflow/configs/full.yaml", (45, 90, 90, 450, 18, 990, 1980 + 45, 9)),
-        ("workflow/configs/demo.yaml", (4, 4, 4, 16, 0, 24, 48 + 4, 2)),
+        ("workflow/configs/full.yaml", (90, 405, 90, 495, 18, 1125, 2250 + 90, 9)),
+        ("workflow/configs/demo.yaml", (4, 4, 4, 16, 2, 28, 56 + 4, 2)),
     ],
 )
 def test_job_counts(config: str, expected: tuple[int, ...]) -> None:

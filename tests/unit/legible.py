@@ -1,0 +1,35 @@
+"""Whether a figure can be read when printed: sizes, and texts in one another's way."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from matplotlib.figure import Figure
+from test_plots import texts_of
+
+from lottery.plots import style
+
+SMALLEST = 7  # points
+GAP = 1.5  # points between two texts side by side, or they read as one
+HIGHEST = 10.0  # inches: a page
+
+
+def complaints(figure: Figure) -> list[str]:
+    """What is wrong with a figure; nothing if it is legible."""
+    with style.settings():
+        texts = texts_of(figure)
+    width, height = figure.bbox.size
+    boxes = [(text, text.get_window_extent()) for text in texts]
+    found = [f"{t.get_text()!r} is too small" for t in texts if t.get_fontsize() < SMALLEST]
+    for text, box in boxes:
+        if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height:
+            found.append(f"{text.get_text()!r} leaves the figure")
+    for (text, box), (other, other_box) in combinations(boxes, 2):
+        # Turned texts have boxes that are larger than they are.
+        straight = text.get_rotation() % 90 == other.get_rotation() % 90 == 0
+        if straight and box.padded(GAP * figure.dpi / 72, 0).overlaps(other_box):
+            found.append(f"{text.get_text()!r} and {other.get_text()!r} overlap")
+    inches = figure.get_size_inches()
+    if inches[0] > style.PAGE + 1e-9 or inches[1] > HIGHEST:
+        found.append(f"{inches[0]:.1f} x {inches[1]:.1f} inches is more than a page")
+    return found

@@ -1,0 +1,41 @@
+"""Methods of one algorithm side by side, as pruning modes: under the first one's name."""
+
+from lottery.config import comparison
+
+COMPARISONS = comparison.comparison_rows(STUDY)
+
+
+localrules:
+    compare_methods,
+
+
+rule compare_methods:
+    input:
+        scores=f"{TABLES}/scores.csv",
+        published=PUBLISHED,
+        config="resources/models/{model}/config.json",
+    output:
+        table=f"{ANALYSED}/methods.csv",
+        svg=report(
+            f"{FIGURES}/methods.svg",
+            caption="../report/methods.rst",
+            category="Scores",
+            labels={"model": "{model}", "method": "{method} and others"},
+        ),
+        png=f"{FIGURES}/methods.png",
+        provenance=f"{FIGURES}/methods.provenance.json",
+    log:
+        f"{LOGS}/compare_methods/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/compare_methods/{{model}}/{{method}}.tsv"
+    wildcard_constraints:
+        method=wildcard(row["method"] for row in COMPARISONS),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=settings(comparison.method_params, "model", "method"),
+        version=stage_version("compare_methods"),
+    message:
+        "compare the methods of {wildcards.model}: {wildcards.method} and others"
+    script:
+        "../scripts/compare_methods.py"

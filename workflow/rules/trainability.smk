@@ -1,0 +1,30 @@
+"""What still learns: bad subnetworks beside an untrained model and the user's other systems."""
+
+
+rule tabulate_trainability:
+    input:
+        **statistics.baseline_files(STUDY),
+        scores=f"{TABLES}/scores.csv",
+        published=PUBLISHED,
+    output:
+        table=report(
+            f"{TABLES}/trainability.csv",
+            caption="../report/trainability.rst",
+            category="Tables",
+            labels={"table": "what still learns"},
+        ),
+        printed=f"{TABLES}/trainability.md",
+        provenance=f"{TABLES}/trainability.provenance.json",
+    log:
+        f"{LOGS}/tabulate_trainability.log",
+    benchmark:
+        f"{BENCHMARKS}/tabulate_trainability.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=statistics.trainability_params(STUDY),
+        version=stage_version("tabulate_trainability"),
+    message:
+        "compare what still learns"
+    script:
+        "../scripts/tabulate_trainability.py"

@@ -1,0 +1,55 @@
+"""Step compare_methods: scores.csv -> methods.csv and its figure, for methods of one algorithm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.architecture import Architecture
+from lottery.plots import style
+from lottery.plots.methods import draw_methods
+from lottery.tables.layout import Layout
+from lottery.tables.methods import COLUMNS, method_rows
+from lottery.tables.published import Published
+from lottery.tables.scores import read_scores
+
+
+def compare_methods(
+    *,
+    path_to_scores: Path,
+    paths_to_published: list[Path],
+    path_to_config: Path,
+    path_to_table: Path,
+    path_to_svg: Path,
+    path_to_png: Path,
+    model: str,
+    compared: list[str],
+    models: list[str],
+    published_models: list[str],
+    tasks: dict[str, dict[str, Any]],
+    methods: dict[str, dict[str, Any]],
+) -> None:
+    """Writes what the good subnetworks of several methods keep and how they score, side by side.
+
+    Args:
+        path_to_scores: results/tables/scores.csv.
+        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
+        path_to_config: the model's config.json.
+        path_to_table: methods.csv.
+        path_to_svg, path_to_png: the figure.
+        model: the model.
+        compared: the methods, all of one algorithm.
+        models, published_models, tasks, methods: see `Layout.of`.
+    """
+    layout = Layout.of(
+        models=models, published_models=published_models, tasks=tasks, methods=methods
+    )
+    scores, published = read_scores(path_to_scores), Published.read(*paths_to_published)
+    config = files.read_json(path_to_config)
+    architecture = Architecture.from_config(config, str(path_to_config))
+    rows = list(method_rows(scores, layout, model, compared, published))
+    files.write_csv(path_to_table, rows, COLUMNS)
+    with style.settings():
+        figure = draw_methods(scores, layout, published, architecture, model, compared)
+        style.save(figure, path_to_svg, path_to_png)

@@ -1,0 +1,52 @@
+"""Step tabulate_trainability: scores.csv and other systems' scores -> trainability.csv and .md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.stats.trainability import COLUMNS, trainability
+from lottery.tables.baselines import read_baselines
+from lottery.tables.layout import Layout
+from lottery.tables.printed_trainability import print_trainability
+from lottery.tables.published import Published
+from lottery.tables.scores import read_scores
+
+
+def tabulate_trainability(
+    *,
+    path_to_scores: Path,
+    paths_to_published: list[Path],
+    path_to_table: Path,
+    path_to_printed: Path,
+    models: list[str],
+    published_models: list[str],
+    tasks: dict[str, dict[str, Any]],
+    methods: dict[str, dict[str, Any]],
+    controls: dict[str, str],
+    untrained: list[str],
+    path_to_baselines: Path | None = None,
+) -> None:
+    """Writes the table of what still learns, long for programs and printed for readers.
+
+    Args:
+        path_to_scores: results/tables/scores.csv.
+        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
+        path_to_table: results/tables/trainability.csv.
+        path_to_printed: results/tables/trainability.md.
+        models, published_models, tasks, methods: see `Layout.of`.
+        controls: method -> "published" or "strict", the kinds of its subnetworks.
+        untrained: the models whose weights are drawn.
+        path_to_baselines: scores of other systems, where the user supplies them.
+    """
+    layout = Layout.of(
+        models=models, published_models=published_models, tasks=tasks, methods=methods
+    )
+    baselines = read_baselines(path_to_baselines, list(tasks)) if path_to_baselines else []
+    published = Published.read(*paths_to_published)
+    scores = read_scores(path_to_scores)
+    rows = trainability(scores, layout, controls, untrained, baselines, published)
+    files.write_csv(path_to_table, rows, COLUMNS)
+    with files.atomic(path_to_printed) as temporary:
+        temporary.write_text(print_trainability(rows, layout), encoding="utf-8")
