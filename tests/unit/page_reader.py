@@ -1,0 +1,72 @@
+"""What a page of the report holds, as tests look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+
+@dataclass
+class Seen(HTMLParser):
+    """What a page holds.
+
+    Attributes:
+        tags: every element with its attributes.
+        tables: id of the figure -> rows of texts.
+        figures: (address, caption) of every picture.
+        text: all text.
+    """
+
+    tags: list[tuple[str, dict]] = field(default_factory=list)
+    tables: dict[str, list[list[str]]] = field(default_factory=dict)
+    figures: list[list[str]] = field(default_factory=list)
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._open: list[str] = []
+        self._table = ""
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        named = dict(attrs)
+        self.tags.append((tag, named))
+        if tag not in ("meta", "link", "img", "br", "hr"):
+            self._open.append(tag)
+        if tag == "figure" and named.get("id", "").startswith("table-"):
+            self._table = named["id"]
+            self.tables[self._table] = []
+        elif tag == "tr" and self._table:
+            self.tables[self._table].append([])
+        elif tag in ("td", "th") and self._table:
+            self.tables[self._table][-1].append("")
+        elif tag == "img":
+            self.figures.append([named["src"], ""])
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, f"{tag} closes something else"
+        if tag == "figure":
+            self._table = ""
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self._open:
+            return
+        self.text += data
+        if self._table and {"td", "th"} & set(self._open):
+            self.tables[self._table][-1][-1] += f" {data.strip()}" if data.strip() else ""
+        elif "figcaption" in self._open and not self._table and self.figures:
+            self.figures[-1][1] += data
+
+    def close(self) -> None:
+        super().close()
+        assert self._open == [], "elements are left open"
+
+
+def seen(page: str) -> Seen:
+    """Reads a page; every element must be closed in order."""
+    found = Seen()
+    found.feed(page)
+    found.close()
+    for rows in found.tables.values():
+        for row in rows:
+            row[:] = [" ".join(cell.split()) for cell in row]
+    return found

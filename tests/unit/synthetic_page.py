@@ -1,0 +1,245 @@
+"""A finished run of nine tasks and five seeds, made up, with a page of it: no model is trained."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import synthetic
+
+from lottery import files
+from lottery.stats.claims.check import COLUMNS as CLAIM_COLUMNS
+from lottery.stats.differences import COLUMNS as DIFFERENCE_COLUMNS
+from lottery.steps.collect_scores import collect_scores
+from lottery.steps.compare_controls import compare_controls
+from lottery.steps.plot_scores import plot_scores
+from lottery.steps.summarize import summarize
+from lottery.steps.write_report import write_report
+from lottery.tables.controls import reference_of
+from lottery.tables.summary import COLUMNS
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+PUBLISHED = [WORKFLOW / f"resources/paper/{name}.csv" for name in ("scores", "sizes")]
+TABLES = Path("results/tables")
+VERDICTS = ("supported", "contradicted", "undecided", "undecided (too few seeds)")
+SILENT = ("not comparable", "not run")
+# Where text may come from a user or from a table: it must arrive as text.
+ODD = """<b>&"odd"'</b><script>alert(1)</script>"""
+
+
+def write_run(root: Path) -> synthetic.Tree:
+    """Writes tables and figures below `root`, which must be the working directory."""
+    tree = synthetic.Tree(Path())
+    synthetic.write_tree(tree)
+    collect_scores(
+        paths_to_metrics=tree.metrics(),
+        paths_to_majority=tree.majority(),
+        path_to_scores=TABLES / "scores.csv",
+        reported_metrics=tree.tasks,
+    )
+    summarize(
+        path_to_scores=TABLES / "scores.csv",
+        paths_to_published=PUBLISHED,
+        path_to_summary=TABLES / "summary.csv",
+        path_to_printed=TABLES / "summary.md",
+        **tree.layout,
+    )
+    pairs = [
+        (tree.mask(task, seed, name, control), tree.mask(task, seed, name, reference_of(control)))
+        for name, facts in tree.methods.items()
+        for task, seed in product(tree.tasks, tree.seeds)
+        for control in facts["subnetworks"]
+        if reference_of(control)
+    ]
+    compare_controls(
+        paths_to_controls=[control for control, _ in pairs],
+        paths_to_references=[reference for _, reference in pairs],
+        paths_to_configs=[tree.path_to_config],
+        path_to_overlap=TABLES / "overlap.csv",
+        paths_to_notes=[note(tree, method) for method in tree.methods],
+        models=[tree.model],
+    )
+    files.write_csv(TABLES / "differences.csv", differences(tree), DIFFERENCE_COLUMNS)
+    files.write_csv(TABLES / "trainability.csv", trainability(tree), ["system", "name", *COLUMNS])
+    rows = associations(tree)
+    files.write_csv(TABLES / "pattern_association.csv", rows, list(rows[0]))
+    files.write_csv(TABLES / "claims.csv", claims(tree), CLAIM_COLUMNS)
+    for method in tree.methods:
+        draw(tree, method)
+    return tree
+
+
+def note(tree: synthetic.Tree, method: str) -> Path:
+    return TABLES / tree.model / method / "overlap_note.rst"
+
+
+def draw(tree: synthetic.Tree, method: str) -> None:
+    """A figure with its record, and one that no section names."""
+    folder = Path("results/figures") / tree.model / method
+    plot_scores(
+        path_to_scores=TABLES / "scores.csv",
+        paths_to_published=PUBLISHED,
+        path_to_svg=folder / "scores.svg",
+        path_to_png=folder / "scores.png",
+        model=tree.model,
+        method=method,
+        **tree.layout,
+    )
+    inputs = {"scores": [TABLES / "scores.csv"], "overlap": [note(tree, method)]}
+    outputs = {"svg": [folder / "scores.svg"], "png": [folder / "scores.png"]}
+    where = {"model": tree.model, "method": method}
+    write_record(folder / "scores", "plot_scores", inputs, outputs, wildcards=where)
+    (folder / "never_heard_of.svg").write_text(SQUARE.format(method=method))
+
+
+SQUARE = """<svg xmlns="http://www.w3.org/2000/svg" width="360pt" height="90pt">
+<!-- {method} --><rect width="90" height="50" fill="teal"/></svg>
+"""
+
+
+def write_record(
+    place: Path, rule: str, inputs: dict, outputs: dict, **changes: Any
+) -> dict[str, Any]:
+    """Writes the provenance record of a job to `<place>.provenance.json`."""
+    name = rule if "wildcards" not in changes else "/".join((rule, *changes["wildcards"].values()))
+    digests = [
+        {key: {str(path): "0" for path in paths} for key, paths in named.items()}
+        for named in (inputs, outputs)
+    ]
+    record = {
+        "rule": rule,
+        "log": f"results/logs/{name}.log",
+        "wildcards": {},
+        "params": {"settings": {}, "version": 1},
+        "inputs": digests[0],
+        "outputs": digests[1],
+        "versions": {"python": "3.12.1", "torch": "2.13.0"},
+        "platform": "Linux",
+        "device": "cpu",
+        "started": "2020-01-01T00:00:00+00:00",
+    } | changes
+    files.write_json(place.with_name(f"{place.name}.provenance.json"), record)
+    return record
+
+
+def differences(tree: synthetic.Tree) -> list[dict[str, Any]]:
+    """Averages over tasks, and rows of single tasks that the page passes over."""
+    rows = []
+    for number, (method, phase) in enumerate(product(tree.methods, ("pruned", "retrained"))):
+        for task in ("average", "cola"):
+            cell = {"model": tree.model, "method": method, "split": "validation", "phase": phase}
+            cell |= {"first": "good", "second": "bad", "task": task, "n_seeds": 5}
+            value = 0.1 + 0.01 * number + (task == "cola")
+            cell |= {"difference": value, "t_low": value - 0.05, "t_high": value + 0.05}
+            cell |= {"p_examples": 0.00004, "smallest_p_examples": 0.0001}
+            rows.append(cell)
+    return rows
+
+
+def trainability(tree: synthetic.Tree) -> list[dict[str, Any]]:
+    """Rows of summary.csv on retrained bad subnetworks, and a system that a user scored."""
+    wanted = {("majority", "none"): "majority", ("bad", "retrained"): "bad"}
+    rows = [
+        {"system": wanted[row["subnetwork"], row["phase"]], "name": "", **row}
+        for row in files.read_csv(TABLES / "summary.csv")
+        if (row["subnetwork"], row["phase"]) in wanted and row["split"] == "validation"
+    ]
+    given = dict.fromkeys(COLUMNS) | {"split": "validation", "model": "none", "method": "none"}
+    return [
+        *rows,
+        *(
+            given | {"system": "given", "name": ODD, "task": task, "mean": 0.123}
+            for task in tree.tasks
+        ),
+    ]
+
+
+def associations(tree: synthetic.Tree) -> list[dict[str, Any]]:
+    """An average over tasks, and rows that the page passes over."""
+    rows = []
+    for task, weights in product(("average", "cola"), ("fine_tuned", "pretrained")):
+        for attention, pattern in product(("raw", "normed"), ("block", "vertical_diagonal")):
+            cell = {"model": tree.model, "method": "structured", "task": task, "weights": weights}
+            shown = (task, weights) == ("average", "fine_tuned")
+            value = 0.25 if shown else 0.99
+            cell |= {"attention": attention, "pattern": pattern, "phi": value, "phi_p": 0.02}
+            rows.append(cell | {"correlation": -value, "correlation_p": None})
+    return rows
+
+
+def claims(tree: synthetic.Tree) -> list[dict[str, Any]]:
+    """A claim per verdict, judged for each method."""
+    rows = []
+    for number, verdict in enumerate((*VERDICTS, *SILENT), start=1):
+        for method in tree.methods:
+            row = {"claim": f"C{number}", "model": tree.model, "method": method}
+            row |= {"statement": f"Statement {number} holds & <stands>.", "verdict": verdict}
+            row |= {"published": f"paper {number}", "split": "validation"}
+            if verdict in VERDICTS:
+                row |= {"estimate": -0.0123456 * number, "low": -0.2, "high": 0.2}
+                row |= {"quantity": "good - bad", "test": "95 % interval above 0"}
+                row |= {"n_tasks": 8, "n_seeds": 5, "p_seeds": 0.031}
+            else:
+                row |= {"reason": f"Reason {number}."}
+            rows.append(row)
+    return rows
+
+
+def facts(tree: synthetic.Tree) -> dict[str, Any]:
+    """The params of the rule, with odd text wherever a user may have put some."""
+    return {
+        "layout": tree.layout,
+        "models": [
+            {"id": tree.model, "kind": "hub", "source": ODD, "revision": "abc123", "weights": "w"}
+        ],
+        "tasks": [
+            {
+                "id": task,
+                "source": ODD,
+                "revision": "",
+                "metric": metric,
+                "in_average": task != "wnli",
+                "evaluate_with": "",
+            }
+            for task, metric in tree.tasks.items()
+        ],
+        "methods": [
+            {
+                "id": name,
+                "algorithm": method["algorithm"],
+                "preset": method["preset"],
+                "search_on": "validation",
+                "models": [tree.model],
+                "tasks": list(tree.tasks),
+                "subnetworks": method["subnetworks"],
+            }
+            for name, method in tree.methods.items()
+        ],
+        "seeds": list(tree.seeds),
+        "counts": {"finetuned": 45, "searched": 90, "retrained": 405, "evaluated": 855},
+        "jobs_share_gpus": False,
+        "config": {"tasks": {ODD: {"label": ODD}}},
+    }
+
+
+def write_page(tree: synthetic.Tree, **changes: Any) -> str:
+    """Runs the step in the working directory; gives the page."""
+    figures = sorted(Path("results/figures").rglob("*.svg"))
+    tables = [TABLES / f"{n}.csv" for n in ("summary", "overlap", "claims", "differences")]
+    keywords = {
+        "path_to_summary": tables[0],
+        "path_to_overlap": tables[1],
+        "path_to_claims": tables[2],
+        "path_to_differences": tables[3],
+        "path_to_trainability": TABLES / "trainability.csv",
+        "paths_to_associations": [TABLES / "pattern_association.csv"],
+        "paths_to_figures": figures,
+        "paths_to_captions": sorted((WORKFLOW / "report").glob("*.rst")),
+        "path_to_runtimes": WORKFLOW / "resources/paper/runtimes.csv",
+        "path_to_templates": WORKFLOW / "report/page",
+        "path_to_report": Path("results/report.html"),
+        "paths_to_inputs": [str(path) for path in (*tables, *figures)],
+    }
+    write_report(**(keywords | facts(tree) | changes))
+    return Path("results/report.html").read_text(encoding="utf-8")

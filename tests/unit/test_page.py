@@ -1,0 +1,279 @@
+"""The page of a run: every number and figure is there, as text, and nothing is fetched."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import synthetic
+import synthetic_page
+from page_reader import Seen, seen
+from synthetic_page import ODD, TABLES, WORKFLOW
+
+from lottery.errors import StudyError
+from lottery.page.sections import SECTIONS
+from lottery.tables.overlap_caption import overlap_sentence
+
+MINUS = "\u2212"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[synthetic.Tree]:
+    """A run of nine tasks and five seeds; its folder is the working directory."""
+    root = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        # A thousand files that no power cut needs to leave whole.
+        patch.setattr("lottery.files.replace._flush", lambda path: None)
+        yield synthetic_page.write_run(root)
+
+
+@pytest.fixture(scope="module")
+def page(tree: synthetic.Tree) -> str:
+    return synthetic_page.write_page(tree)
+
+
+@pytest.fixture(scope="module")
+def found(page: str) -> Seen:
+    return seen(page)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_page_needs_nothing_but_itself(page, found):
+    names = {tag for tag, _ in found.tags}
+    assert not names & {"script", "iframe", "object", "embed", "base", "form"}
+    for tag, attributes in found.tags:
+        assert not any(name.startswith("on") for name in attributes), tag
+        for name in ("src", "href", "srcset", "action"):
+            address = attributes.get(name)
+            if address and tag != "a":
+                assert address.startswith("data:"), (tag, address[:80])
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_odd_text_of_the_config_arrives_as_text(page, found):
+    assert "<script>alert" not in page
+    assert ODD in found.text
+    # In the config's YAML as well.
+    assert found.text.count("alert(1)") >= len(synthetic.GLUE) + 3
+
+
+def test_every_number_of_the_summary_stands_in_its_cell(tree, found):
+    table = found.tables["table-summary-bert_base-validation"]
+    tasks = list(tree.tasks)
+    head = table[0]
+    names = [cell.split()[0] for cell in head[3:]]
+    assert names == ["average", "without", *tasks]
+    shown = {}
+    method = "none"
+    for row in table[1:]:
+        if len(row) == 1:
+            method = row[0]
+        else:
+            shown[method, row[0]] = row
+    checked = 0
+    for row in rows_of(TABLES / "summary.csv"):
+        if row["split"] != "validation":
+            continue
+        name = row["subnetwork"]
+        if row["method"] != "none":
+            name = f"{name}, {row['phase']}"
+        place = 3 + names.index(row["task"])
+        cell = shown[row["method"], name][place]
+        expected = f"{float(row['mean']):.3f}" if row["mean"] else "–"
+        assert cell.split()[0].replace(MINUS, "-") == expected, row
+        if row["published_mean"]:
+            assert cell.split()[-1].replace(MINUS, "-") == f"{float(row['published_mean']):.3f}"
+        if row["sd"]:
+            assert f"± {float(row['sd']):.3f}" in cell
+        assert ("†" in cell) == (row["n_degenerate"] not in ("", "0"))
+        if row["task"] == "average" and row["mean_without_degenerate"]:
+            without = shown[row["method"], name][place + 1]
+            assert without.split()[0] == f"{float(row['mean_without_degenerate']):.3f}"
+        checked += 1
+    assert checked == (2 + 2 * 6 + 2 * 3) * (len(tasks) + 1)
+
+
+def test_a_claim_shows_its_verdict_its_number_and_its_interval(found):
+    table = found.tables["table-claims"]
+    lines = [" | ".join(row) for row in table]
+    for number, verdict in enumerate((*synthetic_page.VERDICTS, *synthetic_page.SILENT), start=1):
+        start = lines.index(f"C{number}. Statement {number} holds & <stands>.")
+        own = lines[start + 1 : start + 3]
+        if verdict in synthetic_page.VERDICTS:
+            for line, method in zip(own, ("structured", "magnitude"), strict=True):
+                assert line.startswith(method)
+                assert line.endswith(verdict)
+                assert f"{MINUS}{0.0123456 * number:.3f} [{MINUS}0.200, 0.200]" in line
+                assert f"good {MINUS} bad" in line
+                assert "8 tasks, 5 seeds" in line
+                assert "p 0.031 over seeds" in line
+        else:  # said once for both
+            assert own[0].startswith("structured, magnitude |")
+            assert f"Reason {number}." in own[0]
+            assert own[0].endswith(verdict)
+
+
+def test_every_verdict_is_counted(found):
+    words = " ".join(found.text.split())
+    for verdict in (*synthetic_page.VERDICTS, *synthetic_page.SILENT):
+        assert f"{verdict} 2" in words
+
+
+def test_differences_are_the_averages_over_tasks(tree, found):
+    table = found.tables["table-differences"]
+    values = [float(row[2]) for row in table if len(row) > 1 and row[2] != "difference"]
+    assert values == pytest.approx([0.10, 0.11, 0.12, 0.13])
+    assert all("< 0.0001 [0.0001]" in row[-1] for row in table[1:] if len(row) > 1)
+
+
+def test_overlaps_are_means_over_seeds(tree, found):
+    table = found.tables["table-overlap"]
+    controls = [row[0] for row in table if len(row) > 1][1:]
+    assert "super_good" not in controls  # a part of good by its definition
+    rows = rows_of(TABLES / "overlap.csv")
+    shares = [
+        float(row["parameters_share"])
+        for row in rows
+        if (row["method"], row["subnetwork"], row["task"]) == ("magnitude", "bad", "qqp")
+    ]
+    assert len(shares) == len(tree.seeds)
+    place = table[0].index("qqp")
+    line = [row for row in table if row[0] == "bad"][-1]
+    assert line[place] == f"{sum(shares) / len(shares):.0%}".replace("%", " %")
+
+
+def test_every_figure_is_inside_once_and_in_order(page, found):
+    paths = sorted(Path("results/figures").rglob("*.svg"))
+    files = [base64.b64decode(address.partition("base64,")[2]) for address, _ in found.figures]
+    assert sorted(files) == sorted(path.read_bytes() for path in paths)
+    numbers = [int(n) for n in re.findall(r'<p class="number">Figure (\d+)', page)]
+    assert numbers == list(range(1, len(paths) + 1))
+    # The methods follow each other in the order in which the rule names the figures.
+    assert [re.split("[:,]", caption)[1].strip() for _, caption in found.figures][:2] == [
+        "magnitude",
+        "structured",
+    ]
+
+
+def test_a_figure_that_no_section_names_comes_last_under_its_name(page, found):
+    last = [base64.b64decode(address.partition(",")[2]) for address, _ in found.figures[-2:]]
+    assert all(b"teal" in file for file in last)
+    assert "Further figures" in found.text
+    assert "Never heard of" in found.text
+    assert page.index('id="further"') > page.index('id="good"')
+
+
+def test_sections_without_content_are_left_out(page):
+    shown = set(re.findall(r'<section id="([a-z]+)"', page))
+    assert {"run", "summary", "claims", "good", "others", "making", "cost"} <= shown
+    assert not {"stable", "tasks", "outside"} & shown
+    linked = re.findall(r'<a href="#([a-z]+)"', page)
+    assert set(linked) <= shown
+    assert len(linked) == len(set(linked))
+
+
+@pytest.mark.parametrize("method", ["structured", "magnitude"])
+def test_captions_of_good_versus_bad_figures_tell_of_overlap(tree, found, method):
+    sentence = overlap_sentence(rows_of(TABLES / "overlap.csv"), tree.model, method)
+    assert "random" in sentence  # more than a tenth of a random subnetwork lies in the good one
+    caption = next(text for _, text in found.figures if f": {method}," in text)
+    assert sentence in " ".join(caption.split())
+    assert f"Scores of bert_base under the method {method}" in " ".join(caption.split())
+
+
+def test_without_notable_overlap_the_caption_says_nothing_of_it(tree):
+    path = synthetic_page.note(tree, "structured")
+    before = path.read_text()
+    path.write_text("\n")
+    try:
+        captions = [text for _, text in seen(synthetic_page.write_page(tree)).figures]
+    finally:
+        path.write_text(before)
+    assert sum("Of the parameters of" in text for text in captions) == 1
+
+
+def test_what_was_run_and_with_what_is_told(found):
+    words = " ".join(found.text.split())
+    assert "1 pretrained encoder (bert_base) and 9 tasks (cola, " in words
+    assert "5 seeds (1337, 42, 86, 71 and 166)" in words
+    assert "scores 855 cells" in words
+    assert "abc123" in words
+    assert "3.12.1" in words
+    assert "plot_scores 1" in words
+    assert "Not in the average: wnli." in words
+
+
+def test_the_paper_is_not_repeated_where_nothing_is_comparable(tree):
+    layout = tree.layout | {"published_models": []}
+    summary = Path("own.csv")
+    rows = rows_of(TABLES / "summary.csv")
+    with summary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {n: "" for n in row if n.startswith("published")} for row in rows)
+    page = synthetic_page.write_page(tree, layout=layout, path_to_summary=summary)
+    table = page[page.index('id="table-summary') : page.index('id="claims"')]
+    assert 'class="paper"' not in table
+    assert "Prasanna" not in table
+
+
+def test_claims_and_differences_may_be_missing(tree):
+    page = synthetic_page.write_page(tree, path_to_claims=None, path_to_differences=None)
+    assert 'id="claims"' not in page
+    assert 'href="#claims"' not in page
+    assert "table-differences" not in page
+
+
+def test_sections_name_a_figure_once_and_its_caption_exists():
+    named = [shown for section in SECTIONS for shown in section.figures]
+    assert len({shown.name for shown in named}) == len(named)
+    assert len({section.id for section in SECTIONS}) == len(SECTIONS)
+    for shown in named:
+        assert (WORKFLOW / "report" / f"{shown.caption or shown.name}.rst").exists(), shown.name
+
+
+def test_a_caption_that_names_what_is_not_there_is_refused(tree, tmp_path):
+    (tmp_path / "scores.rst").write_text("Of {{ snakemake.wildcards.task }}.")
+    with pytest.raises(StudyError, match=r"The caption scores\.rst cannot be rendered"):
+        synthetic_page.write_page(tree, paths_to_captions=[tmp_path / "scores.rst"])
+
+
+@pytest.mark.parametrize(
+    "text", [".. raw:: html\n\n   <script></script>", "*open", ".. nonsense::"]
+)
+def test_a_caption_is_plain_restructured_text(tree, tmp_path, text):
+    (tmp_path / "scores.rst").write_text(text)
+    with pytest.raises(StudyError, match="cannot be rendered"):
+        synthetic_page.write_page(tree, paths_to_captions=[tmp_path / "scores.rst"])
+
+
+def test_what_still_learns_stands_beside_what_a_user_supplied(tree, found):
+    table = found.tables["table-trainability"]
+    by_name = {row[0]: row for row in table if len(row) > 1}
+    place = {cell.split()[0]: number for number, cell in enumerate(table[0]) if cell}
+    assert by_name[f"{ODD} supplied"][place["rte"]] == "0.123"
+    row = by_name["magnitude: bad bert_base, retrained"]
+    (expected,) = (
+        line["mean"]
+        for line in rows_of(TABLES / "summary.csv")
+        if (line["method"], line["subnetwork"], line["phase"]) == ("magnitude", "bad", "retrained")
+        and (line["split"], line["task"]) == ("validation", "rte")
+    )
+    assert row[place["rte"]].split()[0] == f"{float(expected):.3f}"
+
+
+def test_associations_are_those_of_the_fine_tuned_models_over_tasks(found):
+    rows = found.tables["table-associations"]
+    assert [row[0] for row in rows[2:]] == ["block", "vertical and diagonal"]
+    assert rows[2][1:5] == ["0.25", "0.02", f"{MINUS}0.25", "–"]
+    assert not any("0.99" in cell for row in rows for cell in row)

@@ -1,0 +1,226 @@
+"""The cost of a run, against a slow count, and the numbers as they are printed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_page import WORKFLOW, write_record
+
+from lottery import files
+from lottery.page import cost, numbers, records
+from lottery.page.runtimes import authors_table, cost_table
+from lottery.tables.layout import Layout
+
+HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+AUTHORS = files.read_csv(WORKFLOW / "resources/paper/runtimes.csv")
+RULES = (
+    "finetune",
+    "search_structured",
+    "search_structured_halves",
+    "evaluate",
+    "sample_super_good",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_benchmark(name: str, *lines: str) -> None:
+    path = Path("results/benchmarks") / f"{name}.tsv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(HEAD + "".join(lines))
+
+
+def line(seconds: float, rss: float | str, cpu: float) -> str:
+    return f"{seconds}\t0:00:01\t{rss}\t1.0\t1.0\t1.0\t0.0\t0.0\t50.0\t{cpu}\n"
+
+
+def make_jobs(rng: random.Random) -> list[dict]:
+    """Jobs in a chain; some without a benchmark, some on a GPU, some of whose GPUs count energy."""
+    jobs = []
+    for number in range(60):
+        rule = rng.choice(RULES)
+        gpu = rng.random() < 0.5
+        job = {
+            "rule": rule,
+            "s": round(rng.uniform(0.1, 5000), 2) if rng.random() < 0.9 else None,
+            "rss": round(rng.uniform(10, 9000), 2) if rng.random() < 0.8 else "NA",
+            "cpu": round(rng.uniform(0.1, 9000), 2),
+            "gpu": gpu,
+            "joules": rng.uniform(1, 1e6) if gpu and rng.random() < 0.7 else None,
+            "own": round(rng.uniform(10, 9000), 1),
+        }
+        jobs.append(job)
+        before = {"data": [f"results/{number - 1}.txt"]} if number else {}
+        write_record(
+            Path(f"results/{number}"),
+            rule,
+            before,
+            {"out": [f"results/{number}.txt"]},
+            wildcards={"n": str(number)},
+            device="GPU-1" if gpu else "cpu",
+            energy_joules=job["joules"],
+            peak_memory_mb=job["own"],
+        )
+        if job["s"] is not None:
+            # Of a job that was repeated the last line counts.
+            earlier = [line(1, 1, 1)] * (number % 3)
+            write_benchmark(f"{rule}/{number}", *earlier, line(job["s"], job["rss"], job["cpu"]))
+    return jobs
+
+
+def slow_cost(jobs: list[dict]) -> dict:
+    """The cost of jobs, summed by hand."""
+    timed = [job for job in jobs if job["s"] is not None]
+    sampled = [job["rss"] for job in timed if job["rss"] != "NA"]
+    peaks = [job["own"] for job in jobs] + [rss * 1024 * 1024 / 1000 / 1000 for rss in sampled]
+    gpu = [job["s"] for job in timed if job["gpu"]]
+    joules = [job["joules"] for job in jobs if job["joules"] is not None]
+    return {
+        "jobs": len(jobs),
+        "measured": len(timed),
+        "seconds": sum(job["s"] for job in timed) if timed else None,
+        "cpu_seconds": sum(job["cpu"] for job in timed) if timed else None,
+        "gpu_seconds": sum(gpu) if gpu else None,
+        "peak_mb": max(peaks),
+        "joules": sum(joules) if joules else None,
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_cost_of_each_rule_is_that_of_its_jobs(folder: Path, seed: int):
+    jobs = make_jobs(random.Random(seed))
+    behind = records.behind(["results/59.txt"], records.read_records(folder))
+    measured = [cost.job_of(record, folder) for record in behind]
+    found = {one.rule: one for one in cost.add_up(measured)}
+    groups = {
+        "finetune": ["finetune"],
+        "search_structured": ["search_structured", "search_structured_halves"],
+        "evaluate": ["evaluate"],
+        "sample_super_good": ["sample_super_good"],
+    }
+    assert found.keys() == groups.keys()
+    groups["all"] = list(RULES)
+    found["all"] = cost.total(measured)
+    for name, rules in groups.items():
+        for key, value in slow_cost([job for job in jobs if job["rule"] in rules]).items():
+            assert getattr(found[name], key) == pytest.approx(value), (name, key)
+        assert found[name].mean_seconds == pytest.approx(found[name].seconds / found[name].measured)
+
+
+def test_jobs_of_another_study_in_the_same_folder_do_not_count(folder: Path):
+    def job(number: int, inputs: list[str]) -> None:
+        outputs = {"out": [f"results/{number}.txt", f"results/{number}.npz"]}
+        write_record(Path(f"results/{number}"), "evaluate", {"in": inputs}, outputs)
+
+    job(1, [])
+    job(2, ["results/1.npz"])
+    job(3, ["results/1.txt"])  # of another study
+    job(4, ["results/2.txt", "results/1.txt", "mine.csv"])
+    read = records.read_records(folder)
+    behind = records.behind(["results/4.txt", "results/none.txt"], read)
+    made = sorted(path for record in behind for path in record["outputs"]["out"])
+    assert made == sorted(f"results/{n}.{kind}" for n in (1, 2, 4) for kind in ("txt", "npz"))
+
+
+def test_a_record_that_cannot_be_read_is_passed_over(folder: Path):
+    write_record(Path("results/a"), "evaluate", {}, {"out": ["results/a.txt"]})
+    Path("results/b.provenance.json").write_text("{")
+    Path("results/c.provenance.json").write_text("[1]")
+    assert [record["rule"] for record in records.read_records(folder)] == ["evaluate"]
+
+
+def test_of_two_jobs_that_made_a_file_the_later_counts():
+    old, new = (
+        {"rule": rule, "started": started, "inputs": {}, "outputs": {"out": {"x": "0"}}}
+        for rule, started in (("a", "2020-01-02"), ("b", "2021-01-01"))
+    )
+    assert [record["rule"] for record in records.behind(["x"], [new, old])] == ["b"]
+
+
+def test_gpu_time_and_energy_stand_in_the_table_only_where_there_are_some():
+    jobs = [cost.Job("finetune", 60.0, 30.0, 500.0)]
+    columns = cost_table(jobs, AUTHORS, shared=False).columns
+    assert not {"GPU time", "energy"} & set(columns)
+    jobs.append(cost.Job("finetune", 3600.0, 30.0, 1500.0, gpu=True, joules=7200.0))
+    table = cost_table(jobs, AUTHORS, shared=True)
+    texts = [cell.text for cell in table.groups[0].rows[0]]
+    assert dict(zip(table.columns, texts, strict=True)) == {
+        "": "finetune",
+        "jobs": "2",
+        "wall time": "61.0 min",
+        "a job": "30.5 min",
+        "CPU time": "60 s",
+        "peak memory": "1.5 GB",
+        "GPU time": "60.0 min",
+        "energy": "2.0 Wh",
+        "the authors, a job": "",
+    }
+    assert "shared a GPU" in table.caption
+    assert "shared a GPU" not in cost_table(jobs, AUTHORS, shared=False).caption
+
+
+def test_the_authors_times_are_means_over_their_runs():
+    rows = [row for row in AUTHORS if (row["step"], row["method"]) == ("search", "structured")]
+    assert len(rows) == 9
+    mean = sum(float(row["minutes_mean"]) for row in rows) / 9
+    table = cost_table([cost.Job("search_structured", 1.0)], AUTHORS, shared=False)
+    assert table.groups[0].rows[0][-1].paper == f"{mean:.1f} min"
+
+
+def test_own_search_times_stand_beside_the_authors_on_their_tasks_only():
+    methods = {"s": {"preset": "published", "published": None, "subnetworks": []}}
+    facts = {"metric": "accuracy", "in_average": True}
+    layout = Layout.of(
+        models=["m"],
+        published_models=[],
+        tasks={"a": facts | {"published": "rte"}, "b": facts | {"published": None}},
+        methods=methods,
+    )
+    table = authors_table({"a": [60.0, 120.0], "b": [9.0]}, AUTHORS, layout)
+    *theirs, own = table.groups[0].rows
+    assert len(theirs) == 4
+    texts = dict(zip(table.columns, [cell.text for cell in own], strict=True))
+    assert texts.pop("") == "this run, all structured methods"
+    assert texts.pop("rte") == "1.5"
+    assert set(texts.values()) == {numbers.NOTHING}
+
+
+@given(st.floats(-1e6, 1e6))
+def test_a_rounded_number_reads_back(value: float):
+    text = numbers.rounded(value)
+    assert float(text.replace(numbers.MINUS, "-")) == pytest.approx(value, abs=5.01e-4)
+    assert text not in (f"{numbers.MINUS}0.000", "-0.000")
+    compact = float(numbers.compact(value).replace(numbers.MINUS, "-"))
+    assert compact == pytest.approx(value, rel=6e-4, abs=5.01e-4)
+
+
+@given(st.floats(0.05, 1e7))
+def test_a_duration_is_right_to_a_twentieth(seconds: float):
+    number, unit = numbers.duration(seconds).replace(",", "").split()
+    factor = {"s": 1, "min": 60, "h": 3600}[unit]
+    assert float(number) * factor == pytest.approx(seconds, rel=0.05, abs=0.05)
+
+
+@given(st.floats(0, 1))
+def test_a_p_value_keeps_two_digits_that_count(p: float):
+    text = numbers.p_value(p)
+    if p < 0.0001:
+        assert text == "< 0.0001"
+    else:
+        assert float(text) == pytest.approx(p, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0 Wh"), (360.0, "0.10 Wh"), (7200.0, "2.0 Wh"), (3.6e5, "100 Wh"), (3.6e7, "10.0 kWh")],
+)
+def test_energy_is_printed_in_watt_hours(value: float, text: str):
+    assert numbers.energy(value) == text

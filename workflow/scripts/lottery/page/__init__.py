@@ -1,0 +1,1 @@
+"""The page results/report.html: its tables, its figures under captions, and their order."""

@@ -1,0 +1,143 @@
+"""What a run has cost, rule by rule: time, memory and energy of its jobs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lottery.page.records import Record
+from lottery.versions import STAGES
+
+LOGS, BENCHMARKS = "results/logs/", "results/benchmarks/"
+MIB = 2**20  # what benchmark files call MB
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as it was measured; a value that was not measured is None.
+
+    Attributes:
+        rule: the rule's name, without the suffix of a variant.
+        seconds: wall time.
+        cpu_seconds: time of all cores together.
+        peak_mb: most resident memory, in MB.
+        gpu: whether it held a GPU.
+        joules: energy of that GPU meanwhile.
+    """
+
+    rule: str
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    peak_mb: float | None = None
+    gpu: bool = False
+    joules: float | None = None
+
+
+@dataclass(frozen=True)
+class RuleCost:
+    """The jobs of one rule together; None where no job was measured.
+
+    Attributes:
+        rule: the rule.
+        jobs: how many jobs.
+        measured: how many of them have a wall time.
+        seconds, cpu_seconds, gpu_seconds: sums; gpu_seconds is the wall time of jobs with a GPU.
+        peak_mb: the largest peak.
+        joules: sum over the jobs whose GPU counts.
+    """
+
+    rule: str
+    jobs: int
+    measured: int
+    seconds: float | None
+    cpu_seconds: float | None
+    gpu_seconds: float | None
+    peak_mb: float | None
+    joules: float | None
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """Mean wall time of a job."""
+        return None if self.seconds is None else self.seconds / self.measured
+
+
+def job_of(record: Record, folder: Path) -> Job:
+    """Looks up what Snakemake measured of the job that left a record.
+
+    Args:
+        record: its provenance record, which names the log; the benchmark file lies in the same
+            place of another folder.
+        folder: the run's folder.
+    """
+    measured = _benchmark(folder / _benchmark_path(str(record.get("log") or "")))
+    gpu = record.get("device") not in (None, "", "cpu")
+    peak = measured.get("max_rss", 0.0) * MIB / 1e6
+    return Job(
+        rule=stage_of(record["rule"]),
+        seconds=measured.get("s"),
+        cpu_seconds=measured.get("cpu_time"),
+        # Snakemake samples memory, and misses jobs that end before the first sample.
+        peak_mb=max(peak, record.get("peak_memory_mb") or 0.0) or None,
+        gpu=gpu,
+        joules=record.get("energy_joules") if gpu else None,
+    )
+
+
+def stage_of(rule: str) -> str:
+    """A rule's name without the suffix by which variants of it differ in their outputs."""
+    stages = [stage for stage in STAGES if rule == stage or rule.startswith(f"{stage}_")]
+    return max(stages, key=len, default=rule)
+
+
+def add_up(jobs: Iterable[Job]) -> list[RuleCost]:
+    """The cost of each rule, in the order in which its first job comes."""
+    by_rule: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_rule.setdefault(job.rule, []).append(job)
+    return [_cost(rule, of_rule) for rule, of_rule in by_rule.items()]
+
+
+def total(jobs: Sequence[Job]) -> RuleCost:
+    """The cost of all jobs together."""
+    return _cost("all", jobs)
+
+
+def _cost(rule: str, jobs: Sequence[Job]) -> RuleCost:
+    peaks = [job.peak_mb for job in jobs if job.peak_mb is not None]
+    return RuleCost(
+        rule=rule,
+        jobs=len(jobs),
+        measured=sum(job.seconds is not None for job in jobs),
+        seconds=_sum(job.seconds for job in jobs),
+        cpu_seconds=_sum(job.cpu_seconds for job in jobs),
+        gpu_seconds=_sum(job.seconds for job in jobs if job.gpu),
+        peak_mb=max(peaks, default=None),
+        joules=_sum(job.joules for job in jobs),
+    )
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _benchmark_path(log: str) -> str:
+    return BENCHMARKS + log.removeprefix(LOGS).removesuffix(".log") + ".tsv"
+
+
+def _benchmark(path: Path) -> Mapping[str, float]:
+    """The numbers of a benchmark file, the last line where there are several; empty without it."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    except OSError:
+        return {}
+    found = {}
+    for name, text in (rows[-1] if rows else {}).items():
+        try:
+            found[name] = float(text)
+        except (TypeError, ValueError):  # a time of day, or NA where nothing was sampled
+            continue
+    return found

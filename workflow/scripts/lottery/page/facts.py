@@ -1,0 +1,193 @@
+"""What was run, in words and tables, and what it was run with."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lottery.page.numbers import counted, listed
+from lottery.page.records import Record
+from lottery.page.table import Cell, Group, Table, plain
+from lottery.tables.printed import METRIC_NAMES
+
+Facts = Mapping[str, Any]
+
+
+def statement(facts: Facts) -> list[str]:
+    """The run in a few sentences, a paragraph each.
+
+    Args:
+        facts: the params of the rule (`lottery.config.report.report_params`).
+    """
+    counts, tasks = facts["counts"], facts["tasks"]
+    trained = [task["id"] for task in tasks if not task["evaluate_with"]]
+    models = [model["id"] for model in facts["models"]]
+    methods = [method["id"] for method in facts["methods"]]
+    first = (
+        f"This run takes {counted(len(models), 'pretrained encoder')} ({listed(models)}) and"
+        f" {counted(len(trained), 'task')} ({listed(trained)}), under"
+        f" {counted(len(facts['seeds']), 'seed')} ({listed([str(s) for s in facts['seeds']])})."
+        f" It fine-tunes {counted(counts['finetuned'], 'model')}, looks for"
+        f" {counted(counts['searched'], 'good subnetwork')} by"
+        f" {counted(len(methods), 'method')} ({listed(methods)}), retrains"
+        f" {counted(counts['retrained'], 'subnetwork')} from the pretrained weights, and scores"
+        f" {counted(counts['evaluated'], 'cell')} of the grid in all."
+    )
+    only = [task["id"] for task in tasks if task["evaluate_with"]]
+    paragraphs = [first]
+    if only:
+        paragraphs.append(f"Scored, but not trained on: {listed(only)}.")
+    return paragraphs + [
+        f"The model {model['id']} is a sentence encoder (all-MiniLM-L6-v2), trained on sentence"
+        " pairs besides its pretraining. Its results illustrate the study; they do not replicate"
+        " the paper."
+        for model in facts["models"]
+        if model["kind"] == "embedded"
+    ]
+
+
+def study_tables(facts: Facts) -> list[Table]:
+    """The models, tasks and methods of the study."""
+    models = [
+        (model["id"], model["source"], model["revision"] or "–", model["weights"])
+        for model in facts["models"]
+    ]
+    tasks = [
+        (
+            task["id"],
+            f"{task['source']}"
+            + (f"; models of {task['evaluate_with']}" * bool(task["evaluate_with"])),
+            METRIC_NAMES.get(task["metric"], task["metric"]),
+            "yes" if task["in_average"] else "no",
+        )
+        for task in facts["tasks"]
+    ]
+    words = frozenset(range(1, 5))
+    return [
+        Table("models", "Models.", ("", "source", "revision", "weights"), plain(models), words),
+        Table("tasks", "Tasks.", ("", "examples", "metric", "in averages"), plain(tasks), words),
+        Table(
+            "methods",
+            "Methods: pruning algorithms under a set of options.",
+            ("", "algorithm", "preset", "searches on", "subnetworks"),
+            [Group("", [_method(method, facts) for method in facts["methods"]])],
+            words,
+        ),
+    ]
+
+
+def _method(method: Mapping[str, Any], facts: Facts) -> list[Cell]:
+    """A method's line, with the models and tasks it runs on where these are not all."""
+    subnetworks = ", ".join(method["subnetworks"])
+    trained = [task["id"] for task in facts["tasks"] if not task["evaluate_with"]]
+    limits = []
+    if set(method["models"]) != {model["id"] for model in facts["models"]}:
+        limits.append(f"on {', '.join(method['models'])}")
+    if set(method["tasks"]) != set(trained):
+        limits.append(f"on {', '.join(method['tasks'])}")
+    return [
+        Cell(method["id"], tuple(limits)),
+        Cell(method["algorithm"]),
+        Cell(method["preset"]),
+        Cell(method["search_on"] or "–"),
+        Cell(subnetworks or "none: search alone"),
+    ]
+
+
+def making(records: Sequence[Record], facts: Facts, repository: Path) -> list[tuple[str, str]]:
+    """How the run was made: (what, which), of the records of its jobs.
+
+    Args:
+        records: the provenance records that the page rests on.
+        facts: the params of the rule.
+        repository: the folder of this program.
+    """
+    pairs = [("this program", _program(repository))]
+    pairs += _versions(records)
+    pairs.append(("seeds", ", ".join(str(seed) for seed in facts["seeds"])))
+    for kind in ("models", "tasks"):
+        for entry in facts[kind]:
+            if entry["revision"]:
+                pairs.append(
+                    (f"{kind[:-1]} {entry['id']}", f"{entry['source']} at {entry['revision']}")
+                )
+    devices = sorted({_device(record) for record in records if "device" in record})
+    if devices:
+        pairs.append(("computed on", ", ".join(devices)))
+    platforms = sorted({str(record["platform"]) for record in records if record.get("platform")})
+    if platforms:
+        pairs.append(("platform", ", ".join(platforms)))
+    started = sorted(str(record["started"]) for record in records if record.get("started"))
+    if started:
+        pairs.append(("jobs started", f"from {_time(started[0])} to {_time(started[-1])}"))
+    return pairs
+
+
+def stage_versions(records: Sequence[Record]) -> str:
+    """The versions of the stages that ran, as one line."""
+    found: dict[str, set[int]] = {}
+    for record in records:
+        version = record.get("params", {}).get("version")
+        if version is not None:
+            found.setdefault(record["rule"], set()).add(version)
+    return ", ".join(
+        f"{rule} {'/'.join(str(one) for one in sorted(versions))}"
+        for rule, versions in sorted(found.items())
+    )
+
+
+def _versions(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """The versions of packages, several where jobs ran with different ones."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for package, version in record.get("versions", {}).items():
+            if version:
+                found.setdefault(package, set()).add(version)
+    first = [name for name in ("python", "torch", "transformers", "snakemake") if name in found]
+    rest = sorted(found.keys() - set(first))
+    return [(name, ", ".join(sorted(found[name]))) for name in (*first, *rest)]
+
+
+def _device(record: Record) -> str:
+    if record["device"] == "cpu":
+        return "CPU"
+    return str(record.get("device_name") or record["device"])
+
+
+def _time(text: str) -> str:
+    """An ISO time to the minute."""
+    return text[:16].replace("T", " ") + (" UTC" if text.endswith("+00:00") else "")
+
+
+def _program(repository: Path) -> str:
+    """Name and version of this program, and the commit it was run from where there is one."""
+    try:
+        project = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]
+        name = f"{project['name']} {project['version']}"
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
+        name = "unknown version"
+    commit = _git(repository, "rev-parse", "HEAD")
+    if not commit:
+        return name
+    changed = _git(repository, "status", "--porcelain", "--untracked-files=no")
+    return f"{name}, commit {commit}" + (" with local changes" if changed else "")
+
+
+def _git(repository: Path, *arguments: str) -> str:
+    """What git says of the program's own folder; nothing where that is no clone."""
+    if not (repository / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(repository), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,118 @@
+"""Step write_report: tables, figures and records of a run -> one page to read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.page import facts as told
+from lottery.page.associations import association_table
+from lottery.page.claims import claims_table, tally
+from lottery.page.cost import job_of, stage_of
+from lottery.page.figures import Captions, gather
+from lottery.page.records import Record, behind, makers, read_records
+from lottery.page.render import Page, render
+from lottery.page.runtimes import authors_table, cost_table
+from lottery.page.summary import summary_tables
+from lottery.page.table import Table
+from lottery.page.tables import differences_table, overlap_table
+from lottery.page.trainability import trainability_table
+from lottery.tables.layout import Layout
+
+TABLES = {
+    "overlap": overlap_table,
+    "differences": differences_table,
+    "trainability": trainability_table,
+}
+
+
+def write_report(
+    *,
+    path_to_summary: Path,
+    path_to_overlap: Path,
+    path_to_claims: Path | None,
+    path_to_differences: Path | None,
+    path_to_trainability: Path | None,
+    paths_to_associations: list[Path],
+    paths_to_figures: list[Path],
+    paths_to_captions: list[Path],
+    path_to_runtimes: Path,
+    path_to_templates: Path,
+    path_to_report: Path,
+    paths_to_inputs: list[str],
+    layout: dict[str, Any],
+    jobs_share_gpus: bool,
+    config: dict[str, Any],
+    **facts: Any,
+) -> None:
+    """Writes results/report.html.
+
+    Args:
+        path_to_summary, path_to_overlap: summary.csv and overlap.csv of results/tables.
+        path_to_claims, path_to_differences, path_to_trainability: the csv files of these names,
+            where they were made.
+        paths_to_associations, paths_to_figures: every pattern_association.csv; the svg files.
+        paths_to_captions, path_to_runtimes: rst templates named as the figures; the authors' times.
+        path_to_templates, path_to_report: folder of the page's template, and the page.
+        paths_to_inputs: all files that the page rests on; the jobs behind them are its cost.
+        layout: see `Layout.of`.
+        jobs_share_gpus: whether several jobs could hold one GPU.
+        config: the config of the run.
+        **facts: models, tasks, methods, seeds and counts (`lottery.config.report`).
+    """
+    order = Layout.of(**layout)
+    records = read_records(Path())
+    jobs = behind(paths_to_inputs, records)
+    captions = Captions({path.stem: path for path in paths_to_captions}, makers(records), config)
+    claims = files.read_csv(path_to_claims) if path_to_claims else []
+    page = Page(
+        statement=told.statement(facts),
+        study=told.study_tables(facts),
+        summaries=summary_tables(files.read_csv(path_to_summary), order),
+        claims=claims_table(claims) if claims else None,
+        verdicts=tally(claims),
+        sections=gather(paths_to_figures, captions),
+        tables=_tables(
+            order,
+            paths_to_associations,
+            overlap=path_to_overlap,
+            differences=path_to_differences,
+            trainability=path_to_trainability,
+        ),
+        making=told.making(jobs, facts, path_to_templates.resolve().parents[2]),
+        stages=told.stage_versions(jobs),
+        config=config,
+        costs=_costs(jobs, files.read_csv(path_to_runtimes), order, jobs_share_gpus),
+    )
+    with files.atomic(path_to_report) as temporary:
+        temporary.write_text(render(page, path_to_templates), encoding="utf-8")
+
+
+def _tables(order: Layout, associations: Sequence[Path], **paths: Path | None) -> dict[str, Table]:
+    """The tables that sections name, those that there are."""
+    found: dict[str, Table | None] = {
+        name: TABLES[name](files.read_csv(path), order)
+        for name, path in paths.items()
+        if path is not None
+    }
+    rows = [row for path in associations for row in files.read_csv(path)]
+    found["associations"] = association_table(rows)
+    return {name: table for name, table in found.items() if table is not None}
+
+
+def _costs(
+    records: Sequence[Record],
+    authors: Sequence[dict[str, str]],
+    order: Layout,
+    shared: bool,
+) -> list[Table]:
+    """The cost of the run, and the authors' search times beside its own."""
+    jobs = [job_of(record, Path()) for record in records]
+    searches = defaultdict(list)
+    for record, job in zip(records, jobs, strict=True):
+        if stage_of(record["rule"]) == "search_structured" and job.seconds is not None:
+            searches[record["wildcards"]["task"]].append(job.seconds)
+    return [cost_table(jobs, authors, shared=shared), authors_table(searches, authors, order)]
