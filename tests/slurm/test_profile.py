@@ -1,0 +1,46 @@
+"""The profile for clusters, as far as it can be read without one."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+
+import pytest
+import yaml
+from packaging.version import Version
+from scenario import PROFILE, ROOT
+
+
+def profile() -> dict:
+    return yaml.safe_load((PROFILE / "config.yaml").read_text())
+
+
+def test_every_size_grows_with_the_attempt():
+    for name in ("mem_mb", "runtime"):
+        assert re.fullmatch(r"attempt \* \d+", profile()["default-resources"][name])
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        fixed = re.findall(r"^\s+(?:mem_mb|runtime)=\d.*$", path.read_text(), re.MULTILINE)
+        assert not fixed, f"{path.name}: write growing(...) instead of {fixed}"
+
+
+def test_a_gpu_rule_asks_for_one_gpu():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        assert set(re.findall(r"^\s+gpu=(.*),$", path.read_text(), re.MULTILINE)) <= {"1"}
+
+
+def test_figures_are_drawn_where_the_run_was_started():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        text = path.read_text()
+        for rule in re.findall(r"^rule (plot_\w+):", text, re.MULTILINE):
+            assert re.search(rf"^localrules:\n(    \w+,\n)*    {rule},$", text, re.MULTILINE), rule
+
+
+@pytest.mark.parametrize("name", ["slurm_partition", "slurm_account"])
+def test_partition_and_account_are_left_to_fill_in(name: str):
+    assert name not in profile()["default-resources"]
+    assert re.search(rf"^  # {name}: ", (PROFILE / "config.yaml").read_text(), re.MULTILINE)
+
+
+def test_the_executor_gives_a_job_one_process():
+    # Older ones started the script once per GPU of an allocation.
+    assert Version(version("snakemake-executor-plugin-slurm")) >= Version("2.7.1")
