@@ -42,10 +42,6 @@ env:
 
 demo: env
 	$(IN_ENV) snakemake --workflow-profile workflow/profiles/demo
-	@$(IN_ENV) snakemake --workflow-profile workflow/profiles/demo --report results/report.html >/dev/null 2>&1
-	@echo "Table:   results/tables/summary.md"
-	@echo "Figures: results/figures/"
-	@echo "Report:  results/report.html"
 
 test: env
 	$(IN_ENV) python -m pytest -n $(TEST_JOBS) --dist worksteal $(ARGS)

@@ -10,10 +10,13 @@ min_version("9.27")
 # The library needs no installation; scripts find it because it lies beside them.
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from lottery import progress, start
+from lottery import orphans, preflight, progress, start
+from lottery.config import refuse_repeated_keys
+from lottery.start import stop_on_error
 
 # Configs are used alone: Snakemake merges mappings, so a second file would add to the first one.
 if not workflow.configfiles:
+    stop_on_error(refuse_repeated_keys, Path("config.yaml"))
 
     configfile: "config.yaml"
 
@@ -26,10 +29,16 @@ include: "workflow/rules/retrain.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/evaluation_only.smk"
 include: "workflow/rules/common_units.smk"
 include: "workflow/rules/stability.smk"
+include: "workflow/rules/patterns.smk"
 include: "workflow/rules/imported.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/trainability.smk"
+include: "workflow/rules/compare_methods.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/clean.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -38,18 +47,17 @@ report: "workflow/report/workflow.rst"
 onstart:
     progress.show()
     stop_on_error(start.require_gpu_total, workflow, STUDY.compute["slots_per_gpu"])
+    stop_on_error(preflight.check_run, workflow, STUDY)
+    stop_on_error(orphans.cancel_orphans, workflow)
 
 
 onsuccess:
     progress.show_results()
 
 
-rule all:
-    default_target: True
-    input:
-        cells=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
-        tables=[f"{TABLES}/{name}" for name in ("scores.csv", "summary.csv", "overlap.csv")],
-        figures=figure_targets(),
+onerror:
+    unfinished = len(list(workflow.dag.needrun_jobs()))
+    progress.show_failures(unfinished, moved=bool(workflow.overwrite_workdir))
 
 
 # Agreement over seeds and tasks, importances, differences with their tests, and the paper's claims.
@@ -58,10 +66,25 @@ rule analyses:
         units=analysis_targets(),
         differences=difference_targets(),
         claims=f"{TABLES}/claims.csv",
+        trainability=f"{TABLES}/trainability.csv",
+        methods=figure_files("methods", COMPARISONS),
+        evaluation_only=evaluation_only_targets(),
+        steps=analysis_step_targets(),
+
+
+rule all:
+    default_target: True
+    input:
+        cells=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
+        tables=[f"{TABLES}/{name}" for name in ("scores.csv", "summary.csv", "overlap.csv")],
+        figures=figure_targets(),
+        report="results/report.html",
+        analyses=rules.analyses.input,
+        steps=step_targets(),
 
 
 rule fetch:
     input:
         configs=targets("resources/models/{model}/config.json", MODEL_ROWS),
         models=targets("resources/models/{model}/model.safetensors", MODEL_ROWS),
-        tasks=targets("resources/tasks/{task}/validation.parquet", grid.majority_rows(STUDY)),
+        tasks=targets("resources/tasks/{task}/validation.parquet", grid.fetch_rows(STUDY)),

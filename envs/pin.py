@@ -35,7 +35,18 @@ ENVIRONMENTS = {
         "torch",
         "transformers",
     ],
-    "analysis": ["matplotlib", "numpy", "pandas", "pyarrow", "safetensors", "scipy"],
+    "analysis": [
+        "docutils",
+        "jinja2",
+        "markupsafe",
+        "matplotlib",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "pyyaml",
+        "safetensors",
+        "scipy",
+    ],
 }
 OWN = ("all-tickets", "pip")
 

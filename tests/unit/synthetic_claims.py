@@ -111,12 +111,17 @@ class World:
     def _kappas(self, cell: dict) -> list[dict]:
         noise = np.linspace(-1.2, 1.2, len(self.tasks))
         facts = {"other_task": "", "unit": "heads", "statistic": "fleiss_kappa"}
+        facts["subnetwork"] = "good"
         rows = [
             cell | facts | {"task": task, "value": self.kappa[0] + self.kappa[1] * z}
             for task, z in zip(self.tasks, noise, strict=True)
         ]
-        # Rows that the claims must pass over.
-        return [*rows, *({**row, "unit": "mlps", "value": 0.9} for row in rows)]
+        # Rows that the claims must pass over; under strict the halves are what they read.
+        return [
+            *rows,
+            *({**row, "unit": "mlps", "value": 0.9} for row in rows),
+            *({**row, "subnetwork": "good_half", "value": row["value"] + 0.4} for row in rows),
+        ]
 
     def _importances(self, cell: dict) -> list[dict]:
         low, high = self.importance

@@ -33,6 +33,21 @@ def test_methods_that_differ_in_their_examples_alone_are_a_family():
     }
 
 
+def test_a_method_that_lends_its_sizes_stays_in_its_family():
+    made = study(
+        """
+models: {small: {source: embedded}, drawn: {source: embedded, init: random}}
+methods:
+  s: {algorithm: structured, sizes_from: small, subnetworks: [good, random]}
+  s_half: {algorithm: structured, models: [small], search_on: search_half, subnetworks: []}
+  s_both: {algorithm: structured, search_on: train_sample, subnetworks: []}
+"""
+    )
+    # The last one searches the drawn model as well.
+    assert stability.family_of(made, "s") == ["s", "s_half"]
+    assert stability.families(made) == ["s"]
+
+
 def test_importance_params_hold_what_decides_the_removals():
     found = stability.importance_params(study(FAMILY), "strict")
     assert found == {

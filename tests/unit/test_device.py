@@ -1,7 +1,5 @@
 """Leases of device slots: one holder at a time, given back however the holder ends."""
 
-# ruff: noqa: N802 (NVML names its functions)
-
 from __future__ import annotations
 
 import itertools
@@ -228,59 +226,3 @@ def test_a_lock_file_removed_by_a_cleaner_does_not_admit_two(
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a")
         with pytest.raises(StudyError, match="became free"):
             lease(timeout=0.1)
-
-
-class FakeNvml:
-    """Two cards, the second cut into two instances; each handle is its own UUID."""
-
-    NVMLError = RuntimeError
-    NVML_DEVICE_MIG_ENABLE = 1
-    shut = False
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-
-    def nvmlInit(self) -> None:
-        if self.error:
-            raise self.error
-
-    def nvmlShutdown(self) -> None:
-        self.shut = True
-
-    def nvmlDeviceGetCount(self) -> int:
-        return 2
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
-        return f"GPU-{index}"
-
-    def nvmlDeviceGetUUID(self, handle: str) -> str:
-        return handle
-
-    def nvmlDeviceGetName(self, handle: str) -> bytes:
-        return b"Card"
-
-    def nvmlDeviceGetMigMode(self, handle: str) -> list[int]:
-        if handle == "GPU-0":
-            raise self.NVMLError("not supported")
-        return [1, 1]
-
-    def nvmlDeviceGetMaxMigDeviceCount(self, handle: str) -> int:
-        return 3
-
-    def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: str, index: int) -> str:
-        if index == 1:
-            raise self.NVMLError("empty")
-        return f"MIG-{index}"
-
-
-def test_nvml_lists_cards_and_instances(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()  # the real listing, with a driver that the test brings
-    nvml = FakeNvml()
-    monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    found = allowed_devices(None)
-    assert [card.visible for card in found] == ["GPU-0", "MIG-0", "MIG-2"]
-    assert {card.name for card in found} == {"Card"}
-    assert nvml.shut
-    for absent in (FakeNvml(RuntimeError("no driver")), None):
-        monkeypatch.setitem(sys.modules, "pynvml", absent)
-        assert allowed_devices(None) == []

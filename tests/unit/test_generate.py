@@ -32,7 +32,7 @@ def made(request):
     return name, generate(name, 600, 300, seed)
 
 
-def test_there_are_the_four_shapes_of_glue():
+def test_there_are_the_four_shapes_of_glue_and_that_of_hans():
     assert {
         name: (spec.labels, len(spec.text), spec.metric) for name, spec in GENERATED.items()
     } == {
@@ -40,6 +40,7 @@ def test_there_are_the_four_shapes_of_glue():
         "acceptability": (("unacceptable", "acceptable"), 1, "matthews"),
         "entailment": (("entailment", "neutral", "contradiction"), 2, "accuracy"),
         "similarity": (None, 2, "pearson"),
+        "heuristics": (("entailment", "non-entailment"), 2, "accuracy"),
     }
     assert GENERATED["similarity"].metrics == ("pearson", "spearman")
 

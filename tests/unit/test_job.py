@@ -90,6 +90,7 @@ def test_success_leaves_outputs_log_and_provenance(folder: Path) -> None:
     assert (record["rule"], record["wildcards"]) == ("finetune", {"model": "m", "seed": "1"})
     assert (record["params"], record["threads"]) == ({"seed": 1}, 2)
     assert (record["device"], record["slot"]) == ("cpu", None)
+    assert (record["log"], record["energy_joules"]) == ("logs/a.log", None)
     assert record["versions"]["python"].startswith(f"{sys.version_info.major}.")
     assert record["versions"]["torch"].startswith("2.13.0")
     assert record["started"].endswith("+00:00")

@@ -15,19 +15,21 @@ HEAVY = ("torch", "transformers", "pandas", "scipy", "sklearn", "matplotlib", "d
 # Ground floor first. A room may import from its own floor only within itself.
 FLOORS = (
     ("errors",),
-    ("versions", "files", "tasks", "families", "visible"),
-    ("device", "progress", "metrics", "architecture", "generate", "model_source"),
-    ("start", "provenance", "masks", "data"),
-    ("job", "controls", "encoder", "optimizer", "mask_import"),
-    ("vocabulary", "shrink", "checkpoints", "evaluation"),
+    ("versions", "files", "tasks", "families", "visible", "reasons", "failures"),
+    ("device", "progress", "metrics", "architecture", "generate", "model_source", "resume"),
+    ("start", "status", "orphans", "model_files", "provenance", "masks", "data"),
+    ("job", "controls", "encoder", "optimizer", "history", "mask_import"),
+    ("vocabulary", "shrink", "checkpoints", "evaluation", "training_state"),
     ("training",),
-    ("importance", "scoring", "trust"),
-    ("algorithms",),
+    ("importance", "scoring", "trust", "patterns"),
+    ("algorithms", "transfer"),
     ("config",),
+    ("preflight",),
     ("tables",),
     ("stats",),
     ("analysis",),
     ("plots",),
+    ("page",),
     ("steps",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

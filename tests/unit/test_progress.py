@@ -57,7 +57,7 @@ def test_jobs_that_run_side_by_side_are_told_apart() -> None:
 def test_a_failed_job_names_its_log_and_may_be_tried_again() -> None:
     shown = lines(
         job_info(1, "finetune", {"model": "m"}),
-        record("job_error", jobid=1, rule_name="finetune", log=["logs/a.log"]),
+        record("job_error", jobid=1, rule_name="finetune", output=["a"], log=["logs/a.log"]),
         job_info(1, "finetune", {"model": "m"}),
         record("job_finished", job_id=1),
         record("progress", done=1, total=1),

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import synthetic
 from synthetic_masks import random_units, random_weights
 
+from lottery import files
 from lottery.analysis import agreement, noise, stability
 from lottery.analysis.good_masks import read_good_masks, shared_bits
 from lottery.architecture import Architecture
 from lottery.errors import StudyError
 from lottery.masks import MaskInfo, StructuredMask, write_mask
+from lottery.steps.measure_stability import measure_stability
 from lottery.tables.survival import kept_shares
 
+PUBLISHED = Path(__file__).parents[2] / "workflow/resources/paper/stability.csv"
 SMALL = Architecture.from_config(synthetic.SMALL, "small")
 
 
@@ -60,6 +64,42 @@ def test_rows_of_units_compare_the_seeds_of_each_task(tmp_path):
     assert row["n_masks"] == 6
     assert ("a", "b", "heads", "fleiss_kappa") not in by_place
     assert rows == stability.stability_rows(read, "m", "s", 50)
+
+
+def test_rows_say_which_subnetworks_they_compare(tmp_path):
+    """The halves are measured as the good masks are, and stand below them in the tables."""
+    kinds = ("good", "good_half")
+    paths = {kind: [] for kind in kinds}
+    rng = np.random.default_rng(3)
+    for kind in kinds:
+        for seed in "12":
+            path = tmp_path / seed / f"{kind}.safetensors"
+            info = MaskInfo("structured", "m", "a", seed, "s", kind, 0.5, "keep_bias")
+            write_mask(path, random_units(SMALL, 0.5, rng), info)
+            paths[kind].append(path)
+    files.write_json(tmp_path / "config.json", synthetic.SMALL)
+    measure_stability(
+        paths_to_masks=paths["good"],
+        paths_to_halves=paths["good_half"],
+        path_to_config=tmp_path / "config.json",
+        path_to_published=PUBLISHED,
+        path_to_stability=tmp_path / "stability.csv",
+        path_to_pairs=tmp_path / "pairs.csv",
+        path_to_svg=tmp_path / "stability.svg",
+        path_to_png=tmp_path / "stability.png",
+        model="m",
+        method="s",
+        published={},
+        permutations=20,
+    )
+    for kind in kinds:
+        expected = stability.stability_rows(read_good_masks(paths[kind], SMALL), "m", "s", 20)
+        found = [r for r in files.read_csv(tmp_path / "stability.csv") if r["subnetwork"] == kind]
+        assert [row["value"] for row in found] == [
+            "" if np.isnan(row["value"]) else repr(float(row["value"])) for row in expected
+        ]
+        pairs = files.read_csv(tmp_path / "pairs.csv")
+        assert sum(row["subnetwork"] == kind for row in pairs) == 2  # heads and MLPs
 
 
 def test_rows_of_weights_compare_bits_and_shares(tmp_path):

@@ -137,6 +137,9 @@ def test_a_search_scored_on_other_examples_is_tested():
     # What is read as good otherwise are the halves, which this world has no scores of.
     assert rows["C2", "magnitude"]["verdict"] == "not run"
     assert rows["C4", "structured"]["verdict"] == "supported"
+    # So are they where agreement over seeds is judged: here the halves agree, the good ones do not.
+    assert rows["C10", "structured"]["verdict"] == "contradicted"
+    assert rows["C10", "structured"]["estimate"] == pytest.approx(0.24 + 0.4)
 
 
 def test_sizes_are_compared_under_the_same_threshold_only():

@@ -153,6 +153,13 @@ def test_draws_are_averaged_per_seed_and_their_spread_is_told(made):
         rows, method="strict", task="rte", first="good_half", second="bad_half", phase="pruned"
     )
     assert other["draw_sd"] == other["seed_sd"] == ""
+    # In the average the variances of the tasks that take part are averaged.
+    averaged = [task for task in TASKS if task != "wnli"]
+    wanted = {"method": "strict", "first": "good_half", "second": "random_half", "phase": "pruned"}
+    by_task = {task: row_of(rows, **wanted, task=task) for task in (*averaged, "average")}
+    for name in ("seed_sd", "draw_sd"):
+        variances = [float(by_task[task][name]) ** 2 for task in averaged]
+        assert float(by_task["average"][name]) ** 2 == pytest.approx(np.mean(variances))
 
 
 def test_the_average_is_over_tasks_that_take_part(made):

@@ -49,6 +49,7 @@ def compare(folder, controls, references, config):
         paths_to_references=references,
         paths_to_configs=[folder / "config.json"],
         path_to_overlap=folder / "overlap.csv",
+        paths_to_notes=[folder / "m" / method / "overlap_note.rst" for method in ("s", "other")],
         models=["m"],
     )
     return files.read_csv(folder / "overlap.csv")

@@ -20,6 +20,7 @@ def run_snakemake(
     *arguments: str,
     env: dict[str, str] | None = None,
     config_folder: Path | None = None,
+    root: Path = ROOT,
 ) -> subprocess.CompletedProcess[str]:
     """Runs Snakemake as a user does, in a folder, with a config.
 
@@ -29,6 +30,7 @@ def run_snakemake(
         *arguments: targets, then more options of the command line.
         env: environment variables to add.
         config_folder: where the config is written if not in `folder`, which others may use.
+        root: the workflow's own folder.
 
     Returns:
         The finished process; standard output and error together in `stdout`.
@@ -40,7 +42,7 @@ def run_snakemake(
         config = path
     # Arguments first: options that take several values would swallow targets behind them.
     command = [sys.executable, "-m", "snakemake", *arguments]
-    command += ["-s", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["-s", str(root / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(config)]
     if "--cores" not in arguments:
         command += ["--cores", "2"]
@@ -60,11 +62,15 @@ def run_snakemake(
 
 
 def planned(
-    folder: Path, config: dict[str, Any] | Path, *arguments: str, config_folder: Path | None = None
+    folder: Path,
+    config: dict[str, Any] | Path,
+    *arguments: str,
+    config_folder: Path | None = None,
+    root: Path = ROOT,
 ) -> dict[str, int]:
     """What a dry run plans: rule -> number of jobs, `all` left out; empty if nothing is to do."""
     arguments = (*arguments, "--dry-run", "--quiet", "rules")
-    finished = run_snakemake(folder, config, *arguments, config_folder=config_folder)
+    finished = run_snakemake(folder, config, *arguments, config_folder=config_folder, root=root)
     assert finished.returncode == 0, finished.stdout
     counts = {
         rule: int(count)

@@ -30,6 +30,17 @@ AROUND = {
     "ends": ("today", "again", "there", "to us", "this year"),
 }
 
+# As few as the analyses can be made with.
+FEW_DRAWS = {
+    "permutations": 50,
+    "bootstrap_samples": 50,
+    "test_permutations": 99,
+    "few_tasks": 2,
+    "maps_per_cell": 4,
+    "pattern_training_maps": 50,
+    "pattern_epochs": 1,
+}
+
 PUBLISHED = {
     "structured": {"algorithm": "structured", "subnetworks": ["good", "super_good"]},
     "magnitude": {"algorithm": "magnitude", "subnetworks": ["good"]},
@@ -68,6 +79,7 @@ def write_study(folder: Path) -> dict[str, Any]:
             "log_every": 4,
         },
         "methods": PUBLISHED,
+        "analysis": FEW_DRAWS,
     }
 
 

@@ -4,6 +4,7 @@
 rule collect_scores:
     input:
         metrics=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
+        metrics_on=targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY)),
         majority=targets("results/majority/{task}/metrics.json", grid.majority_rows(STUDY)),
     output:
         scores=report(f"{TABLES}/scores.csv", category="Tables", labels={"table": "all scores"}),
@@ -63,6 +64,7 @@ rule compare_controls:
             category="Tables",
             labels={"table": "overlap of controls with good"},
         ),
+        notes=targets(OVERLAP_NOTE, [*figure_rows(), *grid.retrain_rows(STUDY)]),
         provenance=f"{TABLES}/overlap.provenance.json",
     log:
         f"{LOGS}/compare_controls.log",

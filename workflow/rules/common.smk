@@ -1,27 +1,18 @@
 """What all rules share: the checked study, its wildcards, and paths."""
 
+from snakemake.utils import update_config
+
 from lottery.algorithms import algorithm, algorithm_names
 from lottery.algorithms.common import base_name
 from lottery.config import grid, load_study, mask_path, params, refuse_repeated_keys
-from lottery.config import targets, wildcard
-from lottery.errors import StudyError
+from lottery.config import evaluation_only, targets, typed, wildcard
 from lottery.tables.controls import reference_of
 from lottery.versions import stage_version
 
-
-def stop_on_error(function, *arguments):
-    """Calls a function, and ends with its sentence where it refuses something.
-
-    Any exception would be printed with a line of the Snakefile, which is not what is wrong.
-    """
-    try:
-        return function(*arguments)
-    except StudyError as error:
-        sys.exit(f"Error: {error}")
-
-
 for path in workflow.configfiles:
     stop_on_error(refuse_repeated_keys, Path(path))
+# Inside lists and mappings --config leaves text.
+update_config(config, typed(workflow.config_settings.config))
 STUDY = stop_on_error(load_study, config, Path.cwd())
 
 CELL = "results/{model}/{task}/seed_{seed}"
@@ -29,11 +20,15 @@ TOKENS = "results/{model}/{task}/tokens"
 MASKS = f"{CELL}/mask/{{method}}"
 RETRAINED = f"{CELL}/retrain/{{method}}/{{subnetwork}}"
 EVALUATED = f"{CELL}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
+EVALUATED_ON = f"{EVALUATED}/on_{{eval_task}}"
 FIGURES = "results/figures/{model}/{method}"
 TABLES = "results/tables"
+# What captions of good-versus-bad figures say of controls that overlap with the good subnetwork.
+OVERLAP_NOTE = "results/tables/{model}/{method}/overlap_note.rst"
 PUBLISHED = [
     f"{workflow.basedir}/workflow/resources/paper/{name}.csv" for name in ("scores", "sizes")
 ]
+PUBLISHED_ON = f"{workflow.basedir}/workflow/resources/paper/hans.csv"
 LOGS = "results/logs"
 BENCHMARKS = "results/benchmarks"
 
@@ -48,11 +43,17 @@ wildcard_constraints:
     method=wildcard([*STUDY.methods, "none"]),
     subnetwork=r"[a-z0-9_]+",
     phase="finetuned|pruned|retrained",
+    eval_task=wildcard(STUDY.evaluation_only_tasks),
 
 
 def settings(function, *names):
     """Params of a rule: what its results depend on, looked up by some of its wildcards."""
     return lambda wildcards: function(STUDY, *(wildcards[name] for name in names))
+
+
+def growing(amount):
+    """A size of a job that grows with the attempt: one that ran out of it is repeated with more."""
+    return lambda wildcards, attempt: attempt * amount
 
 
 def tasks_with(splits):
@@ -68,6 +69,21 @@ def split_shapes():
         + ("" if "train" in splits else "_alone")
         for splits in shapes
     }
+
+
+def model_files(wildcards):
+    """The files of a model that is read from the user's own folder, so that their edit is seen."""
+    model = STUDY.models[wildcards.model]
+    if model.kind != "folder":
+        return []
+    folder = Path(model.source).expanduser()
+    names = ("config.json", "*.safetensors", "tokenizer*.json", "vocab.txt", "special_tokens*.json")
+    return sorted(str(path) for name in names for path in folder.glob(name))
+
+
+def model_config(wildcards):
+    """The config of a model that is read from the user's own folder."""
+    return [path for path in model_files(wildcards) if path.endswith("config.json")]
 
 
 def source_files(wildcards):
@@ -138,6 +154,43 @@ def evaluated_files(wildcards):
     return files if wildcards.method == "none" else files | {"mask": mask_of(wildcards)}
 
 
+def token_files_on(wildcards):
+    """The tokens of the task that a cell is only evaluated on."""
+    folder = TOKENS.format(model=wildcards.model, task=wildcards.eval_task)
+    splits = STUDY.tasks[wildcards.eval_task].validation_splits
+    return [f"{folder}/{split}.safetensors" for split in splits]
+
+
+def examples_on(wildcards):
+    """The examples of the task that a cell is only evaluated on."""
+    splits = STUDY.tasks[wildcards.eval_task].validation_splits
+    return [f"resources/tasks/{wildcards.eval_task}/{split}.parquet" for split in splits]
+
+
+def metrics_on(wildcards):
+    """Scores on a task that is not trained on: of the full models, then of a method."""
+    own = dict(wildcards.items())
+    rows = [
+        row
+        for row in grid.evaluate_on_rows(STUDY)
+        if (row["model"], row["eval_task"]) == (own["model"], own["eval_task"])
+        and row["method"] in ("none", own["method"])
+    ]
+    return targets(f"{EVALUATED_ON}/metrics.json", rows)
+
+
+def evaluation_only_targets():
+    """The scores, table and figures of tasks that are not trained on; nothing without such tasks."""
+    rows = grid.evaluate_on_rows(STUDY)
+    scores = targets(f"{EVALUATED_ON}/metrics.json", rows)
+    figures = [
+        path
+        for kind in ("svg", "png")
+        for path in targets(f"{FIGURES}/on_{{eval_task}}.{kind}", grid.on_rows(STUDY))
+    ]
+    return [*scores, f"{TABLES}/evaluation_only.csv", *figures] if rows else []
+
+
 def controls(study):
     """The controls of the study with the masks they are compared with, equal references adjacent."""
     for row in sorted(grid.retrain_rows(study), key=reference_path):
@@ -197,3 +250,26 @@ def figure_targets():
         + figure_files("survival_all", figure_rows())
         + figure_files("trajectories", figure_rows(lambda method: method.algorithm != "imported"))
     )
+
+
+def step_targets():
+    """A small file of every step that others build on, which a study wants for itself.
+
+    A job that fails loses its old outputs. If only tables and scores were wanted, those that were
+    made of the old outputs would still be there, and the next run would take them for finished.
+    """
+    rows = {
+        "resources/models/{model}/config.provenance.json": MODEL_ROWS,
+        "resources/models/{model}/provenance.json": MODEL_ROWS,
+        "resources/tasks/{task}/provenance.json": grid.fetch_rows(STUDY),
+        f"{TOKENS}/provenance.json": grid.tokenize_rows(STUDY),
+        f"{CELL}/finetune/provenance.json": grid.finetune_rows(STUDY),
+        f"{MASKS}/provenance.json": [
+            row for name in algorithm_names() for row in grid.search_rows(STUDY, name)
+        ],
+        f"{MASKS}/{{subnetwork}}.provenance.json": grid.sample_rows(STUDY),
+        "results/{model}/{task}/super/{method}/provenance.json": grid.super_rows(STUDY),
+        f"{RETRAINED}/provenance.json": grid.retrain_rows(STUDY),
+        "results/majority/{task}/provenance.json": grid.majority_rows(STUDY),
+    }
+    return [path for template, each in rows.items() for path in targets(template, each)]

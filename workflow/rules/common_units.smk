@@ -1,6 +1,7 @@
 """What the analyses of masks read, of which methods, and their targets."""
 
 from lottery.config import stability
+from lottery.config.patterns import has_patterns
 from lottery.mask_import import mask_files
 
 UNIT_ALGORITHMS = ("structured", "imported")
@@ -39,6 +40,13 @@ def good_masks_of_family(wildcards):
     ]
 
 
+def good_halves_of_all_tasks(wildcards):
+    """The good halves of one (model, method), tasks first; none where it makes none."""
+    if not STUDY.methods[wildcards.method].halves:
+        return []
+    return files_of_all_tasks(wildcards, "good_half.safetensors")
+
+
 def importances_of_all_tasks(wildcards):
     """The importances of one (model, method), tasks first."""
     return files_of_all_tasks(wildcards, "importance.npz")
@@ -50,6 +58,12 @@ def magnitudes_of_all_tasks(wildcards):
     return expand(
         f"{CELL}/finetune/magnitudes.npz", task=tasks, seed=STUDY.seeds, allow_missing=True
     )
+
+
+def patterns_of_all_tasks(wildcards):
+    """The patterns of the fine-tuned models that a method's masks belong to."""
+    tasks = STUDY.methods[wildcards.method].tasks
+    return expand(f"{CELL}/finetune/patterns.npz", task=tasks, seed=STUDY.seeds, allow_missing=True)
 
 
 def has_several_seeds(method):
@@ -72,6 +86,8 @@ def analysis_targets():
         "task_overlap": prunes_units,
         "importance_histograms": leaves_importances,
         "importance_correlations": leaves_importances,
+        "patterns": has_patterns,
+        "example_maps": has_patterns,
         # Masks made elsewhere belong to models that need not be there.
         "magnitudes": lambda method: prunes_units(method) and method.algorithm != "imported",
     }
@@ -98,3 +114,31 @@ def imported_files(wildcards):
         return [str(place)]
     found = mask_files(place, settings["task_name"], wildcards.seed)
     return [str(path) for path in found] if all(map(Path.is_file, found)) else [str(place)]
+
+
+def report_figures(wildcards):
+    """Every figure that the run makes, as svg: none can be forgotten here."""
+    wanted = [*rules.all.input, *rules.analyses.input]
+    return list(dict.fromkeys(str(path) for path in wanted if str(path).endswith(".svg")))
+
+
+def analysis_step_targets():
+    """As `step_targets`, for the analyses."""
+    conditions = {
+        "magnitudes": lambda method: prunes_units(method) and method.algorithm != "imported",
+        "patterns": has_patterns,
+    }
+    cells = [
+        path
+        for name, condition in conditions.items()
+        for row in figure_rows(condition)
+        for path in expand(
+            f"{CELL}/finetune/{name}.provenance.json",
+            model=row["model"],
+            task=STUDY.methods[row["method"]].tasks,
+            seed=STUDY.seeds,
+        )
+    ]
+    classifier = [f"{TABLES}/pattern_classifier.provenance.json"]
+    learned = classifier if figure_rows(has_patterns) else []
+    return [*dict.fromkeys(cells), *learned, f"{TABLES}/differences.csv"]

@@ -6,6 +6,8 @@ localrules:
 
 
 rule fetch_model:
+    input:
+        files=model_files,
     output:
         tokenizer="resources/models/{model}/tokenizer.json",
         model="resources/models/{model}/model.safetensors",
@@ -71,8 +73,8 @@ for splits, suffix in split_shapes().items():
         conda:
             "../../envs/torch.yaml"
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=growing(4000),
+            runtime=growing(30),
         params:
             settings=settings(params.tokenize_params, "task"),
             splits=list(splits),

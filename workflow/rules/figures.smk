@@ -1,10 +1,18 @@
 """Figures, each as svg and png."""
 
 
+# Seconds each: on a cluster they are drawn where the run was started.
+localrules:
+    plot_scores,
+    plot_survival,
+    plot_trajectories,
+
+
 rule plot_scores:
     input:
         scores=f"{TABLES}/scores.csv",
         published=PUBLISHED,
+        overlap=OVERLAP_NOTE,
     output:
         svg=report(
             f"{FIGURES}/scores.svg",

@@ -6,6 +6,8 @@ localrules:
 
 
 rule fetch_config:
+    input:
+        files=model_config,
     output:
         config="resources/models/{model}/config.json",
         provenance="resources/models/{model}/config.provenance.json",

@@ -19,8 +19,8 @@ rule retrain:
     threads: TORCH_THREADS
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=growing(8000),
+        runtime=growing(720),
     params:
         settings=settings(params.training_params, "task"),
         torch_threads=TORCH_THREADS,

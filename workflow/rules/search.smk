@@ -34,8 +34,8 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
         threads: TORCH_THREADS
         resources:
             gpu=1,
-            mem_mb=8000,
-            runtime=480,
+            mem_mb=growing(8000),
+            runtime=growing(480),
         params:
             settings=settings(params.search_params, "method", "task"),
             torch_threads=TORCH_THREADS,
@@ -62,8 +62,8 @@ rule sample_masks:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         version=stage_version("sample_masks"),
     message:
@@ -100,8 +100,8 @@ for rule_name, kinds in (
         conda:
             "../../envs/torch.yaml"
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=growing(4000),
+            runtime=growing(30),
         params:
             kinds=list(kinds),
             version=stage_version("sample_super_masks"),

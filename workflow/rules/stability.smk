@@ -4,6 +4,7 @@
 rule measure_stability:
     input:
         masks=good_masks_of_all_tasks,
+        halves=good_halves_of_all_tasks,
         config="resources/models/{model}/config.json",
         published=f"{PAPER}/stability.csv",
     output:
@@ -29,8 +30,8 @@ rule measure_stability:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=settings(stability.stability_params, "model", "method"),
         version=stage_version("measure_stability"),
@@ -63,8 +64,8 @@ rule measure_noise:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=settings(stability.noise_params, "method"),
         version=stage_version("measure_noise"),
@@ -168,8 +169,8 @@ rule measure_weights:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         version=stage_version("measure_weights"),
     message:

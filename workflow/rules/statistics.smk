@@ -3,6 +3,10 @@
 from lottery.config import statistics
 
 
+localrules:
+    plot_differences,
+
+
 rule compare_subnetworks:
     input:
         predictions=targets(f"{EVALUATED}/predictions.parquet", grid.evaluate_rows(STUDY)),
@@ -34,6 +38,7 @@ rule compare_subnetworks:
 rule plot_differences:
     input:
         differences=f"{TABLES}/differences.csv",
+        overlap=OVERLAP_NOTE,
     output:
         svg=report(
             f"{FIGURES}/differences.svg",
@@ -60,11 +65,13 @@ rule plot_differences:
 
 rule check_claims:
     input:
+        **statistics.baseline_files(STUDY),
         scores=f"{TABLES}/scores.csv",
         differences=f"{TABLES}/differences.csv",
         stability=analysis_tables("stability", has_several_seeds),
         importance=analysis_tables("importance_histograms", leaves_importances),
         task_overlap=analysis_tables("task_overlap", prunes_units),
+        patterns=analysis_tables("patterns", has_patterns),
         published=PUBLISHED,
         paper=f"{workflow.basedir}/workflow/resources/paper/claims.csv",
     output:

@@ -11,5 +11,6 @@ run(
     paths_to_references=[Path(path) for path in snakemake.input.references],
     paths_to_configs=[Path(path) for path in snakemake.input.configs],
     path_to_overlap=Path(snakemake.output.overlap),
+    paths_to_notes=[Path(path) for path in snakemake.output.notes],
     models=snakemake.params.models,
 )

@@ -8,6 +8,7 @@ run(
     "finetune",
     snakemake,
     gpu=True,
+    resumable=True,
     path_to_pretrained=Path(snakemake.input.pretrained),
     path_to_tokens=Path(snakemake.input.tokens[0]).parent,
     path_to_model=Path(snakemake.output.model),

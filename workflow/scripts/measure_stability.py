@@ -8,6 +8,7 @@ run(
     "measure_stability",
     snakemake,
     paths_to_masks=[Path(path) for path in snakemake.input.masks],
+    paths_to_halves=[Path(path) for path in snakemake.input.get("halves", [])],
     path_to_config=Path(snakemake.input.config),
     path_to_published=Path(snakemake.input.published),
     path_to_stability=Path(snakemake.output.stability),

@@ -8,6 +8,7 @@ run(
     "retrain",
     snakemake,
     gpu=True,
+    resumable=True,
     path_to_pretrained=Path(snakemake.input.pretrained),
     path_to_mask=Path(snakemake.input.mask),
     path_to_tokens=Path(snakemake.input.tokens[0]).parent,

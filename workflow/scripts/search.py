@@ -9,6 +9,7 @@ run(
     "search",
     snakemake,
     gpu=True,
+    resumable=True,
     path_to_model=Path(snakemake.input.model),
     path_to_tokens=Path(snakemake.input.tokens[0]).parent,
     path_to_majority=Path(snakemake.input.majority),

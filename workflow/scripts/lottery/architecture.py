@@ -82,35 +82,49 @@ class Architecture:
         Raises:
             StudyError: unknown family, unsupported option, or a size that is missing.
         """
+        if not isinstance(config, dict):
+            raise StudyError(f"{source} holds no JSON object with a key per size.")
         find_family(config, source)
-        try:
-            hidden_dropout = float(config.get("hidden_dropout_prob", 0.1))
-            classifier_dropout = config.get("classifier_dropout")
-            sizes = cls(
-                model_type=config["model_type"],
-                layers=int(config["num_hidden_layers"]),
-                heads=int(config["num_attention_heads"]),
-                hidden=int(config["hidden_size"]),
-                intermediate=int(config["intermediate_size"]),
-                vocabulary=int(config["vocab_size"]),
-                positions=int(config.get("max_position_embeddings", 512)),
-                token_types=int(config.get("type_vocab_size", 2)),
-                norm_epsilon=float(config.get("layer_norm_eps", 1e-12)),
-                hidden_dropout=hidden_dropout,
-                attention_dropout=float(config.get("attention_probs_dropout_prob", 0.1)),
-                classifier_dropout=(
-                    hidden_dropout if classifier_dropout is None else float(classifier_dropout)
-                ),
-                initializer_range=float(config.get("initializer_range", 0.02)),
-            )
-        except KeyError as error:
-            raise StudyError(f"{source}: the key {error} is missing.") from error
+        hidden_dropout = _number(config, "hidden_dropout_prob", source, 0.1)
+        sizes = cls(
+            model_type=config["model_type"],
+            layers=_size(config, "num_hidden_layers", source),
+            heads=_size(config, "num_attention_heads", source),
+            hidden=_size(config, "hidden_size", source),
+            intermediate=_size(config, "intermediate_size", source),
+            vocabulary=_size(config, "vocab_size", source),
+            positions=_size(config, "max_position_embeddings", source, 512),
+            token_types=_size(config, "type_vocab_size", source, 2),
+            norm_epsilon=_number(config, "layer_norm_eps", source, 1e-12),
+            hidden_dropout=hidden_dropout,
+            attention_dropout=_number(config, "attention_probs_dropout_prob", source, 0.1),
+            classifier_dropout=_number(config, "classifier_dropout", source, hidden_dropout),
+            initializer_range=_number(config, "initializer_range", source, 0.02),
+        )
         if sizes.hidden % sizes.heads:
             raise StudyError(
                 f"{source}: hidden_size {sizes.hidden} is not a multiple of "
                 f"num_attention_heads {sizes.heads}."
             )
         return sizes
+
+
+def _size(config: dict[str, Any], key: str, source: str, default: int | None = None) -> int:
+    value = config.get(key, default)
+    if value is None:
+        raise StudyError(f"{source}: the key {key!r} is missing.")
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise StudyError(f"{source}: {key} is {value!r}; it must be a whole number of at least 1.")
+    return value
+
+
+def _number(config: dict[str, Any], key: str, source: str, default: float) -> float:
+    """A number of at least 0; null stands for the default, as in transformers."""
+    value = config.get(key)
+    value = default if value is None else value
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+        raise StudyError(f"{source}: {key} is {value!r}; it must be at least 0 and less than 1.")
+    return float(value)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 
 from lottery.errors import StudyError
-from lottery.visible import Device, allowed_devices
+from lottery.visible import Device, allowed_devices, used_energy
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 # Not the temporary folder of the environment: a scheduler may give each job its own.
@@ -42,13 +42,29 @@ class Lease(AbstractContextManager["Lease"]):
         device: The value of CUDA_VISIBLE_DEVICES, or "cpu".
         slot: Number of the slot on the device, from 0; None on the CPU.
         name: The hardware's name where it is known.
+        energy_before: What the device had used when the lease began, in joules; None where it does
+            not count.
     """
 
     device: str
     slot: int | None = None
     name: str | None = None
+    energy_before: float | None = None
+    _key: str = field(default="", repr=False)
     _descriptor: int | None = field(default=None, repr=False)
     _before: str | None = field(default=None, repr=False)
+
+    def energy_joules(self) -> float | None:
+        """What the whole device has used since the lease began, for all jobs that share it.
+
+        Returns:
+            Joules; None on the CPU and where the device does not count.
+        """
+        after = None if self.energy_before is None else used_energy(self._key)
+        # A driver that was loaded anew has begun at 0.
+        if after is None or after < self.energy_before:
+            return None
+        return after - self.energy_before
 
     def close(self) -> None:
         """Gives the slot back and restores CUDA_VISIBLE_DEVICES."""
@@ -98,7 +114,15 @@ def lease(
     with _opened(folder) as directory:
         device, slot, descriptor = _take(directory, devices, slots_per_gpu, timeout)
     os.environ[VISIBLE] = device.visible
-    return Lease(device.visible, slot, device.name, descriptor, before)
+    return Lease(
+        device.visible,
+        slot,
+        device.name,
+        energy_before=used_energy(device.key),
+        _key=device.key,
+        _descriptor=descriptor,
+        _before=before,
+    )
 
 
 def _take(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class StudyError(Exception):
     """Something in the config, the data or the files that the user can put right.
@@ -9,3 +12,16 @@ class StudyError(Exception):
     `str(error)` is one sentence that names the key or the file, what was found and what is allowed;
     a job that ends with it shows the sentence alone, without a stack trace.
     """
+
+
+@contextmanager
+def blaming(key: str) -> Iterator[None]:
+    """Puts the key of the config that named a file in front of a sentence about what is in it.
+
+    Raises:
+        StudyError: the one that the block raised, with `key: ` before its sentence.
+    """
+    try:
+        yield
+    except StudyError as error:
+        raise StudyError(f"{key}: {error}") from error

@@ -117,7 +117,7 @@ def find_family(config: dict[str, Any], source: str) -> Family:
         StudyError: the family is not in the table, or an option is not implemented.
     """
     model_type = config.get("model_type")
-    if model_type not in FAMILIES:
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise StudyError(
             f"{source}: model_type is {model_type!r}; the families known here are: {known}."

@@ -21,7 +21,9 @@ from typing import Any, NoReturn, TextIO
 
 from lottery.device import VISIBLE, Lease, lease
 from lottery.errors import StudyError
-from lottery.provenance import Record
+from lottery.provenance import NAME, Record
+from lottery.resume import DEFAULT_MINUTES, Checkpoint
+from lottery.resume import NAME as CHECKPOINT
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -36,7 +38,12 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    step: str | Callable[..., None], snakemake: Any, *, gpu: bool = False, **keywords: object
+    step: str | Callable[..., None],
+    snakemake: Any,
+    *,
+    gpu: bool = False,
+    resumable: bool = False,
+    **keywords: object,
 ) -> NoReturn:
     """Runs one step as the job that Snakemake describes, and ends the process.
 
@@ -49,6 +56,7 @@ def run(
             environment is set. Or a function.
         snakemake: The object that Snakemake hands to scripts.
         gpu: Whether the step computes on a device, which it then leases.
+        resumable: Whether the step takes a `checkpoint`, the place where it keeps what it has done.
         **keywords: What the step is called with.
     """
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
@@ -59,7 +67,7 @@ def run(
     signal.signal(signal.SIGTERM, _terminated)
     try:
         with _logging_to(snakemake.log[0] if len(snakemake.log) else None):
-            _run(step, snakemake, gpu, keywords, terminal)
+            _run(step, snakemake, gpu, resumable, keywords, terminal)
     except StudyError as error:
         _fail(terminal, str(error))
     sys.stdout.flush()
@@ -78,6 +86,7 @@ def _run(
     step: str | Callable[..., None],
     snakemake: Any,
     gpu: bool,
+    resumable: bool,
     keywords: dict[str, object],
     terminal: TextIO,
 ) -> None:
@@ -87,11 +96,15 @@ def _run(
         record = Record(snakemake)
         # From the config, not from params: how jobs share devices changes no result.
         slots = snakemake.config.get("compute", {}).get("slots_per_gpu", 1)
+        checkpoint = _checkpoint(snakemake, record) if resumable else Checkpoint()
+        if resumable:
+            keywords = keywords | {"checkpoint": checkpoint}
         with _device(gpu, slots) as held:
             slot = "" if held.slot is None else f", slot {held.slot}"
             log.info("device %s%s%s", held.device, f" ({held.name})" if held.name else "", slot)
             _function(step)(**keywords)
-            record.write(held)
+            record.write(held, checkpoint.resumed_from)
+            checkpoint.remove()
         log.info("finished in %.1f s", record.seconds())
     except StudyError as error:
         log.error("%s", error)
@@ -104,6 +117,19 @@ def _run(
         where = f"; see {snakemake.log[0]}" if len(snakemake.log) else ""
         message = " ".join(str(error).split())[:300]
         _fail(terminal, f"{snakemake.rule} failed with {type(error).__name__}: {message}{where}")
+
+
+def _checkpoint(snakemake: Any, record: Record) -> Checkpoint:
+    """Where a job keeps what it has done: beside its record, undeclared."""
+    identity = {
+        "rule": snakemake.rule,
+        "wildcards": dict(snakemake.wildcards.items()),
+        "params": dict(snakemake.params.items()),
+        "inputs": record.inputs,
+    }
+    # Not from params either: how often is no matter of the result.
+    minutes = snakemake.config.get("compute", {}).get("checkpoint_minutes", DEFAULT_MINUTES)
+    return Checkpoint(Path(snakemake.output[NAME]).with_name(CHECKPOINT), identity, minutes)
 
 
 def _function(step: str | Callable[..., None]) -> Callable[..., None]:

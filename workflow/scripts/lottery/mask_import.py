@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lottery.errors import StudyError
-from lottery.files.reading import reading
+from lottery.files.reading import GIVEN, reading
 from lottery.masks import StructuredMask
 
 # Names of the two arrays of a mask, in a folder and in an npz.
@@ -54,7 +54,7 @@ def _from_folder(folder: Path, task: str, seed: int) -> dict[str, tuple[str, np.
                 f"{path} does not exist, so there is no mask of {task} with seed {seed}; "
                 f"{_found_in_folder(folder, task)}."
             )
-        with reading(path, "npy"), _no_objects(str(path)):
+        with reading(path, "npy", advice=GIVEN), _no_objects(str(path)):
             array = np.load(path, allow_pickle=False)
             if not isinstance(array, np.ndarray):
                 raise ValueError("it is an archive")
@@ -73,7 +73,7 @@ def _from_npz(path: Path, task: str, seed: int) -> dict[str, tuple[str, np.ndarr
     """Kind of unit -> (name for messages, array); only the two arrays of the mask are read."""
     arrays = {}
     damage = (zipfile.BadZipFile, NotImplementedError, SyntaxError)
-    with reading(path, "npz", *damage):
+    with reading(path, "npz", *damage, advice=GIVEN):
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it is a single array")

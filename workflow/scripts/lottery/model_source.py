@@ -36,6 +36,6 @@ def source_folder(
         return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise StudyError(
-            f"models: {source} at {revision} cannot be fetched from the hub "
+            f"{source} at {revision} cannot be fetched from the hub "
             f"({type(error).__name__}); check the id, the revision and the network."
         ) from error

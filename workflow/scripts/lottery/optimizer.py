@@ -60,6 +60,14 @@ class AdamW:
             for parameter in group:
                 parameter.grad = None
 
+    def state_of(self, parameter: nn.Parameter) -> dict[str, Tensor]:
+        """What the optimizer knows of a parameter; the tensors are the live ones."""
+        return {
+            "mean": self._means[parameter],
+            "square": self._squares[parameter],
+            "steps": self._steps[parameter],
+        }
+
     @staticmethod
     def _of(group: list[nn.Parameter], values: dict[nn.Parameter, Tensor]) -> list[Tensor]:
         return [values[parameter] for parameter in group]

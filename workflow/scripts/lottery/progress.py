@@ -13,6 +13,12 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from lottery.failures import Failure, rerun_command, summary
+
+LOGGER = "snakemake.logging"
+# What Snakemake says of a script that has already said itself why it failed.
+EMPTY_WORDS = "RuleException:\nCalledProcessError in file"
+
 
 class Progress(logging.Handler):
     """Turns Snakemake's records into one line per step."""
@@ -29,6 +35,12 @@ class Progress(logging.Handler):
         self._skip = skip
         self._running: dict[int, tuple[str, float]] = {}
         self._finished: list[str] = []
+        self._failed: dict[int, Failure] = {}
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The steps whose last attempt failed, in the order in which they did."""
+        return list(self._failed.values())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Handles one record; records without an event are none of ours."""
@@ -41,10 +53,13 @@ class Progress(logging.Handler):
             self._tell(record.done, record.total)
         elif event == "job_error":
             what, _ = self._running.pop(record.jobid, (record.rule_name, 0.0))
-            logs = ", ".join(record.log)
+            failure = Failure(what, tuple(record.output), tuple(record.log))
+            self._failed[record.jobid] = failure
+            logs = ", ".join(failure.logs)
             self._write(f"FAILED  {what}" + (f"; see {logs}" if logs else ""))
 
     def _finish(self, jobid: int) -> None:
+        self._failed.pop(jobid, None)  # an earlier attempt
         what, start = self._running.pop(jobid, ("", 0.0))
         if what and what not in self._skip:
             self._finished.append(f"{what} ({time.monotonic() - start:.0f} s)")
@@ -65,20 +80,42 @@ def show(stream: TextIO | None = None) -> None:
     Args:
         stream: Where the lines go; standard error, where Snakemake writes, if None.
     """
-    logger = logging.getLogger("snakemake.logging")
+    logger = logging.getLogger(LOGGER)
     for handler in logger.handlers:
         if isinstance(handler, logging.StreamHandler) and not _is_file(handler):
             handler.setLevel(logging.WARNING)
+            handler.addFilter(_says_something)
     logger.addHandler(Progress(stream or sys.stderr))
 
 
 def show_results() -> None:
-    """Says where the table and the figures are, if there are any, and how to make the report."""
+    """Says where the report, the table and the figures are, those that there are."""
     if not Path("results/tables/summary.md").exists():
         return
+    if Path("results/report.html").exists():
+        print("Report:  results/report.html")
     print("Table:   results/tables/summary.md")
     print("Figures: results/figures/")
-    print("Report:  the same command with --report results/report.html makes it")
+
+
+def show_failures(unfinished: int, *, moved: bool, stream: TextIO | None = None) -> None:
+    """Says which steps failed, how their logs end, and which commands rerun one alone.
+
+    Args:
+        unfinished: how many steps of the run have not finished.
+        moved: whether the run has a folder of its own (`--directory`).
+        stream: Where the lines go; standard error if None.
+    """
+    handlers = logging.getLogger(LOGGER).handlers
+    failures = [each for one in handlers if isinstance(one, Progress) for each in one.failures]
+    if failures:
+        command = rerun_command(sys.argv[1:])
+        text = summary(failures, unfinished - len(failures), command, moved=moved)
+        print(f"\n{text}\n", file=stream or sys.stderr, flush=True)
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(EMPTY_WORDS)
 
 
 def _is_file(handler: logging.Handler) -> bool:

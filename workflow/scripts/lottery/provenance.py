@@ -7,7 +7,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,17 +44,19 @@ class Record:
         self._path: str | None = snakemake.output.get(NAME)
         self._start = time.monotonic()
         self._started = datetime.now(UTC)
-        self._inputs = _digests(snakemake.input.items()) if self._path else {}
+        self.inputs = _digests(snakemake.input.items()) if self._path else {}
+        """Digests of the inputs by name and path; empty if the rule declares no record."""
 
     def seconds(self) -> float:
         """The time since the record was begun."""
         return time.monotonic() - self._start
 
-    def write(self, lease: Lease) -> None:
+    def write(self, lease: Lease, resumed_from: Sequence[int] = ()) -> None:
         """Writes the record, if the rule declares one among its outputs.
 
         Args:
             lease: The device that the step ran on.
+            resumed_from: The steps after which the job went on from a checkpoint.
         """
         if self._path is None:
             return
@@ -63,9 +65,10 @@ class Record:
         record = {
             "format": 1,
             "rule": job.rule,
+            "log": job.log[0] if len(job.log) else None,
             "wildcards": dict(job.wildcards.items()),
             "params": dict(job.params.items()),
-            "inputs": self._inputs,
+            "inputs": self.inputs,
             "outputs": _digests(outputs),
             "versions": _versions(),
             "platform": platform.platform(),
@@ -74,9 +77,12 @@ class Record:
             "slot": lease.slot,
             "threads": job.threads,
             "started": self._started.isoformat(timespec="seconds"),
-            "duration_seconds": round(self.seconds(), 3),
+            "duration_seconds": round(self.seconds(), 3),  # since the last interruption
+            "resumed_from": list(resumed_from),
             "peak_memory_mb": _peak_memory(),
             "peak_gpu_memory_mb": _peak_gpu_memory(),
+            # Of the whole device while the job held its slot, other jobs on it included.
+            "energy_joules": lease.energy_joules(),
         }
         files.write_json(self._path, record)
 

@@ -50,34 +50,8 @@ class Scored:
     def _entries(
         self, split: str, labels: np.ndarray, predictions: np.ndarray
     ) -> list[dict[str, Any]]:
-        constant = scores.is_constant(predictions)
-        return [
-            {
-                "split": split,
-                "metric": metric,
-                "value": scores.score(metric, labels, predictions),
-                "n_examples": len(labels),
-                "constant_prediction": constant,
-            }
-            for metric in self.metrics
-        ]
-
-    def metrics_file(
-        self,
-        cell: dict[str, Any],
-        kept_fraction: float,
-        heads_kept: int | None = None,
-        mlps_kept: int | None = None,
-    ) -> dict[str, Any]:
-        """The content of metrics.json (docs/files.md)."""
-        return {
-            "format": FORMAT,
-            **cell,
-            "kept_fraction": kept_fraction,
-            "heads_kept": heads_kept,
-            "mlps_kept": mlps_kept,
-            "scores": self.scores(),
-        }
+        entries = score_entries(self.metrics, labels, predictions)
+        return [{"split": split} | entry for entry in entries]
 
     def predictions_table(self) -> pa.Table:
         """The content of predictions.parquet: one row per example (docs/files.md)."""
@@ -88,19 +62,58 @@ class Scored:
         for split, tokens in self.tokens.items():
             logits = self.logits[split]
             half = [names[number] if split == "validation" else "" for number in tokens.half]
-            parts.append(
-                pa.table(
-                    {
-                        "split": pa.array([split] * len(tokens)),
-                        "idx": pa.array(tokens.idx),
-                        "label": pa.array(tokens.labels),
-                        "prediction": pa.array(decide(logits)),
-                        "logits": pa.array(list(logits), pa.list_(pa.float32())),
-                        "half": pa.array(half, pa.string()),
-                    }
-                )
-            )
+            columns = example_columns(split, tokens, decide(logits), logits)
+            parts.append(pa.table(columns | {"half": pa.array(half, pa.string())}))
         return pa.concat_tables(parts)
+
+
+def score_entries(
+    metrics: list[str], labels: np.ndarray, predictions: np.ndarray
+) -> list[dict[str, Any]]:
+    """What metrics.json says of some examples: one entry per metric."""
+    constant = scores.is_constant(predictions)
+    return [
+        {
+            "metric": metric,
+            "value": scores.score(metric, labels, predictions),
+            "n_examples": len(labels),
+            "constant_prediction": constant,
+        }
+        for metric in metrics
+    ]
+
+
+def metrics_file(
+    cell: dict[str, Any],
+    entries: list[dict[str, Any]],
+    kept_fraction: float,
+    heads_kept: int | None = None,
+    mlps_kept: int | None = None,
+) -> dict[str, Any]:
+    """The content of metrics.json (docs/files.md)."""
+    return {
+        "format": FORMAT,
+        **cell,
+        "kept_fraction": kept_fraction,
+        "heads_kept": heads_kept,
+        "mlps_kept": mlps_kept,
+        "scores": entries,
+    }
+
+
+def example_columns(
+    split: str, tokens: Tokens, predictions: np.ndarray, logits: np.ndarray
+) -> dict[str, pa.Array]:
+    """The columns of predictions.parquet for the examples of a split."""
+    import pyarrow as pa
+
+    return {
+        "split": pa.array([split] * len(tokens)),
+        "idx": pa.array(tokens.idx),
+        "label": pa.array(tokens.labels),
+        "prediction": pa.array(predictions),
+        "logits": pa.array(list(logits), pa.list_(pa.float32())),
+    }
 
 
 def applicable_metrics(n_outputs: int) -> list[str]:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from lottery.device import VISIBLE
 from lottery.errors import StudyError
 from lottery.visible import allowed_devices
+
+
+def stop_on_error(function: Callable[..., Any], *arguments: object) -> Any:
+    """Calls a function, and ends the run with its sentence where it refuses something.
+
+    Any exception would be printed with a line of the Snakefile, which is not what is wrong.
+    """
+    try:
+        return function(*arguments)
+    except StudyError as error:
+        sys.exit(f"Error: {error}")
 
 
 def require_gpu_total(workflow: Any, slots_per_gpu: int) -> None:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lottery.data.batches import Batch, collate, shuffled_rows
+from lottery.data.batches import collate, shuffled_rows
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder
-from lottery.errors import StudyError
+from lottery.history import History
 from lottery.optimizer import AdamW
+from lottery.resume import Checkpoint
+from lottery.training_state import TrainingState
 from lottery.vocabulary import CompactVocabulary
-
-logger = logging.getLogger(__name__)
-
-HISTORY_COLUMNS = ["step", "epoch", "loss", "learning_rate", "tokens_per_second"]
 
 
 @dataclass(frozen=True)
@@ -61,50 +59,20 @@ class Recipe:
         return cls(**{key: value for key, value in options.items() if key in names})
 
 
-@dataclass
-class _Progress:
-    """Sums over the steps since the last row of the history."""
-
-    total_steps: int
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    loss: Tensor | None = None
-    tokens: int = 0
-    steps: int = 0
-    started: float = field(default_factory=time.perf_counter)
-
-    def add(self, loss: Tensor, batch: Batch, tokens: int) -> None:
-        # Kept as a tensor: reading a number off a GPU at every step would make it wait.
-        weighted = loss.detach()
-        self.loss = weighted if self.loss is None else self.loss + weighted
-        self.tokens += tokens
-        self.steps += 1
-
-    def flush(self, step: int, epoch: int, learning_rate: float) -> None:
-        loss = float(self.loss) / self.steps
-        if not math.isfinite(loss):
-            raise StudyError(
-                f"The training loss is {loss} at step {step} (epoch {epoch}, learning rate "
-                f"{learning_rate:.2e}): lower training.learning_rate, or use precision fp32."
-            )
-        seconds = time.perf_counter() - self.started
-        row = [step, epoch, loss, learning_rate, round(self.tokens / seconds)]
-        self.rows.append(dict(zip(HISTORY_COLUMNS, row, strict=True)))
-        logger.info("step %d of %d: loss %.4f", step, self.total_steps, loss)
-        self.loss, self.tokens, self.steps, self.started = None, 0, 0, time.perf_counter()
-
-
 def train(
     model: Encoder,
     tokens: Tokens,
     recipe: Recipe,
     seed: int,
     kept: dict[str, Tensor] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> list[dict[str, Any]]:
     """Fine-tunes a model in place.
 
     The seed decides the order of the data and the dropout; it is set right before the loop, as the
     authors did. Batches are random batches of the whole training set, padded to their longest
-    example. Same seed, kind of device and number of threads give the same weights, bit for bit.
+    example. Same seed, kind of device and number of threads give the same weights, bit for bit,
+    also when the training is interrupted and goes on from its checkpoint.
 
     Args:
         model: on the device to train on; left in training mode.
@@ -113,6 +81,7 @@ def train(
         seed: of order and dropout.
         kept: bool masks by checkpoint parameter name; pruned entries start at zero and get zero
             gradients, so they stay at zero and do not enter the gradient's norm.
+        checkpoint: where the training is kept, and found if it was interrupted.
 
     Returns:
         Rows of the training history (`HISTORY_COLUMNS`).
@@ -120,25 +89,20 @@ def train(
     Raises:
         StudyError: the loss is not finite.
     """
+    checkpoint = checkpoint or Checkpoint()
     with _trained_words(model, tokens, recipe) as tokens:
-        optimizer = AdamW(
-            list(model.parameters()),
-            recipe.adam_beta1,
-            recipe.adam_beta2,
-            recipe.adam_epsilon,
-            recipe.weight_decay,
-        )
+        optimizer = _optimizer(model, recipe)
         masked = _masked_parameters(model, kept or {})
         total_steps = recipe.epochs * math.ceil(len(tokens) / recipe.batch_size)
-        progress = _Progress(total_steps)
-        order = torch.Generator().manual_seed(seed)
-        torch.manual_seed(seed)
         device = model.classifier.weight.device
+        history = History(total_steps, device)
+        torch.manual_seed(seed)
         model.train()
-        step = 0
-        for epoch in range(1, recipe.epochs + 1):
-            for rows in shuffled_rows(len(tokens), recipe.batch_size, order):
-                learning_rate = scheduled_rate(recipe, step, total_steps)
+        state = TrainingState(model, optimizer, history)
+        done = state.put_back(checkpoint)
+        with checkpoint.between_steps():
+            for step, epoch, rows in _batches(len(tokens), recipe, seed, done):
+                learning_rate = scheduled_rate(recipe, step - 1, total_steps)
                 batch = collate(tokens, rows, device)
                 with _precision(recipe, device):
                     logits = model(*batch.inputs)
@@ -148,11 +112,11 @@ def train(
                     parameter.grad.mul_(mask)
                 nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
                 optimizer.step(learning_rate)
-                step += 1
-                progress.add(loss, batch, int(tokens.lengths[rows].sum()))
+                history.add(loss, int(tokens.lengths[rows].sum()))
                 if step % recipe.log_every == 0 or step == total_steps:
-                    progress.flush(step, epoch, learning_rate)
-    return progress.rows
+                    history.flush(step, epoch, learning_rate)
+                checkpoint.offer(partial(state.take_down, step, epoch))
+    return history.rows
 
 
 def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
@@ -171,6 +135,19 @@ def scheduled_rate(recipe: Recipe, step: int, total_steps: int) -> float:
     return recipe.learning_rate * (total_steps - step) / max(1, total_steps - warmup)
 
 
+def _batches(
+    count: int, recipe: Recipe, seed: int, done: int
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yields step and epoch (both from 1) and the rows of each batch after the first `done`."""
+    order = torch.Generator().manual_seed(seed)
+    step = 0
+    for epoch in range(1, recipe.epochs + 1):
+        for rows in shuffled_rows(count, recipe.batch_size, order):
+            step += 1
+            if step > done:
+                yield step, epoch, rows
+
+
 @contextlib.contextmanager
 def _trained_words(model: Encoder, tokens: Tokens, recipe: Recipe) -> Iterator[Tokens]:
     """Cuts the embedding table to the words that occur, where that changes nothing."""
@@ -182,6 +159,16 @@ def _trained_words(model: Encoder, tokens: Tokens, recipe: Recipe) -> Iterator[T
         yield vocabulary.encode(tokens)
     finally:
         vocabulary.restore()
+
+
+def _optimizer(model: Encoder, recipe: Recipe) -> AdamW:
+    return AdamW(
+        list(model.parameters()),
+        recipe.adam_beta1,
+        recipe.adam_beta2,
+        recipe.adam_epsilon,
+        recipe.weight_decay,
+    )
 
 
 def _masked_parameters(

@@ -93,6 +93,33 @@ def _nvml_devices() -> list[Device]:
         pynvml.nvmlShutdown()
 
 
+def used_energy(key: str) -> float | None:
+    """The energy that a device has used since its driver was loaded, for whatever process.
+
+    Args:
+        key: The device's UUID.
+
+    Returns:
+        Joules; None where NVML does not know the device, or the device does not count (older than
+        Volta, or an instance of a device cut into pieces).
+    """
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except (ImportError, OSError):
+        return None
+    except pynvml.NVMLError:  # no driver
+        return None
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByUUID(key)
+        return pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000  # it counts millijoules
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()
+
+
 def _mig_instances(handle: object) -> list[object]:
     import pynvml
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 from types import ModuleType
 
 from lottery.algorithms.common import PRESETS, Option
@@ -21,6 +22,7 @@ from lottery.algorithms.common import PRESETS, Option
 __all__ = ["PRESETS", "Option", "algorithm", "algorithm_names"]
 
 
+@cache
 def algorithm_names() -> tuple[str, ...]:
     """The algorithms of this folder, sorted; nothing is imported."""
     return tuple(

@@ -45,26 +45,32 @@ def search(context: SearchContext) -> SearchResult:
     """
     from lottery.algorithms.search_context import SearchResult, Step, passes
     from lottery.algorithms.search_magnitude import MagnitudeRanking, kept_counts
+    from lottery.algorithms.search_memory import number
     from lottery.evaluation import predict
     from lottery.shrink import zero_weights
 
     options = context.options
     ranking = MagnitudeRanking(context.model)
 
-    def score() -> float | None:
-        return context.score(predict(context.model, context.tokens, options["search_batch_size"]))
+    def score(mask: WeightMask | None) -> dict[str, float | None]:
+        if mask is not None:
+            # Masks of later steps lie within those of earlier ones, so zeros may simply pile up.
+            zero_weights(context.model, mask)
+        logits = predict(context.model, context.tokens, options["search_batch_size"])
+        return {"score": context.score(logits)}
 
-    full_score = score()
+    def recalled(count: int, mask: WeightMask | None) -> float | None:
+        return number(context.memory.recall(str(count), lambda: score(mask))["score"])
+
+    full_score = recalled(ranking.size, None)
     threshold = context.threshold(full_score)
     accepted = passes(full_score, threshold)
     steps = [Step("weights", None, None, 1.0, full_score, threshold, accepted)]
     good = ranking.size
     counts = kept_counts(ranking.size, options["step"], options["max_steps"] - 1)
     while accepted and (count := next(counts, None)) is not None:
-        # Masks of later steps lie within those of earlier ones, so zeros may simply pile up.
         mask = ranking.keep_largest(count)
-        zero_weights(context.model, mask)
-        step_score = score()
+        step_score = recalled(count, mask)
         accepted = passes(step_score, threshold)
         steps.append(
             Step("weights", None, None, mask.kept_fraction, step_score, threshold, accepted)

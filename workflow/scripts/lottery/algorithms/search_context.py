@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lottery.algorithms.search_memory import Memory
 from lottery.masks import Mask
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class SearchContext:
         score: logits [examples, n_outputs] -> search metric, None where it is undefined.
         threshold: full model's score -> the score that a subnetwork must reach, None if nothing
             may be pruned.
+        memory: what the search has measured, over interruptions too.
     """
 
     model: Encoder
@@ -44,6 +46,7 @@ class SearchContext:
     options: dict[str, Any]
     score: Callable[[np.ndarray], float | None]
     threshold: Callable[[float | None], float | None]
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True)

@@ -85,29 +85,31 @@ def sample(
 
 
 def _measured_once(context: SearchContext) -> Measure:
-    """A function that measures a mask with the context's model, and remembers what it measured."""
+    """A function that measures a mask with the context's model, each mask once."""
+    from lottery.algorithms.search_memory import number
     from lottery.algorithms.search_structured import Measurement
     from lottery.importance import measure, normalise
 
     options, architecture = context.options, context.model.architecture
-    known: dict[bytes, Measurement] = {}
 
-    def measured(mask: StructuredMask) -> Measurement:
-        key = mask.heads.tobytes() + mask.mlps.tobytes()
-        if key not in known:
-            passed = measure(
-                context.model,
-                context.tokens,
-                mask,
-                options["importance"],
-                options["search_batch_size"],
-                options["search_order"],
-            )
-            heads, mlps = normalise(
-                passed.heads, passed.mlps, mask, options["normalisation"], options["layer_norm"]
-            )
-            kept_fraction = mask.kept_fraction(architecture, options["emptied_attention"])
-            known[key] = Measurement(heads, mlps, context.score(passed.logits), kept_fraction)
-        return known[key]
+    def measured(mask: StructuredMask) -> dict[str, object]:
+        passed = measure(
+            context.model,
+            context.tokens,
+            mask,
+            options["importance"],
+            options["search_batch_size"],
+            options["search_order"],
+        )
+        heads, mlps = normalise(
+            passed.heads, passed.mlps, mask, options["normalisation"], options["layer_norm"]
+        )
+        return {"heads": heads, "mlps": mlps, "score": context.score(passed.logits)}
 
-    return measured
+    def recalled(mask: StructuredMask) -> Measurement:
+        units = np.concatenate([mask.heads.reshape(-1), mask.mlps])
+        known = context.memory.recall(np.packbits(units).tobytes().hex(), lambda: measured(mask))
+        kept_fraction = mask.kept_fraction(architecture, options["emptied_attention"])
+        return Measurement(known["heads"], known["mlps"], number(known["score"]), kept_fraction)
+
+    return recalled

@@ -11,11 +11,13 @@ from lottery.analysis.agreement import pairs, shared_counts
 from lottery.analysis.good_masks import WEIGHTS, GoodMasks
 from lottery.controls import generator
 
-# One row per statistic. `other_task` is empty but for pairs of tasks, whose masks are all taken
-# together. expected, expected_sd and p: `lottery.analysis.chance.Comparison`.
+# One row per statistic. `subnetwork`: good, and good_half where a method makes halves. `other_task`
+# is empty but for pairs of tasks, whose masks are all taken together. expected, expected_sd and p:
+# `lottery.analysis.chance.Comparison`.
 COLUMNS = [
     "model",
     "method",
+    "subnetwork",
     "task",
     "other_task",
     "unit",
@@ -30,6 +32,7 @@ COLUMNS = [
 PAIR_COLUMNS = [
     "model",
     "method",
+    "subnetwork",
     "task",
     "unit",
     "seed",
@@ -51,7 +54,8 @@ def stability_rows(masks: GoodMasks, model: str, method: str, draws: int) -> lis
     """Every statistic of every task, and alpha of every pair of tasks.
 
     Args:
-        masks: good masks of one method; a task of a single seed has no rows of its own.
+        masks: good masks of one method, or its good halves; a task of a single seed has no rows of
+            its own.
         model, method: ids.
         draws: permutations behind every p-value of units.
 
@@ -68,7 +72,8 @@ def stability_rows(masks: GoodMasks, model: str, method: str, draws: int) -> lis
         for unit, n, found in _compare(masks, cells, (model, method, task, other), draws):
             for statistic, comparison in found.items():
                 place = {"model": model, "method": method, "task": task, "other_task": other}
-                what = {"unit": unit, "statistic": statistic}
+                subnetwork = masks.infos[cells[0]].subnetwork
+                what = {"subnetwork": subnetwork, "unit": unit, "statistic": statistic}
                 counts = {"n_masks": len(cells), "n_units": n}
                 rows.append(place | what | comparison.row() | counts)
     return rows
@@ -112,6 +117,7 @@ def pair_rows(masks: GoodMasks, model: str, method: str) -> list[Row]:
             for place, (a, b) in enumerate(pairs(len(cells))):
                 two = shared[np.ix_([a, b], [a, b])]
                 own = {"model": model, "method": method, "task": task, "unit": unit}
+                own["subnetwork"] = masks.infos[cells[0]].subnetwork
                 counts = {"seed": seeds[a], "other_seed": seeds[b]}
                 counts |= {"kept": int(shared[a, a]), "other_kept": int(shared[b, b])}
                 counts |= {"shared": int(shared[a, b]), "shared_expected": float(expected[a, b])}

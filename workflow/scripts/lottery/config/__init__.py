@@ -3,6 +3,7 @@
 `load_study` is the way in. It raises one sentence for the first thing that is wrong.
 """
 
+from lottery.config.command_line import typed
 from lottery.config.grid import Cell, cells, mask_path, targets, wildcard
 from lottery.config.load import load_study, read_config, refuse_repeated_keys
 from lottery.config.study import Method, Model, Study
@@ -18,5 +19,6 @@ __all__ = [
     "read_config",
     "refuse_repeated_keys",
     "targets",
+    "typed",
     "wildcard",
 ]

@@ -59,6 +59,28 @@ def evaluate_rows(study: Study) -> list[Row]:
     return [cell._asdict() for cell in cells(study)]
 
 
+def evaluate_on_rows(study: Study) -> list[Row]:
+    """Jobs of evaluate_on: a cell, and as eval_task a task that its model is only evaluated on."""
+    tasks = [study.tasks[name] for name in study.evaluation_only_tasks]
+    return [
+        cell._asdict() | {"eval_task": task.id}
+        for task in tasks
+        for cell in cells(study)
+        if cell.task == task.evaluate_with
+    ]
+
+
+def on_rows(study: Study) -> list[Row]:
+    """Figures of evaluation-only tasks where masks are searched: model, method, eval_task."""
+    rows = [
+        {name: row[name] for name in ("model", "method", "eval_task")}
+        for row in evaluate_on_rows(study)
+        if row["method"] != "none"
+        and not study.methods[row["method"]].borrows_sizes(str(row["model"]))
+    ]
+    return [dict(pairs) for pairs in dict.fromkeys(tuple(row.items()) for row in rows)]
+
+
 def retrain_rows(study: Study) -> list[Row]:
     """Jobs of retrain: model, task, seed, method, subnetwork."""
     return [_without(cell, "phase") for cell in cells(study) if cell.phase == "retrained"]
@@ -78,11 +100,14 @@ def majority_rows(study: Study) -> list[Row]:
     return [{"task": task} for task in study.trained_tasks]
 
 
+def fetch_rows(study: Study) -> list[Row]:
+    """Jobs of fetch_task: task, those that models are only evaluated on too."""
+    return [{"task": task} for task in study.tasks]
+
+
 def tokenize_rows(study: Study) -> list[Row]:
     """Jobs of tokenize: model, task."""
-    return [
-        {"model": model, "task": task} for model in study.models for task in study.trained_tasks
-    ]
+    return [{"model": model, "task": task} for model in study.models for task in study.tasks]
 
 
 def search_rows(study: Study, algorithm_name: str) -> list[Row]:

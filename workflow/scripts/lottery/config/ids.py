@@ -47,6 +47,8 @@ def check_ids(config: Mapping[str, Any]) -> None:
                     "and underscores."
                 )
             if name in taken or base_name(name) in taken:
+                others = listed(word for word in taken if word != name)
                 raise StudyError(
-                    f"{where} has the id {name!r}, which is reserved, as are {listed(taken)}."
+                    f"{where} has the id {name!r}, which is reserved, as are {others}; allowed is "
+                    "any other word."
                 )

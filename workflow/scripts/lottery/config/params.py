@@ -48,13 +48,14 @@ def model_params(study: Study, model: str) -> Params:
 def task_params(study: Study, task: str) -> Params:
     """Of fetch_task: what the examples depend on, not how they are scored."""
     entry = study.tasks[task]
-    glue_folder = study.glue_folder if entry.kind == "glue" else None
+    glue_folder = study.glue_folder if entry.kind in ("glue", "web") else None
     return {"task": entry.to_dict(), "glue_folder": glue_folder}
 
 
 def tokenize_params(study: Study, task: str) -> Params:
-    """Of tokenize."""
-    return {"max_length": study.training[task]["max_length"]}
+    """Of tokenize: what is only evaluated on is cut as the models' own task is."""
+    trained = study.tasks[task].evaluate_with or task
+    return {"max_length": study.training[trained]["max_length"]}
 
 
 def majority_params(study: Study, task: str) -> Params:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +83,27 @@ def tasks_from_config(config: Mapping[str, Any], root: Path) -> dict[str, Task]:
         _check_files(f"tasks.{task_id}", tasks[task_id], root)
     if all(task.evaluate_with is not None for task in tasks.values()):
         raise StudyError("tasks holds evaluation-only tasks alone; at least one must be trained.")
-    for task in tasks.values():
+    for task in tuple(tasks.values()):
         if task.evaluate_with is not None:
-            _check_evaluation_only(task, tasks)
-            if "training" in config["tasks"][task.id]:
+            entry = config["tasks"][task.id]
+            tasks[task.id] = _with_known_labels(task, tasks, entry)
+            _check_evaluation_only(tasks[task.id], tasks)
+            if "training" in entry:
                 raise StudyError(
                     f"tasks.{task.id}.training is not allowed beside evaluate_with: nothing is "
                     "trained."
                 )
     _check_glue_folder(config.get("glue_folder"), tasks, root)
     return tasks
+
+
+def _with_known_labels(task: Task, tasks: Mapping[str, Task], entry: Mapping[str, Any]) -> Task:
+    """Leaves out what the map of a preset says of labels that the trained task does not have."""
+    source = tasks.get(task.evaluate_with)
+    if source is None or source.labels is None or "map" in entry:
+        return task
+    pairs = tuple(pair for pair in task.label_map or () if pair[0] in source.labels)
+    return replace(task, label_map=pairs or None)
 
 
 def _check_own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> None:
@@ -134,8 +146,9 @@ def _check_evaluation_only(task: Task, tasks: Mapping[str, Task]) -> None:
     key = f"tasks.{task.id}"
     trained = [other.id for other in tasks.values() if other.evaluate_with is None]
     if task.evaluate_with not in trained:
+        what = ", on which no model is trained" if task.evaluate_with in tasks else ""
         raise StudyError(
-            f"{key}.evaluate_with is {task.evaluate_with!r}"
+            f"{key}.evaluate_with is {task.evaluate_with!r}{what}"
             f"{did_you_mean(task.evaluate_with, trained)}; {allowed_are(trained)}."
         )
     source = tasks[task.evaluate_with]

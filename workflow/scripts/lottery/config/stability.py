@@ -77,7 +77,7 @@ def published_tasks(study: Study, model: str, method: str) -> dict[str, str]:
 def family_of(study: Study, method: str) -> list[str]:
     """The methods that search as `method` does, but maybe on other examples; itself included.
 
-    They run on the same models and tasks, and agree in every option of the search except
+    They search the same models on the same tasks, and agree in every option of the search except
     `search_on`, and `halves`, which adds masks and leaves the good one as it is.
     """
     own = _search_options(study.methods[method])
@@ -87,10 +87,10 @@ def family_of(study: Study, method: str) -> list[str]:
 def families(study: Study) -> list[str]:
     """The first method of every family that searches on more than one set of examples."""
     found = []
-    for name, method in study.methods.items():
+    for name in study.methods:
         family = family_of(study, name)
         searched = {study.methods[each].options.get("search_on") for each in family}
-        if family[0] == name and len(searched) > 1 and not method.sizes_from:
+        if family[0] == name and len(searched) > 1:
             found.append(name)
     return found
 
@@ -104,4 +104,5 @@ def _search_options(method: Method) -> tuple[Any, ...]:
     }
     # Imported masks are searched on nothing: each such method is a family of its own.
     own = method.id if "search_on" not in options else ""
-    return (method.algorithm, decisive, method.models, method.tasks, method.sizes_from, own)
+    searched = {method.searched_model(model) for model in method.models}
+    return (method.algorithm, decisive, searched, method.tasks, own)

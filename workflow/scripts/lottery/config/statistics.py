@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from lottery.config.params import layout_params
@@ -25,6 +26,20 @@ def comparison_params(study: Study) -> Params:
 def difference_params(study: Study) -> Params:
     """Of plot_differences: the split that shows each method, and the tasks' metrics."""
     return layout_params(study)
+
+
+def trainability_params(study: Study) -> Params:
+    """Of tabulate_trainability: the layout, and which models were never pretrained."""
+    return layout_params(study) | {
+        "controls": {method.id: method.controls for method in study.methods.values()},
+        "untrained": [model.id for model in study.models.values() if model.init == "random"],
+    }
+
+
+def baseline_files(study: Study) -> dict[str, str]:
+    """The file of other systems' scores as a rule's input; none where the user names none."""
+    path = study.analysis["baselines"]
+    return {"baselines": str(Path(path).expanduser())} if path else {}
 
 
 def claim_params(study: Study) -> Params:

@@ -92,7 +92,7 @@ class Study:
         seeds: in the config's order.
         methods: by id.
         evaluation: batch_size.
-        compute: torch_threads, slots_per_gpu.
+        compute: torch_threads, slots_per_gpu, checkpoint_minutes.
         analysis: sizes of the analyses; annotated_maps and baselines as the config names them.
         glue_folder: local folder of the GLUE presets; None takes them from the hub.
     """
@@ -111,6 +111,11 @@ class Study:
     def trained_tasks(self) -> tuple[str, ...]:
         """Ids of the tasks that models are trained on: all but the evaluation-only ones."""
         return tuple(task.id for task in self.tasks.values() if task.evaluate_with is None)
+
+    @property
+    def evaluation_only_tasks(self) -> tuple[str, ...]:
+        """Ids of the tasks that models of another task are evaluated on."""
+        return tuple(task.id for task in self.tasks.values() if task.evaluate_with is not None)
 
     def methods_of(self, algorithm: str) -> tuple[str, ...]:
         """Ids of the methods of one algorithm."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INDEX_COLUMN = "idx"
+OTHER_SEPARATORS = (";", "\t", "|", ",")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,13 @@ class Examples:
             self.labels[rows],
             None if self.groups is None else [self.groups[i] for i in chosen],
         )
+
+    def strata(self) -> np.ndarray:
+        """What a subset keeps the shares of: labels, within groups where there are any, [n]."""
+        if self.groups is None or self.labels.dtype.kind == "f":
+            return self.labels
+        _, group = np.unique(self.groups, return_inverse=True)
+        return group * (self.labels.max() + 1) + self.labels
 
     def to_arrow(self, metadata: Mapping[str, Any], half: np.ndarray | None) -> pa.Table:
         """Makes the table of a split's file.
@@ -95,6 +104,7 @@ def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
         StudyError: A column is missing, or a value is not what the study can use; one sentence
             with the source, the row and the column.
     """
+    _check_columns(raw, task)
     # GLUE holds a few pairs with an empty question; in one's own files an empty text is a slip.
     may_be_empty = task.kind == "glue"
     texts = [_texts(raw, name, may_be_empty=may_be_empty) for name in task.text]
@@ -113,6 +123,26 @@ def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
     )
     check_variety(examples, task, split, raw.source)
     return examples
+
+
+def _check_columns(raw: RawTable, task: Task) -> None:
+    """Refuses a source without the columns that the task's keys name."""
+    named = {"text": task.text, "label": (task.label,), "group": (task.group,)}
+    for key, columns in named.items():
+        for name in columns:
+            if name is None or name in raw.columns:
+                continue
+            near = difflib.get_close_matches(name, raw.available, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            only = raw.available[0] if len(raw.available) == 1 else ""
+            other = next((mark for mark in OTHER_SEPARATORS if mark in only), None)
+            if other:
+                hint = f" (are they separated by {other!r}? Then save it as csv or tsv)"
+            why = f"tasks.{task.id}.{key} names" if task.kind == "files" else f"{task.id} needs"
+            raise StudyError(
+                f"{raw.source} has no column {name!r}, which {why}; its columns are "
+                f"{', '.join(raw.available) or 'none'}{hint}."
+            )
 
 
 def check_variety(examples: Examples, task: Task, split: str, source: str) -> None:

@@ -67,7 +67,7 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
-def read_table(path: Path, wanted: Collection[str]) -> RawTable:
+def read_table(path: Path, wanted: Collection[str], like: str | None = None) -> RawTable:
     """Reads a file; its ending says how.
 
     Text is UTF-8 with or without a byte order mark. csv follows the usual quoting; in tsv, as in
@@ -76,12 +76,13 @@ def read_table(path: Path, wanted: Collection[str]) -> RawTable:
     Args:
         path: A .csv, .tsv, .jsonl or .parquet file.
         wanted: The columns to keep where they exist.
+        like: The ending to go by, if not the file's own.
 
     Raises:
         StudyError: The file is missing, empty, damaged, or of another type.
     """
     readers = {".csv": _read_csv, ".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _parquet}
-    reader = readers.get(path.suffix.lower())
+    reader = readers.get(like or path.suffix.lower())
     if reader is None:
         raise StudyError(f"{path} is of no known type; allowed are {', '.join(readers)}.")
     if not path.is_file():

@@ -1,16 +1,23 @@
-"""Where a task's rows come from: the hub, a local GLUE folder, one's own files, a generator."""
+"""Where a task's rows come from: the hub, an address, a local folder, own files, a generator."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.request import urlopen
 
 from lottery.data.examples import wanted_columns
 from lottery.data.readers import RawTable, read_table
 from lottery.errors import StudyError
 from lottery.tasks import FILE_TYPES, GLUE_REPOSITORY, GLUE_REVISION, Task
+
+GROUP_COLUMN = "heuristic"  # of generated tasks that have groups
+TIMEOUT = 60  # seconds without an answer
+WEB_TYPES = {".txt": ".tsv"}  # endings that are read as another one
 
 
 @dataclass(frozen=True)
@@ -29,13 +36,13 @@ class Source:
 
 
 def read_split(task: Task, split: str, glue_folder: str | None) -> Source:
-    """Reads one split of a GLUE task or of one's own files.
+    """Reads one split of a GLUE task, of a task of the web, or of one's own files.
 
     Args:
-        task: A task of kind "glue" or "files".
+        task: A task of kind "glue", "web" or "files".
         split: One of the task's split names.
         glue_folder: A folder `<task>/<split>.parquet|csv|tsv|jsonl` that takes the hub's place for
-            GLUE tasks; None for the hub.
+            GLUE tasks, and the address's for a task of the web that it has; None for the network.
 
     Raises:
         StudyError: The source is not there, or cannot be read.
@@ -44,8 +51,10 @@ def read_split(task: Task, split: str, glue_folder: str | None) -> Source:
     wanted = wanted_columns(task)
     if task.kind == "files":
         return Source(read_table(Path(place).expanduser(), wanted), place)
+    if task.kind == "web":
+        return _of_the_web(task, split, place, glue_folder)
     if glue_folder is not None:
-        path = _local_glue_file(Path(glue_folder).expanduser(), task, split, place)
+        path = local_glue_file(Path(glue_folder).expanduser(), task, split, place)
         return Source(read_table(path, wanted), str(path))
     path = _hub_file(task, place)
     return Source(read_table(path, wanted), GLUE_REPOSITORY, GLUE_REVISION)
@@ -59,8 +68,8 @@ def generate_splits(task: Task) -> dict[str, Source]:
     names = GENERATED[task.generated].labels
     name = f"generated task {task.generated}"
     return {
-        split: Source(_raw_table(f"{name}, {split}", task, examples, names), name)
-        for split, examples in made.items()
+        split: Source(_raw_table(f"{name}, {split}", task, made[split], names), name)
+        for split in task.split_names
     }
 
 
@@ -74,13 +83,46 @@ def _raw_table(
     }
     if len(task.text) == 2:
         columns[task.text[1]] = [example.text_b for example in examples]
+    if any(example.group for example in examples):
+        columns[GROUP_COLUMN] = [example.group for example in examples]
     label_names = {} if names is None else {task.label: names}
     return RawTable(
         source, columns, tuple(columns), label_names, "row", range(1, len(examples) + 1)
     )
 
 
-def _local_glue_file(folder: Path, task: Task, split: str, hub_split: str) -> Path:
+def _of_the_web(task: Task, split: str, address: str, folder: str | None) -> Source:
+    """Reads a tab-separated file without quoting from an address, or a local copy of it."""
+    wanted = wanted_columns(task)
+    if folder is not None:
+        for suffix in (*FILE_TYPES[::-1], ".txt"):
+            path = Path(folder).expanduser() / str(task.web) / f"{split}{suffix}"
+            if path.is_file():
+                return Source(read_table(path, wanted, like=WEB_TYPES.get(suffix)), str(path))
+    with TemporaryDirectory() as temporary:
+        path = Path(temporary) / f"{split}.tsv"
+        path.write_bytes(_downloaded(task, split, address))
+        raw = read_table(path, wanted)
+    return Source(replace(raw, source=address), address)
+
+
+def _downloaded(task: Task, split: str, address: str) -> bytes:
+    from huggingface_hub import constants
+
+    try:
+        if constants.HF_HUB_OFFLINE:
+            raise OSError("HF_HUB_OFFLINE forbids it")
+        with urlopen(address, timeout=TIMEOUT) as response:
+            return response.read()
+    except (OSError, HTTPException) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise StudyError(
+            f"{address} could not be fetched for task {task.id} ({reason}); check the network, or "
+            f"set glue_folder to a folder with a copy as {task.web}/{split}.txt."
+        ) from error
+
+
+def local_glue_file(folder: Path, task: Task, split: str, hub_split: str) -> Path:
     """Finds a split under our name or the hub's, as in mnli/validation_matched.parquet."""
     for name in dict.fromkeys((hub_split, split)):
         for suffix in FILE_TYPES[::-1]:  # parquet first: it carries the label names

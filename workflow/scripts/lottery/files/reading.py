@@ -10,10 +10,22 @@ from pathlib import Path
 
 from lottery.errors import StudyError
 
+MADE_HERE = "delete it and run again"
+GIVEN = "copy or make it anew"
+
 
 @contextmanager
-def reading(path: str | Path, kind: str, *foreign: type[Exception]) -> Iterator[None]:
-    """Turns what a reader can raise into one sentence that names the file."""
+def reading(
+    path: str | Path, kind: str, *foreign: type[Exception], advice: str = MADE_HERE
+) -> Iterator[None]:
+    """Turns what a reader can raise into one sentence that names the file.
+
+    Args:
+        path: The file.
+        kind: What it should be.
+        *foreign: What a library raises beside the usual errors.
+        advice: What to do with a damaged file: nobody should delete what a user brought along.
+    """
     try:
         yield
     except StudyError:
@@ -27,7 +39,7 @@ def reading(path: str | Path, kind: str, *foreign: type[Exception]) -> Iterator[
     except (OSError, ValueError, EOFError, csv.Error, *foreign) as error:
         # Text errors (UnicodeDecodeError, JSONDecodeError) are ValueErrors.
         raise StudyError(
-            f"{path} is cut short or no {kind} file ({one_line(error)}); delete it and run again."
+            f"{path} is cut short or no {kind} file ({one_line(error)}); {advice}."
         ) from error
 
 

@@ -52,6 +52,18 @@ def atomic(path: str | Path) -> Iterator[Path]:
         raise unwritable(path, os.strerror(error.errno)) from error
 
 
+def discard(path: str | Path) -> None:
+    """Removes a file if it is there, and the temporary files that writers of it have left.
+
+    Raises:
+        OSError: Something cannot be removed.
+    """
+    path = Path(path)
+    path.unlink(missing_ok=True)
+    for other in path.parent.glob(f".tmp-{path.name}-*"):
+        other.unlink(missing_ok=True)
+
+
 def unwritable(path: Path, reason: str) -> StudyError:
     """The error for a file that cannot be written for a reason that the user can mend."""
     return StudyError(f"{path} cannot be written ({reason}); mend that and run again.")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lottery.files.reading import reading
+from lottery.files.reading import MADE_HERE, reading
 from lottery.files.replace import atomic
 
 
@@ -32,13 +32,17 @@ def write_json(path: str | Path, obj: object) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, advice: str = MADE_HERE) -> Any:
     """Reads a JSON file.
+
+    Args:
+        path: The file to read.
+        advice: See `reading`.
 
     Raises:
         StudyError: The file is missing, cut short, or not JSON.
     """
-    with reading(path, "JSON"):
+    with reading(path, "JSON", advice=advice):
         return json.loads(Path(path).read_bytes(), parse_constant=_refuse_constant)
 
 

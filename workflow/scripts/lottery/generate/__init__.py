@@ -10,7 +10,7 @@ from __future__ import annotations
 from random import Random
 
 from lottery.errors import StudyError
-from lottery.generate import acceptability, entailment, sentiment, similarity
+from lottery.generate import acceptability, entailment, heuristics, sentiment, similarity
 from lottery.generate.example import Example, Sentence, Spec
 
 __all__ = ["GENERATED", "LARGEST", "Example", "Spec", "generate"]
@@ -20,6 +20,7 @@ GENERATED: dict[str, Spec] = {
     "acceptability": acceptability.SPEC,
     "entailment": entailment.SPEC,
     "similarity": similarity.SPEC,
+    "heuristics": heuristics.SPEC,
 }
 
 # Examples of one split. Every grammar has more than twice as many, so that drawing until enough
@@ -28,13 +29,13 @@ LARGEST = 10_000
 
 
 def generate(
-    name: str, train_examples: int, validation_examples: int, seed: int
+    name: str, train_examples: int | None, validation_examples: int, seed: int
 ) -> dict[str, list[Example]]:
     """Writes a task's examples.
 
     Args:
         name: A key of `GENERATED`.
-        train_examples: Size of the training split, 1 to `LARGEST`.
+        train_examples: Size of the training split, 1 to `LARGEST`; None leaves it out.
         validation_examples: Size of the validation split, likewise.
         seed: Decides which words each split has, and every draw.
 
@@ -47,7 +48,9 @@ def generate(
     """
     if name not in GENERATED:
         raise StudyError(f"There is no generated task {name}; there are {', '.join(GENERATED)}.")
-    sizes = {"train": train_examples, "validation": validation_examples}
+    sizes = {"validation": validation_examples}
+    if train_examples is not None:
+        sizes = {"train": train_examples} | sizes
     for split, size in sizes.items():
         if not 1 <= size <= LARGEST:
             raise StudyError(

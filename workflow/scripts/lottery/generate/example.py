@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 
@@ -16,19 +16,21 @@ class Sentence:
         text_b: The second of a pair, else None.
         label: Index of the label's name, or a score.
         deciding: The words without which the label could not be told.
+        group: The kind of example, for tasks that are scored by kind.
     """
 
     text_a: str
     text_b: str | None
     label: int | float
     deciding: tuple[str, ...]
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Example(Sentence):
     """A sentence of a split, numbered from 0 within the split."""
 
-    idx: int
+    idx: int = field(kw_only=True)
 
 
 Writer = Callable[[Random], Sentence]

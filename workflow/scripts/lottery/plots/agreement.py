@@ -98,7 +98,7 @@ def draw_noise(rows: Rows, title: str) -> Figure:
     panel = (style.PAGE / 2, dots.height(tasks) + 0.07 * len(tasks))
     figure, axes = style.panels(len(units), columns=2, panel=panel, margin=0.8)
     for place, (axis, unit) in enumerate(zip(axes, units, strict=True)):
-        dots.frame(axis, tasks, named=place == 0)
+        dots.frame(axis, tasks, named=place % 2 == 0)
         axis.axvline(0.0, color=style.GREY, linewidth=0.6, zorder=1)
         for line, task in enumerate(tasks):
             of_task = [row for row in shown if (row["task"], row["unit"]) == (task, unit)]

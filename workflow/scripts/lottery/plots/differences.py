@@ -13,7 +13,7 @@ from lottery.tables.scores import number
 
 COLUMNS = 3
 WIDTH = style.PAGE / COLUMNS
-ROW = 0.2  # inches for a task
+ROW = 0.17  # inches for a task
 PHASES = {"pruned": style.ORANGE, "retrained": style.BLUE}
 AVERAGE = "average"
 

@@ -73,9 +73,10 @@ def _draw(
                 axis.set_xlabel("head")
     # The bar drawn last stands lowest.
     for mappable, label in ((spreads, "sample sd over seeds"), (means, measure)):
-        figure.colorbar(
+        bar = figure.colorbar(
             mappable, ax=axes, location="bottom", shrink=0.45, aspect=40, pad=0.03, label=label
         )
+        bar.ax.locator_params(axis="x", nbins=6)  # small numbers are long ones
     figure.suptitle(title)
     return figure
 

@@ -25,7 +25,8 @@ from lottery.tables.layout import TaskColumn
 # averages; smallest_*: the least that p could have been; equivalence_margin: the smallest margin
 # within which two one-sided tests at 5 % find the two equal; seed_sd, draw_sd: components of the
 # variance of the random subnetwork's scores where it has several draws. In the rows of task
-# `average`, n_seeds is the smallest number of seeds of a task.
+# `average`, n_seeds is the smallest number of seeds of a task, and the components are the roots of
+# the tasks' mean variances.
 COLUMNS = """model method split phase first second task metric n_tasks n_examples n_seeds n_draws
 difference bootstrap_low bootstrap_high t_low t_high df equivalence_margin p_seeds p_runs
 smallest_p_runs p_examples p_examples_holm smallest_p_examples seed_sd draw_sd n_degenerate
@@ -195,17 +196,22 @@ def contrast_rows(
             | own
             | _numbers([each], each.resampled)
             | p_values
-            | {
-                "p_examples_holm": holm_of.get(each.task.id),
-                "seed_sd": each.components[0] if each.components else None,
-                "draw_sd": each.components[1] if each.components else None,
-            }
+            | _components([each])
+            | {"p_examples_holm": holm_of.get(each.task.id)}
         )
     if averaged:
         resampled = np.mean([each.resampled for each in averaged], axis=0)
         null = pool([each.null for each in averaged], sizes.permutations)
         p_values = _p_values(averaged, null, sizes, rng)
-        yield head | {"task": AVERAGE, "metric": ""} | _numbers(averaged, resampled) | p_values
+        numbers = _numbers(averaged, resampled) | _components(averaged)
+        yield head | {"task": AVERAGE, "metric": ""} | numbers | p_values
+
+
+def _components(tasks: list[TaskDifference]) -> dict[str, float | None]:
+    """Spread over seeds and over draws; of several tasks the root of the mean variance."""
+    known = [each.components for each in tasks if each.components]
+    seeds, draws = np.sqrt(np.mean(np.square(known), axis=0)) if known else (None, None)
+    return {"seed_sd": seeds, "draw_sd": draws}
 
 
 def _numbers(tasks: list[TaskDifference], resampled: np.ndarray) -> dict[str, Any]:

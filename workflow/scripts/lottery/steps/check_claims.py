@@ -10,6 +10,7 @@ from lottery.stats.claims.check import COLUMNS, check
 from lottery.stats.claims.evidence import Evidence, MethodFacts, read_side_tables
 from lottery.stats.claims.paper import read_paper
 from lottery.stats.runs import Runs
+from lottery.tables.baselines import read_baselines
 from lottery.tables.layout import Layout
 from lottery.tables.published import Published
 from lottery.tables.scores import read_scores
@@ -50,6 +51,8 @@ def check_claims(
     layout = Layout.of(
         models=models, published_models=published_models, tasks=tasks, methods=methods
     )
+    if path_to_baselines:
+        read_baselines(path_to_baselines, list(tasks))
     side_paths = {
         "stability": paths_to_stability or [],
         "importance": paths_to_importance or [],

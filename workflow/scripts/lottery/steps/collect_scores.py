@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lottery.tables.collect import gather, read_documents
@@ -14,6 +15,7 @@ def collect_scores(
     paths_to_majority: list[Path],
     path_to_scores: Path,
     reported_metrics: dict[str, str],
+    paths_to_metrics_on: Sequence[Path] = (),
 ) -> None:
     """Writes one row per score, majority first, then the evaluations in the order given.
 
@@ -22,7 +24,9 @@ def collect_scores(
         paths_to_majority: metrics.json of the tasks' majority baselines.
         path_to_scores: results/tables/scores.csv.
         reported_metrics: task -> the metric in which its full model must beat majority.
+        paths_to_metrics_on: metrics.json of every evaluation on a task that is not trained on.
     """
     evaluations = read_documents(paths_to_metrics)
     majorities = read_documents(paths_to_majority)
-    write_scores(path_to_scores, gather(evaluations, majorities, reported_metrics))
+    on_others = read_documents(list(paths_to_metrics_on))
+    write_scores(path_to_scores, gather(evaluations, majorities, reported_metrics, on_others))

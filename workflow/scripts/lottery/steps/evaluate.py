@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lottery import files
 from lottery.checkpoints import load_model
 from lottery.data.tokens import read_tokens
 from lottery.encoder import Encoder
 from lottery.masks import StructuredMask, read_mask
-from lottery.scoring import score_model
+from lottery.scoring import metrics_file, score_model
 from lottery.shrink import check_under
 from lottery.steps.setup import prepare_torch
 from lottery.trust import apply_mask
@@ -44,13 +46,36 @@ def evaluate(
         torch_threads: see `prepare_torch`.
     """
     device = prepare_torch(torch_threads)
-    model = load_model(path_to_model).to(device)
-    size = _full_size(model)
-    if path_to_mask is not None:
-        model, size = _under_mask(model, path_to_mask, cell["phase"], path_to_tokens)
+    phase = cell["phase"]
+    model, size = model_of_cell(path_to_model, path_to_mask, path_to_tokens, phase, device)
     scored = score_model(model, path_to_tokens, splits, metrics, batch_size)
     files.write_parquet(path_to_predictions, scored.predictions_table())
-    files.write_json(path_to_metrics, scored.metrics_file(cell, **size))
+    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), **size))
+
+
+def model_of_cell(
+    path_to_model: Path,
+    path_to_mask: Path | None,
+    path_to_tokens: Path,
+    phase: str,
+    device: torch.device,
+) -> tuple[Encoder, dict[str, Any]]:
+    """Loads the model of a cell, under its mask if it has one.
+
+    Args:
+        path_to_model: the fine-tuned model (phases finetuned and pruned) or the retrained one.
+        path_to_mask: the subnetwork; None for the full model.
+        path_to_tokens: folder of the tokens on which a mask is shown to act.
+        phase: finetuned, pruned or retrained.
+        device: where to run.
+
+    Returns:
+        The model on the device, and its size as the metrics file tells it.
+    """
+    model = load_model(path_to_model).to(device)
+    if path_to_mask is None:
+        return model, _full_size(model)
+    return _under_mask(model, path_to_mask, phase, path_to_tokens)
 
 
 def _full_size(model: Encoder) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lottery import files
 from lottery.architecture import Architecture
+from lottery.errors import blaming
+from lottery.files.reading import GIVEN
 from lottery.model_source import source_folder
 
 CONFIG = "config.json"
@@ -23,7 +25,9 @@ def fetch_config(*, source: str, kind: str, revision: str | None, path_to_config
     Raises:
         StudyError: the source is not there, or is of an unknown family.
     """
-    path = source_folder(source, kind, revision, CONFIG) / CONFIG
-    config = files.read_json(path)
-    Architecture.from_config(config, str(path))
+    # The folder that Snakemake fetches into bears the model's id.
+    with blaming(f"models.{Path(path_to_config).parent.name}.source"):
+        path = source_folder(source, kind, revision, CONFIG) / CONFIG
+        config = files.read_json(path, GIVEN)
+        Architecture.from_config(config, str(path))
     files.write_json(path_to_config, config)

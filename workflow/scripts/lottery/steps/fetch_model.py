@@ -14,7 +14,8 @@ from lottery import files
 from lottery.architecture import Architecture, describe, full_plan
 from lottery.checkpoints import load_pretrained
 from lottery.encoder import Encoder, draw_weights
-from lottery.errors import StudyError
+from lottery.errors import StudyError, blaming
+from lottery.model_files import architecture_of, check_vocabulary, check_weights, read_tokenizer
 from lottery.model_source import source_folder
 
 if TYPE_CHECKING:
@@ -52,45 +53,26 @@ def fetch_model(
         StudyError: the source is not there, holds no safetensors file or no tokenizer, is of an
             unknown family, or does not compute what transformers computes with it.
     """
-    folder = source_folder(source, kind, revision, HUB_FILES)
-    if init == "pretrained":
-        _check_safetensors(folder)
-    config = files.read_json(folder / "config.json")
-    architecture = Architecture.from_config(config, str(folder / "config.json"))
-    _write_tokenizer(folder, path_to_tokenizer, architecture)
-    reference = _reference(folder, init, init_seed)
-    _write_weights(path_to_model, architecture, reference, init, init_seed)
-    _compare(path_to_model, architecture, reference, init)
-
-
-def _check_safetensors(folder: Path) -> None:
-    if folder.is_dir() and not list(folder.glob("*.safetensors")):
-        raise StudyError(
-            f"{folder}: no .safetensors file is there; pickled weights are not loaded."
-        )
+    # The folder that Snakemake fetches into bears the model's id.
+    with blaming(f"models.{Path(path_to_model).parent.name}.source"):
+        folder = source_folder(source, kind, revision, HUB_FILES)
+        architecture = architecture_of(folder)
+        if init == "pretrained":
+            check_weights(folder)
+        _write_tokenizer(folder, path_to_tokenizer, architecture)
+        reference = _reference(folder, init, init_seed)
+        _write_weights(path_to_model, architecture, reference, init, init_seed)
+        _compare(path_to_model, architecture, reference, init)
 
 
 def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> None:
     """Saves a tokenizer.json, made from the vocabulary where a checkpoint has none."""
-    from tokenizers import Tokenizer
-
-    present = folder / "tokenizer.json"
-    if present.exists():
-        try:
-            tokenizer = Tokenizer.from_file(str(present))
-        except Exception as error:  # the library raises nothing narrower
-            raise StudyError(f"{present}: not a readable tokenizer file.") from error
-    elif (folder / "vocab.txt").exists():
+    tokenizer = read_tokenizer(folder, architecture)
+    if tokenizer is None:
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
-    else:
-        raise StudyError(f"{folder}: neither tokenizer.json nor vocab.txt is there.")
-    if tokenizer.get_vocab_size() > architecture.vocabulary:
-        raise StudyError(
-            f"{folder}: the tokenizer knows {tokenizer.get_vocab_size()} words, the model's "
-            f"vocab_size is {architecture.vocabulary}."
-        )
+        check_vocabulary(tokenizer, folder, architecture)
     # What a checkpoint says of padding and length is this workflow's own business.
     tokenizer.no_padding()
     tokenizer.no_truncation()

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lottery.data.examples import Examples, check_variety, checked_examples
-from lottery.data.sources import Source, generate_splits, read_split
-from lottery.data.splits import halves, subset
+from lottery.data.checked import read_task
+from lottery.data.examples import Examples
+from lottery.data.sources import Source
+from lottery.data.splits import halves
 from lottery.files import write_parquet
 from lottery.tasks import Task
 
@@ -47,23 +48,9 @@ def fetch_task(
     wanted = {split: Path(path) for split, path in paths.items() if path is not None}
     if set(wanted) != set(task.split_names):
         raise ValueError(f"task {task.id} has {task.split_names}, paths are for {tuple(wanted)}")
-    if task.kind == "generated":
-        sources = generate_splits(task)
-    else:
-        sources = {split: read_split(task, split, glue_folder) for split in task.split_names}
-    examples = {split: _examples(task, split, source) for split, source in sources.items()}
+    splits = read_task(task, glue_folder)
     for split, path in wanted.items():
-        _write_split(path, task, split, examples[split], sources[split])
-
-
-def _examples(task: Task, split: str, source: Source) -> Examples:
-    examples = checked_examples(source.raw, task, split)
-    size = task.train_examples if split == "train" else task.validation_examples
-    if task.kind == "generated" or size is None:
-        return examples  # a generator has made as many as wanted
-    examples = examples.select(subset(examples.labels, examples.idx, size, task.data_seed))
-    check_variety(examples, task, split, f"the subset of {source.raw.source}")
-    return examples
+        _write_split(path, task, split, *splits[split])
 
 
 def _write_split(path: Path, task: Task, split: str, examples: Examples, source: Source) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 from lottery import files
 from lottery.checkpoints import load_pretrained, save_model
 from lottery.data.tokens import read_tokens
-from lottery.scoring import applicable_metrics, score_model
+from lottery.history import HISTORY_COLUMNS
+from lottery.resume import Checkpoint
+from lottery.scoring import applicable_metrics, metrics_file, score_model
 from lottery.steps.setup import prepare_torch
-from lottery.training import HISTORY_COLUMNS, Recipe, train
+from lottery.training import Recipe, train
 
 
 def finetune(
@@ -25,6 +27,7 @@ def finetune(
     n_outputs: int,
     training: dict[str, Any],
     torch_threads: int,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Fine-tunes the whole model and scores it on the development splits.
 
@@ -40,17 +43,18 @@ def finetune(
         n_outputs: classes, or 1 for regression.
         training: the task's training options.
         torch_threads: see `prepare_torch`.
+        checkpoint: where the training is kept while it runs.
     """
     seed = cell["seed"]
     device = prepare_torch(torch_threads)
     model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
     tokens = read_tokens(path_to_tokens, "train")
     recipe = Recipe.from_options(training)
-    history = train(model, tokens, recipe, seed)
+    history = train(model, tokens, recipe, seed, checkpoint=checkpoint)
     # Every metric of the kind of task, with the training's batch size: so an edit of how a task
     # is reported or evaluated does not train anything anew.
     metrics = applicable_metrics(n_outputs)
     scored = score_model(model, path_to_tokens, splits, metrics, recipe.batch_size)
     files.write_csv(path_to_history, history, HISTORY_COLUMNS)
-    files.write_json(path_to_metrics, scored.metrics_file(cell, kept_fraction=1.0))
+    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), kept_fraction=1.0))
     save_model(path_to_model, model)

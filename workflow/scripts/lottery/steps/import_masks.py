@@ -7,6 +7,7 @@ from typing import Any
 
 from lottery import files
 from lottery.architecture import Architecture
+from lottery.errors import blaming
 from lottery.mask_import import read_imported
 from lottery.masks import MaskInfo, write_mask
 
@@ -36,7 +37,8 @@ def import_masks(
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
     shape = (architecture.layers, architecture.heads)
-    mask = read_imported(Path(masks).expanduser(), task_name, cell["seed"], shape)
+    with blaming(f"methods.{cell['method']}.masks"):
+        mask = read_imported(Path(masks).expanduser(), task_name, cell["seed"], shape)
     info = MaskInfo(
         algorithm="imported",
         model=cell["model"],

@@ -26,6 +26,7 @@ def measure_stability(
     method: str,
     published: dict[str, str],
     permutations: int,
+    paths_to_halves: list[Path] | None = None,
 ) -> None:
     """Measures and draws agreement over seeds of one model and method.
 
@@ -39,13 +40,20 @@ def measure_stability(
         model, method: ids.
         published: the tasks that repeat the paper's, each with its GLUE preset.
         permutations: permutations behind every p-value of units.
+        paths_to_halves: the good halves of all tasks and seeds, where the method makes them; they
+            stand in the tables, the figure shows the good masks.
     """
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
     masks = read_good_masks(paths_to_masks, architecture)
     rows = stability.stability_rows(masks, model, method, permutations)
     pairs = stability.pair_rows(masks, model, method)
-    files.write_csv(path_to_stability, rows, stability.COLUMNS)
-    files.write_csv(path_to_pairs, pairs, stability.PAIR_COLUMNS)
+    more_rows, more_pairs = [], []
+    if paths_to_halves:
+        halves = read_good_masks(paths_to_halves, architecture)
+        more_rows = stability.stability_rows(halves, model, method, permutations)
+        more_pairs = stability.pair_rows(halves, model, method)
+    files.write_csv(path_to_stability, rows + more_rows, stability.COLUMNS)
+    files.write_csv(path_to_pairs, pairs + more_pairs, stability.PAIR_COLUMNS)
     known = published_stability(path_to_published, published)
     title = f"{model}, {style.words(method)}: agreement of good subnetworks over seeds"
     with style.settings():

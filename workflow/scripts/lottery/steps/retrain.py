@@ -8,10 +8,12 @@ from typing import Any
 from lottery import files
 from lottery.checkpoints import load_pretrained, save_model
 from lottery.data.tokens import read_tokens
+from lottery.history import HISTORY_COLUMNS
 from lottery.masks import WeightMask, read_mask
+from lottery.resume import Checkpoint
 from lottery.shrink import check_under, zero_weights
 from lottery.steps.setup import prepare_torch
-from lottery.training import HISTORY_COLUMNS, Recipe, train
+from lottery.training import Recipe, train
 from lottery.trust import apply_mask
 
 
@@ -26,6 +28,7 @@ def retrain(
     training: dict[str, Any],
     seed: int,
     torch_threads: int,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Retrains a subnetwork from the pretrained weights with the full model's recipe.
 
@@ -40,6 +43,7 @@ def retrain(
         training: the task's training options.
         seed: of classifier, data order and dropout.
         torch_threads: see `prepare_torch`.
+        checkpoint: where the training is kept while it runs.
     """
     device = prepare_torch(torch_threads)
     mask, info = read_mask(path_to_mask)
@@ -47,7 +51,7 @@ def retrain(
     model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
     model = apply_mask(model, mask, info.emptied_attention, tokens)
     kept = zero_weights(model, mask) if isinstance(mask, WeightMask) else None
-    history = train(model, tokens, Recipe.from_options(training), seed, kept)
+    history = train(model, tokens, Recipe.from_options(training), seed, kept, checkpoint)
     check_under(model, mask)
     files.write_csv(path_to_history, history, HISTORY_COLUMNS)
     save_model(path_to_model, model)

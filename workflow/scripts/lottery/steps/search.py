@@ -10,11 +10,13 @@ import numpy as np
 
 from lottery import algorithms, files, metrics
 from lottery.algorithms.search_context import TRAJECTORY_COLUMNS, SearchContext, SearchResult, Step
+from lottery.algorithms.search_memory import Memory
 from lottery.architecture import Architecture
 from lottery.checkpoints import load_model
 from lottery.data.tokens import read_tokens
 from lottery.evaluation import decide
 from lottery.masks import Mask, MaskInfo, StructuredMask, write_mask
+from lottery.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
 
 
@@ -32,6 +34,7 @@ def search(
     options: dict[str, Any],
     metric: str,
     torch_threads: int,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Searches with one method of an algorithm.
 
@@ -48,19 +51,23 @@ def search(
         options: the method's options.
         metric: what the search scores.
         torch_threads: see `prepare_torch`.
+        checkpoint: where the search's measurements are kept while it runs.
     """
     device = prepare_torch(torch_threads)
     model = load_model(path_to_model).to(device)
     tokens = read_tokens(path_to_tokens, options["search_on"])
     baseline = majority_score(path_to_majority, options, metric)
+    memory = Memory(checkpoint)
     context = SearchContext(
         model=model,
         tokens=tokens,
         options=options,
         score=lambda logits: metrics.score(metric, tokens.labels, decide(logits)),
         threshold=partial(threshold, options=options, baseline=baseline),
+        memory=memory,
     )
-    found = algorithms.algorithm(algorithm).search(context)
+    with memory.kept_when_interrupted():
+        found = algorithms.algorithm(algorithm).search(context)
     for name, path in paths_to_masks.items():
         _write(path, found.masks[name], name, cell, algorithm, options, model.architecture)
     _write_steps(path_to_trajectory, found.trajectory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,10 @@ FullKey = tuple[str, str, int, str]
 
 
 def gather(
-    evaluations: list[Document], majorities: list[Document], reported: dict[str, str]
+    evaluations: list[Document],
+    majorities: list[Document],
+    reported: dict[str, str],
+    on_others: Iterable[Document] = (),
 ) -> list[Score]:
     """Makes the rows of scores.csv: first majority, then the evaluations, in the order given.
 
@@ -34,6 +38,7 @@ def gather(
         evaluations: contents of the evaluations' metrics.json, full models among them.
         majorities: contents of the tasks' majority metrics.json.
         reported: task -> the metric that decides whether a full model beats majority.
+        on_others: contents of metrics.json of evaluations on tasks that nothing is trained on.
 
     Raises:
         StudyError: an evaluation has no full model or its task no majority to compare with.
@@ -62,7 +67,20 @@ def gather(
         rows += [
             _row(document, score, (*cell, score["split"]) in losers) for score in document["scores"]
         ]
-    return rows
+    # What they score by gold label stands in evaluation_only.csv.
+    pairs = (pair for document in on_others for pair in other_task_scores(document))
+    return rows + [score for label, score in pairs if not label]
+
+
+def other_task_scores(document: Document) -> Iterator[tuple[str, Score]]:
+    """The scores of one evaluation on another task, each with the gold label that it is of.
+
+    The label is empty for scores of all examples, or of all of a group. Such a task has no
+    majority baseline that a full model could fail to beat.
+    """
+    for score in document["scores"]:
+        place = {"eval_task": document["eval_task"], "group": score["group"]}
+        yield score["label"], replace(_row(document, score, full_loses=False), **place)
 
 
 def majority_scores(document: Document) -> list[Score]:

@@ -76,13 +76,13 @@ def _table(
     if not any(subnetwork != "majority" for _, subnetwork, _ in by_row):
         return
     yield f"### {model}, {SPLIT_NAMES[split]}\n"
-    lines = [_line(_header(layout)), _line(["---"] + ["---:"] * (len(_header(layout)) - 1))]
+    lines = [line(header(layout)), line(["---"] + ["---:"] * (len(header(layout)) - 1))]
     compared = False
     for key in layout.rows:
         if key in by_row and (key[0] == "none" or key[0] in shown):
-            lines.append(_line([_label(*key), *_own(by_row[key], layout)]))
+            lines.append(line([_label(*key), *own_cells(by_row[key], layout)]))
             if any(cell.get("published_mean") is not None for cell in by_row[key].values()):
-                lines.append(_line(["*paper*", *_papers(by_row[key], layout)]))
+                lines.append(line(["*paper*", *paper_cells(by_row[key], layout)]))
                 compared = True
     yield "\n".join(lines) + "\n"
     if compared:
@@ -91,7 +91,8 @@ def _table(
         yield HALF_NOTE
 
 
-def _header(layout: Layout) -> list[str]:
+def header(layout: Layout) -> list[str]:
+    """The names of the columns."""
     tasks = [f"{task.id} ({METRIC_NAMES[task.metric]})" for task in layout.tasks]
     return ["", "n", "kept", *tasks, AVERAGE, "average without degenerate"]
 
@@ -102,11 +103,11 @@ def _label(method: str, subnetwork: str, phase: str) -> str:
     return f"{method}: {subnetwork}, {phase}"
 
 
-def _own(cells: Cells, layout: Layout) -> list[str]:
+def own_cells(cells: Cells, layout: Layout) -> list[str]:
     """The cells of one row of one's own numbers."""
     tasks = [cells[task.id] for task in layout.tasks if task.id in cells]
-    counts = sorted({cell["n"] for cell in tasks})
-    n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    counts = sorted({cell["n"] for cell in tasks if cell.get("n") is not None})
+    n = " to ".join(str(count) for count in dict.fromkeys([*counts[:1], *counts[-1:]])) or NOTHING
     average = cells.get(AVERAGE, {})
     kept = number(average.get("kept_fraction"))
     values = [_marked(cells.get(task.id, {})) for task in layout.tasks]
@@ -131,7 +132,7 @@ def _averages(average: dict[str, Any], layout: Layout) -> list[str]:
     return texts
 
 
-def _papers(cells: Cells, layout: Layout) -> list[str]:
+def paper_cells(cells: Cells, layout: Layout) -> list[str]:
     """The cells of a row of published numbers."""
     own = [cells.get(task.id, {}) for task in layout.tasks]
     counts = {cell["published_n"] for cell in own if cell.get("published_n")}
@@ -155,5 +156,6 @@ def number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3f}"
 
 
-def _line(cells: list[str]) -> str:
+def line(cells: list[str]) -> str:
+    """One line of a table."""
     return "| " + " | ".join(cells) + " |"

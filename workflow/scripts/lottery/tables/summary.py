@@ -71,11 +71,11 @@ def summarize(scores: Runs, layout: Layout, published: Published) -> list[dict[s
                     for task in layout.tasks
                     if (model, split, *row, task.id) in groups
                 }
-                rows += _cell_rows(model, split, row, by_task, layout, published)
+                rows += cell_rows(model, split, row, by_task, layout, published)
     return rows
 
 
-def _cell_rows(
+def cell_rows(
     model: str,
     split: str,
     row: tuple[str, str, str],
@@ -83,7 +83,16 @@ def _cell_rows(
     layout: Layout,
     published: Published,
 ) -> Iterator[dict[str, Any]]:
-    """One row per task and one for their average."""
+    """The rows of one cell: one per task, and one for their average.
+
+    Args:
+        model: the cell's model, "none" for majority.
+        split: the cell's split.
+        row: its method, subnetwork and phase.
+        by_task: the runs of each task.
+        layout: order of models, methods and tasks.
+        published: the paper's numbers.
+    """
     method, subnetwork, phase = row
     cell = {"model": model, "split": split, "method": method, "subnetwork": subnetwork}
     cell["phase"] = phase
@@ -97,7 +106,7 @@ def _cell_rows(
             "published_kept_fraction": layout.published_kept_fraction(published, model, row, task),
         }
         own = {"task": task.id, "metric": task.metric}
-        yield cell | own | _task_numbers(runs) | notes[task]
+        yield cell | own | run_numbers(runs) | notes[task]
     averaged = {task: runs for task, runs in by_task.items() if task.in_average}
     if averaged:
         own = {"task": AVERAGE, "metric": ""}
@@ -110,7 +119,7 @@ def _cell_rows(
         yield cell | own | _average_numbers(list(averaged.values())) | numbers
 
 
-def _task_numbers(runs: Runs) -> dict[str, Any]:
+def run_numbers(runs: Runs) -> dict[str, Any]:
     """Numbers of one task: over its runs, with and without the degenerate ones."""
     counted = _counted(runs)
     sound = [] if _is_majority(runs) else _counted(_sound(runs))

@@ -1,12 +1,12 @@
 """The tasks: plain facts, no data and no numpy.
 
-A task comes from an entry of the config: one of the nine GLUE presets, a generated task, or files
-of one's own. The order of `Task.labels` is the order of the model's outputs everywhere; sources are
-mapped onto it by name.
+A task comes from an entry of the config: one of the nine GLUE presets, HANS, a generated task, or
+files of one's own. The order of `Task.labels` is the order of the model's outputs everywhere;
+sources are mapped onto it by name.
 """
 
 from lottery.tasks.entries import FILE_TYPES, task_from_config
-from lottery.tasks.presets import GENERATED, GLUE, GLUE_REPOSITORY, GLUE_REVISION
+from lottery.tasks.presets import GENERATED, GLUE, GLUE_REPOSITORY, GLUE_REVISION, WEB
 from lottery.tasks.task import CLASSIFICATION_METRICS, REGRESSION_METRICS, SPLITS, Task
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "GLUE_REVISION",
     "REGRESSION_METRICS",
     "SPLITS",
+    "WEB",
     "Task",
     "task_from_config",
 ]

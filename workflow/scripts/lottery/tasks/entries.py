@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from lottery.errors import StudyError
-from lottery.tasks.presets import GENERATED, GLUE
+from lottery.tasks.presets import GENERATED, PRESETS
 from lottery.tasks.task import CLASSIFICATION_METRICS, REGRESSION_METRICS, SPLITS, Task
 
 FILE_TYPES = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -19,7 +19,7 @@ ORIGINS = ("preset", "generated", "data")
 def task_from_config(task_id: str, entry: Mapping[str, Any] | None) -> Task:
     """Builds a task from its entry in the config.
 
-    An entry without `preset`, `generated` and `data` means the GLUE preset of the same name.
+    An entry without `preset`, `generated` and `data` means the preset of the same name.
 
     Args:
         task_id: The key of the entry.
@@ -35,9 +35,9 @@ def task_from_config(task_id: str, entry: Mapping[str, Any] | None) -> Task:
         raise StudyError(
             f"{key} has both {origins[0]} and {origins[1]}; give one of {', '.join(ORIGINS)}."
         )
-    if not origins and task_id not in GLUE:
+    if not origins and task_id not in PRESETS:
         raise StudyError(
-            f"{key} is no GLUE task ({', '.join(GLUE)}){_did_you_mean(task_id, GLUE)}; "
+            f"{key} is no preset ({', '.join(PRESETS)}){_did_you_mean(task_id, PRESETS)}; "
             "give it one of preset, generated, data."
         )
     if origins == ["data"]:
@@ -51,12 +51,17 @@ def _preset(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
     for name in ("text", "label", "labels"):
         if entry.get(name) is not None:
             raise StudyError(f"{key}.{name} is allowed only beside data: a preset has its own.")
-    which, table = ("generated", GENERATED) if entry.get("generated") else ("preset", GLUE)
+    which, table = ("generated", GENERATED) if entry.get("generated") else ("preset", PRESETS)
     name = entry.get(which) or task_id
     if not isinstance(name, str) or name not in table:
         raise StudyError(
             f"{key}.{which} is {name!r}, allowed are {', '.join(table)}"
             f"{_did_you_mean(name, table)}."
+        )
+    if table[name].group is not None and entry.get("evaluate_with") is None:
+        raise StudyError(
+            f"{key}.evaluate_with is missing: {name} is only evaluated on; name the task whose "
+            "models it scores."
         )
     return table[name]
 
@@ -154,7 +159,11 @@ def _evaluation_only(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str
             if entry.get(name) is not None:
                 raise StudyError(f"{key}.{name} is allowed only beside evaluate_with.")
         return {}
-    label_map = entry.get("map") or {}
+    if entry.get("train_examples") is not None:
+        raise StudyError(
+            f"{key}.train_examples is not allowed beside evaluate_with: nothing is trained."
+        )
+    label_map = entry.get("map") or dict(task.label_map or ())
     for name, target in label_map.items():
         if not isinstance(name, str) or target not in (task.labels or ()):
             raise StudyError(
@@ -164,8 +173,12 @@ def _evaluation_only(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str
     return {
         "evaluate_with": entry["evaluate_with"],
         "label_map": tuple(label_map.items()) or None,
-        "group": entry.get("group"),
-        "splits": tuple(pair for pair in task.splits if pair[0] != "train"),
+        "group": entry.get("group") or task.group,
+        "splits": tuple(
+            pair
+            for pair in task.splits or (("validation", "validation"),)  # of a generated task
+            if pair[0] != "train"
+        ),
     }
 
 

@@ -1,8 +1,9 @@
-"""The tasks that need no files of one's own: nine of GLUE, and the generated ones."""
+"""The tasks that need no files of one's own: nine of GLUE, HANS, and the generated ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lottery.tasks.task import SPLITS, Task
 
@@ -62,6 +63,39 @@ GLUE: dict[str, Task] = {
 }
 
 
+# The three classes of natural language inference and the two of other GLUE tasks, where the labels
+# are "entailment" and "non-entailment".
+_TO_NON_ENTAILMENT = tuple(
+    (label, "non-entailment") for label in ("neutral", "contradiction", "not_entailment")
+)
+
+# Tasks that models are only evaluated on, each read from an address that names a commit.
+WEB: dict[str, Task] = {
+    # McCoy, Pavlick, Linzen 2019: Right for the wrong reasons.
+    "hans": Task(
+        id="hans",
+        kind="web",
+        web="hans",
+        text=("sentence1", "sentence2"),
+        label="gold_label",
+        labels=("entailment", "non-entailment"),
+        metric="accuracy",
+        metrics=("accuracy",),
+        splits=(
+            (
+                "validation",
+                "https://raw.githubusercontent.com/tommccoy1/hans/"
+                "7299f6f657089ce06a0f98e7e81f8d0f5b7741ce/heuristics_evaluation_set.txt",
+            ),
+        ),
+        in_average=False,
+        label_map=_TO_NON_ENTAILMENT,
+        group="heuristic",
+    )
+}
+PRESETS = GLUE | WEB
+
+
 def _generated(
     name: str, n_texts: int, labels: str | None, metrics: str, n_train: int, n_validation: int
 ) -> Task:
@@ -89,3 +123,12 @@ GENERATED: dict[str, Task] = {
         _generated("similarity", 2, None, "pearson spearman", 2000, 600),
     )
 }
+# Shaped like HANS, for models of the task entailment.
+GENERATED["heuristics"] = replace(
+    _generated("heuristics", 2, "entailment non-entailment", "accuracy", 0, 600),
+    train_examples=None,
+    splits=(("validation", "validation"),),
+    in_average=False,
+    label_map=_TO_NON_ENTAILMENT,
+    group="heuristic",
+)

@@ -17,15 +17,17 @@ class Task:
 
     Attributes:
         id: The short id of the config entry.
-        kind: Where the examples come from: "glue", "generated" or "files".
+        kind: Where the examples come from: "glue", "web", "generated" or "files".
         text: Names of the one or two text columns of the source.
         label: Name of the label column of the source.
         labels: Label names in the order of the model's outputs; None for regression.
         metric: The reported metric.
         metrics: Every metric that is scored, the reported one first.
-        splits: Pairs (our split name, split or file of the source); empty for generated tasks.
+        splits: Pairs (our split name, split, file or address of the source); empty for generated
+            tasks that are trained on.
         generated: Name of the generated task.
         glue: Name of the GLUE preset.
+        web: Name of the preset that is read from an address.
         train_examples: Size of the training subset, None for all. For a generated task both sizes
             say how many examples are made.
         validation_examples: Size of the subset of each validation split, None for all.
@@ -46,6 +48,7 @@ class Task:
     splits: tuple[tuple[str, str], ...] = ()
     generated: str | None = None
     glue: str | None = None
+    web: str | None = None
     train_examples: int | None = None
     validation_examples: int | None = None
     data_seed: int = 0
@@ -72,7 +75,9 @@ class Task:
     @property
     def split_names(self) -> tuple[str, ...]:
         """The splits this task has, of train, validation and validation_mismatched."""
-        return SPLITS[:2] if self.kind == "generated" else tuple(name for name, _ in self.splits)
+        if self.kind == "generated" and not self.splits:
+            return SPLITS[:2]
+        return tuple(name for name, _ in self.splits)
 
     @property
     def validation_splits(self) -> tuple[str, ...]:
@@ -94,6 +99,8 @@ class Task:
         """
         names = ["id", "kind", "text", "label", "labels", "splits", "generated", "glue"]
         names += ["train_examples", "validation_examples", "data_seed", "group"]
+        # Not beside the others: the params of tasks that have no such preset would change.
+        names += ["web"] if self.web else []
         names += ["metric", "metrics"] if with_metrics else []
         return {name: _as_lists(getattr(self, name)) for name in names}
 

@@ -19,8 +19,10 @@ Row = Mapping[str, str]
 
 # The columns that the claims read of other analyses' tables; more may stand beside them.
 SIDE_COLUMNS = {
-    # C10: the rows of statistic fleiss_kappa, unit heads and no other_task.
-    "stability": ("model", "method", "task", "other_task", "unit", "statistic", "value"),
+    # C10: the rows of statistic fleiss_kappa, unit heads, no other_task, and what is read as good.
+    "stability": (
+        "model", "method", "subnetwork", "task", "other_task", "unit", "statistic", "value",
+    ),
     # C11: histograms of importances between 0 and 1; the rows of unit heads and when first.
     "importance": (
         "model", "method", "task", "seed", "unit", "when", "low", "high", "count",

@@ -9,16 +9,22 @@ from lottery.stats.claims.evidence import Subject, UnmeasuredError
 from lottery.stats.claims.measured import Measured
 from lottery.stats.claims.outcomes import NOT_COMPARABLE, NOT_RUN, TOO_FEW
 from lottery.stats.intervals import Estimate, mean_estimate, spread_between
+from lottery.stats.roles import NAMES
 
 Options = Mapping[str, object]
 
 
 def kappa(options: Options, subject: Subject) -> Measured:
-    """Mean of the tasks' kappas; kappa compares the seeds, so tasks are the units."""
+    """Mean of the tasks' kappas; kappa compares the seeds, so tasks are the units.
+
+    Under strict the halves are read as good, as for every claim but those of the search itself.
+    """
+    good = NAMES[subject.method.controls]["good"]
     rows = [
         row
         for row in subject.rows("stability")
         if (row["unit"], row["statistic"], row["other_task"]) == ("heads", "fleiss_kappa", "")
+        and row["subnetwork"] == good
         and row["value"]
     ]
     return _of_rows(rows, subject, "No task has a kappa of head masks.")
@@ -30,12 +36,13 @@ def pattern(options: Options, subject: Subject) -> Measured:
     rows = [
         row
         for row in subject.rows("patterns")
-        if all(row[name] == value for name, value in wanted.items()) and row["value"]
+        if all(row[name] == value for name, value in wanted.items())
     ]
-    if rows and any(row["annotated"] != "true" for row in rows):
+    if any(row["annotated"] != "true" for row in rows):
         raise UnmeasuredError(
             NOT_COMPARABLE, "The classifier of patterns has seen generated maps only."
         )
+    rows = [row for row in rows if row["value"]]
     return _of_rows(rows, subject, "The analysis of patterns does not give it.")
 
 

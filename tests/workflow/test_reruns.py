@@ -1,0 +1,262 @@
+"""What runs again after an edit that is not of the config alone: the table of docs/reruns.md.
+
+Edits of the config stand in test_incremental.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from command_line import ROOT, planned, run_snakemake
+from runs import Config, Run, Share, run_to_the_end
+from test_incremental import RULES, edited
+from tiny_study import write_model, write_study
+
+LIBRARY = Path("workflow/scripts/lottery")
+TRIGGERS = ["mtime", "params", "input", "software-env"]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of the workflow that a test may edit."""
+    folder = tmp_path / "clone"
+    for name in ("workflow", "envs", "profiles"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "Snakefile", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(published: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """What an unedited copy of the workflow would run: what reads its own published numbers."""
+    folder = tmp_path_factory.mktemp("plain")
+    copied = folder / "clone"
+    for name in ("workflow", "envs", "profiles"):
+        shutil.copytree(ROOT / name, copied / name)
+    shutil.copy2(ROOT / "Snakefile", copied)
+    return planned(published.folder, published.config, config_folder=folder, root=copied)
+
+
+def runs_more(run: Run, clone: Path, plain: dict[str, int], *options: str) -> dict[str, int]:
+    """What a copy runs in a finished study beyond what an unedited copy does."""
+    found = planned(run.folder, run.config, *options, config_folder=clone.parent, root=clone)
+    return {rule: number for rule, number in found.items() if plain.get(rule) != number}
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_another_clone_computes_nothing_anew(published: Run, plain: dict[str, int]) -> None:
+    # Only tables and figures with published numbers, whose files lie in the clone.
+    assert not {"finetune", "retrain", "evaluate", "search_structured"} & plain.keys()
+
+
+def test_a_comment_in_a_script_runs_nothing(
+    published: Run, clone: Path, plain: dict[str, int]
+) -> None:
+    with (clone / "workflow/scripts/evaluate.py").open("a") as script:
+        script.write("# a word more\n")
+    assert runs_more(published, clone, plain) == {}
+
+
+def test_snakemake_itself_would_run_the_jobs_of_a_newer_script(
+    published: Run, clone: Path, plain: dict[str, int]
+) -> None:
+    # Why profiles/default leaves this trigger out: a checkout makes all scripts newer.
+    (clone / "workflow/scripts/evaluate.py").touch()
+    more = runs_more(published, clone, plain, "--rerun-triggers", "code", *TRIGGERS)
+    assert more["evaluate"] == 28
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "profiles/default",
+        *map(
+            str, sorted(path.relative_to(ROOT) for path in (ROOT / "workflow/profiles").iterdir())
+        ),
+    ],
+)
+def test_every_profile_leaves_the_date_of_scripts_out(profile: str) -> None:
+    stated = yaml.safe_load((ROOT / profile / "config.yaml").read_text())
+    assert stated["rerun-triggers"] == TRIGGERS
+
+
+def test_an_edit_of_the_library_runs_nothing_by_itself(
+    published: Run, clone: Path, plain: dict[str, int]
+) -> None:
+    with (clone / LIBRARY / "evaluation.py").open("a") as module:
+        module.write("\nEDITED = True\n")
+    assert runs_more(published, clone, plain) == {}
+
+
+@pytest.mark.parametrize(
+    ("stage", "jobs"),
+    [
+        (
+            "search_magnitude",
+            {"search_magnitude": 4, "retrain": 4, "evaluate": 8, "plot_survival": 1}
+            | {"plot_trajectories": 1},
+        ),
+        # A figure's style: code of its own stage.
+        ("plot_survival", {"plot_survival": 2}),
+    ],
+)
+def test_a_stage_with_a_raised_version_runs_with_what_hangs_on_it(
+    published: Run, clone: Path, plain: dict[str, int], stage: str, jobs: dict[str, int]
+) -> None:
+    path = clone / LIBRARY / "versions.py"
+    text, changed = re.subn(rf'"{stage}": \d+,', f'"{stage}": 1001,', path.read_text())
+    assert changed == 1
+    path.write_text(text)
+    more = runs_more(published, clone, plain)
+    alike = {"collect_scores", "summarize", "plot_scores"}  # an unedited copy may run these too
+    assert {rule: n for rule, n in more.items() if rule in RULES - alike} == jobs
+
+
+def test_an_upgraded_package_runs_nothing_by_itself(
+    published: Run, clone: Path, plain: dict[str, int]
+) -> None:
+    replace(clone / "envs/torch.yaml", "- numpy==", "- numpy==99.")
+    assert runs_more(published, clone, plain) == {}
+
+
+FEWER = {
+    "collect_scores": 1,
+    "summarize": 1,
+    "compare_controls": 1,
+    "plot_scores": 2,
+    "plot_survival": 2,
+    "plot_trajectories": 2,
+}
+
+
+def test_a_seed_less_makes_only_what_is_made_of_all_seeds(published: Run, tmp_path: Path) -> None:
+    # super_good is left out too, since it takes several seeds.
+    changes = {"seeds": [7], "methods.structured.subnetworks": ["good"]}
+    found = planned(published.folder, edited(published.config, changes), config_folder=tmp_path)
+    assert {rule: n for rule, n in found.items() if rule in RULES} == FEWER
+
+
+def test_a_task_less_makes_only_what_is_made_of_all_tasks(published: Run, tmp_path: Path) -> None:
+    config = published.config | {"tasks": {"tone": published.config["tasks"]["tone"]}}
+    found = planned(published.folder, config, config_folder=tmp_path)
+    assert {rule: n for rule, n in found.items() if rule in RULES} == FEWER
+
+
+def test_two_recipes_stand_side_by_side(published: Run, tmp_path: Path) -> None:
+    alias = published.config["tasks"]["tone"] | {"training": {"learning_rate": 5e-3}}
+    config = edited(published.config, {"tasks.tone_lr5": alias})
+    found = planned(published.folder, config, config_folder=tmp_path)
+    assert found["finetune"] == 2 and found["retrain"] == 6 and found["evaluate"] == 14
+
+
+def test_a_failed_rerun_is_not_forgotten(published: Run, clone: Path, tmp_path: Path) -> None:
+    """What was made of outputs that a failed job has lost is still there, and not finished."""
+    folder = tmp_path / "study"
+    shutil.copytree(published.folder, folder, symlinks=True)
+    config = edited(published.config, {"methods.structured.keep_score": 0.8})
+    (clone / LIBRARY / "steps/search.py").write_text("raise RuntimeError('out of memory')\n")
+    masks = [
+        f"results/tiny/{task}/seed_{seed}/mask/structured/good.safetensors"
+        for task in ("tone", "degree")
+        for seed in (7, 3)
+    ]
+    failed = run_snakemake(folder, config, *masks, "--keep-going", root=clone)
+    assert failed.returncode != 0
+    assert not any((folder / mask).exists() for mask in masks)
+    found = planned(folder, config, config_folder=tmp_path)
+    assert (found["search_structured"], found["retrain"], found["evaluate"]) == (4, 8, 16)
+
+
+# Inputs: a study that has got as far as tokens, in a folder of its own that tests may edit.
+
+TOKENS = ["results/tiny/tone/tokens/validation.safetensors", "results/majority/tone/metrics.json"]
+CONFIGS = ["resources/models/tiny/config.json"]
+
+
+@pytest.fixture(scope="module")
+def begun(share: Share) -> Run:
+    def make(folder: Path) -> Config:
+        (folder / "given").mkdir()
+        written = json.dumps(write_study(folder / "given"))
+        config = json.loads(written.replace(f"{folder}/", ""))
+        return run_to_the_end(folder, config, *TOKENS, *CONFIGS)
+
+    return share("begun", make)
+
+
+@pytest.fixture
+def own(begun: Run, tmp_path: Path) -> Run:
+    """A copy whose inputs a test may edit."""
+    folder = tmp_path / "own"
+    shutil.copytree(begun.folder, folder, symlinks=True)
+    return Run(folder, begun.config, begun.output)
+
+
+def runs(run: Run, *options: str) -> dict[str, int]:
+    return planned(run.folder, run.config, *TOKENS, *CONFIGS, *options)
+
+
+def test_an_unchanged_input_that_is_newer_runs_nothing(own: Run) -> None:
+    for path in (own.folder / "given").rglob("*"):
+        path.touch()
+    assert runs(own) == {}
+
+
+def test_a_large_input_that_is_newer_counts_as_changed(own: Run) -> None:
+    # Snakemake compares contents up to a size only; here the bound is put below the file's.
+    (own.folder / "given/tone.csv").touch()
+    jobs = runs(own, "--max-checksum-file-size", "10")
+    assert jobs == {"fetch_task": 1, "tokenize": 1, "majority": 1}
+
+
+def test_a_changed_task_file_runs_its_task(own: Run) -> None:
+    with (own.folder / "given/tone_dev.csv").open("a") as file:
+        file.write("the film was good now,yes\n")
+    assert runs(own) == {"fetch_task": 1, "tokenize": 1, "majority": 1}
+
+
+def test_changed_weights_run_everything_of_the_model(own: Run) -> None:
+    write_model(own.folder / "given/model", seed=1)
+    jobs = runs(own)
+    assert jobs["fetch_model"] == jobs["tokenize"] == 1
+    assert not {"fetch_task", "majority"} & jobs.keys()
+
+
+def test_other_weights_of_the_same_model_run_it_again(own: Run) -> None:
+    config = edited(own.config, {"models.tiny.init": "random"})
+    jobs = planned(own.folder, config, *TOKENS, *CONFIGS)
+    assert jobs == {"fetch_model": 1, "tokenize": 1}
+
+
+def test_another_revision_fetches_the_model_again(own: Run) -> None:
+    def at(revision: str) -> Config:
+        hub = {"source": "somebody/some-model", "revision": revision * 40}
+        return edited(own.config, {"models": {"tiny": hub}})
+
+    # As if fetched from the hub: Snakemake is told that what is there was made by this config.
+    told = run_snakemake(own.folder, at("a"), *TOKENS, *CONFIGS, "--touch")
+    assert told.returncode == 0, told.stdout
+    assert planned(own.folder, at("a"), *TOKENS, *CONFIGS) == {}
+    jobs = planned(own.folder, at("b"), *TOKENS, *CONFIGS)
+    assert jobs == {"fetch_config": 1, "fetch_model": 1, "tokenize": 1}
+
+
+def test_old_outputs_go_before_new_ones_are_made(own: Run) -> None:
+    """The docs warn of it: a step that fails on its new input has lost the old result."""
+    old = own.folder / "resources/tasks/tone/train.parquet"
+    assert old.exists()
+    (own.folder / "given/tone.csv").write_text("text,label\nthe film was good,perhaps\n")
+    failed = run_snakemake(own.folder, own.config, *TOKENS)
+    assert failed.returncode != 0
+    assert not old.exists()
+    assert (own.folder / TOKENS[0]).exists()  # its own step has not begun

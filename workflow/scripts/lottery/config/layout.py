@@ -1,0 +1,139 @@
+"""Which folders of results/ and resources/ belong to cells that a study does not name (any more).
+
+A folder is told by its place alone, and only places that the workflow itself makes are looked at:
+what else lies in results/ is nobody's business here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lottery.config import grid
+from lottery.config.ids import RESERVED_MODELS, RESERVED_WORDS
+from lottery.config.study import Study
+
+CELL = "results/{model}/{task}/seed_{seed}"
+ID = r"[a-z0-9_]{1,64}"
+WILDCARDS = {"seed": r"\d+"}  # the others are ids
+NO_MODELS = (*RESERVED_MODELS, *RESERVED_WORDS)
+# What a folder must hold to be one of the workflow's, where users may have folders of their own.
+FETCHED = re.compile(r"(config\.)?provenance\.json")
+MARKS = {
+    "resources/models/{model}": FETCHED,
+    "resources/tasks/{task}": FETCHED,
+    "results/{model}/{task}": re.compile(r"tokens|super|seed_\d+"),
+}
+
+
+def unnamed(study: Study, root: Path) -> list[Path]:
+    """The folders and masks of cells that the study does not name.
+
+    Args:
+        study: the study.
+        root: the working directory of the study.
+
+    Returns:
+        Paths relative to `root`, sorted, none below another. Symbolic links are listed and never
+        followed; `results` and `resources` themselves may be links.
+    """
+    found: set[Path] = set()
+    for template, named in _named(study).items():
+        known = set(named)
+        found |= {
+            path
+            for path in _matches(root, template)
+            if str(path) not in known and _is_ours(root, path, template)
+        }
+    found = {path for path in found if not _holds_sources(study, root, path)}
+    return sorted(path for path in found if not found.intersection(path.parents))
+
+
+def _holds_sources(study: Study, root: Path, path: Path) -> bool:
+    """Whether the study reads something from there, as a user's own data or model."""
+    sources = [file for task in study.tasks.values() for file in task.source_files]
+    sources += [model.source for model in study.models.values() if model.kind == "folder"]
+    sources += [str(m.options["masks"]) for m in study.methods.values() if "masks" in m.options]
+    sources += [study.glue_folder] if study.glue_folder else []
+    places = [(root / Path(source).expanduser()).resolve() for source in sources]
+    return any(place.is_relative_to((root / path).resolve()) for place in places)
+
+
+def _named(study: Study) -> dict[str, Iterable[str]]:
+    """Templates of the places that are looked at, each with the paths that the study names."""
+    models = [{"model": model} for model in study.models]
+    tasks = [{"task": task} for task in study.tasks]
+    cells = [model | task for model in models for task in tasks]
+    evaluated = grid.evaluate_rows(study)
+    retrained = grid.retrain_rows(study)
+    masks = _mask_rows(study)
+    # The search makes its own masks whether the method lists them or not.
+    drawn = [{**row, "subnetwork": name} for row in masks for name in grid.SEARCHED]
+    drawn += grid.sample_rows(study)
+    pairs = [*masks, *retrained]
+    rows = {
+        "resources/models/{model}": models,
+        "resources/tasks/{task}": tasks,
+        "results/majority/{task}": tasks,
+        "results/{model}/{task}": cells,
+        CELL: grid.finetune_rows(study),
+        "results/{model}/{task}/super/{method}": grid.super_rows(study),
+        CELL + "/mask/{method}": pairs,
+        CELL + "/mask/{method}/{subnetwork}.safetensors": drawn,
+        CELL + "/mask/{method}/{subnetwork}.provenance.json": drawn,
+        CELL + "/retrain/{method}": retrained,
+        CELL + "/retrain/{method}/{subnetwork}": retrained,
+        CELL + "/evaluate/{method}": evaluated,
+        CELL + "/evaluate/{method}/{subnetwork}": evaluated,
+        CELL + "/evaluate/{method}/{subnetwork}/{phase}/on_{eval_task}": grid.evaluate_on_rows(
+            study
+        ),
+        "results/tables/{model}/{method}": pairs,
+        "results/figures/{model}/{method}": pairs,
+    }
+    return {template: grid.targets(template, each) for template, each in rows.items()}
+
+
+def _mask_rows(study: Study) -> list[grid.Row]:
+    """Model, task, seed and method of every search or import."""
+    algorithms = dict.fromkeys(method.algorithm for method in study.methods.values())
+    return [row for name in algorithms for row in grid.search_rows(study, name)]
+
+
+def _matches(root: Path, template: str) -> Iterator[Path]:
+    """The paths below `root` that a template fits, relative to it; no link is followed."""
+    first, *parts = template.split("/")
+    if (root / first).is_dir():
+        yield from _below(root, Path(first), parts)
+
+
+def _below(root: Path, folder: Path, parts: list[str]) -> Iterator[Path]:
+    pattern = re.compile(re.sub(r"\\{(\w+)\\}", _group, re.escape(parts[0])))
+    with os.scandir(root / folder) as entries:
+        for entry in entries:
+            if not pattern.fullmatch(entry.name):
+                continue
+            if len(parts) == 1:
+                yield folder / entry.name
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _below(root, folder / entry.name, parts[1:])
+
+
+def _group(wildcard: re.Match[str]) -> str:
+    return WILDCARDS.get(wildcard[1], ID)
+
+
+def _is_ours(root: Path, path: Path, template: str) -> bool:
+    """Whether the place shows that the workflow has made what is there."""
+    place = root / path
+    if template.startswith("results/{") and path.parts[1] in NO_MODELS:
+        return False
+    marks = MARKS.get(template)
+    if marks is None:
+        return place.is_symlink() or place.is_dir() != bool(place.suffix)
+    # What a link leads to is not looked at, so it is nobody's.
+    if place.is_symlink() or not place.is_dir():
+        return False
+    return any(marks.fullmatch(entry.name) for entry in place.iterdir())
