@@ -246,7 +246,7 @@ def summary(name: str, measured: dict[str, Any]) -> str:
 def main() -> None:
     """Measures tasks and prints what they show."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", nargs="+", choices=GENERATED, default=list(GENERATED))
+    parser.add_argument("--tasks", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="file for all numbers")

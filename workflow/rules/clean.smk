@@ -1,12 +1,5 @@
 """Commands that free disk space of what the config no longer names. Nothing depends on them."""
 
-from lottery.config import layout
-
-
-def unnamed(wildcards):
-    """The folders and masks that the config does not name, as text."""
-    return [str(path) for path in layout.unnamed(STUDY, Path())]
-
 
 rule list_unnamed:
     log:

@@ -5,7 +5,7 @@ from snakemake.utils import update_config
 from lottery.algorithms import algorithm, algorithm_names
 from lottery.algorithms.common import base_name
 from lottery.config import grid, load_study, mask_path, params, refuse_repeated_keys
-from lottery.config import evaluation_only, targets, typed, wildcard
+from lottery.config import evaluation_only, layout, targets, typed, wildcard
 from lottery.tables.controls import reference_of
 from lottery.versions import stage_version
 
@@ -273,3 +273,8 @@ def step_targets():
         "results/majority/{task}/provenance.json": grid.majority_rows(STUDY),
     }
     return [path for template, each in rows.items() for path in targets(template, each)]
+
+
+def unnamed(wildcards):
+    """The folders and masks that the config does not name, as text."""
+    return [str(path) for path in layout.unnamed(STUDY, Path())]
