@@ -112,7 +112,7 @@ def test_a_claim_shows_its_verdict_its_number_and_its_interval(found):
         if verdict in synthetic_page.VERDICTS:
             for line, method in zip(own, ("structured", "magnitude"), strict=True):
                 assert line.startswith(method)
-                assert line.endswith(verdict)
+                assert line.split(" | ")[1] == verdict
                 assert f"{MINUS}{0.0123456 * number:.3f} [{MINUS}0.200, 0.200]" in line
                 assert f"good {MINUS} bad" in line
                 assert "8 tasks, 5 seeds" in line
@@ -120,7 +120,7 @@ def test_a_claim_shows_its_verdict_its_number_and_its_interval(found):
         else:  # said once for both
             assert own[0].startswith("structured, magnitude |")
             assert f"Reason {number}." in own[0]
-            assert own[0].endswith(verdict)
+            assert own[0].split(" | ")[1] == verdict
 
 
 def test_every_verdict_is_counted(found):

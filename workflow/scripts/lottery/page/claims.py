@@ -26,7 +26,7 @@ CAPTION = (
     " needs all of them. Fewer than three seeds decide nothing. Margins and thresholds were laid"
     " down before any run."
 )
-COLUMNS = ("", "the paper's number", "this run", "test", "verdict")
+COLUMNS = ("", "verdict", "this run", "the paper's number", "test")
 
 Row = Mapping[str, str]
 
@@ -87,10 +87,10 @@ def _row(row: Row, several_models: bool) -> list[Cell]:
     test = (row["test"], *(parts if len(parts) > 1 else ()))
     return [
         Cell(_subject(row, several_models)),
-        Cell(paper[0] if paper else "", tuple(paper[1:])),
-        Cell(measured, tuple(below)),
-        Cell(test[0], test[1:]),
         Cell(row["verdict"], tuple(notes), verdict=verdict_class(row["verdict"])),
+        Cell(measured, tuple(below)),
+        Cell(paper[0] if paper else "", tuple(paper[1:])),
+        Cell(test[0], test[1:]),
     ]
 
 
@@ -98,9 +98,10 @@ def _silent_row(key: tuple[str, str, str], names: Sequence[str]) -> list[Cell]:
     published, reason, verdict = key
     return [
         Cell(", ".join(names)),
-        Cell("", (published,) if published else ()),
-        Cell("", (reason,) if reason else (), span=2),
         Cell(verdict, verdict=verdict_class(verdict)),
+        Cell("", (reason,) if reason else ()),
+        Cell("", (published,) if published else ()),
+        Cell(""),
     ]
 
 

@@ -15,14 +15,12 @@ class Cell:
         below: smaller lines under it.
         paper: the published number, set apart.
         verdict: the class of a verdict, which colours it; empty for other cells.
-        span: how many columns it covers.
     """
 
     text: str
     below: tuple[str, ...] = ()
     paper: str = ""
     verdict: str = ""
-    span: int = 1
 
 
 @dataclass(frozen=True)
