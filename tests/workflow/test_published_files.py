@@ -54,6 +54,9 @@ def expected_files() -> Iterator[str]:
 def files_of_cell(cell: str) -> Iterator[str]:
     """The files of one (model, task, seed)."""
     yield from in_folder(f"{cell}/finetune", "model.safetensors metrics.json history.csv")
+    for measured in ("magnitudes", "patterns"):
+        yield f"{cell}/finetune/{measured}.npz"
+        yield f"{cell}/finetune/{measured}.provenance.json"
     yield from in_folder(f"{cell}/mask/magnitude", "good.safetensors search.csv")
     yield from in_folder(f"{cell}/mask/structured", "good.safetensors search.csv importance.npz")
     yield from in_folder(f"{cell}/evaluate/none/full/finetuned", "metrics.json predictions.parquet")
