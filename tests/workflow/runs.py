@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 from command_line import run_snakemake
 
 Config = dict[str, Any]
+LARGE = 50_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,18 @@ class Run:
     def cell(self, task: str, seed: int) -> Path:
         """The folder of one (task, seed) of the tiny model."""
         return self.folder / "results" / "tiny" / task / f"seed_{seed}"
+
+
+def copy_run(run: Run, folder: Path) -> None:
+    """Copies a finished run; only large files are shared, which no step writes in place."""
+
+    def copy(source: str, target: str) -> None:
+        if Path(source).stat().st_size > LARGE:
+            os.link(source, target)
+        else:
+            shutil.copy2(source, target)
+
+    shutil.copytree(run.folder, folder, copy_function=copy, dirs_exist_ok=True)
 
 
 Share = Callable[[str, Callable[[Path], Config]], Run]

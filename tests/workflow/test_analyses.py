@@ -1,31 +1,16 @@
-"""`snakemake analyses` on finished runs, and masks made elsewhere beside no weights at all."""
+"""The analyses of a finished run, and masks made elsewhere beside no weights at all."""
 
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import run_snakemake
-from runs import Config, Run, Share, run_to_the_end
+from runs import Run
 
 from lottery.masks import read_mask
-
-
-@pytest.fixture(scope="module")
-def analysed(share: Share, published: Run) -> Run:
-    """The published tiny run, analysed in a copy that shares its files."""
-
-    def analyse(folder: Path) -> Config:
-        shutil.copytree(published.folder, folder, copy_function=os.link, dirs_exist_ok=True)
-        # The copies are newer than what Snakemake remembers, but nothing else has changed.
-        arguments = ("analyses", "--rerun-triggers", "mtime")
-        return run_to_the_end(folder, published.config, *arguments)
-
-    return share("analysed", analyse)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -33,10 +18,10 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_every_claim_has_a_verdict_for_every_method(analysed: Run):
-    rows = read(analysed.folder / "results" / "tables" / "claims.csv")
+def test_every_claim_has_a_verdict_for_every_method(published: Run):
+    rows = read(published.folder / "results" / "tables" / "claims.csv")
     found = [(row["claim"], row["method"]) for row in rows]
-    methods = analysed.config["methods"]
+    methods = published.config["methods"]
     assert sorted(found) == sorted((f"C{n}", m) for n in range(1, 16) for m in methods)
     assert all(row["verdict"] for row in rows)
     by_name = {(row["claim"], row["method"]): row["verdict"] for row in rows}
@@ -44,8 +29,8 @@ def test_every_claim_has_a_verdict_for_every_method(analysed: Run):
     assert by_name["C12", "structured"] == "not comparable"
 
 
-def test_differences_are_those_of_the_scores(analysed: Run):
-    tables = analysed.folder / "results" / "tables"
+def test_differences_are_those_of_the_scores(published: Run):
+    tables = published.folder / "results" / "tables"
     scores = {
         (row["task"], row["seed"], row["subnetwork"], row["phase"]): float(row["value"] or 0)
         for row in read(tables / "scores.csv")
@@ -63,7 +48,7 @@ def test_differences_are_those_of_the_scores(analysed: Run):
         [
             scores["tone", str(seed), "full", "finetuned"]
             - scores["tone", str(seed), "good", "pruned"]
-            for seed in analysed.config["seeds"]
+            for seed in published.config["seeds"]
         ]
     )
     assert rows
@@ -71,8 +56,8 @@ def test_differences_are_those_of_the_scores(analysed: Run):
         assert float(row["difference"]) == pytest.approx(expected)
 
 
-def test_tables_and_figures_are_there(analysed: Run):
-    results = analysed.folder / "results"
+def test_tables_and_figures_are_there(published: Run):
+    results = published.folder / "results"
     for name in ("stability", "survivors", "task_overlap", "importance_histograms", "magnitudes"):
         assert read(results / "tables" / "tiny" / "structured" / f"{name}.csv"), name
         for kind in ("svg", "png"):

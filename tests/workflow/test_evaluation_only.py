@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
 from itertools import product
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import planned, run_snakemake
-from runs import Config, Run, Share, run_to_the_end
+from runs import Config, Run, Share, copy_run, run_to_the_end
 from tiny_study import AGAINST, FOR, _frames
 
 # The labels have other names than those of tone, and another order.
@@ -54,7 +52,7 @@ def moods(share: Share, published: Run) -> Run:
     """The published tiny run with one more task, in a copy that shares its files."""
 
     def make(folder: Path) -> Config:
-        shutil.copytree(published.folder, folder, copy_function=os.link, dirs_exist_ok=True)
+        copy_run(published, folder)
         write_moods(folder / "moods.tsv")
         config = published.config | {"tasks": published.config["tasks"] | {"moods": ENTRY}}
         # The copies are newer than what Snakemake remembers, but nothing else has changed.

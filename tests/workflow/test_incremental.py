@@ -76,6 +76,7 @@ EDITS = {
             "search_structured": 4,
             "retrain": 4,
             "evaluate": 8,
+            "compare_controls": 1,
             "plot_survival": 1,
             "plot_trajectories": 1,
             "collect_scores": 1,

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
-import pytest
 from command_line import planned, run_snakemake
-from runs import Config, Run, Share, run_to_the_end
+from runs import Config, Run
 from tiny_study import FEW_DRAWS, HEADS, LAYERS
 
 from lottery.masks import read_mask
@@ -20,28 +17,15 @@ MAPS = FEW_DRAWS["maps_per_cell"]
 FIGURES = [f"results/figures/tiny/structured/{name}.png" for name in ("patterns", "example_maps")]
 
 
-@pytest.fixture(scope="module")
-def looked_at(share: Share, published: Run) -> Run:
-    """The published tiny run, its attention patterns looked at in a copy that shares its files."""
-
-    def look(folder: Path) -> Config:
-        shutil.copytree(published.folder, folder, copy_function=os.link, dirs_exist_ok=True)
-        # The copies are newer than what Snakemake remembers, but nothing else has changed.
-        arguments = (*FIGURES, "--rerun-triggers", "mtime")
-        return run_to_the_end(folder, published.config, *arguments)
-
-    return share("patterns", look)
-
-
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def test_every_head_is_counted_on_every_example(looked_at: Run):
+def test_every_head_is_counted_on_every_example(published: Run):
     for task in ("tone", "degree"):
-        for seed in looked_at.config["seeds"]:
-            with np.load(looked_at.cell(task, seed) / "finetune/patterns.npz") as arrays:
+        for seed in published.config["seeds"]:
+            with np.load(published.cell(task, seed) / "finetune/patterns.npz") as arrays:
                 assert arrays["counts"].shape == (2, 2, LAYERS, HEADS, 5)
                 assert (arrays["counts"].sum(axis=-1) == MAPS).all()
                 assert len(set(arrays["idx"])) == MAPS
@@ -49,13 +33,13 @@ def test_every_head_is_counted_on_every_example(looked_at: Run):
                 assert arrays["example_maps"].shape[1] == own.max() <= 20
 
 
-def test_tables_and_figures_are_there(looked_at: Run):
-    tables = looked_at.folder / "results/tables/tiny/structured"
+def test_tables_and_figures_are_there(published: Run):
+    tables = published.folder / "results/tables/tiny/structured"
     rows = read(tables / "pattern_shares.csv")
     assert {row["task"] for row in rows} == {"tone", "degree"}
     of_task = [
-        read_mask(looked_at.cell("tone", seed) / "mask/structured/good.safetensors")[0].heads
-        for seed in looked_at.config["seeds"]
+        read_mask(published.cell("tone", seed) / "mask/structured/good.safetensors")[0].heads
+        for seed in published.config["seeds"]
     ]
     survivors = int(np.logical_and.reduce(of_task).sum())
     own = [r for r in rows if (r["task"], r["heads"]) == ("tone", "super_survivors")]
@@ -63,12 +47,12 @@ def test_tables_and_figures_are_there(looked_at: Run):
     assert all(row["published"] == "" for row in rows)
     assert read(tables / "pattern_association.csv")
     for name in FIGURES:
-        assert (looked_at.folder / name).stat().st_size > 5000
-        assert (looked_at.folder / name).with_suffix(".svg").stat().st_size > 5000
+        assert (published.folder / name).stat().st_size > 5000
+        assert (published.folder / name).with_suffix(".svg").stat().st_size > 5000
 
 
-def test_generated_maps_are_no_annotations(looked_at: Run):
-    tables = looked_at.folder / "results/tables"
+def test_generated_maps_are_no_annotations(published: Run):
+    tables = published.folder / "results/tables"
     facts = json.loads((tables / "pattern_classifier.json").read_text())
     assert facts["raw"]["annotated"] is facts["normed"]["annotated"] is False
     rows = read(tables / "tiny/structured/patterns.csv")
@@ -77,13 +61,13 @@ def test_generated_maps_are_no_annotations(looked_at: Run):
     assert len(changes) == 2 * 2 * 2  # tasks, seeds, kinds of attention
 
 
-def test_weights_alone_have_no_patterns(looked_at: Run):
-    assert not list(looked_at.folder.glob("results/tables/tiny/magnitude/pattern*"))
+def test_weights_alone_have_no_patterns(published: Run):
+    assert not list(published.folder.glob("results/tables/tiny/magnitude/pattern*"))
 
 
-def test_what_is_classified_is_planned_anew_when_its_size_changes(looked_at: Run):
-    config = looked_at.config | {"analysis": FEW_DRAWS | {"maps_per_cell": MAPS + 1}}
-    jobs = planned(looked_at.folder, config, *FIGURES, "--rerun-triggers", "mtime", "params")
+def test_what_is_classified_is_planned_anew_when_its_size_changes(published: Run):
+    config = published.config | {"analysis": FEW_DRAWS | {"maps_per_cell": MAPS + 1}}
+    jobs = planned(published.folder, config, *FIGURES, "--rerun-triggers", "mtime", "params")
     assert jobs.get("classify_patterns") == 4
     assert "train_pattern_classifier" not in jobs
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from browser import browser, look_at, photograph, print_page
 from command_line import run_snakemake
-from runs import Run
+from runs import Run, copy_run
 
 WIDE, NARROW = 1280, 500
 LEAST_DRAWN = 0.01  # share of a figure's pixels that are not background
@@ -135,11 +134,10 @@ def test_it_tells_the_cost_of_every_job(page: Path, published: Run):
 def test_the_note_on_overlap_stands_in_the_captions_of_both_reports(published: Run, tmp_path: Path):
     """Controls that overlap with the good subnetwork, as `compare_controls` would note them."""
     folder = tmp_path / "run"
-    shutil.copytree(published.folder, folder, copy_function=os.link)
+    copy_run(published, folder)
     note = folder / "results/tables/tiny/structured/overlap_note.rst"
     assert note.read_text().strip() == ""  # the tiny run has no such controls
     when = note.stat().st_mtime_ns
-    note.unlink()  # a link to the file of the other run
     note.write_text("Of the parameters of bad, 40% in tone belong to good as well.\n")
     os.utime(note, ns=(when, when))  # so that no figure is drawn anew
     own = folder / "results/report.html"
