@@ -204,7 +204,7 @@ def test_without_notable_overlap_the_caption_says_nothing_of_it(tree):
 
 def test_what_was_run_and_with_what_is_told(found):
     words = " ".join(found.text.split())
-    assert "1 pretrained encoder (bert_base) and 9 tasks (cola, " in words
+    assert "1 encoder (bert_base) and 9 tasks (cola, " in words
     assert "5 seeds (1337, 42, 86, 71 and 166)" in words
     assert "scores 855 cells" in words
     assert "abc123" in words

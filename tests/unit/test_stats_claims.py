@@ -223,6 +223,16 @@ def test_degenerate_runs_count_with_and_without():
     assert row["estimate"] > 0.15 > row["estimate_without_degenerate"]
 
 
+def test_runs_that_all_are_degenerate_decide_nothing():
+    scores = [replace(score, value=0.5, degenerate=True) for score in World().scores()]
+    runs = Runs(scores, dict.fromkeys(World().tasks, "accuracy"))
+    rows = rows_of(World(), runs=runs)
+    for claim in ("C6", "C7"):  # all differences are 0, which looks like equality
+        row = rows[claim, "structured"]
+        assert row["verdict"] == "undecided", claim
+        assert "degenerate" in row["reason"]
+
+
 def test_the_papers_numbers_come_out_of_its_tables(true_rows):
     expected = {
         ("C2", "magnitude"): 0.008,

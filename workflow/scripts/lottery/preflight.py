@@ -21,6 +21,8 @@ from lottery.errors import StudyError, blaming
 from lottery.mask_import import read_imported
 from lottery.model_files import CONFIG, TOKENIZER, VOCABULARY, architecture_of, check_folder
 from lottery.model_source import source_folder
+from lottery.patterns.annotated import read_annotated
+from lottery.tables.baselines import read_baselines
 from lottery.tasks import Task
 
 # Larger files are checked when they are fetched: a start should not take minutes.
@@ -47,11 +49,11 @@ def check_run(workflow: Any, study: Study) -> None:
 
 
 def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
-    """Checks models, tasks and imported masks, in the order of the config.
+    """Checks models, tasks, what analyses are given, and imported masks, in this order.
 
     Args:
         study: the checked config.
-        jobs: rule and wildcards of the jobs; only those that fetch matter.
+        jobs: rule and wildcards of the jobs; only those that read the user's own files matter.
 
     Raises:
         StudyError: one sentence about the first file that cannot be used, with the key of the
@@ -70,6 +72,7 @@ def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
     for name, task in study.tasks.items():
         if ("task", name) in rules:
             _check_task(study, task)
+    _check_analysis(study, {rule for rule, _ in jobs})
     for rule, cell in jobs:
         if not (rule == "import_masks" or rule.startswith("tokenize")):
             continue
@@ -80,6 +83,17 @@ def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
             _check_mask(study, cell, of_model)
         else:
             _check_length(study, cell, of_model)
+
+
+def _check_analysis(study: Study, rules: set[str]) -> None:
+    """Checks what the user gives to the analyses that will run."""
+    baselines, annotated = study.analysis["baselines"], study.analysis["annotated_maps"]
+    if baselines and rules & {"tabulate_trainability", "check_claims"}:
+        with blaming("analysis.baselines"):
+            read_baselines(Path(baselines).expanduser(), study.trained_tasks)
+    if annotated and "train_pattern_classifier" in rules:
+        with blaming("analysis.annotated_maps"):
+            read_annotated(Path(annotated).expanduser())
 
 
 def _fetched_sizes(model: str) -> Architecture | None:

@@ -27,14 +27,14 @@ def statement(facts: Facts) -> list[str]:
     models = [model["id"] for model in facts["models"]]
     methods = [method["id"] for method in facts["methods"]]
     first = (
-        f"This run takes {counted(len(models), 'pretrained encoder')} ({listed(models)}) and"
+        f"This run takes {counted(len(models), 'encoder')} ({listed(models)}) and"
         f" {counted(len(trained), 'task')} ({listed(trained)}), under"
         f" {counted(len(facts['seeds']), 'seed')} ({listed([str(s) for s in facts['seeds']])})."
-        f" It fine-tunes {counted(counts['finetuned'], 'model')}, looks for"
+        f" It fine-tunes {counted(counts['finetuned'], 'model')}, finds or imports"
         f" {counted(counts['searched'], 'good subnetwork')} by"
         f" {counted(len(methods), 'method')} ({listed(methods)}), retrains"
-        f" {counted(counts['retrained'], 'subnetwork')} from the pretrained weights, and scores"
-        f" {counted(counts['evaluated'], 'cell')} of the grid in all."
+        f" {counted(counts['retrained'], 'subnetwork')} from the weights before fine-tuning, and"
+        f" scores {counted(counts['evaluated'], 'cell')} of the grid in all."
     )
     only = [task["id"] for task in tasks if task["evaluate_with"]]
     paragraphs = [first]
@@ -45,7 +45,7 @@ def statement(facts: Facts) -> list[str]:
         " pairs besides its pretraining. Its results illustrate the study; they do not replicate"
         " the paper."
         for model in facts["models"]
-        if model["kind"] == "embedded"
+        if model["kind"] == "embedded" and model["weights"] == "pretrained"
     ]
 
 

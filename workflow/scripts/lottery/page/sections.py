@@ -59,8 +59,9 @@ SECTIONS = (
     Section(
         "others",
         "Are the others worse, before and after retraining?",
-        "Random and bad subnetworks of the same size show whether it matters which part of the"
-        " model is kept. A control that shares much with the good subnetwork tells less.",
+        "Random and bad subnetworks of like size show whether it matters which part of the model is"
+        " kept (published random masks have the good one's size on average, all others exactly). A"
+        " control that shares much with the good subnetwork tells less.",
         (Shown("differences", "Differences between subnetworks"),),
         ("differences", "overlap", "trainability"),
     ),

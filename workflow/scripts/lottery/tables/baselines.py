@@ -48,6 +48,8 @@ def read_baselines(path: Path, tasks: Collection[str]) -> list[Baseline]:
     for column in COLUMNS:
         if column not in columns:
             raise StudyError(f"{path} has no column {column}; it needs {', '.join(COLUMNS)}.")
+    if not rows:
+        raise StudyError(f"{path} holds no scores; give a row for each system and task.")
     found: dict[tuple[str, str], Baseline] = {}
     for row in rows:
         baseline = _parse(path, row, tasks)

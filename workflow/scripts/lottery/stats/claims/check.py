@@ -24,6 +24,7 @@ n_degenerate estimate_without_degenerate low_without_degenerate high_without_deg
 details reason""".split()
 
 
+DEGENERATE = "Every run that it rests on is degenerate."
 CONSTRUCTED = "The search stopped at this threshold, on the examples scored here"
 YET = ", yet the scores are below it: evaluation computes something else than the search."
 
@@ -81,6 +82,8 @@ def _judge(claim: Claim, subject: Subject) -> dict[str, Any]:
     if outcomes.NOT_RUN in left or outcomes.NOT_COMPARABLE in left:
         return numbers | {"verdict": missing.verdict}
     overall = verdicts.combined([each.verdict for each in tested] + left)
+    if any(each.measured.sound is None for each in tested) and overall in outcomes.DECIDED:
+        overall, numbers["reason"] = outcomes.UNDECIDED, DEGENERATE
     sound = verdicts.combined([each.verdict_sound for each in tested] + left)
     if claim.by_construction and constructed(method):
         # If scores fall below the threshold nevertheless, evaluation differs from the search.

@@ -6,6 +6,7 @@ SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 TOO_FEW = "undecided (too few seeds)"
 BY_CONSTRUCTION = "true by construction"
 NOT_COMPARABLE, NOT_RUN = "not comparable", "not run"
+DECIDED = (SUPPORTED, CONTRADICTED)
 VERDICTS = (
     SUPPORTED,
     CONTRADICTED,
