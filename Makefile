@@ -1,5 +1,6 @@
 # make demo   runs a small study from fine-tuning to the report
-# make test   runs all tests; ARGS='-m "not slow"' are handed to pytest
+# make test   runs the tests; ARGS='-m "not slow"' or '-m campaign' are handed to pytest
+# make faults kills and disturbs a tiny study FAULTS times (200), a minute for every six
 # make lint   checks style and workflow without running anything
 # make env    makes the environment that the three use, in .venv, from requirements.lock
 # make lock   renews requirements.lock and envs/ within the ranges of pyproject.toml
@@ -8,7 +9,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint lock clean-env
+.PHONY: help env demo test faults lint lock clean-env
 
 VENV := .venv
 LOCK := requirements.lock
@@ -22,12 +23,15 @@ PYTHON := $(or $(PYTHON),python3)
 endif
 TEST_JOBS ?= 2
 ARGS ?=
+FAULTS ?= 200
+FAULTS_SEED ?= 0
+FAULTS_LOG ?= build/faults.jsonl
 
 # Snakemake and the rules it starts find the environment's programs without activation.
 IN_ENV := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH";
 
 help:
-	@sed -n 's/^# //;1,6p' Makefile
+	@sed -n 's/^# //;1,7p' Makefile
 
 env:
 	@if ! cmp -s $(LOCK) $(MADE); then \
@@ -45,6 +49,10 @@ demo: env
 
 test: env
 	$(IN_ENV) python -m pytest -n $(TEST_JOBS) --dist worksteal $(ARGS)
+
+faults: env
+	$(IN_ENV) PYTHONPATH=tests/workflow:workflow/scripts python tests/faults/campaign.py \
+	  --faults $(FAULTS) --seed $(FAULTS_SEED) --log $(FAULTS_LOG)
 
 lint: env
 	$(IN_ENV) ruff check

@@ -10,7 +10,7 @@ min_version("9.27")
 # The library needs no installation; scripts find it because it lies beside them.
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from lottery import orphans, preflight, progress, start
+from lottery import occupied, orphans, preflight, progress, start
 from lottery.config import refuse_repeated_keys
 from lottery.start import stop_on_error
 
@@ -48,6 +48,8 @@ onstart:
     progress.show()
     stop_on_error(start.require_gpu_total, workflow, STUDY.compute["slots_per_gpu"])
     stop_on_error(preflight.check_run, workflow, STUDY)
+    stop_on_error(occupied.occupy, workflow)
+    stop_on_error(occupied.end_left_jobs)
     stop_on_error(orphans.cancel_orphans, workflow)
 
 

@@ -202,10 +202,14 @@ def test_slots_per_gpu_of_the_config_lets_jobs_share(folder: Path) -> None:
     assert "device a, slot 1" in log
 
 
-def test_a_terminated_job_cleans_up_and_keeps_the_log_of_each_attempt(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_job_cleans_up_and_keeps_the_log_of_each_attempt(
+    folder: Path, number: signal.Signals
+) -> None:
     script = """
-    import time
+    import atexit, time
     from lottery import files
+    atexit.register(print, "torch has more to say")
     def finetune():
         with files.atomic("out.txt") as temporary:
             temporary.write_text("half")
@@ -217,9 +221,11 @@ def test_a_terminated_job_cleans_up_and_keeps_the_log_of_each_attempt(folder: Pa
     while not (folder / "ready").exists():
         assert running.poll() is None
         time.sleep(0.02)
-    running.send_signal(signal.SIGTERM)
+    running.send_signal(number)
     running.communicate(timeout=30)
-    assert running.returncode == 128 + signal.SIGTERM
+    assert running.returncode == 128 + number
+    log = (folder / "logs/a.log").read_text()
+    assert log.endswith("ERROR interrupted\n"), "the last line is what the run's end shows"
     assert {path.name for path in folder.iterdir()} == {"in.txt", "folder", "logs", "ready"}
     _, _, log = job(folder, SUCCESS)
     assert log.index("interrupted") < log.index("finished")

@@ -54,6 +54,14 @@ def test_jobs_that_run_side_by_side_are_told_apart() -> None:
     ]
 
 
+def test_a_run_that_was_told_to_end_says_what_it_waits_for() -> None:
+    told = record(None)
+    told.msg = "Will exit after finishing currently running jobs (scheduler)."
+    assert lines(told, record(None), told) == [
+        "Ending as soon as the running steps have finished (SIGTERM)."
+    ]
+
+
 def test_a_failed_job_names_its_log_and_may_be_tried_again() -> None:
     shown = lines(
         job_info(1, "finetune", {"model": "m"}),

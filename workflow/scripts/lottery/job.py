@@ -65,15 +65,22 @@ def run(
     gc.set_threshold(50_000, 20, 50)
     # A terminated job ends like a failed one: leases and temporary files are cleaned up.
     signal.signal(signal.SIGTERM, _terminated)
+    status = 0
     try:
         with _logging_to(snakemake.log[0] if len(snakemake.log) else None):
             _run(step, snakemake, gpu, resumable, keywords, terminal)
     except StudyError as error:
-        _fail(terminal, str(error))
+        print(error, file=terminal, flush=True)
+        status = 1
+    except KeyboardInterrupt:
+        status = 128 + signal.SIGINT
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # All is written. Taking torch's modules apart object by object would take another 0.4 s.
-    os._exit(0)
+    # All is written. Taking torch's modules apart object by object would take another 0.4 s, and
+    # what they have to say of an interruption would hide the last line of the log.
+    os._exit(status)
 
 
 def cell_of(wildcards: Any, **fixed: str) -> dict[str, Any]:

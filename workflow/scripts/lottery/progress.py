@@ -18,6 +18,11 @@ from lottery.failures import Failure, rerun_command, summary
 LOGGER = "snakemake.logging"
 # What Snakemake says of a script that has already said itself why it failed.
 EMPTY_WORDS = "RuleException:\nCalledProcessError in file"
+# What it says of a signal to itself, on a level that is not shown, and what that means.
+ENDING = {
+    "Will exit after finishing": "Ending as soon as the running steps have finished (SIGTERM).",
+    "Terminating processes on user": "Ending as soon as the running steps have ended (SIGINT).",
+}
 
 
 class Progress(logging.Handler):
@@ -36,6 +41,7 @@ class Progress(logging.Handler):
         self._running: dict[int, tuple[str, float]] = {}
         self._finished: list[str] = []
         self._failed: dict[int, Failure] = {}
+        self._ending = ENDING
 
     @property
     def failures(self) -> list[Failure]:
@@ -43,9 +49,11 @@ class Progress(logging.Handler):
         return list(self._failed.values())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Handles one record; records without an event are none of ours."""
+        """Handles one record; those without an event only say that the run is ending."""
         event = str(getattr(record, "event", "") or "")
-        if event == "job_info":
+        if not event:
+            self._tell_ending(record.getMessage())
+        elif event == "job_info":
             self._running[record.jobid] = (_described(record), time.monotonic())
         elif event == "job_finished":
             self._finish(record.job_id)
@@ -69,6 +77,14 @@ class Progress(logging.Handler):
         for what in self._finished:
             self._write(f"{done} of {total} done, {total - done} left:  {what}")
         self._finished.clear()
+
+    def _tell_ending(self, message: str) -> None:
+        """Says once that the run was told to end, and what it waits for."""
+        for start, line in self._ending.items():
+            if message.startswith(start):
+                self._write(line)
+                self._ending = {}
+                return
 
     def _write(self, line: str) -> None:
         print(line, file=self._stream, flush=True)

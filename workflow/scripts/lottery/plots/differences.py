@@ -40,7 +40,7 @@ def draw_differences(
     present = {row["task"] for row in shown}
     names = [task for task in (*tasks, AVERAGE) if task in present]
     panel = (WIDTH, 0.5 + ROW * len(names))
-    figure, axes = style.panels(max(1, len(pairs)), columns=COLUMNS, panel=panel, margin=0.9)
+    figure, axes = style.panels(max(1, len(pairs)), columns=COLUMNS, panel=panel, margin=1.0)
     for index, (axis, pair) in enumerate(zip(axes, pairs, strict=False)):
         of_pair = [row for row in shown if (row["first"], row["second"]) == pair]
         _draw_panel(axis, of_pair, names, pair, labelled=index % COLUMNS == 0)
@@ -49,14 +49,16 @@ def draw_differences(
     if not pairs:
         axes[0].axis("off")
         axes[0].text(0.5, 0.5, "no two subnetworks to compare", ha="center")
-    _draw_legend(figure, shown)
+    narrow = len(pairs) < 2
+    _draw_legend(figure, shown, columns=2 if narrow else 3)
     counts = sorted({int(row["n_seeds"]) for row in shown})
     n = (
         f", n = {'-'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} seeds"
         if counts
         else ""
     )
-    figure.suptitle(f"{model}, {style.words(method)}: differences on {style.words(split)}{n}")
+    lines = (f"{model}, {style.words(method)}:", f"differences on {style.words(split)}{n}")
+    figure.suptitle(("\n" if narrow else " ").join(lines))
     return figure
 
 
@@ -72,6 +74,7 @@ def _draw_panel(
     axis.tick_params(axis="y", length=0, labelleft=labelled)
     axis.set_ylim(-0.6, len(names) - 0.4)
     axis.set_xlim(*_limits(rows))
+    axis.locator_params(axis="x", nbins=5)
     axis.grid(axis="x", linewidth=0.3, color="#cccccc")
     axis.set_axisbelow(True)
     axis.set_title(f"{style.words(pair[0])} - {style.words(pair[1])}")
@@ -112,7 +115,7 @@ def _limits(rows: Sequence[Row]) -> tuple[float, float]:
     return min(ends) - room, max(ends) + room
 
 
-def _draw_legend(figure: Figure, rows: Sequence[Row]) -> None:
+def _draw_legend(figure: Figure, rows: Sequence[Row], columns: int) -> None:
     handles = [
         Line2D(
             [],
@@ -135,4 +138,4 @@ def _draw_legend(figure: Figure, rows: Sequence[Row]) -> None:
     if any(row["published_difference"] for row in rows):
         mark = {"color": style.VERMILION, "linewidth": 1.2}
         handles.append(Line2D([], [], **mark, label="published difference"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)

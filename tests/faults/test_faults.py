@@ -1,0 +1,28 @@
+"""Runs that are killed, doubled, starved or fed damaged files end like one left in peace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from campaign import campaign
+from kinds import KINDS
+
+FAULTS = 30
+
+
+@pytest.mark.slow
+@pytest.mark.campaign
+@pytest.mark.faults
+@pytest.mark.timeout(1800)  # beside other tests; five minutes on two idle cores
+def test_no_fault_costs_a_result(tmp_path: Path) -> None:
+    records = []
+    for record in campaign(tmp_path, FAULTS, seed=0):
+        records.append(record)
+        print(json.dumps(record))  # shown if a later one fails
+    assert len(records) == FAULTS
+    assert {record["kind"] for record in records} == set(KINDS)
+    assert any(record["next"] and record["next"]["ended"] for record in records)
+    # Most meet a run at work, and some one that is still planning.
+    assert sum(bool(record["running"]) for record in records) > FAULTS / 3
