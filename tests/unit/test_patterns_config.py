@@ -16,7 +16,7 @@ methods:
   heads: {algorithm: structured, units: heads}
   mlps: {algorithm: structured, units: mlps}
   m: {algorithm: magnitude}
-analysis: {maps_per_cell: 7, permutations: 11}
+analysis: {maps_per_cell: 7, permutations: 21}
 """
 
 
@@ -35,7 +35,7 @@ def test_each_rule_depends_on_its_own_sizes_alone():
         "annotated_maps": None,
     }
     params = patterns.pattern_params(made, "small", "both")
-    assert params == {"published": {}, "averaged_tasks": ["rte"], "permutations": 11}
+    assert params == {"published": {}, "averaged_tasks": ["rte"], "permutations": 21}
 
 
 def test_annotated_maps_are_inputs(tmp_path: Path):
