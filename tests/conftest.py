@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,12 @@ def glue_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no GLUE data in {folder}; GLUE_DIR names another folder")
     return folder
+
+
+def pytest_configure() -> None:
+    """Undoes what a shell does to commands in its background: it lets them ignore SIGINT.
+
+    Every process that a test starts and interrupts would inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
