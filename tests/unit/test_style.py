@@ -39,3 +39,9 @@ def test_nothing_is_left_to_do() -> None:
         path for path in sources(".py", ".smk", ".yaml", ".rst") if marks.search(path.read_text())
     ]
     assert not left
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by their name alone, and would refuse the second."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(names) == len(set(names))
