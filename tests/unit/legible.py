@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations
+from pathlib import Path
 
+import pytest
 from matplotlib.figure import Figure
 from test_plots import texts_of
 
@@ -33,3 +37,18 @@ def complaints(figure: Figure) -> list[str]:
     if inches[0] > style.PAGE + 1e-9 or inches[1] > HIGHEST:
         found.append(f"{inches[0]:.1f} x {inches[1]:.1f} inches is more than a page")
     return found
+
+
+@contextmanager
+def saved_figures() -> Iterator[dict[str, Figure]]:
+    """Gathers the figures that steps save within this context, by the name of their svg."""
+    figures = {}
+    save = style.save
+
+    def keep(figure: Figure, path_to_svg: Path, path_to_png: Path) -> None:
+        figures[path_to_svg.stem] = figure
+        save(figure, path_to_svg, path_to_png)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "save", keep)
+        yield figures

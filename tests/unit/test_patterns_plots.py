@@ -9,6 +9,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import synthetic
+from legible import saved_figures
 from matplotlib.colors import to_hex
 from synthetic_masks import random_units
 from synthetic_patterns import write_facts, write_patterns
@@ -80,15 +81,7 @@ def drawn(request, tmp_path_factory):
     if request.param == "demo":
         tree = synthetic.Tree(root, tasks=DEMO_TASKS, seeds=(1, 2), config=BIG)
     write_tree(tree)
-    figures = {}
-    save = style.save
-
-    def keep(figure, path_to_svg, path_to_png):
-        figures[path_to_svg.stem] = figure
-        save(figure, path_to_svg, path_to_png)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(style, "save", keep)
+    with saved_figures() as figures:
         measure(tree, root / "out")
     return tree, figures, root / "out"
 
