@@ -10,7 +10,7 @@ min_version("9.27")
 # The library needs no installation; scripts find it because it lies beside them.
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from lottery import occupied, orphans, preflight, progress, start
+from lottery import progress, start
 from lottery.config import refuse_repeated_keys
 from lottery.start import stop_on_error
 
@@ -45,6 +45,9 @@ report: "workflow/report/workflow.rst"
 
 
 onstart:
+    # Here and not above: every job reads this file too, and these load numpy.
+    from lottery import occupied, orphans, preflight
+
     progress.show()
     stop_on_error(start.require_gpu_total, workflow, STUDY.compute["slots_per_gpu"])
     stop_on_error(preflight.check_run, workflow, STUDY)
