@@ -41,6 +41,16 @@ def test_shares_that_hardly_differ_get_a_scale_of_their_own(settings):
     assert (norm.vmin, norm.vmax) == pytest.approx((0.5, 0.6))
 
 
+def test_rounding_gets_no_scale_of_its_own(settings):
+    heads, spread = np.full((3, 4), 0.5), np.full((3, 4), 1e-9)
+    heads[0, 0] += 1e-9
+    survival = Survival(heads, spread, np.full(3, 0.5), np.zeros(3), n_seeds=2)
+    figure = draw_tasks({"t": survival}, title="title", measure="share")
+    for axis in figure.axes[:2]:
+        norm = axis.images[0].norm
+        assert (norm.vmin, norm.vmax) == (0.0, 1.0)
+
+
 def step(stage: str, kept: float, score: float | None, accepted: bool, threshold=0.7) -> Step:
     return Step(stage, kept, score, threshold, accepted)
 

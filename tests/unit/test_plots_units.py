@@ -15,7 +15,7 @@ from synthetic_search import PUBLISHED, write_search
 from test_plots import BIG, DEMO_TASKS, texts_of
 
 from lottery import files
-from lottery.plots import agreement, importance, style, survivors
+from lottery.plots import agreement, dots, importance, style, survivors
 from lottery.steps.measure_importance import measure_importance
 from lottery.steps.measure_magnitudes import measure_magnitudes
 from lottery.steps.measure_noise import measure_noise
@@ -197,14 +197,63 @@ def test_the_overlap_matrix_holds_both_counts_and_the_ratio_to_chance():
 
 
 def test_magnitudes_count_the_runs_that_have_both_groups():
-    rows = [
-        {"task": "a", "unit": "heads", "kept_mean": kept, "pruned_mean": pruned}
-        | {"difference": None if pruned is None else kept - pruned}
-        for kept, pruned in ((1.1, 1.0), (0.9, 1.0), (1.0, None))
-    ]
+    rows = [magnitude(kept, pruned) for kept, pruned in ((1.1, 1.0), (0.9, 1.0), (1.0, None))]
     with style.settings():
         figure = importance.draw_magnitudes(rows, "title")
     assert "kept > pruned in 1 of 2" in figure.axes[0].get_title()
+
+
+def magnitude(kept: float, pruned: float | None, unit: str = "heads") -> dict:
+    """A row of magnitudes.csv."""
+    return {
+        "task": "a",
+        "unit": unit,
+        "kept_mean": kept,
+        "pruned_mean": pruned,
+        "difference": None if pruned is None else kept - pruned,
+        "pruned_units": 0 if pruned is None else 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("mlps_pruned", "panels"),
+    [(None, ["heads"]), (1.0, ["heads", "MLPs", "heads and MLPs"])],
+)
+def test_magnitudes_leave_out_units_that_the_method_does_not_prune(mlps_pruned, panels):
+    rows = [magnitude(1.1, 1.0), magnitude(1.0, mlps_pruned, "mlps"), magnitude(1.1, 1.0, "both")]
+    with style.settings():
+        figure = importance.draw_magnitudes(rows, "title")
+    assert [axis.get_title().partition(":")[0] for axis in figure.axes] == panels
+
+
+@pytest.mark.parametrize(
+    ("values", "whole", "ticks"),
+    [
+        ([0.999999, 0.9999993], False, 0.02),  # a narrow range is widened
+        ([3, 4], True, 1.0),  # counts have whole ticks
+        ([], False, None),  # nothing drawn, no scale
+    ],
+)
+def test_axes_of_dots_can_be_read(values, whole, ticks):
+    with style.settings():
+        figure, (axis,) = style.panels(1, columns=1, panel=(2, 1), margin=0.1)
+        dots.frame(axis, ["a"], named=True)
+        axis.plot(values, [0] * len(values))
+        dots.settle(axis, least=2.0 if whole else 0.1, whole=whole)
+        figure.draw_without_rendering()
+        steps = np.diff(axis.get_xticks())
+        offset = axis.xaxis.get_offset_text().get_text()
+    assert offset == ""
+    assert steps.size == 0 if ticks is None else steps.min() >= ticks - 1e-12
+    assert not whole or (axis.get_xticks() % 1 == 0).all()
+
+
+def test_one_task_has_no_pair_and_no_scale_of_ratios():
+    row = {"unit": "heads", "units": 12, "task_a": "a", "task_b": "a", "shared_mean": 4.0}
+    with style.settings():
+        figure = survivors.draw_overlap([row | {"super_shared": 2}], "title")
+    (axis,) = figure.axes  # a scale would be one more
+    assert "no pair" in axis.get_xlabel()
 
 
 def test_a_histogram_is_the_mean_over_seeds_with_a_cut_for_each():

@@ -54,6 +54,7 @@ def draw_stability(
             if (known := published.get((task, unit, statistic))) is not None:
                 dots.draw_published(axis, line, known)
                 marked = True
+        dots.settle(axis, least=0.1)
         if place < len(units):
             n = values[tasks[0], unit, statistic]
             axis.set_title(f"{dots.UNIT_NAMES[unit]} ({n['n_units']:,} per mask)")
@@ -106,6 +107,7 @@ def draw_noise(rows: Rows, title: str) -> Figure:
                 dots.draw_missing(axis, line)
             for row in of_task:
                 _draw_noise(axis, line, row)
+        dots.settle(axis, least=0.1)
         axis.set_title(dots.UNIT_NAMES[unit])
         axis.set_xlabel("phi, mean over pairs of masks")
     bare = {**dots.DOT, "color": style.ORANGE}

@@ -38,7 +38,25 @@ def frame(axis: Axes, tasks: Sequence[str], *, named: bool) -> None:
     axis.grid(axis="y", linewidth=0.3, color="#dddddd")
     axis.set_axisbelow(True)
     axis.use_sticky_edges = False  # bars would stand flush with the frame
-    axis.locator_params(axis="x", nbins=5)
+
+
+def settle(axis: Axes, *, least: float, whole: bool = False) -> None:
+    """Gives a panel that is drawn an axis that can be read.
+
+    Args:
+        axis: the panel.
+        least: the smallest range it shows; values that differ by less are equal to the eye, and
+            matplotlib would blow them up and print what they have in common beside the axis.
+        whole: whether it shows counts.
+    """
+    if not np.isfinite(axis.dataLim.get_points()).all():
+        axis.set_xticks([])
+        return
+    low, high = axis.get_xlim()
+    if high - low < least:
+        axis.set_xlim((low + high - least) / 2, (low + high + least) / 2)
+    axis.locator_params(axis="x", nbins=5, integer=whole)
+    axis.ticklabel_format(axis="x", useOffset=False)
 
 
 def draw_chance(

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lottery.analysis.importance import MOMENTS
+from lottery.analysis.magnitudes import BOTH
 from lottery.plots import dots, style
 
 COLOURS = {"heads": style.BLUE, "mlps": style.ORANGE}
@@ -130,7 +131,7 @@ def draw_magnitudes(rows: Rows, title: str) -> Figure:
         rows: of `lottery.analysis.magnitudes.COLUMNS`.
         title: title of the figure.
     """
-    units = list(dict.fromkeys(row["unit"] for row in rows))
+    units = _compared_units(rows)
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     panel = (style.PAGE / COLUMNS, dots.height(tasks))
     figure, axes = style.panels(len(units), columns=COLUMNS, panel=panel, margin=0.75)
@@ -147,6 +148,7 @@ def draw_magnitudes(rows: Rows, title: str) -> Figure:
             )
             if ratios:
                 axis.plot(np.mean(ratios), line, color=style.BLUE, **{**dots.DOT, "marker": "D"})
+        dots.settle(axis, least=0.1)
         larger = sum(row["difference"] > 0 for row in known)
         axis.set_title(f"{dots.UNIT_NAMES[unit]}:\nkept > pruned in {larger} of {len(known)}")
         axis.set_xlabel("mean |w| kept / pruned")
@@ -157,3 +159,12 @@ def draw_magnitudes(rows: Rows, title: str) -> Figure:
     dots.legend(figure, handles)
     figure.suptitle(title)
     return figure
+
+
+def _compared_units(rows: Rows) -> list[str]:
+    """The units that the method prunes, and both pooled where it prunes both; all if it none."""
+    units = list(dict.fromkeys(row["unit"] for row in rows))
+    pruned = {row["unit"] for row in rows if row["pruned_units"]} - {BOTH}
+    if not pruned:
+        return units
+    return [unit for unit in units if unit in pruned or (unit == BOTH and len(pruned) > 1)]

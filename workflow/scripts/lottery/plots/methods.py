@@ -130,6 +130,7 @@ def _draw_kept(axis: Axes, line: int, runs: Sequence[Score], architecture: Archi
     axis.set_xlim(-0.04, 1.04)
     axis.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
     if not runs:
+        axis.text(0.5, line, "not run", ha="center", va="center", color="#666666")
         return
     axis.barh(line, mean([run.kept_fraction for run in runs]), height=0.8, color=BAR, zorder=1)
     totals = {"heads": architecture.layers * architecture.heads, "mlps": architecture.layers}

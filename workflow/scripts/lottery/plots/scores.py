@@ -85,7 +85,7 @@ def draw_scores(
         ):
             runs[score.task, score.method, score.subnetwork, score.phase].append(score)
     tasks = [
-        t for t in layout.tasks if any((t.id, *row) in runs for row in rows if row[1] != "majority")
+        t for t in layout.tasks if any((t.id, *row) in runs for row in rows if row[0] == method)
     ]
     figure, axes = style.panels(len(tasks), columns=COLUMNS, panel=PANEL, margin=1.1)
     drawn: list[Bar] = []

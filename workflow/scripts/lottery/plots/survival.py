@@ -10,6 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter
 
 from lottery.plots import style
 from lottery.tables.survival import Survival
@@ -20,6 +21,8 @@ COLUMNS = 4
 # Both grow darker evenly from white, in grey print too.
 MEAN_COLOURS = "Blues"
 SD_COLOURS = "Greys"
+# What differs by less than this is shown as equal: rounding is no pattern.
+NARROWEST = 1e-4
 
 
 def draw_tasks(survivals: Mapping[str, Survival], *, title: str, measure: str) -> Figure:
@@ -76,7 +79,8 @@ def _draw(
         bar = figure.colorbar(
             mappable, ax=axes, location="bottom", shrink=0.45, aspect=40, pad=0.03, label=label
         )
-        bar.ax.locator_params(axis="x", nbins=6)  # small numbers are long ones
+        bar.ax.locator_params(axis="x", nbins=5)
+        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     figure.suptitle(title)
     return figure
 
@@ -123,7 +127,7 @@ def _share_bounds(survivals: Mapping[str, Survival]) -> tuple[float, float]:
     """
     values = np.concatenate([[*s.heads.ravel(), *s.mlps] for s in survivals.values()])
     low, high = float(values.min()), float(values.max())
-    if high - low > 0.5 or high == low:
+    if high - low > 0.5 or high - low < NARROWEST:
         return 0.0, 1.0
     return low, high
 
@@ -131,5 +135,5 @@ def _share_bounds(survivals: Mapping[str, Survival]) -> tuple[float, float]:
 def _largest_sd(survivals: Mapping[str, Survival]) -> float:
     values = np.concatenate([[*s.heads_sd.ravel(), *s.mlps_sd] for s in survivals.values()])
     known = values[~np.isnan(values)]
-    # Any positive bound will do where no spread is known or all are 0.
-    return float(known.max()) if known.size and known.max() > 0 else 1.0
+    # Where no spread is known, or all are as good as 0, any bound will do that makes them white.
+    return float(known.max()) if known.size and known.max() > NARROWEST else 1.0

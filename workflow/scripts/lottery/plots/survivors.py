@@ -41,6 +41,15 @@ def draw_overlap(rows: Rows, title: str) -> Figure:
         of_unit = [row for row in rows if row["unit"] == unit]
         _draw_matrix(axis, of_unit, tasks, colours, named=place % columns == 0)
         axis.set_title(f"{dots.UNIT_NAMES[unit]} (of {of_unit[0]['units']})")
+    if len(tasks) > 1:
+        _draw_scale(figure, axes, colours)
+    else:
+        axes[0].set_xlabel("one task: there is no pair to compare")
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_scale(figure: Figure, axes: Sequence[Axes], colours: ScalarMappable) -> None:
     bar = figure.colorbar(
         colours, ax=axes, location="bottom", shrink=0.5, aspect=40, pad=0.03, extend="both"
     )
@@ -48,8 +57,6 @@ def draw_overlap(rows: Rows, title: str) -> Figure:
     bar.ax.xaxis.set_major_locator(FixedLocator(RATIOS))
     bar.ax.xaxis.set_minor_locator(NullLocator())
     bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    figure.suptitle(title)
-    return figure
 
 
 def _draw_matrix(
@@ -115,6 +122,7 @@ def draw_survivors(
             top.plot(row["value"], line, color=style.BLUE, zorder=5, **dots.DOT)
             if (row["task"], unit) in published:
                 dots.draw_published(top, line, published[row["task"], unit])
+        dots.settle(top, least=2.0, whole=True)
         n = counts[0]["n_seeds"]
         top.set_title(dots.UNIT_NAMES[unit])
         top.set_xlabel(f"kept by all {n} seeds (number)")
