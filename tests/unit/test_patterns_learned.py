@@ -62,6 +62,12 @@ def broken(folder: Path, what: str) -> None:
             each.unlink()
     elif what == "shape":
         np.save(path, np.ones((3, 4)))
+    elif what == "zeros":
+        np.save(path, np.zeros((3, 3)))
+    elif what == "single":
+        np.save(path, np.ones((1, 1)))
+    elif what == "foreign":
+        path.rename(path.with_suffix(".csv"))
     elif what == "nan":
         np.save(path, np.full((3, 3), np.nan))
     elif what == "negative":
@@ -85,6 +91,9 @@ def broken(folder: Path, what: str) -> None:
         ("few", "block holds 4 maps"),
         ("empty", "block holds 0 maps"),
         ("shape", "0.npy has the shape 3 x 4; an attention map is square"),
+        ("zeros", "0.npy holds zeros alone"),
+        ("single", "0.npy is the map of a single token"),
+        ("foreign", "0.csv is no npy file"),
         ("nan", "0.npy holds a negative or undefined number"),
         ("negative", "0.npy holds a negative or undefined number"),
         ("objects", "0.npy is an array of Python objects"),

@@ -201,6 +201,8 @@ def _bad_range(error: ValidationError) -> str:
 def _bad_pattern(error: ValidationError) -> str:
     if error.absolute_path[-1] == "revision":
         allowed = "the 40 hexadecimal digits of a commit, since branches and tags move"
+    elif set("{}") & set(error.instance):
+        allowed = "a path without { and }, which Snakemake takes for wildcards"
     else:
         allowed = "the path of a csv, tsv, jsonl or parquet file"
     return f"{_name(error)} is {shown(error.instance)}; it must be {allowed}."

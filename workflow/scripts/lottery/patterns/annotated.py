@@ -43,7 +43,7 @@ def _read_classes(folder: Path) -> tuple[list[np.ndarray], np.ndarray]:
     maps: list[np.ndarray] = []
     labels: list[int] = []
     for label, name in enumerate(CLASSES):
-        paths = sorted((folder / name).glob("*.npy"))
+        paths = _npy_files(folder / name)
         if len(paths) < FEWEST:
             raise StudyError(
                 f"{folder / name} holds {len(paths)} maps (*.npy); each class needs {FEWEST}."
@@ -51,6 +51,17 @@ def _read_classes(folder: Path) -> tuple[list[np.ndarray], np.ndarray]:
         maps += [read_map(path) for path in paths]
         labels += [label] * len(paths)
     return maps, np.array(labels)
+
+
+def _npy_files(folder: Path) -> list[Path]:
+    """The maps in a folder by name; hidden files are passed over, others are a mistake."""
+    if not folder.is_dir():
+        return []
+    paths = sorted(path for path in folder.iterdir() if path.name[0] != ".")
+    for path in paths:
+        if path.suffix != ".npy":
+            raise StudyError(f"{path} is no npy file, and annotated maps are nothing else.")
+    return paths
 
 
 def _folders(folder: Path, known: Sequence[str]) -> list[str]:
@@ -66,7 +77,8 @@ def read_map(path: Path) -> np.ndarray:
     """Reads one map, float32 [T, T].
 
     Raises:
-        StudyError: it is no array, not square, empty, or holds what is no number from 0 up.
+        StudyError: it is no array, not square, smaller than 2 x 2, all zeros, or holds what is no
+            number from 0 up.
     """
     with reading(path, "npy", SyntaxError):
         try:
@@ -82,9 +94,13 @@ def read_map(path: Path) -> np.ndarray:
     if values.ndim != 2 or values.shape[0] != values.shape[1] or not values.size:
         shape = " x ".join(map(str, values.shape))
         raise StudyError(f"{path} has the shape {shape}; an attention map is square.")
+    if len(values) == 1:
+        raise StudyError(f"{path} is the map of a single token; a pattern needs two or more.")
     values = values.astype(np.float32)
     if not (np.isfinite(values).all() and (values >= 0).all()):
         raise StudyError(f"{path} holds a negative or undefined number; attention is 0 or more.")
+    if not values.any():
+        raise StudyError(f"{path} holds zeros alone; a map shows where attention goes.")
     return values
 
 

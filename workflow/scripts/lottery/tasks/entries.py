@@ -63,6 +63,10 @@ def _preset(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
             f"{key}.evaluate_with is missing: {name} is only evaluated on; name the task whose "
             "models it scores."
         )
+    group = entry.get("group")
+    if table is GENERATED and entry.get("evaluate_with") and group not in (None, table[name].group):
+        allowed = table[name].group or "none, its examples have no groups"
+        raise StudyError(f"{key}.group is {group!r}; allowed for {name} is {allowed}.")
     return table[name]
 
 
