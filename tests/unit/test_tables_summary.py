@@ -12,7 +12,7 @@ from lottery import files
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.summarize import summarize as summarize_step
 from lottery.tables.layout import Layout
-from lottery.tables.printed import print_summary
+from lottery.tables.printed import line, print_summary
 from lottery.tables.published import Published
 from lottery.tables.scores import Score, mean
 from lottery.tables.summary import COLUMNS, summarize
@@ -259,3 +259,7 @@ def test_every_printed_row_has_as_many_cells_as_the_header(summary):
     _, printed = summary
     counts = {line.count("|") for line in printed.splitlines() if line.startswith("|")}
     assert counts == {len(["", "n", "kept", "cola", "rte", "wnli", "average", "without"]) + 1}
+
+
+def test_a_bar_in_a_name_stays_within_its_cell():
+    assert line(["a|b", "1"]) == "| a\\|b | 1 |"

@@ -40,8 +40,11 @@ class Estimate:
     se: float | None = None
 
     def p(self) -> float | None:
-        """Two-sided p-value of the t test against 0; None without a standard error."""
-        if self.se is None:
+        """Two-sided p-value of the t test against 0; None where no spread is known, or none is.
+
+        Seeds that agree to the last digit do not make a difference certain: no t test is possible.
+        """
+        if not self.se:
             return None
         return t_p_value(self.value, self.se, self.df)
 
@@ -98,23 +101,19 @@ def t_quantile(level: float, df: float) -> float:
 
 
 def t_p_value(difference: float, se: float, df: float) -> float:
-    """Two-sided p-value of a difference; 1 or 0 where nothing varies."""
+    """Two-sided p-value of a difference; `se` is above 0."""
     from scipy import special
 
-    if se == 0:
-        return 1.0 if difference == 0 else 0.0
     return float(2 * special.stdtr(df, -abs(difference) / se))
 
 
 def equivalence_p(estimate: Estimate, margin: float) -> float | None:
-    """P-value of two one-sided tests of |true value| < margin: the larger of the two."""
+    """P-value of two one-sided tests of |true value| < margin: the larger; None as in `p`."""
     from scipy import special
 
-    if estimate.se is None:
+    if not estimate.se:
         return None
     distance = margin - abs(estimate.value)
-    if estimate.se == 0:
-        return 0.0 if distance > 0 else 1.0
     return float(special.stdtr(estimate.df, -distance / estimate.se))
 
 

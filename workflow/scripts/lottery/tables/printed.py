@@ -157,5 +157,5 @@ def number(value: float | None) -> str:
 
 
 def line(cells: list[str]) -> str:
-    """One line of a table."""
-    return "| " + " | ".join(cells) + " |"
+    """One line of a table; a bar within a cell would end it."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -67,8 +67,8 @@ def _one_sided(estimate: Estimate, bound: float) -> float:
 
 
 def p_value(part: Part, estimate: Estimate) -> float | None:
-    """P-value over seeds of what the part says; None where its interval is no t interval."""
-    if estimate.se is None or part.test == SOME_TASKS:
+    """P-value over seeds of what the part says; None without spread, or without a t interval."""
+    if not estimate.se or part.test == SOME_TASKS:
         return None
     if part.test == EQUIVALENT:
         return equivalence_p(estimate, part.bound)
