@@ -90,6 +90,7 @@ def draw(tree: synthetic.Tree, method: str) -> None:
     outputs = {"svg": [folder / "scores.svg"], "png": [folder / "scores.png"]}
     where = {"model": tree.model, "method": method}
     write_record(folder / "scores", "plot_scores", inputs, outputs, wildcards=where)
+    (folder / "the_same.svg").write_text(SQUARE.format(method="any"))
     (folder / "never_heard_of.svg").write_text(SQUARE.format(method=method))
 
 
@@ -210,6 +211,7 @@ def facts(tree: synthetic.Tree) -> dict[str, Any]:
                 "algorithm": method["algorithm"],
                 "preset": method["preset"],
                 "search_on": "validation",
+                "options": {"units": "heads"} if name == "structured" else {},
                 "models": [tree.model],
                 "tasks": list(tree.tasks),
                 "subnetworks": method["subnetworks"],
@@ -233,6 +235,7 @@ def write_page(tree: synthetic.Tree, **changes: Any) -> str:
         "path_to_claims": tables[2],
         "path_to_differences": tables[3],
         "path_to_trainability": TABLES / "trainability.csv",
+        "path_to_evaluation_only": None,
         "paths_to_associations": [TABLES / "pattern_association.csv"],
         "paths_to_figures": figures,
         "paths_to_captions": sorted((WORKFLOW / "report").glob("*.rst")),

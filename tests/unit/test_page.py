@@ -154,19 +154,21 @@ def test_overlaps_are_means_over_seeds(tree, found):
 
 def test_every_figure_is_inside_once_and_in_order(page, found):
     paths = sorted(Path("results/figures").rglob("*.svg"))
-    files = [base64.b64decode(address.partition("base64,")[2]) for address, _ in found.figures]
-    assert sorted(files) == sorted(path.read_bytes() for path in paths)
+    inside = [base64.b64decode(address.partition("base64,")[2]) for address, _ in found.figures]
+    # The same figure of two methods stands there once, under both names.
+    assert sorted(inside) == sorted({path.read_bytes() for path in paths})
+    assert "magnitude, structured; bert_base" in page
     numbers = [int(n) for n in re.findall(r'<p class="number">Figure (\d+)', page)]
-    assert numbers == list(range(1, len(paths) + 1))
+    assert numbers == list(range(1, len(paths)))
     # The methods follow each other in the order in which the rule names the figures.
-    assert [re.split("[:,]", caption)[1].strip() for _, caption in found.figures][:2] == [
+    assert [re.split("[:;]", caption)[1].strip() for _, caption in found.figures][:2] == [
         "magnitude",
         "structured",
     ]
 
 
 def test_a_figure_that_no_section_names_comes_last_under_its_name(page, found):
-    last = [base64.b64decode(address.partition(",")[2]) for address, _ in found.figures[-2:]]
+    last = [base64.b64decode(address.partition(",")[2]) for address, _ in found.figures[-3:]]
     assert all(b"teal" in file for file in last)
     assert "Further figures" in found.text
     assert "Never heard of" in found.text
@@ -186,7 +188,7 @@ def test_sections_without_content_are_left_out(page):
 def test_captions_of_good_versus_bad_figures_tell_of_overlap(tree, found, method):
     sentence = overlap_sentence(rows_of(TABLES / "overlap.csv"), tree.model, method)
     assert "random" in sentence  # more than a tenth of a random subnetwork lies in the good one
-    caption = next(text for _, text in found.figures if f": {method}," in text)
+    caption = next(text for _, text in found.figures if f": {method};" in text)
     assert sentence in " ".join(caption.split())
     assert f"Scores of bert_base under the method {method}" in " ".join(caption.split())
 
@@ -211,6 +213,11 @@ def test_what_was_run_and_with_what_is_told(found):
     assert "3.12.1" in words
     assert "plot_scores 1" in words
     assert "Not in the average: wnli." in words
+
+
+def test_options_unlike_the_presets_are_named(found):
+    rows = {row[0]: row for row in found.tables["table-methods"]}
+    assert [rows[name][4] for name in ("structured", "magnitude")] == ["units: heads", "–"]
 
 
 def test_the_paper_is_not_repeated_where_nothing_is_comparable(tree):

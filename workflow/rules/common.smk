@@ -188,7 +188,13 @@ def evaluation_only_targets():
         for kind in ("svg", "png")
         for path in targets(f"{FIGURES}/on_{{eval_task}}.{kind}", grid.on_rows(STUDY))
     ]
-    return [*scores, f"{TABLES}/evaluation_only.csv", *figures] if rows else []
+    return [*scores, *evaluation_only_table().values(), *figures]
+
+
+def evaluation_only_table():
+    """The table of tasks that are not trained on; nothing without such tasks."""
+    rows = grid.evaluate_on_rows(STUDY)
+    return {"evaluation_only": f"{TABLES}/evaluation_only.csv"} if rows else {}
 
 
 def controls(study):

@@ -8,6 +8,7 @@ PAGE = Path(workflow.basedir, "workflow/report/page")
 
 rule write_report:
     input:
+        **evaluation_only_table(),
         templates=[str(PAGE / name) for name in ("page.html", "parts.html", "style.css")],
         captions=[str(path) for path in CAPTIONS],
         runtimes=f"{PAPER}/runtimes.csv",

@@ -19,6 +19,7 @@ run(
     path_to_claims=optional("claims"),
     path_to_differences=optional("differences"),
     path_to_trainability=optional("trainability"),
+    path_to_evaluation_only=optional("evaluation_only"),
     paths_to_associations=[Path(path) for path in snakemake.input.associations],
     paths_to_figures=[Path(path) for path in snakemake.input.figures],
     paths_to_captions=[Path(path) for path in snakemake.input.captions],

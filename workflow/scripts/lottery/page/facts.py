@@ -1,4 +1,4 @@
-"""What was run, in words and tables, and what it was run with."""
+"""What was run, in words, and what it was run with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any
 
 from lottery.page.numbers import counted, listed
 from lottery.page.records import Record
-from lottery.page.table import Cell, Group, Table, plain
-from lottery.tables.printed import METRIC_NAMES
 
 Facts = Mapping[str, Any]
 
@@ -46,54 +44,6 @@ def statement(facts: Facts) -> list[str]:
         " the paper."
         for model in facts["models"]
         if model["kind"] == "embedded" and model["weights"] == "pretrained"
-    ]
-
-
-def study_tables(facts: Facts) -> list[Table]:
-    """The models, tasks and methods of the study."""
-    models = [
-        (model["id"], model["source"], model["revision"] or "–", model["weights"])
-        for model in facts["models"]
-    ]
-    tasks = [
-        (
-            task["id"],
-            f"{task['source']}"
-            + (f"; models of {task['evaluate_with']}" * bool(task["evaluate_with"])),
-            METRIC_NAMES.get(task["metric"], task["metric"]),
-            "yes" if task["in_average"] else "no",
-        )
-        for task in facts["tasks"]
-    ]
-    words = frozenset(range(1, 5))
-    return [
-        Table("models", "Models.", ("", "source", "revision", "weights"), plain(models), words),
-        Table("tasks", "Tasks.", ("", "examples", "metric", "in averages"), plain(tasks), words),
-        Table(
-            "methods",
-            "Methods: pruning algorithms under a set of options.",
-            ("", "algorithm", "preset", "searches on", "subnetworks"),
-            [Group("", [_method(method, facts) for method in facts["methods"]])],
-            words,
-        ),
-    ]
-
-
-def _method(method: Mapping[str, Any], facts: Facts) -> list[Cell]:
-    """A method's line, with the models and tasks it runs on where these are not all."""
-    subnetworks = ", ".join(method["subnetworks"])
-    trained = [task["id"] for task in facts["tasks"] if not task["evaluate_with"]]
-    limits = []
-    if set(method["models"]) != {model["id"] for model in facts["models"]}:
-        limits.append(f"on {', '.join(method['models'])}")
-    if set(method["tasks"]) != set(trained):
-        limits.append(f"on {', '.join(method['tasks'])}")
-    return [
-        Cell(method["id"], tuple(limits)),
-        Cell(method["algorithm"]),
-        Cell(method["preset"]),
-        Cell(method["search_on"] or "–"),
-        Cell(subnetworks or "none: search alone"),
     ]
 
 

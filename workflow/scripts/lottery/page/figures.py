@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ class Figure:
     Attributes:
         number: its number within the page.
         name: the kind: the stem of its file.
-        model, method: what it shows.
+        model: what it shows.
+        methods: likewise; several where the figure is the same for all of them.
         data: the file as a data address.
         caption: a fragment of HTML.
         width: in pixels; None where the file does not say its own.
@@ -36,7 +38,7 @@ class Figure:
     number: int
     name: str
     model: str
-    method: str
+    methods: tuple[str, ...]
     data: str
     caption: str
     width: int | None = None
@@ -105,14 +107,15 @@ def gather(paths: Sequence[Path], sources: Captions) -> list[Gathered]:
         for shown in section.figures:
             chosen = [path for path in left if fnmatchcase(path.stem, shown.name)]
             left = [path for path in left if path not in chosen]
-            kinds += _kind(shown, chosen, number, sources)
-            number += len(chosen)
+            same = _same(chosen)
+            kinds += _kind(shown, same, number, sources)
+            number += len(same)
         gathered.append(Gathered(section, tuple(kinds)))
     others = []
     for name in dict.fromkeys(path.stem for path in left):
-        chosen = [path for path in left if path.stem == name]
-        others += _kind(Shown(name, in_words(name)), chosen, number, sources)
-        number += len(chosen)
+        same = _same([path for path in left if path.stem == name])
+        others += _kind(Shown(name, in_words(name)), same, number, sources)
+        number += len(same)
     return [*gathered, Gathered(OTHERS, tuple(others))] if others else gathered
 
 
@@ -126,20 +129,31 @@ def in_words(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _kind(shown: Shown, paths: Sequence[Path], before: int, sources: Captions) -> list[Kind]:
+def _same(paths: Iterable[Path]) -> list[list[Path]]:
+    """Groups what is byte for byte the same figure: maps of a model, for every method on it."""
+    groups: dict[tuple[str, bytes], list[Path]] = {}
+    for path in paths:
+        content = hashlib.sha256(path.read_bytes()).digest()
+        groups.setdefault((path.parts[-3], content), []).append(path)
+    return list(groups.values())
+
+
+def _kind(
+    shown: Shown, groups: Sequence[Sequence[Path]], before: int, sources: Captions
+) -> list[Kind]:
     """The figures of one kind, numbered on; nothing without any."""
-    numbered = enumerate(paths, start=before + 1)
-    figures = tuple(_figure(number, path, shown, sources) for number, path in numbered)
+    numbered = enumerate(groups, start=before + 1)
+    figures = tuple(_figure(number, same, shown, sources) for number, same in numbered)
     return [Kind(shown, figures)] if figures else []
 
 
-def _figure(number: int, path: Path, shown: Shown, sources: Captions) -> Figure:
-    model, method = path.parts[-3:-1]
+def _figure(number: int, same: Sequence[Path], shown: Shown, sources: Captions) -> Figure:
+    path = same[0]
     return Figure(
         number=number,
         name=path.stem,
-        model=model,
-        method=method,
+        model=path.parts[-3],
+        methods=tuple(each.parts[-2] for each in same),
         data=data_address(path),
         caption=sources.of(path, shown),
         width=_width(path),

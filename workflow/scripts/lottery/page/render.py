@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lottery.page.figures import Gathered
+from lottery.page.sections import Section
 from lottery.page.table import Table
 
 TEMPLATE = "page.html"
@@ -47,6 +49,15 @@ class Page:
     config: Mapping[str, Any]
     costs: list[Table] = field(default_factory=list)
 
+    def tables_of(self, section: Section) -> list[Table]:
+        """The tables of a section, in the order of their names there."""
+        return [
+            table
+            for wanted in section.tables
+            for name, table in self.tables.items()
+            if fnmatchcase(name, wanted)
+        ]
+
 
 def render(page: Page, templates: Path) -> str:
     """Fills the template.
@@ -66,11 +77,7 @@ def render(page: Page, templates: Path) -> str:
         lstrip_blocks=True,
     )
     style = (templates / "style.css").read_text(encoding="utf-8")
-    sections = [
-        one
-        for one in page.sections
-        if one.kinds or any(name in page.tables for name in one.section.tables)
-    ]
+    sections = [one for one in page.sections if one.kinds or page.tables_of(one.section)]
     config = yaml.safe_dump(dict(page.config), sort_keys=False, allow_unicode=True, width=100)
     template = environment.get_template(TEMPLATE)
     return template.render(page=page, sections=sections, config=config, style=Markup(style))

@@ -33,7 +33,7 @@ class Section:
         title: the question.
         introduction: what to look at.
         figures: in the order of the page.
-        tables: names of tables (`lottery.page.tables`) that stand before the figures.
+        tables: names of the tables that stand before the figures, maybe with *.
     """
 
     id: str
@@ -105,6 +105,7 @@ SECTIONS = (
         "How do they do outside the data they were trained on?",
         "Models and subnetworks scored on tasks that nothing was trained on.",
         (Shown("on_*", "Scores on other tasks", "on_task"),),
+        ("on_*",),
     ),
 )
 OTHERS = Section("further", "Further figures", "")

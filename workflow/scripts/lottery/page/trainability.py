@@ -29,9 +29,9 @@ def trainability_table(rows: Sequence[Row], layout: Layout) -> Table | None:
         layout: order of the tasks.
 
     Returns:
-        None where no subnetwork was retrained that the table is about.
+        None where no subnetwork was retrained that the table is about, and no score supplied.
     """
-    if not any(row["system"] in WORDS for row in rows):
+    if not any(row["system"] in (*WORDS, "given") for row in rows):
         return None
     by_split: dict[str, dict[tuple[str, str], dict[str, Row]]] = {}
     for row in rows:

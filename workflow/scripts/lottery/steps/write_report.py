@@ -13,9 +13,11 @@ from lottery.page.associations import association_table
 from lottery.page.claims import claims_table, tally
 from lottery.page.cost import job_of, stage_of
 from lottery.page.figures import Captions, gather
+from lottery.page.outside import outside_tables
 from lottery.page.records import Record, behind, makers, read_records
 from lottery.page.render import Page, render
 from lottery.page.runtimes import authors_table, cost_table
+from lottery.page.study import examples_of, study_tables
 from lottery.page.summary import summary_tables
 from lottery.page.table import Table
 from lottery.page.tables import differences_table, overlap_table
@@ -36,6 +38,7 @@ def write_report(
     path_to_claims: Path | None,
     path_to_differences: Path | None,
     path_to_trainability: Path | None,
+    path_to_evaluation_only: Path | None,
     paths_to_associations: list[Path],
     paths_to_figures: list[Path],
     paths_to_captions: list[Path],
@@ -51,9 +54,9 @@ def write_report(
     """Writes results/report.html.
 
     Args:
-        path_to_summary, path_to_overlap: summary.csv and overlap.csv of results/tables.
-        path_to_claims, path_to_differences, path_to_trainability: the csv files of these names,
-            where they were made.
+        path_to_summary, path_to_overlap, path_to_claims, path_to_differences,
+            path_to_trainability, path_to_evaluation_only: the csv files of these names in
+            results/tables, the last four where they were made.
         paths_to_associations, paths_to_figures: every pattern_association.csv; the svg files.
         paths_to_captions, path_to_runtimes: rst templates named as the figures; the authors' times.
         path_to_templates, path_to_report: folder of the page's template, and the page.
@@ -68,20 +71,16 @@ def write_report(
     jobs = behind(paths_to_inputs, records)
     captions = Captions({path.stem: path for path in paths_to_captions}, makers(records), config)
     claims = files.read_csv(path_to_claims) if path_to_claims else []
+    own = {"overlap": path_to_overlap, "differences": path_to_differences}
+    own["trainability"] = path_to_trainability
     page = Page(
         statement=told.statement(facts),
-        study=told.study_tables(facts),
+        study=study_tables(facts, examples_of(jobs)),
         summaries=summary_tables(files.read_csv(path_to_summary), order),
         claims=claims_table(claims) if claims else None,
         verdicts=tally(claims),
         sections=gather(paths_to_figures, captions),
-        tables=_tables(
-            order,
-            paths_to_associations,
-            overlap=path_to_overlap,
-            differences=path_to_differences,
-            trainability=path_to_trainability,
-        ),
+        tables=_tables(order, paths_to_associations, path_to_evaluation_only, own),
         making=told.making(jobs, facts, path_to_templates.resolve().parents[2]),
         stages=told.stage_versions(jobs),
         config=config,
@@ -91,7 +90,12 @@ def write_report(
         temporary.write_text(render(page, path_to_templates), encoding="utf-8")
 
 
-def _tables(order: Layout, associations: Sequence[Path], **paths: Path | None) -> dict[str, Table]:
+def _tables(
+    order: Layout,
+    associations: Sequence[Path],
+    outside: Path | None,
+    paths: dict[str, Path | None],
+) -> dict[str, Table]:
     """The tables that sections name, those that there are."""
     found: dict[str, Table | None] = {
         name: TABLES[name](files.read_csv(path), order)
@@ -100,6 +104,8 @@ def _tables(order: Layout, associations: Sequence[Path], **paths: Path | None) -
     }
     rows = [row for path in associations for row in files.read_csv(path)]
     found["associations"] = association_table(rows)
+    for table in outside_tables(files.read_csv(outside)) if outside else ():
+        found[table.name] = table
     return {name: table for name, table in found.items() if table is not None}
 
 
