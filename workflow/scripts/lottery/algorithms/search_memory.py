@@ -6,6 +6,7 @@ the answers it had, and arrives in no time where it was.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,8 @@ from lottery.resume import Checkpoint, State
 
 # All measurements of a search take less than a megabyte, so each step that took time is kept.
 SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
 
 Measured = dict[str, np.ndarray]
 
@@ -50,6 +53,7 @@ class Memory:
         if key not in self._known:
             measured = measure()
             self._known[key] = {name: _array(value) for name, value in measured.items()}
+            logger.info("measurement %d: score %s", len(self._known), measured.get("score"))
             self._checkpoint.offer(self._state, every=SECONDS)
         return self._known[key]
 
