@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import random_mask, tiny_model, tiny_tokens
 
@@ -59,6 +59,24 @@ def test_batch_modes_equal_a_literal_re_enactment(mode):
     measured = measure(model, tokens, mask, mode, 6, "file")
     np.testing.assert_allclose(measured.heads, imp_h, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(measured.mlps, imp_m, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["per_example", "running_sum"])
+@given(seed=st.integers(0, 30), empty=st.sampled_from(["", "heads", "mlps", "all"]))
+@settings(max_examples=12, deadline=None)
+def test_without_the_pruned_units_the_kept_ones_measure_the_same(mode, seed, empty):
+    model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(seed)
+    mask = StructuredMask(
+        mask.heads & (empty not in ("heads", "all")), mask.mlps & (empty not in ("mlps", "all"))
+    )
+    whole = measure(model, tokens, mask, mode, 6, "file")
+    kept = measure(model, tokens, mask, mode, 6, "file", pruned=False)
+    np.testing.assert_allclose(kept.logits, whole.logits, rtol=1e-4, atol=1e-5)
+    for kind in ("heads", "mlps"):
+        state = getattr(mask, kind)
+        ours, theirs = getattr(kept, kind), getattr(whole, kind)
+        np.testing.assert_allclose(ours[state], theirs[state], rtol=1e-3, atol=1e-5)
+        assert not ours[~state].any()
 
 
 def test_the_three_importances_differ():

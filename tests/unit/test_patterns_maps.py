@@ -101,7 +101,7 @@ def test_the_heads_vectors_add_up_to_the_projection_less_its_bias(model, batch):
         value = split_heads(layer, layer.value(x))
         vectors = torch.einsum("bhtd,hcd->bhtc", value, head_columns(layer))  # f_h(x_j)
         summed = torch.einsum("bhij,bhjc->bic", raw, vectors)
-        expected = layer._attend(x, visible, None) - layer.attention_output.bias
+        expected = layer._attend(x, x, visible, None) - layer.attention_output.bias
         assert torch.allclose(summed, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -113,7 +113,7 @@ def test_rows_in_place_of_columns_do_not_add_up(model, batch):
     rows = layer.attention_output.weight.view(layer.heads, layer.head_size, -1)
     raw = probabilities(layer, x, visible)
     summed = torch.einsum("bhij,bhjd,hdc->bic", raw, value, rows)
-    expected = layer._attend(x, visible, None) - layer.attention_output.bias
+    expected = layer._attend(x, x, visible, None) - layer.attention_output.bias
     assert not torch.allclose(summed, expected, rtol=0.1, atol=0.1)
 
 
@@ -127,4 +127,4 @@ def test_the_layers_above_see_what_the_encoder_gives_them(model, batch):
         assert torch.equal(maps.raw, probabilities(layer, x, visible))
         context = maps.raw @ split_heads(layer, layer.value(x))  # [B, H, T, D]
         attended = layer.attention_output(context.transpose(1, 2).flatten(2))
-        assert torch.allclose(attended, layer._attend(x, visible, None), atol=1e-4)
+        assert torch.allclose(attended, layer._attend(x, x, visible, None), atol=1e-4)

@@ -70,6 +70,9 @@ def test_masked_training_equals_reparametrised_training():
         module, kind = names[name].rsplit(".", 1)
         prune.custom_from_mask(modules[module], kind, torch.from_numpy(array))
         pruned.append((modules[module], kind, name))
+    # The encoder reads some weights without calling the module they are in.
+    hooks = [(each, hook) for each, _, _ in pruned for hook in each._forward_pre_hooks.values()]
+    theirs.register_forward_pre_hook(lambda *_: [hook(each, None) for each, hook in hooks] and None)
     train(ours, tiny_tokens(), RECIPE, 1, kept)
     train(theirs, tiny_tokens(), RECIPE, 1)
     mine = ours.checkpoint_parameters()

@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lottery.architecture import Architecture, LayerPlan, Plan, full_plan
+from lottery.attention import attend
+from lottery.data.batches import Packing
+from lottery.dropout import drop
 
 
 @dataclass(frozen=True)
@@ -76,50 +79,68 @@ class Layer(nn.Module):
         self.output_norm = nn.LayerNorm(hidden, eps=architecture.norm_epsilon)
 
     def forward(
-        self, x: Tensor, visible: Tensor, head_gate: Tensor | None, mlp_gate: Tensor | None
+        self,
+        x: Tensor,
+        visible: Tensor,
+        head_gate: Tensor | None,
+        mlp_gate: Tensor | None,
+        wanted: Tensor | None = None,
     ) -> Tensor:
-        """Computes the layer.
+        """Computes the layer, for all tokens or only for those whose output is wanted.
 
         Args:
             x: hidden states [B, T, C].
-            visible: bool [B, 1, 1, T]; False for padding.
+            visible: bool [B, 1, 1 or Q, T]; whether the (wanted) token sees the other.
             head_gate: [1 or B, H], or None for ones.
             mlp_gate: [1 or B], or None for ones.
+            wanted: int64 [B, Q], positions of tokens; None means all, Q = T.
+
+        Returns:
+            [B, Q, C].
         """
+        own = x if wanted is None else x.take_along_dim(wanted[..., None], dim=1)
         if self.attention_output is not None:
-            x = self.attention_norm(x + self._attend(x, visible, head_gate))
+            own = self.attention_norm(own + self._attend(own, x, visible, head_gate))
         else:
-            x = self.attention_norm(x)
+            own = self.attention_norm(own)
         if self.output is None:
-            return self.output_norm(x)
-        inner = functional.gelu(self.intermediate(x))
+            return self.output_norm(own)
+        inner = functional.gelu(self.intermediate(own))
         update = self._drop(self.output(inner))
         if mlp_gate is not None:
             update = update * mlp_gate[:, None, None]
-        return self.output_norm(x + update)
+        return self.output_norm(own + update)
 
-    def _attend(self, x: Tensor, visible: Tensor, gate: Tensor | None) -> Tensor:
-        """The attention sub-layer's update of the residual, [B, T, C]."""
+    def _attend(self, own: Tensor, x: Tensor, visible: Tensor, gate: Tensor | None) -> Tensor:
+        """The attention sub-layer's update of the wanted tokens' residual, [B, Q, C]."""
         if not self.heads:
             # Only the projection's bias is left. A product over zero columns would give the same,
             # but not every device kernel accepts it.
-            return self._drop(self.attention_output.bias.expand_as(x))
-        batch, tokens, _ = x.shape
-        query, key, value = (
-            part(x).view(batch, tokens, self.heads, self.head_size).transpose(1, 2)  # [B, H, T, D]
-            for part in (self.query, self.key, self.value)
-        )
+            return self._drop(self.attention_output.bias.expand_as(own))
+        if own is x:
+            query, key, value = self._project(x, self.query, self.key, self.value)
+        else:
+            (query,), (key, value) = (
+                self._project(own, self.query),
+                self._project(x, self.key, self.value),
+            )
         dropout = self.attention_dropout if self.training else 0.0
-        context = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=visible, dropout_p=dropout
-        )
+        context = attend(query, key, value, visible, dropout)
         if gate is not None:
             context = context * gate[:, :, None, None]
-        context = context.transpose(1, 2).reshape(batch, tokens, -1)  # [B, T, H * D]
+        context = context.transpose(1, 2).flatten(2)  # [B, Q, H * D]
         return self._drop(self.attention_output(context))
 
+    def _project(self, x: Tensor, *parts: Linear) -> tuple[Tensor, ...]:
+        """Heads' vectors, [B, H, T, D] each; one product for all parts is faster than several."""
+        weight = torch.cat([part.weight for part in parts])
+        bias = torch.cat([part.bias for part in parts])
+        together = functional.linear(x, weight, bias)
+        split = together.unflatten(2, (len(parts), self.heads, self.head_size))
+        return split.permute(2, 0, 3, 1, 4).unbind()
+
     def _drop(self, x: Tensor) -> Tensor:
-        return functional.dropout(x, self.hidden_dropout, self.training)
+        return drop(x, self.hidden_dropout, self.training)
 
 
 class Embeddings(nn.Module):
@@ -133,11 +154,16 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(architecture.hidden, eps=architecture.norm_epsilon)
         self.hidden_dropout = architecture.hidden_dropout
 
-    def forward(self, input_ids: Tensor, token_types: Tensor) -> Tensor:
-        """Embeds tokens: int64 [B, T] twice -> [B, T, C]."""
-        positions = self.position.weight[: input_ids.shape[1]]  # [T, C]
+    def forward(
+        self, input_ids: Tensor, token_types: Tensor, positions: Tensor | None = None
+    ) -> Tensor:
+        """Embeds tokens: int64 [B, T] each -> [B, T, C]; positions count from 0 if None."""
+        if positions is None:
+            positions = self.position.weight[: input_ids.shape[1]]  # [T, C]
+        else:
+            positions = self.position(positions)  # [B, T, C]
         x = self.word(input_ids) + self.token_type(token_types) + positions
-        return functional.dropout(self.norm(x), self.hidden_dropout, self.training)
+        return drop(self.norm(x), self.hidden_dropout, self.training)
 
 
 class Encoder(nn.Module):
@@ -167,25 +193,36 @@ class Encoder(nn.Module):
         token_types: Tensor,
         attention_mask: Tensor,
         gates: Gates | None = None,
+        packing: Packing | None = None,
     ) -> Tensor:
-        """Computes the logits [B, n_outputs].
+        """Computes the logits [B, n_outputs] of B examples in R rows.
 
         Args:
-            input_ids: int64 [B, T].
-            token_types: int64 [B, T].
-            attention_mask: bool [B, T], False for padding.
-            gates: factors of heads and MLPs of the *full* model; None means ones.
+            input_ids: int64 [R, T].
+            token_types: int64 [R, T].
+            attention_mask: bool [R, T], False for padding; with `packing` [R, T, T].
+            gates: factors of heads and MLPs of the *full* model; None means ones. With `packing`
+                the same for all examples.
+            packing: where the examples stand; None for one in each row, from its start on.
         """
-        x = self.embeddings(input_ids, token_types)  # [B, T, C]
-        visible = attention_mask[:, None, None, :]
+        x = self.embeddings(input_ids, token_types, packing and packing.positions)  # [R, T, C]
+        visible = attention_mask[:, None] if packing else attention_mask[:, None, None, :]
+        wanted = None
         for index, layer in enumerate(self.layers):
-            if gates is None:
-                x = layer(x, visible, None, None)
-            else:
-                x = layer(x, visible, gates.heads[:, index], gates.mlps[:, index])
-        pooled = torch.tanh(self.pooler(x[:, 0]))
+            head_gate = mlp_gate = None
+            if gates is not None:
+                heads = list(self.plan[index].heads)
+                head_gate, mlp_gate = gates.heads[:, index, heads], gates.mlps[:, index]
+            if index == len(self.layers) - 1:
+                # Of the last layer nothing but the examples' first tokens is looked at.
+                wanted = packing.firsts if packing else torch.zeros_like(input_ids[:, :1])
+                if packing:
+                    visible = visible.take_along_dim(wanted[:, None, :, None], dim=2)
+            x = layer(x, visible, head_gate, mlp_gate, wanted)
+        first = x.flatten(0, 1)[packing.places] if packing else x[:, 0]  # [B, C]
+        pooled = torch.tanh(self.pooler(first))
         dropout = self.architecture.classifier_dropout
-        return self.classifier(functional.dropout(pooled, dropout, self.training))
+        return self.classifier(drop(pooled, dropout, self.training))
 
     def checkpoint_parameters(self) -> dict[str, nn.Parameter]:
         """The parameters under the names of the family's checkpoints."""

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lottery.data.batches import collate, ordered_rows
+from lottery.data.packing import pack
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder, Gates
 from lottery.masks import StructuredMask
+from lottery.shrink import plan_of, shrink
 from lottery.training import loss_of
 
 # Added to a layer's norm by the authors, so that a layer of zeros stays zeros.
@@ -41,7 +44,14 @@ class Sensitivity:
 
 
 def measure(
-    model: Encoder, tokens: Tokens, mask: StructuredMask, mode: str, batch_size: int, order: str
+    model: Encoder,
+    tokens: Tokens,
+    mask: StructuredMask,
+    mode: str,
+    batch_size: int,
+    order: str,
+    *,
+    pruned: bool = True,
 ) -> Sensitivity:
     """Measures importances and outputs of a masked model in one pass, forward and backward.
 
@@ -55,7 +65,11 @@ def measure(
         mode: "per_example", "per_batch" or "running_sum".
         batch_size: examples per batch.
         order: "file" or "length"; the result depends on it unless the mode is "per_example".
+        pruned: whether pruned units are measured too; without them they are left out of the
+            computation, and their sums are 0.
     """
+    if not pruned:
+        model = shrink(model, plan_of(mask, "keep_bias"))  # as gates do
     model.eval().requires_grad_(False)
     device = model.classifier.weight.device
     state = torch.from_numpy(np.column_stack([mask.heads, mask.mlps])).float().to(device)
@@ -63,18 +77,27 @@ def measure(
     total = torch.zeros(state.shape, dtype=torch.float64, device=device)
     running = torch.zeros_like(total)
     for rows in ordered_rows(tokens, batch_size, order):
-        batch = collate(tokens, rows, device)
+        # A gate for each example needs a row for each.
+        batch = (collate if mode == "per_example" else pack)(tokens, rows, device)
         copies = len(rows) if mode == "per_example" else 1
         gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, heads + 1]
-        output = model(*batch.inputs, Gates(heads=gate[:, :, :-1], mlps=gate[:, :, -1]))
+        gates = Gates(heads=gate[:, :, :-1], mlps=gate[:, :, -1])
+        output = model(*batch.inputs, gates, batch.packing)
         losses = loss_of(output, batch.labels)
         loss = losses.sum() if mode == "per_example" else losses.mean()
-        gradient = torch.autograd.grad(loss, gate)[0].double()
+        gradient = _gradient(loss, gate).double()
         running += gradient.sum(dim=0)
         total += running.abs() if mode == "running_sum" else gradient.abs().sum(dim=0)
         logits[rows] = output.detach().float().cpu().numpy()
     sums = total.cpu().numpy()
     return Sensitivity(heads=sums[:, :-1], mlps=sums[:, -1], logits=logits)
+
+
+def _gradient(loss: Tensor, gate: Tensor) -> Tensor:
+    """The gradient of the gates; zeros where no unit is left to be gated."""
+    if not loss.requires_grad:
+        return torch.zeros_like(gate)
+    return torch.autograd.grad(loss, gate)[0]
 
 
 def normalise(

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lottery.data.batches import collate, shuffled_rows
+from lottery.data.batches import shuffled_rows
+from lottery.data.packing import pack
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder
 from lottery.history import History
@@ -70,8 +71,8 @@ def train(
     """Fine-tunes a model in place.
 
     The seed decides the order of the data and the dropout; it is set right before the loop, as the
-    authors did. Batches are random batches of the whole training set, padded to their longest
-    example. Same seed, kind of device and number of threads give the same weights, bit for bit,
+    authors did. Batches are random batches of the whole training set, packed into rows of several
+    examples. Same seed, kind of device and number of threads give the same weights, bit for bit,
     also when the training is interrupted and goes on from its checkpoint.
 
     Args:
@@ -103,9 +104,9 @@ def train(
         with checkpoint.between_steps():
             for step, epoch, rows in _batches(len(tokens), recipe, seed, done):
                 learning_rate = scheduled_rate(recipe, step - 1, total_steps)
-                batch = collate(tokens, rows, device)
+                batch = pack(tokens, rows, device)
                 with _precision(recipe, device):
-                    logits = model(*batch.inputs)
+                    logits = model(*batch.inputs, packing=batch.packing)
                 loss = loss_of(logits.float(), batch.labels).mean()
                 loss.backward()
                 for parameter, mask in masked:

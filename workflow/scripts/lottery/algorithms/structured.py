@@ -100,6 +100,7 @@ def _measured_once(context: SearchContext) -> Measure:
             options["importance"],
             options["search_batch_size"],
             options["search_order"],
+            pruned=options["normalisation"] == "all",
         )
         heads, mlps = normalise(
             passed.heads, passed.mlps, mask, options["normalisation"], options["layer_norm"]

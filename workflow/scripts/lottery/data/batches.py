@@ -13,15 +13,33 @@ from lottery.data.tokens import Tokens
 
 
 @dataclass(frozen=True)
-class Batch:
-    """B examples, padded to the longest of them (T tokens).
+class Packing:
+    """Where B examples stand that share rows.
 
     Attributes:
-        input_ids: int64 [B, T].
-        token_types: int64 [B, T].
-        attention_mask: bool [B, T], False for padding.
+        positions: int64 [R, T], of each token within its example.
+        firsts: int64 [R, Q], where in its row each example begins; rows with fewer than Q examples
+            are filled up with zeros.
+        places: int64 [B], where among the R * Q each example of the batch stands.
+    """
+
+    positions: Tensor
+    firsts: Tensor
+    places: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B examples: each in a row of its own, padded to the longest (R = B), or several in a row.
+
+    Attributes:
+        input_ids: int64 [R, T].
+        token_types: int64 [R, T].
+        attention_mask: bool [B, T], False for padding; with `packing` [R, T, T], whether the first
+            token sees the second.
         labels: int64 [B], or float32 [B] for regression.
         rows: int64 numpy array [B], the examples' rows in the split.
+        packing: where the examples stand, if they share rows.
     """
 
     input_ids: Tensor
@@ -29,10 +47,11 @@ class Batch:
     attention_mask: Tensor
     labels: Tensor
     rows: np.ndarray
+    packing: Packing | None = None
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What the encoder takes."""
+        """What the encoder takes of every batch."""
         return self.input_ids, self.token_types, self.attention_mask
 
 
@@ -47,17 +66,24 @@ def collate(tokens: Tokens, rows: np.ndarray, device: torch.device) -> Batch:
     input_ids = np.where(present, tokens.input_ids[places], 0)
     token_types = np.where(present, tokens.token_types[places], 0)
 
-    def move(array: np.ndarray, dtype: torch.dtype) -> Tensor:
-        return torch.from_numpy(array).to(device=device, dtype=dtype, non_blocking=True)
-
-    is_regression = tokens.labels.dtype.kind == "f"
     return Batch(
-        input_ids=move(input_ids, torch.int64),
-        token_types=move(token_types, torch.int64),
-        attention_mask=move(present, torch.bool),
-        labels=move(tokens.labels[rows], torch.float32 if is_regression else torch.int64),
+        input_ids=move(input_ids, torch.int64, device),
+        token_types=move(token_types, torch.int64, device),
+        attention_mask=move(present, torch.bool, device),
+        labels=labels_of(tokens, rows, device),
         rows=rows,
     )
+
+
+def labels_of(tokens: Tokens, rows: np.ndarray, device: torch.device) -> Tensor:
+    """The labels of some rows: int64 [B], or float32 [B] for regression."""
+    is_regression = tokens.labels.dtype.kind == "f"
+    return move(tokens.labels[rows], torch.float32 if is_regression else torch.int64, device)
+
+
+def move(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """An array as a tensor on a device, without waiting for its arrival."""
+    return torch.from_numpy(array).to(device=device, dtype=dtype, non_blocking=True)
 
 
 def ordered_rows(tokens: Tokens, batch_size: int, order: str) -> Iterator[np.ndarray]:
