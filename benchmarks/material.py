@@ -1,0 +1,93 @@
+"""What the benchmarks work on: the embedded model, and tasks as tokens."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lottery.checkpoints import load_pretrained
+from lottery.data.checked import read_task
+from lottery.data.examples import Examples
+from lottery.data.splits import halves
+from lottery.data.tokens import Tokens, encode, load_tokenizer
+from lottery.encoder import Encoder
+from lottery.steps.fetch_model import fetch_model
+from lottery.tasks import GENERATED, GLUE, Task
+
+MAX_LENGTH = 128
+NAMES = {"rte": "RTE", "sst2": "SST-2"}
+STAND_INS = {"rte": "entailment", "sst2": "sentiment"}  # generated tasks of the same shape
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task to measure with.
+
+    Attributes:
+        label: how rows name it; says so if the task is generated.
+        task: its description.
+        train, dev: its tokens.
+    """
+
+    label: str
+    task: Task
+    train: Tokens
+    dev: Tokens
+
+
+class Embedded:
+    """The embedded model, fetched into a folder.
+
+    Args:
+        folder: to write into.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.tokenizer = folder / "embedded" / "tokenizer.json"
+        self._weights = folder / "embedded" / "model.safetensors"
+        fetch_model(
+            source="embedded",
+            kind="embedded",
+            revision=None,
+            init="pretrained",
+            init_seed=0,
+            path_to_tokenizer=self.tokenizer,
+            path_to_model=self._weights,
+        )
+
+    def model(self, n_outputs: int, seed: int = 0) -> Encoder:
+        """A fresh copy with a drawn classifier."""
+        return load_pretrained(self._weights, n_outputs, seed)
+
+
+def case_of(name: str, tokenizer: Path, train_examples: int, dev_examples: int | None) -> Case:
+    """Reads and tokenises a task.
+
+    Real GLUE comes from the folder that GLUE_DIR names, as `<task>/<split>.parquet`; without it a
+    generated task of the same shape takes its place.
+
+    Args:
+        name: "rte" or "sst2".
+        tokenizer: tokenizer.json of the model.
+        train_examples: how many to train on.
+        dev_examples: how many of validation; all when None (600 of a generated task).
+    """
+    glue = os.environ.get("GLUE_DIR") or None
+    task = GLUE[name] if glue else GENERATED[STAND_INS[name]]
+    label = NAMES[name] if glue else f"{STAND_INS[name]} (generated)"
+    dev_examples = dev_examples or task.validation_examples
+    task = replace(task, train_examples=train_examples, validation_examples=dev_examples)
+    tokens = {
+        split: _tokens(examples, tokenizer, with_halves=split != "train")
+        for split, (examples, _) in read_task(task, glue).items()
+    }
+    return Case(label, task, tokens["train"], tokens["validation"])
+
+
+def _tokens(examples: Examples, path_to_tokenizer: Path, *, with_halves: bool) -> Tokens:
+    pairs = examples.text_b is not None
+    tokenizer = load_tokenizer(path_to_tokenizer, MAX_LENGTH, pairs=pairs)
+    half = halves(examples.labels, examples.idx) if with_halves else None
+    encoded = encode(tokenizer, examples.text_a, examples.text_b)
+    return Tokens(*encoded, examples.labels, examples.idx, half)

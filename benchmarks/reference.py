@@ -1,0 +1,194 @@
+"""How others run the same work: transformers' own classifier in two training loops, and with gates.
+
+None of this is used by the workflow; it is what the benchmarks compare with. transformers' Trainer
+needs a further package, accelerate, which this project does not install. The loops here do what it
+does on the way from batch to step and leave out its bookkeeping, so they are no slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, BertForSequenceClassification
+from transformers.trainer_pt_utils import get_length_grouped_indices
+
+from lottery.data.tokens import Tokens
+from lottery.encoder import Encoder
+from lottery.training import Recipe
+
+
+def twin_of(model: Encoder) -> BertForSequenceClassification:
+    """transformers' classifier with a whole model's weights, on the same device."""
+    sizes = model.architecture
+    config = BertConfig(
+        vocab_size=sizes.vocabulary,
+        hidden_size=sizes.hidden,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        intermediate_size=sizes.intermediate,
+        max_position_embeddings=sizes.positions,
+        type_vocab_size=sizes.token_types,
+        layer_norm_eps=sizes.norm_epsilon,
+        hidden_dropout_prob=sizes.hidden_dropout,
+        attention_probs_dropout_prob=sizes.attention_dropout,
+        classifier_dropout=sizes.classifier_dropout,
+        num_labels=model.n_outputs,
+        attn_implementation="sdpa",
+    )
+    twin = BertForSequenceClassification(config)
+    state = {name: p.detach().clone() for name, p in model.checkpoint_parameters().items()}
+    twin.load_state_dict(state, strict=False)
+    return twin.to(model.classifier.weight.device)
+
+
+def copy_back(twin: BertForSequenceClassification, model: Encoder) -> Encoder:
+    """Puts a twin's weights into a model of the same sizes."""
+    state = twin.state_dict()
+    with torch.no_grad():
+        for name, parameter in model.checkpoint_parameters().items():
+            parameter.copy_(state[name])
+    return model
+
+
+def inputs_of(
+    tokens: Tokens, rows: np.ndarray, device: torch.device, length: int | None = None
+) -> dict[str, Tensor]:
+    """A batch as transformers' collator gives it, padded to `length` or to its longest example."""
+    lengths = tokens.lengths[rows]
+    ids = torch.zeros(len(rows), length or int(lengths.max()), dtype=torch.int64)
+    types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
+    for place, row in enumerate(rows):
+        start, end = tokens.offsets[row], tokens.offsets[row + 1]
+        ids[place, : end - start] = torch.from_numpy(tokens.input_ids[start:end])
+        types[place, : end - start] = torch.from_numpy(tokens.token_types[start:end])
+        mask[place, : end - start] = 1
+    labels = torch.as_tensor(tokens.labels[rows])
+    batch = {"input_ids": ids, "token_type_ids": types, "attention_mask": mask, "labels": labels}
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def train_padded(
+    twin: BertForSequenceClassification,
+    tokens: Tokens,
+    recipe: Recipe,
+    seed: int,
+    length: int = 128,
+    steps: int | None = None,
+) -> None:
+    """Fine-tunes as the example script run_glue does: padded to one length, fp32, torch's AdamW.
+
+    Args:
+        twin: changed in place.
+        tokens: the training split.
+        recipe: the hyperparameters; its precision is not looked at.
+        seed: of order and dropout.
+        length: of all examples.
+        steps: stop after so many; all of them cost the same.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    orders = (torch.randperm(len(tokens), generator=generator) for _ in range(recipe.epochs))
+    optimizer = _adamw(twin, recipe, fused=False)
+    _train(twin, tokens, recipe, seed, optimizer, orders, length=length, steps=steps)
+
+
+def train_tuned(
+    twin: BertForSequenceClassification,
+    tokens: Tokens,
+    recipe: Recipe,
+    seed: int,
+    steps: int | None = None,
+) -> None:
+    """Fine-tunes as Trainer does at its best: length groups, dynamic padding, bf16, fused AdamW."""
+    torch.manual_seed(seed)
+    lengths = tokens.lengths.tolist()
+    orders = (
+        torch.tensor(get_length_grouped_indices(lengths, recipe.batch_size))
+        for _ in range(recipe.epochs)
+    )
+    optimizer = _adamw(twin, recipe, fused=True)
+    _train(twin, tokens, recipe, seed, optimizer, orders, bf16=True, steps=steps)
+
+
+def _adamw(twin: nn.Module, recipe: Recipe, *, fused: bool) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        twin.parameters(),
+        lr=recipe.learning_rate,
+        betas=(recipe.adam_beta1, recipe.adam_beta2),
+        eps=recipe.adam_epsilon,
+        weight_decay=recipe.weight_decay,
+        fused=fused or None,
+    )
+
+
+def _train(
+    twin: BertForSequenceClassification,
+    tokens: Tokens,
+    recipe: Recipe,
+    seed: int,
+    optimizer: torch.optim.AdamW,
+    orders: Iterator[Tensor],
+    *,
+    length: int | None = None,
+    bf16: bool = False,
+    steps: int | None = None,
+) -> None:
+    size = recipe.batch_size
+    total = recipe.epochs * -(-len(tokens) // size)
+    torch.manual_seed(seed)
+    twin.train()
+    batches = (rows for order in orders for rows in order.split(size))
+    for step, rows in enumerate(batches):
+        if step == steps:
+            return
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * (total - step) / total
+        inputs = inputs_of(tokens, rows.numpy(), twin.device, length)
+        with torch.autocast(twin.device.type, dtype=torch.bfloat16, enabled=bf16):
+            loss = twin(**inputs).loss
+        loss.backward()
+        nn.utils.clip_grad_norm_(twin.parameters(), recipe.max_grad_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+class GatedTwin:
+    """transformers' classifier with a gate on every head and every MLP.
+
+    Args:
+        model: a whole model; its weights are copied.
+    """
+
+    def __init__(self, model: Encoder) -> None:
+        self.twin = twin_of(model).eval()
+        self._head_size = model.architecture.head_size
+        self._gates: tuple[Tensor, Tensor] | None = None
+        for index, layer in enumerate(self.twin.bert.encoder.layer):
+            layer.attention.output.dense.register_forward_pre_hook(self._heads(index))
+            layer.output.dense.register_forward_hook(self._mlp(index))
+
+    def logits(self, inputs: dict[str, Tensor], heads: Tensor, mlps: Tensor) -> Tensor:
+        """The logits [B, n_outputs].
+
+        Args:
+            inputs: of transformers' classifier.
+            heads: gates [1 or B, layers, heads].
+            mlps: gates [1 or B, layers].
+        """
+        self._gates = heads, mlps
+        return self.twin(**{key: value for key, value in inputs.items() if key != "labels"}).logits
+
+    def _heads(self, index: int):  # noqa: ANN202 - a hook
+        def scaled(_module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+            gate = self._gates[0][:, index].repeat_interleave(self._head_size, dim=-1)
+            return (inputs[0] * gate[:, None, :],)  # [B, T, H * D]
+
+        return scaled
+
+    def _mlp(self, index: int):  # noqa: ANN202 - a hook
+        def scaled(_module: nn.Module, _inputs: tuple[Tensor], output: Tensor) -> Tensor:
+            return output * self._gates[1][:, index, None, None]
+
+        return scaled

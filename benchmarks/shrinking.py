@@ -1,0 +1,102 @@
+"""Times training and evaluation of shrunk models relative to the whole one.
+
+Random structured masks keep about 0.9 to 0.2 of the body; the embedded model is shrunk to each and
+trained for an epoch (bf16, batches of 32) and evaluated on the development set, in turn with the
+whole model. Real GLUE with GLUE_DIR, a generated task otherwise. From the root:
+
+    PYTHONPATH=workflow/scripts python benchmarks/shrinking.py --json build/bench/shrinking.json
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lottery.architecture import Architecture
+from lottery.encoder import Encoder
+from lottery.evaluation import predict
+from lottery.masks import StructuredMask
+from lottery.shrink import plan_of, shrink
+from lottery.training import Recipe, train
+from material import Case, Embedded, case_of
+from measuring import arguments, machine, median_seconds, parsed
+from rows import finish, share
+
+FRACTIONS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
+TARGETS = {0.5: 0.6}
+RECIPE = Recipe(epochs=1, precision="bf16")
+EMPTIED = "drop_bias"
+BATCH_SIZE = 128  # of evaluation, as in the config
+
+
+def mask_keeping(architecture: Architecture, fraction: float, seed: int = 0) -> StructuredMask:
+    """A random mask whose kept fraction is as near to `fraction` as whole units allow.
+
+    Heads and MLPs are kept in the same proportion as far as their sizes let them.
+    """
+    rng = np.random.default_rng(seed)
+    layers, heads = architecture.layers, architecture.heads
+    order_heads, order_mlps = rng.permutation(layers * heads), rng.permutation(layers)
+    mlps = np.zeros(layers, bool)
+    mlps[order_mlps[: round(fraction * layers)]] = True
+
+    def with_heads(count: int) -> StructuredMask:
+        kept = np.zeros(layers * heads, bool)
+        kept[order_heads[:count]] = True
+        return StructuredMask(kept.reshape(layers, heads), mlps)
+
+    def distance(mask: StructuredMask) -> float:
+        return abs(mask.kept_fraction(architecture, EMPTIED) - fraction)
+
+    return min((with_heads(count) for count in range(layers * heads + 1)), key=distance)
+
+
+def works(model: Callable[[], Encoder], case: Case) -> dict[str, Callable[[], Callable[[], Any]]]:
+    """Training and evaluation of the whole model and of each shrunk one."""
+
+    def shrunk(mask: StructuredMask | None) -> Encoder:
+        whole = model()
+        return whole if mask is None else shrink(whole, plan_of(mask, EMPTIED))
+
+    def training(mask: StructuredMask | None) -> Callable[[], Any]:
+        return partial(train, shrunk(mask), case.train, RECIPE, 0)
+
+    def evaluation(mask: StructuredMask | None) -> Callable[[], Any]:
+        return partial(predict, shrunk(mask), case.dev, BATCH_SIZE)
+
+    architecture = model().architecture
+    masks = {f: mask_keeping(architecture, f) for f in FRACTIONS}
+    return {
+        f"{what} {fraction}": partial(prepare, mask)
+        for what, prepare in (("train", training), ("evaluate", evaluation))
+        for fraction, mask in [(1.0, None), *masks.items()]
+    }
+
+
+def main() -> None:
+    """Measures, prints the rows and writes them as json."""
+    options = parsed(arguments(__doc__))
+    facts, rows = machine(), []
+    with tempfile.TemporaryDirectory() as folder:
+        embedded = Embedded(Path(folder))
+        sizes = (16, 16) if options.quick else (320, None)
+        case = case_of("rte", embedded.tokenizer, *sizes)
+        model = partial(embedded.model, case.task.n_outputs)
+        seconds = median_seconds(works(model, case), options.repeats)
+        architecture = model().architecture
+    for what in ("train", "evaluate"):
+        for fraction in FRACTIONS:
+            kept = mask_keeping(architecture, fraction).kept_fraction(architecture, EMPTIED)
+            name = f"{what}, {case.label}, kept_fraction {kept:.2f}"
+            ours, whole = seconds[f"{what} {fraction}"], seconds[f"{what} 1.0"]
+            rows.append(share(name, ours, "whole model", whole, TARGETS.get(fraction)))
+    finish(options, facts, rows, seconds=seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""The parts of the benchmarks that decide what a row says; nothing is timed here."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
+from torch.utils.flop_counter import FlopCounterMode
+
+import finetuning
+import growth
+import measuring
+import overhead
+import ranking
+import run_all
+import searching
+import shrinking
+from drawn import TRAIN_LENGTHS, drawn_lengths, drawn_tokens
+from lottery.algorithms import structured
+from lottery.algorithms.search_context import SearchContext
+from lottery.data.batches import collate
+from lottery.shrink import gates_of
+from lottery.training import Recipe, train
+from plain_search import PlainPass, PlainSearch
+from reference import GatedTwin, copy_back, inputs_of, train_padded, train_tuned, twin_of
+from rows import Row, finish, not_measured, read_rows, share, speedup, table
+
+CPU = torch.device("cpu")
+ALL = np.arange(20)
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        (speedup("r", 2.0, "x", 12.0, 6.0), "met"),
+        (speedup("r", 2.0, "x", 11.9, 6.0), "missed"),
+        (share("r", 3.0, "x", 5.0, 0.6), "met"),
+        (share("r", 3.1, "x", 5.0, 0.6), "missed"),
+        (share("r", 3.0, "x", 5.0), ""),
+        (speedup("r", 2.0, "x", None, 6.0), "not measured"),
+        (not_measured("r", "no GPU", 5.0), "not measured"),
+        (Row("r", 1.0, "s", "x", 1.0, float("nan"), 1.0), "missed"),
+    ],
+)
+def test_a_row_meets_its_target_or_misses_it(row, verdict):
+    assert row.verdict == verdict
+
+
+def test_the_table_says_what_each_row_says():
+    rows = [speedup("fast", 2.0, "slow", 20.0, 5.0), not_measured("gpu", "no GPU", 5.0)]
+    lines = table(rows).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[2] == ["fast", "2 s", "slow: 20 s", "10", "at least 5", "met"]
+    assert cells[3][-1] == "not measured"
+    assert len({len(line) for line in lines}) == 1
+    assert run_all.summary(rows) == "2 rows with a target: 1 met, 0 missed, 1 not measured."
+
+
+def test_rows_come_back_from_their_json(tmp_path):
+    rows = [speedup("fast", 2.0, "slow", 20.0, 5.0, "note"), not_measured("gpu", "no GPU")]
+    path = tmp_path / "new" / "rows.json"
+    finish(Namespace(json=path, quick=True), measuring.machine(), rows, more=1)
+    assert read_rows(path) == rows
+    written = json.loads(path.read_text())
+    assert [row["verdict"] for row in written["rows"]] == ["met", ""]
+    assert {"processor", "torch", "commit", "date"} <= written["machine"].keys()
+
+
+def test_the_median_counts_and_warm_ups_do_not(monkeypatch):
+    seconds = iter([9.0, 9.0, 1.0, 10.0, 5.0, 30.0, 2.0, 20.0])
+    monkeypatch.setattr(measuring, "seconds_of", lambda work: next(seconds))
+    works = {"a": lambda: None, "b": lambda: None}
+    assert measuring.median_seconds(works, 3, warm_ups=1) == {"a": 2.0, "b": 20.0}
+
+
+@pytest.mark.parametrize(("per_weight", "backward"), [(2, False), (6, True)])
+def test_flops_are_those_that_torch_counts(per_weight, backward):
+    """The counter sees every product; those of pooler and classifier are taken off."""
+    model, count, length = tiny_model(), 5, 7
+    tokens = drawn_tokens(np.full(count, length), model.architecture, n_outputs=3)
+    batch = collate(tokens, np.arange(count), CPU)
+    with FlopCounterMode(display=False) as counter:
+        logits = model(*batch.inputs)
+        if backward:
+            logits.sum().backward()
+    counted = counter.get_flop_counts()["Global"]
+    products = sum(n for name, n in counted.items() if str(name) in ("aten.mm", "aten.addmm"))
+    hidden = model.architecture.hidden
+    heads = per_weight * count * (hidden * hidden + hidden * 3)
+    assert measuring.linear_flops(model.architecture, count * length, per_weight) == (
+        products - heads
+    )
+
+
+def test_drawn_lengths_have_the_stated_deciles():
+    deciles = TRAIN_LENGTHS["rte"]
+    lengths = drawn_lengths(deciles, 20_000)
+    assert np.abs(np.quantile(lengths, np.linspace(0, 1, 11)) - deciles).max() <= 2
+    tokens = drawn_tokens(lengths[:50], tiny_architecture())
+    assert (tokens.lengths == lengths[:50]).all()
+    assert tokens.input_ids.min() > 0 and tokens.input_ids.max() < tiny_architecture().vocabulary
+
+
+@pytest.mark.parametrize("length", [None, 15])
+def test_the_twin_gives_our_logits_with_gates_and_without(length):
+    model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(1)
+    inputs = inputs_of(tokens, ALL, CPU, length)
+    batch = collate(tokens, ALL, CPU)
+    with torch.no_grad():
+        plain = twin_of(model).eval()(**inputs).logits
+        torch.testing.assert_close(plain, model(*batch.inputs), rtol=1e-4, atol=1e-4)
+        gates = gates_of(mask, CPU)
+        gated = GatedTwin(model).logits(inputs, gates.heads, gates.mlps)
+        torch.testing.assert_close(gated, model(*batch.inputs, gates), rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(gated, plain, atol=1e-2)
+
+
+@pytest.mark.parametrize("loop", [partial(train_padded, length=16), train_tuned])
+def test_the_loops_of_others_train(loop):
+    model, tokens = tiny_model(scale=1.0), tiny_tokens(count=40)
+    twin = twin_of(model)
+    inputs = inputs_of(tokens, np.arange(40), CPU)
+    with torch.no_grad():
+        before = twin.eval()(**inputs).loss
+    loop(twin, tokens, Recipe(learning_rate=3e-3, batch_size=8, epochs=12), seed=0)
+    with torch.no_grad():
+        after = twin.eval()(**inputs).loss
+    assert after < 0.8 * before
+    back = copy_back(twin, tiny_model(seed=3))
+    with torch.no_grad():
+        logits = back.eval()(*collate(tokens, np.arange(40), CPU).inputs)
+        torch.testing.assert_close(logits, twin(**inputs).logits, rtol=1e-4, atol=1e-4)
+
+
+def test_a_loop_stops_after_the_steps_that_are_timed():
+    tokens, twin = tiny_tokens(count=40), twin_of(tiny_model())
+    steps = []
+    twin.register_forward_pre_hook(lambda *_: steps.append(1))
+    train_padded(twin, tokens, Recipe(batch_size=8), seed=0, length=16, steps=3)
+    assert len(steps) == 3
+
+
+@pytest.mark.parametrize("preset", searching.PRESETS)
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("keep", [0.0, 0.8])
+def test_the_plain_search_takes_the_same_steps_as_ours(preset, seed, keep):
+    model, tokens = tiny_model(seed, scale=8.0), tiny_tokens(60, seed)
+    train(model, tokens, Recipe(learning_rate=1e-3, batch_size=8, epochs=3), seed)
+    options = searching.options_of(preset) | {"search_batch_size": 16, "keep_score": keep}
+    searched = searching.Searched(tokens, options, "accuracy")
+    memory = searching.Recorded()
+    context = SearchContext(
+        model, tokens, options, searched.score, lambda full: keep * full, memory
+    )
+    layers, heads = model.architecture.layers, model.architecture.heads
+    passing = PlainPass(model, tokens, options, length=16)
+    plain = PlainSearch(passing.run, searched.score, lambda full: keep * full, options)
+    good = plain.run(layers, heads)
+    found = structured.search(context)
+    ours = [searching.mask_of(key, layers, heads) for key in memory.keys]
+    assert len(ours) == len(plain.visited) > 3
+    assert searching.agreement(ours, plain.visited) == len(ours)
+    assert np.array_equal(good[0], found.masks["good"].heads)
+    assert np.array_equal(good[1], found.masks["good"].mlps)
+
+
+def test_agreement_ends_at_the_first_other_mask():
+    masks = [(np.eye(3, dtype=bool)[:2], np.ones(2, bool)) for _ in range(4)]
+    other = (~masks[0][0], masks[0][1])
+    assert searching.agreement(masks, masks) == 4
+    assert searching.agreement([*masks[:2], other, masks[3]], masks) == 2
+    assert searching.agreement(masks[:3], masks) == 3
+    assert searching.distinct([*masks, other]) == 2
+
+
+@pytest.mark.parametrize("fraction", shrinking.FRACTIONS)
+def test_masks_keep_what_they_are_asked_to(fraction):
+    sizes = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12}
+    architecture = tiny_architecture(**sizes, intermediate_size=1536)
+    mask = shrinking.mask_keeping(architecture, fraction)
+    assert mask.kept_fraction(architecture, "drop_bias") == pytest.approx(fraction, abs=0.04)
+
+
+def test_the_exponent_is_that_of_a_power():
+    points = [(size, 3 * size**1.5) for size in (10, 20, 50, 100)]
+    assert growth.exponent(points) == pytest.approx(1.5)
+
+
+def test_a_growth_figure_is_drawn(tmp_path):
+    growth.draw("length", {"training": [(16, 0.1), (32, 0.2), (64, 0.45)]}, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"growth_length.svg", "growth_length.png"}
+
+
+def test_standard_errors_apart():
+    ours, theirs = [0.5, 0.6, 0.7], [0.6, 0.7, 0.8]
+    assert finetuning.apart(ours, ours) == 0
+    assert finetuning.apart(ours, theirs) == pytest.approx(0.1 / (2 * 0.01 / 3) ** 0.5)
+
+
+def test_overhead_is_what_the_work_leaves():
+    """Two cores for 10 s, of which the jobs worked 3 and 5 s besides importing for 1 s each."""
+    records = [
+        {"rule": "search_structured", "duration_seconds": 4.0},
+        {"rule": "evaluate", "duration_seconds": 6.0},
+    ]
+    found = overhead.costs(records, {"search": 1.0, "evaluate": 1.0, "eval": 9.0}, 10.0, 2)
+    assert found.overhead == pytest.approx(6.0)
+    assert found.share == pytest.approx(0.6)
+
+
+def test_the_wall_time_of_a_demo_spans_its_jobs():
+    records = [
+        {"started": "2026-01-01T00:00:10+00:00", "duration_seconds": 5.0},
+        {"started": "2026-01-01T00:00:00+00:00", "duration_seconds": 2.0},
+    ]
+    assert overhead.wall_of(records) == 15.0
+
+
+def test_a_search_of_weights_takes_every_step():
+    found = ranking.magnitude.search(ranking.context_of(tiny_model(), halves=True))
+    assert len(found.trajectory) == 30
+    assert all(step.accepted for step in found.trajectory)
