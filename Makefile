@@ -1,6 +1,7 @@
 # make demo   runs a small study from fine-tuning to the report
 # make test   runs the tests; ARGS='-m "not slow"' or '-m campaign' are handed to pytest
 # make faults kills and disturbs a tiny study FAULTS times (200), a minute for every six
+# make bench  measures what the README says of speed; ARGS=--quick only shows that it runs
 # make lint   checks style and workflow without running anything
 # make env    makes the environment that the three use, in .venv, from requirements.lock
 # make lock   renews requirements.lock and envs/ within the ranges of pyproject.toml
@@ -9,7 +10,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo test faults lint lock clean-env
+.PHONY: help env demo test faults bench lint lock clean-env
 
 VENV := .venv
 LOCK := requirements.lock
@@ -31,7 +32,7 @@ FAULTS_LOG ?= build/faults.jsonl
 IN_ENV := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH";
 
 help:
-	@sed -n 's/^# //;1,7p' Makefile
+	@sed -n 's/^# //;1,8p' Makefile
 
 env:
 	@if ! cmp -s $(LOCK) $(MADE); then \
@@ -53,6 +54,9 @@ test: env
 faults: env
 	$(IN_ENV) PYTHONPATH=tests/workflow:workflow/scripts python tests/faults/campaign.py \
 	  --faults $(FAULTS) --seed $(FAULTS_SEED) --log $(FAULTS_LOG)
+
+bench: env
+	$(IN_ENV) PYTHONPATH=workflow/scripts python benchmarks/run_all.py $(ARGS)
 
 lint: env
 	$(IN_ENV) ruff check

@@ -68,33 +68,33 @@ def ordered_batches(tokens: Tokens, size: int) -> list[np.ndarray]:
 def evaluate_twin(twin: torch.nn.Module, tokens: Tokens) -> None:
     """Evaluation around transformers' model: batches of like lengths, bf16."""
     twin.eval()
-    with torch.inference_mode(), torch.autocast("cuda", dtype=torch.bfloat16):
+    with torch.inference_mode(), torch.autocast(twin.device.type, dtype=torch.bfloat16):
         for rows in ordered_batches(tokens, EVALUATION_BATCH):
             twin(**inputs_of(tokens, rows, twin.device)).logits.float().cpu()
 
 
-def pass_twin(gated: GatedTwin, tokens: Tokens, shape: tuple[int, int]) -> None:
+def pass_twin(gated: GatedTwin, tokens: Tokens, shape: tuple[int, int]) -> torch.Tensor:
     """An importance pass around transformers' model: gates per example, frozen weights, bf16."""
-    gated.twin.requires_grad_(False)
-    total = torch.zeros(shape[0], shape[1] + 1, device="cuda")
+    device = gated.twin.requires_grad_(False).device
+    total = torch.zeros(shape[0], shape[1] + 1, device=device)
     for rows in ordered_batches(tokens, PASS_BATCH):
-        inputs = inputs_of(tokens, rows, gated.twin.device)
-        gate = torch.ones(len(rows), *total.shape, device="cuda", requires_grad=True)
-        with torch.autocast("cuda", dtype=torch.bfloat16):
+        inputs = inputs_of(tokens, rows, device)
+        gate = torch.ones(len(rows), *total.shape, device=device, requires_grad=True)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
             logits = gated.logits(inputs, gate[:, :, :-1], gate[:, :, -1])
         loss = functional.cross_entropy(logits.float(), inputs["labels"], reduction="sum")
         total += torch.autograd.grad(loss, gate)[0].abs().sum(dim=0)
         logits.detach().float().cpu()
-    total.cpu()
+    return total.cpu()
 
 
-def our_works(prototype: Encoder, training: Tokens, dev: Tokens) -> Works:
-    """This project's three kinds of work, each with a copy of the model."""
+def our_works(prototype: Encoder, training: Tokens, dev: Tokens, device: torch.device) -> Works:
+    """This project's three kinds of work, each with a copy of the model on the device."""
     sizes = prototype.architecture
     mask = StructuredMask.full(sizes.layers, sizes.heads)
 
     def model() -> Encoder:
-        return deepcopy(prototype).cuda()
+        return deepcopy(prototype).to(device)
 
     return {
         "fine-tune": lambda: partial(train, model(), training, RECIPE, 0),
@@ -105,12 +105,12 @@ def our_works(prototype: Encoder, training: Tokens, dev: Tokens) -> Works:
     }
 
 
-def their_works(prototype: Encoder, training: Tokens, dev: Tokens) -> Works:
+def their_works(prototype: Encoder, training: Tokens, dev: Tokens, device: torch.device) -> Works:
     """The same around transformers' model."""
     shape = prototype.architecture.layers, prototype.architecture.heads
 
     def model() -> Encoder:
-        return deepcopy(prototype).cuda()
+        return deepcopy(prototype).to(device)
 
     return {
         "fine-tune": lambda: partial(train_tuned, twin_of(model()), training, RECIPE, 0),
@@ -163,7 +163,7 @@ def measured(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
         lengths = drawn_lengths(TRAIN_LENGTHS[task], steps * RECIPE.batch_size)
         training = drawn_tokens(lengths, architecture)
         dev = drawn_tokens(drawn_lengths(DEV_LENGTHS[task], count), architecture)
-        ours, theirs = (make(prototype, training, dev) for make in (our_works, their_works))
+        ours, theirs = (make(prototype, training, dev, device) for make in (our_works, their_works))
         for kind in ours:
             name = f"{kind}, BERT-base, lengths of {label}"
             torch.use_deterministic_algorithms(True, warn_only=True)

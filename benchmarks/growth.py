@@ -41,6 +41,7 @@ VARIED = {
     "length": (16, 32, 64, 128),
     "layers": (2, 4, 6, 8, 12),
 }
+QUICK_PLAIN = {"examples": 32, "length": 8, "layers": 1}
 QUICK = {"examples": (32, 64), "length": (8, 16), "layers": (1, 2)}
 CELL_FACTORS = (1, 3, 10)  # times the paper's seeds
 TARGET = 1.1
@@ -72,11 +73,11 @@ def works(examples: int, length: int, layers: int) -> dict[str, Callable[[], Cal
     }
 
 
-def measured(what: str, values: Sequence[int], repeats: int) -> Points:
-    """Times of training and importance pass over one size."""
+def measured(what: str, values: Sequence[int], plain: dict[str, int], repeats: int) -> Points:
+    """Times of training and importance pass over one size, the others as in `plain`."""
     points: Points = {"training": [], "importance pass": []}
     for value in values:
-        seconds = median_seconds(works(**PLAIN | {what: value}), repeats)
+        seconds = median_seconds(works(**plain | {what: value}), repeats)
         for name, found in seconds.items():
             points[name].append((value, found))
     return points
@@ -123,12 +124,12 @@ def main() -> None:
     usual = ROOT / ("build/bench/figures" if options.quick else "benchmarks/figures")
     folder = options.figures or usual
     facts, rows, details = machine(), [], {}
-    plots = QUICK if options.quick else VARIED
+    plots, plain = (QUICK, QUICK_PLAIN) if options.quick else (VARIED, PLAIN)
     for what in [*plots, *([] if options.quick else ["cells"])]:
         if what == "cells":
             points = planned(CELL_FACTORS)
         else:
-            points = measured(what, plots[what], options.repeats)
+            points = measured(what, plots[what], plain, options.repeats)
         draw(what, points, folder)
         details[what] = points
         for name, found in points.items():

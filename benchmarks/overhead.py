@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -80,7 +80,7 @@ def costs(records: Sequence[Record], imports: dict[str, float], wall: float, cor
     return Costs(len(records), cores * wall, work)
 
 
-def step_of(rule: str, steps: dict[str, float]) -> str:
+def step_of(rule: str, steps: Iterable[str]) -> str:
     """The step that a rule runs: the longest name that the rule's begins with; empty if none."""
     return max((step for step in steps if rule.startswith(step)), key=len, default="")
 
@@ -109,10 +109,11 @@ def run_demo(folder: Path) -> float:
     return seconds_of(partial(run, stdout=sys.stderr))
 
 
-def step_imports(repeats: int) -> dict[str, float]:
-    """Seconds that each step's import takes in a fresh process."""
+def step_imports(rules: set[str], repeats: int) -> dict[str, float]:
+    """Seconds that the import of each rule's step takes in a fresh process, by step."""
+    steps = set(startup.steps().values())
     found = {}
-    for step in sorted(set(startup.steps().values())):
+    for step in sorted({step_of(rule, steps) for rule in rules} - {""}):
         command = [sys.executable, "-c", STEP.format(step=step)]
         run = partial(subprocess.run, command, cwd=startup.SCRIPTS, capture_output=True, text=True)
         found[step] = statistics.median(float(run(check=True).stdout) for _ in range(repeats))
@@ -137,7 +138,7 @@ def main() -> None:
         reason = f"no finished demo in {'the repository' if folder == ROOT else folder}; --run"
         finish(options, facts, [not_measured(NAME, reason, TARGET, at_least=False)])
         return
-    imports = step_imports(options.repeats)
+    imports = step_imports({record["rule"] for record in records}, options.repeats)
     cost = costs(records, imports, wall or wall_of(records), CORES)
     command = [sys.executable, "-c", IMPORTS]
     run = partial(subprocess.run, command, check=True)

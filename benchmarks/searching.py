@@ -171,13 +171,13 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="run the re-enactment whole")
     parser.add_argument("--sample", type=int, default=SAMPLE, help="examples for the decisions")
     options = parsed(parser)
-    options.sample = 8 if options.quick else options.sample
+    options.sample = 4 if options.quick else options.sample
     facts, rows = machine(), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         embedded = Embedded(folder)
         for task, train_examples, target in CASES[:1] if options.quick else CASES:
-            sizes = (16, 16) if options.quick else (train_examples, None)
+            sizes = (16, 8) if options.quick else (train_examples, None)
             case = case_of(task, embedded.tokenizer, *sizes)
             model = embedded.model(case.task.n_outputs)
             train(model, case.train, RECIPE, seed=0)

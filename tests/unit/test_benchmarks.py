@@ -13,6 +13,7 @@ from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 from torch.utils.flop_counter import FlopCounterMode
 
 import finetuning
+import gpu
 import growth
 import measuring
 import overhead
@@ -147,11 +148,13 @@ def test_a_loop_stops_after_the_steps_that_are_timed():
 
 @pytest.mark.parametrize("preset", searching.PRESETS)
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("keep", [0.0, 0.8])
-def test_the_plain_search_takes_the_same_steps_as_ours(preset, seed, keep):
-    model, tokens = tiny_model(seed, scale=8.0), tiny_tokens(60, seed)
-    train(model, tokens, Recipe(learning_rate=1e-3, batch_size=8, epochs=3), seed)
-    options = searching.options_of(preset) | {"search_batch_size": 16, "keep_score": keep}
+@pytest.mark.parametrize(("keep", "head_step"), [(0.0, 0.1), (0.8, 0.1), (0.0, 0.5)])
+def test_the_plain_search_takes_the_same_steps_as_ours(preset, seed, keep, head_step):
+    """With head_step 0.5 the heads run out before the MLPs, otherwise after them."""
+    model, tokens = tiny_model(seed, scale=8.0), tiny_tokens(40, seed)
+    train(model, tokens, Recipe(learning_rate=1e-3, batch_size=8), seed)
+    changed = {"search_batch_size": 16, "keep_score": keep, "head_step": head_step}
+    options = searching.options_of(preset) | changed
     searched = searching.Searched(tokens, options, "accuracy")
     memory = searching.Recorded()
     context = SearchContext(
@@ -201,6 +204,29 @@ def test_standard_errors_apart():
     ours, theirs = [0.5, 0.6, 0.7], [0.6, 0.7, 0.8]
     assert finetuning.apart(ours, ours) == 0
     assert finetuning.apart(ours, theirs) == pytest.approx(0.1 / (2 * 0.01 / 3) ** 0.5)
+
+
+def test_the_work_for_a_gpu_runs_on_the_cpu():
+    """Both sides do the same kinds of work, and their importances agree as far as bf16 does."""
+    model, tokens = tiny_model(scale=3.0), tiny_tokens(40)
+    ours, theirs = (
+        {kind: prepare()() for kind, prepare in make(model, tokens, tokens, CPU).items()}
+        for make in (gpu.our_works, gpu.their_works)
+    )
+    assert ours.keys() == theirs.keys() == gpu.PER_WEIGHT.keys()
+    measured = ours["importance pass"]
+    gates = np.column_stack([measured.heads, measured.mlps])
+    assert np.corrcoef(gates.ravel(), theirs["importance pass"].ravel())[0, 1] > 0.99
+
+
+def test_rows_of_a_gpu_hold_both_targets():
+    seconds = {"fine-tune, X": {"ours": 2.0, "theirs": 10.0}, "evaluate, X": {"ours": 1.0}}
+    flops = measuring.linear_flops(gpu.bert_base(), 1000)
+    fast, whole = gpu.rows_of("fine-tune, X", seconds, 1000, peak=flops)
+    assert (fast.ours, fast.theirs, fast.ratio, fast.verdict) == (500.0, 100.0, 5.0, "met")
+    assert (whole.ratio, whole.verdict) == (pytest.approx(0.5), "met")
+    alone, _ = gpu.rows_of("evaluate, X", seconds, 1000, peak=flops)
+    assert alone.ratio is None and alone.verdict == ""
 
 
 def test_overhead_is_what_the_work_leaves():
