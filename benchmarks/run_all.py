@@ -19,7 +19,16 @@ from measuring import ROOT
 from rows import Row, read_rows, table
 
 FOLDER = ROOT / "build" / "bench"
-SCRIPTS = ("finetuning", "searching", "shrinking", "ranking", "growth", "overhead", "gpu")
+SCRIPTS = (
+    "finetuning",
+    "processes",
+    "searching",
+    "shrinking",
+    "ranking",
+    "growth",
+    "overhead",
+    "gpu",
+)
 
 
 def run(script: str, *, quick: bool) -> Path | None:
