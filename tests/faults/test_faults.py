@@ -13,7 +13,6 @@ FAULTS = 30
 
 
 @pytest.mark.slow
-@pytest.mark.campaign
 @pytest.mark.faults
 @pytest.mark.timeout(1800)  # beside other tests; five minutes on two idle cores
 def test_no_fault_costs_a_result(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def write_study(folder: Path) -> dict[str, Any]:
         "training": {
             "learning_rate": 6e-3,
             "batch_size": 16,
-            "epochs": 6,
+            "epochs": 8,
             "max_length": 20,
             "log_every": 4,
         },
