@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FACTORS = (1, 10, 30)
 EMPTY_JOBS = (20, 80, 320)
 LONGEST_SECONDS = 300
+# The first is Snakemake's own choice, the second that of our profiles.
+SCHEDULERS = ("ilp", "greedy")
 
 # Jobs like ours without their work: a script with wildcards, log, benchmark and params.
 EMPTY_SNAKEFILE = """
@@ -44,6 +46,9 @@ rule empty:
         "benchmarks/{{number}}.tsv"
     params:
         settings=dict(a=1),
+    resources:
+        mem_mb=100,
+        runtime=1,
     {kind}
 """
 KINDS = {"script": 'script:\n        "empty.py"', "shell": 'shell:\n        "true"'}
@@ -111,16 +116,16 @@ def plan(factor: int) -> Row:
     return Row(f"plan, {len(config['seeds'])} seeds", jobs, *cost)
 
 
-def run_empty(jobs: int, kind: str) -> Row:
+def run_empty(jobs: int, kind: str, scheduler: str) -> Row:
     """Runs jobs that do nothing, one after another."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "empty.py").write_text("", encoding="utf-8")
         text = EMPTY_SNAKEFILE.format(jobs=jobs, kind=KINDS[kind])
         (folder / "Snakefile").write_text(text, encoding="utf-8")
-        words = ("--cores", "1", "-q", "all")
+        words = ("--cores", "1", "-q", "all", "--scheduler", scheduler)
         _, cost = measured(snakemake(*words), folder)
-    return Row(f"run empty jobs ({kind})", jobs, *cost)
+    return Row(f"empty jobs ({kind}, {scheduler})", jobs, *cost)
 
 
 def with_growth(rows: list[Row]) -> list[Row]:
@@ -140,7 +145,11 @@ def main() -> None:
     parser.add_argument("--empty-jobs", type=int, nargs="*", default=EMPTY_JOBS)
     arguments = parser.parse_args()
     groups = [[(plan, (factor,)) for factor in arguments.factors]]
-    groups += [[(run_empty, (jobs, kind)) for jobs in arguments.empty_jobs] for kind in KINDS]
+    groups += [
+        [(run_empty, (jobs, kind, scheduler)) for jobs in arguments.empty_jobs]
+        for kind in KINDS
+        for scheduler in SCHEDULERS
+    ]
     rows = []
     for group in groups:
         found: list[Row] = []
