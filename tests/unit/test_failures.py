@@ -57,6 +57,19 @@ def test_the_end_names_log_last_line_and_command(
     assert moved.startswith("1 step failed.\n") and f"log:   {tmp_path}/none.log" in moved
 
 
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        ("INFO", "nothing: it was killed, or ran out of memory. Its log ends: step 5"),
+        ("ERROR", "step 5"),
+    ],
+)
+def test_a_step_that_ended_without_a_word_is_said_to(tmp_path: Path, level: str, said: str) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(f"2026-01-02 03:04:05,678 {level} step 5\n")
+    assert last_line([str(path)]) == said
+
+
 def test_the_last_line_of_a_long_or_missing_log(tmp_path: Path) -> None:
     path = tmp_path / "long.log"
     path.write_text("é" * 20_000 + "\n  last  \n")

@@ -11,7 +11,8 @@ import pytest
 
 import lottery
 from lottery.errors import StudyError
-from lottery.generate import GENERATED, LARGEST, generate
+from lottery.generate import GENERATED, generate
+from lottery.tasks import LARGEST_GENERATED
 
 NAMES = sorted(GENERATED)
 SEEDS = (0, 1, 7)
@@ -149,19 +150,19 @@ def test_nothing_depends_on_the_hash_seed():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_largest_size_can_be_had(name):
-    made = generate(name, LARGEST, LARGEST, 0)
+    made = generate(name, LARGEST_GENERATED, LARGEST_GENERATED, 0)
     every = texts(made["train"]) + texts(made["validation"])
-    assert len(set(every)) == 2 * LARGEST
+    assert len(set(every)) == 2 * LARGEST_GENERATED
 
 
-@pytest.mark.parametrize("size", [0, -3, LARGEST + 1])
+@pytest.mark.parametrize("size", [0, -3, LARGEST_GENERATED + 1])
 @pytest.mark.parametrize("split", SPLITS)
 def test_an_impossible_size_is_one_sentence(split, size):
     sizes = dict.fromkeys(SPLITS, 10) | {split: size}
     with pytest.raises(StudyError) as error:
         generate("sentiment", sizes["train"], sizes["validation"], 0)
     message = str(error.value)
-    assert f"{split}_examples is {size}" in message and str(LARGEST) in message
+    assert f"{split}_examples is {size}" in message and str(LARGEST_GENERATED) in message
     assert message.count(".") == 1 and "\n" not in message
 
 

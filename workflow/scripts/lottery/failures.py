@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ [A-Z]+ ")
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (?P<level>[A-Z]+) ")
 # Options that say what is made, not how: they have no place in the command for one step.
 _OF_THE_RUN = {
     *("force", "forceall", "forcerun", "until", "omit_from", "batch", "target_jobs", "prioritize"),
@@ -50,7 +50,7 @@ def summary(failures: Sequence[Failure], not_run: int, command: str, *, moved: b
 
 
 def last_line(paths: Iterable[str]) -> str:
-    """The last line of the first log that has one, without its time stamp; empty if none has."""
+    """What the last line of the first log that has one says, without its time stamp."""
     for path in paths:
         try:
             with Path(path).open("rb") as file:
@@ -60,8 +60,17 @@ def last_line(paths: Iterable[str]) -> str:
             continue
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         if lines:
-            return _STAMP.sub("", lines[-1])[:500]
+            return _told(lines[-1])[:500]
     return ""
+
+
+def _told(line: str) -> str:
+    """What the last line of a log says of the end; a job that was killed had no time for a word."""
+    stamp = _STAMP.match(line)
+    rest = _STAMP.sub("", line)
+    if stamp and stamp["level"] in ("INFO", "WARNING"):
+        return f"nothing: it was killed, or ran out of memory. Its log ends: {rest}"
+    return rest
 
 
 def rerun_command(arguments: Sequence[str], targets: Sequence[str] = ("{}",)) -> str:

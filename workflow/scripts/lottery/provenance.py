@@ -74,6 +74,8 @@ class Record:
             "platform": platform.platform(),
             "device": lease.device,
             "device_name": lease.name,
+            # A leased device that torch does not find is not computed on.
+            "computed_on": _computed_on(),
             "slot": lease.slot,
             "threads": job.threads,
             "started": self._started.isoformat(timespec="seconds"),
@@ -119,6 +121,11 @@ def _peak_memory() -> float:
         size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
     return round(size * unit / 1e6, 1)
+
+
+def _computed_on() -> str:
+    torch = sys.modules.get("torch")
+    return "cuda" if torch is not None and torch.cuda.is_initialized() else "cpu"
 
 
 def _peak_gpu_memory() -> float | None:

@@ -31,7 +31,17 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
     """
     check_schema(config)
     check_ids(config)
-    root = Path(root)
+    try:
+        return _checked(config, Path(root))
+    except OSError as error:  # as of a name that is too long
+        name = str(error.filename)
+        shown = name if len(name) <= 80 else f"{name[:80]}..."
+        raise StudyError(
+            f"The config names {shown}, which cannot be looked at ({error.strerror})."
+        ) from error
+
+
+def _checked(config: Mapping[str, Any], root: Path) -> Study:
     models = {name: model_from_config(name, each, root) for name, each in config["models"].items()}
     tasks = tasks_from_config(config, root)
     trained = tuple(task.id for task in tasks.values() if task.evaluate_with is None)
@@ -98,8 +108,12 @@ def read_config(path: Path) -> dict[str, Any]:
         StudyError: no such file, no valid YAML, a key that stands twice, or no mapping.
     """
     refuse_repeated_keys(path)
-    with path.open(encoding="utf-8") as file:
-        config = yaml.safe_load(file)
+    try:
+        with path.open(encoding="utf-8") as file:
+            config = yaml.safe_load(file)
+    except (yaml.YAMLError, RecursionError) as error:
+        problem = getattr(error, "problem", None) or "it contains itself"
+        raise StudyError(f"The config {path} cannot be read: {problem}.") from error
     if not isinstance(config, dict):
         raise StudyError(f"{path} must hold a mapping with the keys of a config.")
     return config
@@ -129,7 +143,10 @@ def refuse_repeated_keys(path: Path) -> None:
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise StudyError(f"The config {path}{line} is no valid YAML: {problem}.") from error
-    _refuse_repeated(node, (), path)
+    try:
+        _refuse_repeated(node, (), path)
+    except RecursionError as error:
+        raise StudyError(f"The config {path} has an alias that contains itself.") from error
 
 
 def _is_json(text: str) -> bool:
@@ -148,6 +165,8 @@ def _refuse_repeated(node: yaml.Node | None, place: tuple[str | int, ...], path:
         seen: dict[str, int] = {}
         for key, below in node.value:
             line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise StudyError(f"{path}, line {line}: {dotted(place)} has a list or map as key.")
             if key.value in seen:
                 raise StudyError(
                     f"{path}, line {line}: {dotted(place)} has the key {key.value!r} a second "

@@ -46,6 +46,9 @@ def reading(
 def one_line(error: Exception) -> str:
     """An exception's message without line breaks, short enough to stand inside a sentence."""
     text = " ".join(str(error).split()).rstrip(".")
+    if "pickle" in text:  # numpy advises what nobody should do
+        held = "Object arrays" in text
+        text = "it holds Python objects" if held else "its first bytes are of no known format"
     return text[:200] or type(error).__name__
 
 

@@ -12,8 +12,9 @@ from random import Random
 from lottery.errors import StudyError
 from lottery.generate import acceptability, entailment, heuristics, sentiment, similarity
 from lottery.generate.example import Example, Sentence, Spec
+from lottery.tasks import LARGEST_GENERATED
 
-__all__ = ["GENERATED", "LARGEST", "Example", "Spec", "generate"]
+__all__ = ["GENERATED", "Example", "Spec", "generate"]
 
 GENERATED: dict[str, Spec] = {
     "sentiment": sentiment.SPEC,
@@ -23,10 +24,6 @@ GENERATED: dict[str, Spec] = {
     "heuristics": heuristics.SPEC,
 }
 
-# Examples of one split. Every grammar has more than twice as many, so that drawing until enough
-# differ does not take long.
-LARGEST = 10_000
-
 
 def generate(
     name: str, train_examples: int | None, validation_examples: int, seed: int
@@ -35,7 +32,7 @@ def generate(
 
     Args:
         name: A key of `GENERATED`.
-        train_examples: Size of the training split, 1 to `LARGEST`; None leaves it out.
+        train_examples: Size of the training split, 1 to `LARGEST_GENERATED`; None leaves it out.
         validation_examples: Size of the validation split, likewise.
         seed: Decides which words each split has, and every draw.
 
@@ -52,10 +49,10 @@ def generate(
     if train_examples is not None:
         sizes = {"train": train_examples} | sizes
     for split, size in sizes.items():
-        if not 1 <= size <= LARGEST:
+        if not 1 <= size <= LARGEST_GENERATED:
             raise StudyError(
                 f"{split}_examples is {size} for the generated task {name}; "
-                f"it can be 1 to {LARGEST}."
+                f"it can be 1 to {LARGEST_GENERATED}."
             )
     seen: set[tuple[str, str | None]] = set()
     return {split: _write(name, split, size, seed, seen) for split, size in sizes.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import torch
 
@@ -20,6 +21,12 @@ def prepare_torch(torch_threads: int) -> torch.device:
     """
     torch.set_num_threads(torch_threads)
     if not torch.cuda.is_available():
+        if leased := os.environ.get("CUDA_VISIBLE_DEVICES"):
+            logger.warning(
+                "torch finds no device %s; computing on the CPU (a wrong name in"
+                " CUDA_VISIBLE_DEVICES, or a torch without CUDA?)",
+                leased,
+            )
         return torch.device("cpu")
     # Some kernels have no deterministic form; torch names them in a warning, which the log keeps.
     torch.use_deterministic_algorithms(True, warn_only=True)

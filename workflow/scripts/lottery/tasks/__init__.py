@@ -7,7 +7,13 @@ sources are mapped onto it by name.
 
 from lottery.tasks.entries import FILE_TYPES, task_from_config
 from lottery.tasks.presets import GENERATED, GLUE, GLUE_REPOSITORY, GLUE_REVISION, WEB
-from lottery.tasks.task import CLASSIFICATION_METRICS, REGRESSION_METRICS, SPLITS, Task
+from lottery.tasks.task import (
+    CLASSIFICATION_METRICS,
+    LARGEST_GENERATED,
+    REGRESSION_METRICS,
+    SPLITS,
+    Task,
+)
 
 __all__ = [
     "CLASSIFICATION_METRICS",
@@ -16,6 +22,7 @@ __all__ = [
     "GLUE",
     "GLUE_REPOSITORY",
     "GLUE_REVISION",
+    "LARGEST_GENERATED",
     "REGRESSION_METRICS",
     "SPLITS",
     "WEB",

@@ -10,7 +10,13 @@ from typing import Any
 
 from lottery.errors import StudyError
 from lottery.tasks.presets import GENERATED, PRESETS
-from lottery.tasks.task import CLASSIFICATION_METRICS, REGRESSION_METRICS, SPLITS, Task
+from lottery.tasks.task import (
+    CLASSIFICATION_METRICS,
+    LARGEST_GENERATED,
+    REGRESSION_METRICS,
+    SPLITS,
+    Task,
+)
 
 FILE_TYPES = (".csv", ".tsv", ".jsonl", ".parquet")
 ORIGINS = ("preset", "generated", "data")
@@ -140,6 +146,11 @@ def _with_options(key: str, task: Task, entry: Mapping[str, Any]) -> Task:
             if entry[name] < least:
                 raise StudyError(f"{key}.{name} is {entry[name]}; it must be at least {least}.")
             sizes[name] = entry[name]
+            if task.kind == "generated" and name != "data_seed" and entry[name] > LARGEST_GENERATED:
+                raise StudyError(
+                    f"{key}.{name} is {entry[name]}; a generated task has at most "
+                    f"{LARGEST_GENERATED}."
+                )
     in_average = entry.get("in_average")
     return replace(
         task,

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# Examples of one split of a generated task. Every grammar has more than twice as many, so that
+# drawing until enough differ does not take long.
+LARGEST_GENERATED = 10_000
 SPLITS = ("train", "validation", "validation_mismatched")
 CLASSIFICATION_METRICS = ("accuracy", "f1", "matthews")
 REGRESSION_METRICS = ("pearson", "spearman")
