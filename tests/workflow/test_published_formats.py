@@ -117,7 +117,9 @@ def test_search_csv(published: Run, task: str, method: str) -> None:
         for entry in metrics["scores"]
         if entry["split"] == "validation" and entry["metric"] in names
     ]
-    assert table["score"][0] == pytest.approx(np.mean(scores), abs=1e-6)
+    # The search packs examples and the evaluation pads them, so the sums differ in their last bits,
+    # and two of 64 predictions that are next to equal may change ranks.
+    assert table["score"][0] == pytest.approx(np.mean(scores), abs=5e-5)
     assert table["threshold"].to_numpy() == pytest.approx(0.9 * table["score"][0])
     passed = table["score"] >= table["threshold"]  # an undefined score fails
     assert list(passed) == list(table["accepted"] == "true")
