@@ -146,9 +146,9 @@ def test_history_csv(published: Run) -> None:
     for folder in ("finetune", "retrain/structured/good", "retrain/magnitude/good"):
         table = pd.read_csv(published.cell("tone", 7) / folder / "history.csv")
         assert list(table) == ["step", "epoch", "loss", "learning_rate", "tokens_per_second"]
-        steps = 6 * 160 // 16
+        steps = 8 * 160 // 16
         assert list(table["step"]) == list(range(4, steps + 1, 4))
-        assert (table["epoch"].iloc[0], table["epoch"].iloc[-1]) == (1, 6)
+        assert (table["epoch"].iloc[0], table["epoch"].iloc[-1]) == (1, 8)
         # Step k (counted from 0) has the rate (1 - k / n) of the peak.
         assert table["learning_rate"].to_numpy() == pytest.approx(
             6e-3 * (1 - (table["step"].to_numpy() - 1) / steps)
