@@ -29,7 +29,7 @@ STAGES: dict[str, int] = {
     "plot_survival": 2,
     "plot_trajectories": 1,
     "import_masks": 1,
-    "measure_stability": 3,
+    "measure_stability": 4,
     "measure_noise": 2,
     "measure_overlap": 2,
     "measure_importance": 1,

@@ -47,7 +47,8 @@ def draw_stability(
         statistic = DRAWN[unit not in SHARES][place // len(units)]
         dots.frame(axis, tasks, named=place % len(units) == 0)
         for line, task in enumerate(tasks):
-            _draw_value(axis, line, values[task, unit, statistic])
+            lowest = 0.0 if statistic == "jaccard" else -1.0
+            _draw_value(axis, line, values[task, unit, statistic], lowest)
             if statistic == "jaccard":
                 of_pairs = [p for p in pairs if (p["task"], p["unit"]) == (task, unit)]
                 _draw_pairs(axis, line, [pair["jaccard"] for pair in of_pairs])
@@ -70,11 +71,12 @@ def draw_stability(
 SMALL = {"marker": "o", "markersize": 2, "linestyle": "", "color": style.SKY}
 
 
-def _draw_value(axis: Axes, line: float, row: Mapping[str, Any]) -> None:
+def _draw_value(axis: Axes, line: float, row: Mapping[str, Any], lowest: float) -> None:
+    """Draws a value before what chance gives, which is cut at the lowest value there can be."""
     if np.isnan(row["value"]):
         dots.draw_missing(axis, line)
         return
-    dots.draw_chance(axis, line, row["expected"], row["expected_sd"])
+    dots.draw_chance(axis, line, row["expected"], row["expected_sd"], lowest=lowest)
     axis.plot(row["value"], line, color=style.BLUE, zorder=5, **dots.DOT)
 
 
