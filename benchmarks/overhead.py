@@ -143,7 +143,7 @@ def main() -> None:
     command = [sys.executable, "-c", IMPORTS]
     run = partial(subprocess.run, command, check=True)
     importing = statistics.median(seconds_of(run) for _ in range(options.repeats))
-    empty = planning.run_empty(QUICK_JOBS if options.quick else cost.jobs, "script")
+    empty = planning.run_empty(QUICK_JOBS if options.quick else cost.jobs, "script", "greedy")
     bare = importing + empty.seconds / empty.jobs
     against = "import of torch and transformers, and an empty Snakemake job"
     each, share = cost.overhead, cost.share

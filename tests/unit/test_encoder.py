@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
 
-from lottery.architecture import Architecture
+from drawn import bert_base
 from lottery.data.batches import collate
 from lottery.encoder import Gates
 from lottery.errors import StudyError
@@ -108,17 +108,7 @@ def test_padding_does_not_change_an_example():
 
 
 def test_sizes_of_bert_base_are_the_papers():
-    base = Architecture.from_config(
-        {
-            "model_type": "bert",
-            "vocab_size": 30522,
-            "hidden_size": 768,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "intermediate_size": 3072,
-        },
-        "bert-base",
-    )
+    base = bert_base()
     assert base.head_parameters == 196_800
     assert base.mlp_parameters == 4_722_432
     assert base.structured_body == 85_017_600

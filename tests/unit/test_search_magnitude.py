@@ -11,11 +11,11 @@ from test_shrink import random_weights
 from tiny import tiny_model, tiny_tokens
 from torch.nn.utils import prune
 
+from drawn import bert_base
 from lottery import metrics
 from lottery.algorithms import magnitude
 from lottery.algorithms.search_context import SearchContext
 from lottery.algorithms.search_magnitude import MagnitudeRanking, kept_counts
-from lottery.architecture import Architecture
 from lottery.checkpoints import save_model
 from lottery.evaluation import decide, predict
 from lottery.masks import body_names
@@ -117,18 +117,10 @@ def test_bad_keeps_the_smallest_weights_and_random_the_same_number(tmp_path):
 
 
 def test_the_body_of_bert_base_is_the_papers():
-    config = {
-        "model_type": "bert",
-        "vocab_size": 30522,
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "intermediate_size": 3072,
-    }
     from lottery.encoder import Encoder
 
     with torch.device("meta"):
-        model = Encoder(Architecture.from_config(config, "bert-base"), 2)
+        model = Encoder(bert_base(), 2)
     parameters = model.checkpoint_parameters()
     names = body_names(model.architecture)
     assert sum(parameters[name].numel() for name in names) == 85_008_384

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -180,7 +181,7 @@ def test_terminated_searches_and_retrainings_go_on(
     study: Config, undisturbed: Run, tmp_path: Path, job: Job, line: str
 ) -> None:
     folder, config = ready(undisturbed, tmp_path / "run", job), long_study(study, 0)
-    is_time = lambda: told(folder, line, job=job)  # noqa: E731
+    is_time = partial(told, folder, line, job=job)
     status, output = ended(folder, config, signal.SIGTERM, is_time, job)
     assert status == 1, output
     assert ".resume.safetensors" in listing(folder, job)

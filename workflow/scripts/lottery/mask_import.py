@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lottery.errors import StudyError
+from lottery.files.arrays import NPZ_DAMAGE
 from lottery.files.reading import GIVEN, reading
 from lottery.masks import StructuredMask
 
@@ -72,8 +72,7 @@ def _found_in_folder(folder: Path, task: str) -> str:
 def _from_npz(path: Path, task: str, seed: int) -> dict[str, tuple[str, np.ndarray]]:
     """Kind of unit -> (name for messages, array); only the two arrays of the mask are read."""
     arrays = {}
-    damage = (zipfile.BadZipFile, NotImplementedError, SyntaxError)
-    with reading(path, "npz", *damage, advice=GIVEN):
+    with reading(path, "npz", *NPZ_DAMAGE, advice=GIVEN):
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it is a single array")

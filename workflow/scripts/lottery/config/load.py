@@ -111,8 +111,8 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8") as file:
             config = yaml.safe_load(file)
-    except (yaml.YAMLError, RecursionError) as error:
-        problem = getattr(error, "problem", None) or "it contains itself"
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise StudyError(f"The config {path} cannot be read: {problem}.") from error
     if not isinstance(config, dict):
         raise StudyError(f"{path} must hold a mapping with the keys of a config.")

@@ -31,14 +31,13 @@ def pack(
     Returns:
         A batch whose `attention_mask` is [R, T, T] and whose `packing` says where examples begin.
     """
-    starts = tokens.offsets[rows]
-    lengths = tokens.offsets[rows + 1] - starts
+    chosen = tokens.select(rows)
+    lengths = chosen.lengths
     width = max(row_length, int(lengths.max()))
     row, column = place(lengths, width)
     n_rows = row.max() + 1
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    within = np.arange(lengths.sum()) - np.repeat(chosen.offsets[:-1], lengths)
     targets = np.repeat(row * width + column, lengths) + within
-    sources = np.repeat(starts, lengths) + within
 
     def spread(values: np.ndarray) -> np.ndarray:
         whole = np.zeros(n_rows * width, np.int64)
@@ -49,8 +48,8 @@ def pack(
     # What is left at the end of a row sees itself, and nobody sees it: no softmax lacks an entry.
     segments = move(spread(np.repeat(np.arange(1, len(rows) + 1), lengths)), torch.int64, device)
     return Batch(
-        input_ids=move(spread(tokens.input_ids[sources]), torch.int64, device),
-        token_types=move(spread(tokens.token_types[sources]), torch.int64, device),
+        input_ids=move(spread(chosen.input_ids), torch.int64, device),
+        token_types=move(spread(chosen.token_types), torch.int64, device),
         attention_mask=segments[:, :, None] == segments[:, None, :],
         labels=labels_of(tokens, rows, device),
         rows=rows,

@@ -14,6 +14,9 @@ from lottery.files.replace import atomic
 if TYPE_CHECKING:
     import numpy as np
 
+# What numpy raises, beside the usual errors, at an npz file that is damaged or is none.
+NPZ_DAMAGE = (zipfile.BadZipFile, NotImplementedError, KeyError, SyntaxError)
+
 # numpy's names and those of safetensors, in the order in which the library ranks them: it puts what
 # needs the widest alignment first.
 DTYPES = {
@@ -136,7 +139,7 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
     """
     import numpy as np
 
-    with reading(path, "npz", zipfile.BadZipFile, NotImplementedError, KeyError, SyntaxError):
+    with reading(path, "npz", *NPZ_DAMAGE):
         loaded = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise ValueError("it is a single array")

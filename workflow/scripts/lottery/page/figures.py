@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from lottery import files
 from lottery.page import captions
 from lottery.page.records import Record
 from lottery.page.sections import OTHERS, SECTIONS, Section, Shown
@@ -131,10 +131,9 @@ def in_words(name: str) -> str:
 
 def _same(paths: Iterable[Path]) -> list[list[Path]]:
     """Groups what is byte for byte the same figure: maps of a model, for every method on it."""
-    groups: dict[tuple[str, bytes], list[Path]] = {}
+    groups: dict[tuple[str, str], list[Path]] = {}
     for path in paths:
-        content = hashlib.sha256(path.read_bytes()).digest()
-        groups.setdefault((path.parts[-3], content), []).append(path)
+        groups.setdefault((path.parts[-3], files.sha256(path)), []).append(path)
     return list(groups.values())
 
 

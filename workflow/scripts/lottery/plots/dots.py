@@ -56,7 +56,6 @@ def settle(axis: Axes, *, least: float, whole: bool = False) -> None:
     if high - low < least:
         axis.set_xlim((low + high - least) / 2, (low + high + least) / 2)
     axis.locator_params(axis="x", nbins=5, integer=whole)
-    axis.ticklabel_format(axis="x", useOffset=False)
 
 
 def draw_chance(

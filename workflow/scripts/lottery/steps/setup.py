@@ -7,6 +7,8 @@ import os
 
 import torch
 
+from lottery.device import VISIBLE
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,11 +23,12 @@ def prepare_torch(torch_threads: int) -> torch.device:
     """
     torch.set_num_threads(torch_threads)
     if not torch.cuda.is_available():
-        if leased := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        if leased := os.environ.get(VISIBLE):
             logger.warning(
-                "torch finds no device %s; computing on the CPU (a wrong name in"
-                " CUDA_VISIBLE_DEVICES, or a torch without CUDA?)",
+                "torch finds no device %s; computing on the CPU (a wrong name in %s, or a torch"
+                " without CUDA?)",
                 leased,
+                VISIBLE,
             )
         return torch.device("cpu")
     # Some kernels have no deterministic form; torch names them in a warning, which the log keeps.
