@@ -37,7 +37,7 @@ FLOORS = (
         "data",
         "attention",
     ),
-    ("job", "controls", "encoder", "optimizer", "history", "mask_import"),
+    ("job", "controls", "encoder", "optimizer", "history", "mask_import", "replay"),
     ("vocabulary", "shrink", "checkpoints", "evaluation", "training_state"),
     ("training",),
     ("importance", "scoring", "trust", "patterns"),

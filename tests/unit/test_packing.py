@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 
 from lottery.data.batches import collate, shuffled_rows
-from lottery.data.packing import pack, place
+from lottery.data.packing import GPU_SIZES, Sizes, pack, place
 from lottery.encoder import Encoder, draw_weights
 from lottery.shrink import gates_of, plan_of, shrink
 from lottery.training import Recipe, loss_of, scheduled_rate, train
@@ -42,12 +42,14 @@ def variants():
 @pytest.mark.parametrize(
     ("model", "gates"), [v[1:] for v in variants()], ids=[v[0] for v in variants()]
 )
-@pytest.mark.parametrize("width", [1, 20, 100])
-def test_logits_and_gradients_are_those_of_padded_examples(model, gates, width):
+@pytest.mark.parametrize(
+    "sizes", [Sizes(1), Sizes(20), Sizes(100), GPU_SIZES, Sizes(20, 8, 3, 5)], ids=str
+)
+def test_logits_and_gradients_are_those_of_padded_examples(model, gates, sizes):
     tokens = tiny_tokens(40)
     rows = np.random.default_rng(0).permutation(40)[:17]
     results = []
-    for batch in (collate(tokens, rows, CPU), pack(tokens, rows, CPU, width)):
+    for batch in (collate(tokens, rows, CPU), pack(tokens, rows, CPU, sizes)):
         model.requires_grad_(True)
         model.zero_grad()
         logits = model(*batch.inputs, gates, batch.packing)

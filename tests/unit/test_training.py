@@ -13,6 +13,7 @@ import torch
 from test_shrink import random_weights
 from tiny import random_mask, tiny_model, tiny_tokens
 
+from lottery.data.batches import length_grouped_rows
 from lottery.errors import StudyError
 from lottery.shrink import check_under, plan_of, shrink, zero_weights
 from lottery.training import Recipe, scheduled_rate, train
@@ -123,6 +124,34 @@ def test_a_loss_that_is_not_finite_is_one_sentence():
         train(model, replace(tokens, labels=tokens.labels * np.float32(1e30)), RECIPE, 1)
 
 
+def test_length_groups_hold_examples_of_like_lengths():
+    lengths = np.random.default_rng(0).integers(3, 100, 1000)
+    epochs = [
+        list(length_grouped_rows(lengths, 8, torch.Generator().manual_seed(seed)))
+        for seed in (1, 1, 2)
+    ]
+    for batches in epochs:
+        assert sorted(np.concatenate(batches)) == list(range(1000))
+        assert [len(rows) for rows in batches] == [8] * 125
+    spread = np.mean([np.ptp(lengths[rows]) for rows in epochs[0]])
+    assert spread < 0.2 * np.mean([np.ptp(lengths[start : start + 8]) for start in range(992)])
+    # The batches come in no order of their lengths.
+    means = [lengths[rows].mean() for rows in epochs[0]]
+    assert abs(np.corrcoef(means, np.arange(125))[0, 1]) < 0.3
+    assert all(np.array_equal(a, b) for a, b in zip(epochs[0], epochs[1], strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(epochs[0], epochs[2], strict=True))
+
+
+def test_batching_is_an_option_of_the_training():
+    trained = []
+    for batching in ("seeded", "length_groups"):
+        model = tiny_model()
+        recipe = Recipe.from_options({"batching": batching, "batch_size": 8, "epochs": 1})
+        train(model, tiny_tokens(40), recipe, 1)
+        trained.append(weights(model))
+    assert any(not torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
+
+
 def test_the_schedule_is_linear():
     recipe = replace(RECIPE, learning_rate=1.0, warmup_steps=0.2)
     rates = [scheduled_rate(recipe, step, 10) for step in range(10)]
@@ -154,7 +183,8 @@ def test_the_optimizer_is_torchs_bit_for_bit(decay):
         for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             mine.grad = torch.randn(mine.shape, generator=generator)
             other.grad = mine.grad.clone()
-        optimizer.step(1e-3 * (step + 1))
+        optimizer.set_learning_rate(1e-3 * (step + 1))
+        optimizer.step()
         for group in reference.param_groups:
             group["lr"] = 1e-3 * (step + 1)
         reference.step()
@@ -169,7 +199,7 @@ def test_training_loads_no_compiler():
         f"import sys; sys.path[:0] = [{str(LIBRARY)!r}]\n"
         "import torch\nfrom lottery.optimizer import AdamW\n"
         "p = torch.nn.Parameter(torch.ones(2, 2)); p.grad = torch.ones(2, 2)\n"
-        "AdamW([p], 0.9, 0.999, 1e-8, 0.0).step(0.1)\n"
+        "AdamW([p], 0.9, 0.999, 1e-8, 0.0).step()\n"
         "print('torch._dynamo' in sys.modules, 'sympy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,5 +16,7 @@ run(
     path_to_history=Path(snakemake.output.history),
     seed=int(snakemake.wildcards.seed),
     torch_threads=snakemake.params.torch_threads,
+    # From the config, not from params: it changes how results are computed, not the results.
+    cuda_graphs=snakemake.config.get("compute", {}).get("cuda_graphs", False),
     **snakemake.params.settings,
 )

@@ -34,9 +34,12 @@ class History:
         self._steps = 0
         self._started = time.perf_counter()
 
-    def add(self, loss: Tensor, tokens: int) -> None:
-        """Adds a step: its mean loss, and how many tokens it saw."""
+    def add_loss(self, loss: Tensor) -> None:
+        """Adds the mean loss of a step."""
         self.loss_sum += loss.detach()
+
+    def count(self, tokens: int) -> None:
+        """Counts a step, and how many tokens it saw."""
         self._tokens += tokens
         self._steps += 1
 

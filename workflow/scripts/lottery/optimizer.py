@@ -37,9 +37,19 @@ class AdamW:
         self._means = {p: torch.zeros_like(p) for p in parameters}
         self._squares = {p: torch.zeros_like(p) for p in parameters}
         self._steps = {p: torch.zeros((), device=p.device) for p in parameters}
+        device = parameters[0].device
+        # On a GPU the rate lies in its memory, so that a recorded step reads the one of the moment.
+        self._rate = 0.0 if device.type == "cpu" else torch.zeros((), device=device)
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Sets the rate of the steps to come."""
+        if isinstance(self._rate, Tensor):
+            self._rate.fill_(learning_rate)
+        else:
+            self._rate = learning_rate
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
+    def step(self) -> None:
         """Moves every parameter by its gradient, which is then dropped."""
         for whole_group, weight_decay in self._groups:
             group = [parameter for parameter in whole_group if parameter.grad is not None]
@@ -53,7 +63,7 @@ class AdamW:
                 fused=True,
                 amsgrad=False,
                 maximize=False,
-                lr=learning_rate,
+                lr=self._rate,
                 weight_decay=weight_decay,
                 **self._options,
             )

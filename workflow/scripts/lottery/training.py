@@ -14,15 +14,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lottery.data.batches import shuffled_rows
+from lottery.data.batches import Batch, length_grouped_rows, shuffled_rows
 from lottery.data.packing import pack
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder
 from lottery.history import History
 from lottery.optimizer import AdamW
+from lottery.replay import CudaGraphs, Recorder, Replayed
 from lottery.resume import Checkpoint
 from lottery.training_state import TrainingState
 from lottery.vocabulary import CompactVocabulary
+
+# Recording all shapes of a training takes about a second. Not measured on a GPU yet.
+GRAPH_STEPS = 300
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Recipe:
         max_grad_norm: the gradient's norm is clipped to it.
         adam_beta1, adam_beta2, adam_epsilon: of AdamW.
         precision: "fp32", or "bf16" for autocast.
+        batching: "seeded" random batches, or "length_groups": random among examples of like
+            lengths.
         log_every: steps per row of the history.
     """
 
@@ -51,6 +57,7 @@ class Recipe:
     adam_beta2: float = 0.999
     adam_epsilon: float = 1e-8
     precision: str = "fp32"
+    batching: str = "seeded"
     log_every: int = 10
 
     @classmethod
@@ -58,6 +65,10 @@ class Recipe:
         """Picks a recipe's options out of a task's training options."""
         names = {entry.name for entry in fields(cls)}
         return cls(**{key: value for key, value in options.items() if key in names})
+
+    def steps(self, examples: int) -> int:
+        """Steps of a training on so many examples."""
+        return self.epochs * math.ceil(examples / self.batch_size)
 
 
 def train(
@@ -67,6 +78,7 @@ def train(
     seed: int,
     kept: dict[str, Tensor] | None = None,
     checkpoint: Checkpoint | None = None,
+    graphs: Recorder | None = None,
 ) -> list[dict[str, Any]]:
     """Fine-tunes a model in place.
 
@@ -83,6 +95,7 @@ def train(
         kept: bool masks by checkpoint parameter name; pruned entries start at zero and get zero
             gradients, so they stay at zero and do not enter the gradient's norm.
         checkpoint: where the training is kept, and found if it was interrupted.
+        graphs: records steps, which are then replayed (see `recorder_for`); None computes each.
 
     Returns:
         Rows of the training history (`HISTORY_COLUMNS`).
@@ -94,30 +107,53 @@ def train(
     with _trained_words(model, tokens, recipe) as tokens:
         optimizer = _optimizer(model, recipe)
         masked = _masked_parameters(model, kept or {})
-        total_steps = recipe.epochs * math.ceil(len(tokens) / recipe.batch_size)
+        total_steps = recipe.steps(len(tokens))
         device = model.classifier.weight.device
         history = History(total_steps, device)
         torch.manual_seed(seed)
         model.train()
         state = TrainingState(model, optimizer, history)
         done = state.put_back(checkpoint)
+        take_step = partial(_move, model, optimizer, masked, recipe, history)
+        if graphs:
+            take_step = Replayed(take_step, graphs)
         with checkpoint.between_steps():
-            for step, epoch, rows in _batches(len(tokens), recipe, seed, done):
+            for step, epoch, rows in _batches(tokens.lengths, recipe, seed, done):
                 learning_rate = scheduled_rate(recipe, step - 1, total_steps)
-                batch = pack(tokens, rows, device)
-                with _precision(recipe, device):
-                    logits = model(*batch.inputs, packing=batch.packing)
-                loss = loss_of(logits.float(), batch.labels).mean()
-                loss.backward()
-                for parameter, mask in masked:
-                    parameter.grad.mul_(mask)
-                nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
-                optimizer.step(learning_rate)
-                history.add(loss, int(tokens.lengths[rows].sum()))
+                optimizer.set_learning_rate(learning_rate)
+                take_step(pack(tokens, rows, device))
+                history.count(int(tokens.lengths[rows].sum()))
                 if step % recipe.log_every == 0 or step == total_steps:
                     history.flush(step, epoch, learning_rate)
                 checkpoint.offer(partial(state.take_down, step, epoch))
     return history.rows
+
+
+def _move(
+    model: Encoder,
+    optimizer: AdamW,
+    masked: list[tuple[nn.Parameter, Tensor]],
+    recipe: Recipe,
+    history: History,
+    batch: Batch,
+) -> None:
+    """Moves the weights by one batch; nothing of it is asked for by the host."""
+    with _precision(recipe, batch.labels.device):
+        logits = model(*batch.inputs, packing=batch.packing)
+    loss = loss_of(logits.float(), batch.labels).mean()
+    loss.backward()
+    for parameter, mask in masked:
+        parameter.grad.mul_(mask)
+    nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
+    optimizer.step()
+    history.add_loss(loss)
+
+
+def recorder_for(device: torch.device, recipe: Recipe, examples: int) -> Recorder | None:
+    """What records the steps of a training on a GPU, if the training is long enough for it."""
+    if device.type == "cpu" or recipe.steps(examples) < GRAPH_STEPS:
+        return None
+    return CudaGraphs()
 
 
 def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
@@ -137,13 +173,17 @@ def scheduled_rate(recipe: Recipe, step: int, total_steps: int) -> float:
 
 
 def _batches(
-    count: int, recipe: Recipe, seed: int, done: int
+    lengths: np.ndarray, recipe: Recipe, seed: int, done: int
 ) -> Iterator[tuple[int, int, np.ndarray]]:
     """Yields step and epoch (both from 1) and the rows of each batch after the first `done`."""
     order = torch.Generator().manual_seed(seed)
     step = 0
     for epoch in range(1, recipe.epochs + 1):
-        for rows in shuffled_rows(count, recipe.batch_size, order):
+        if recipe.batching == "length_groups":
+            batches = length_grouped_rows(lengths, recipe.batch_size, order)
+        else:
+            batches = shuffled_rows(len(lengths), recipe.batch_size, order)
+        for rows in batches:
             step += 1
             if step > done:
                 yield step, epoch, rows

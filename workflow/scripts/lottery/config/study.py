@@ -92,7 +92,7 @@ class Study:
         seeds: in the config's order.
         methods: by id.
         evaluation: batch_size.
-        compute: torch_threads, slots_per_gpu, checkpoint_minutes.
+        compute: torch_threads, slots_per_gpu, cuda_graphs, checkpoint_minutes.
         analysis: sizes of the analyses; annotated_maps and baselines as the config names them.
         glue_folder: local folder of the GLUE presets; None takes them from the hub.
     """

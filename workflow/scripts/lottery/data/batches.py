@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from lottery.data.tokens import Tokens
+
+GROUPED_BATCHES = 50  # whose examples are sorted by length together; as in transformers
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,19 @@ class Batch:
         """What the encoder takes of every batch."""
         return self.input_ids, self.token_types, self.attention_mask
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All tensors, in an order that `holding` knows."""
+        packing = self.packing
+        placed = (packing.positions, packing.firsts, packing.places) if packing else ()
+        return (*self.inputs, self.labels, *placed)
+
+    def holding(self, tensors: Sequence[Tensor]) -> Batch:
+        """The same batch with other tensors, in the order of `tensors`."""
+        *inputs, labels = tensors[:4]
+        packing = Packing(*tensors[4:]) if self.packing else None
+        return Batch(*inputs, labels, self.rows, packing)
+
 
 def collate(tokens: Tokens, rows: np.ndarray, device: torch.device) -> Batch:
     """Makes one batch of some rows of a split, in the order given."""
@@ -83,7 +98,10 @@ def labels_of(tokens: Tokens, rows: np.ndarray, device: torch.device) -> Tensor:
 
 def move(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> Tensor:
     """An array as a tensor on a device, without waiting for its arrival."""
-    return torch.from_numpy(array).to(device=device, dtype=dtype, non_blocking=True)
+    tensor = torch.from_numpy(array).to(dtype)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()  # from other memory the copy would wait for the device
+    return tensor.to(device, non_blocking=True)
 
 
 def ordered_rows(tokens: Tokens, batch_size: int, order: str) -> Iterator[np.ndarray]:
@@ -105,3 +123,25 @@ def shuffled_rows(count: int, batch_size: int, generator: torch.Generator) -> It
     rows = torch.randperm(count, generator=generator).numpy()
     for start in range(0, count, batch_size):
         yield rows[start : start + batch_size]
+
+
+def length_grouped_rows(
+    lengths: np.ndarray, batch_size: int, generator: torch.Generator
+) -> Iterator[np.ndarray]:
+    """Yields one epoch of batches of like lengths, in random order.
+
+    The shuffled examples are sorted by length within groups of `GROUPED_BATCHES` batches, as in
+    transformers' Trainer, and the batches are then shuffled.
+
+    Args:
+        lengths: int [examples], tokens of each.
+        batch_size: of all batches but one.
+        generator: of both orders.
+    """
+    shuffled = torch.randperm(len(lengths), generator=generator).numpy()
+    size = GROUPED_BATCHES * batch_size
+    groups = (shuffled[start : start + size] for start in range(0, len(shuffled), size))
+    rows = np.concatenate([group[np.argsort(lengths[group], kind="stable")] for group in groups])
+    batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    for index in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[index]

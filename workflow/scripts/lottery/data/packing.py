@@ -7,18 +7,45 @@ positions from that example's start, so every example is computed as if it stood
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
 from lottery.data.batches import Batch, Packing, labels_of, move
 from lottery.data.tokens import Tokens
 
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes that packed batches may have; multiples keep the number of different ones small.
+
+    Attributes:
+        row_length: tokens of a row; more where an example is longer.
+        row_lengths: the length of rows is a multiple of it.
+        rows: so is the number of rows of it,
+        firsts: and the number of places for examples in a row of it.
+    """
+
+    row_length: int
+    row_lengths: int = 1
+    rows: int = 1
+    firsts: int = 1
+
+
 # Longer rows waste less at their ends, shorter ones less on attention between examples.
-ROW_LENGTH = 48
+CPU_SIZES = Sizes(row_length=48)
+# A step is recorded once for each size (lottery.replay), and small products cost a GPU no time.
+GPU_SIZES = Sizes(row_length=64, row_lengths=64, rows=2, firsts=4)
+
+
+def sizes_for(device: torch.device) -> Sizes:
+    """The sizes of batches that are computed on a device."""
+    return CPU_SIZES if device.type == "cpu" else GPU_SIZES
 
 
 def pack(
-    tokens: Tokens, rows: np.ndarray, device: torch.device, row_length: int = ROW_LENGTH
+    tokens: Tokens, rows: np.ndarray, device: torch.device, sizes: Sizes | None = None
 ) -> Batch:
     """Makes one batch of some rows of a split, several of them in a row of the batch.
 
@@ -26,16 +53,17 @@ def pack(
         tokens: the split.
         rows: which examples; labels and outputs keep this order.
         device: where the tensors are put.
-        row_length: tokens of a row; more where an example is longer.
+        sizes: of the batch; the device's own when None.
 
     Returns:
         A batch whose `attention_mask` is [R, T, T] and whose `packing` says where examples begin.
     """
+    sizes = sizes or sizes_for(device)
     chosen = tokens.select(rows)
     lengths = chosen.lengths
-    width = max(row_length, int(lengths.max()))
+    width = _rounded_up(max(sizes.row_length, int(lengths.max())), sizes.row_lengths)
     row, column = place(lengths, width)
-    n_rows = row.max() + 1
+    n_rows = _rounded_up(int(row.max()) + 1, sizes.rows)
     within = np.arange(lengths.sum()) - np.repeat(chosen.offsets[:-1], lengths)
     targets = np.repeat(row * width + column, lengths) + within
 
@@ -44,7 +72,7 @@ def pack(
         whole[targets] = values
         return whole.reshape(n_rows, width)
 
-    firsts, places = _firsts(row, column)
+    firsts, places = _firsts(row, column, n_rows, sizes.firsts)
     # What is left at the end of a row sees itself, and nobody sees it: no softmax lacks an entry.
     segments = move(spread(np.repeat(np.arange(1, len(rows) + 1), lengths)), torch.int64, device)
     return Batch(
@@ -86,12 +114,18 @@ def place(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
-def _firsts(row: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _firsts(
+    row: np.ndarray, column: np.ndarray, n_rows: int, multiple: int
+) -> tuple[np.ndarray, np.ndarray]:
     """`firsts` and `places` of a `Packing`, from each example's row and column."""
-    counts = np.bincount(row)
+    counts = np.bincount(row, minlength=n_rows)
     order = np.argsort(row, kind="stable")
     number = np.empty_like(row)  # of an example within its row
     number[order] = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    firsts = np.zeros((len(counts), counts.max()), np.int64)
+    firsts = np.zeros((n_rows, _rounded_up(int(counts.max()), multiple)), np.int64)
     firsts[row, number] = column
-    return firsts, row * counts.max() + number
+    return firsts, row * firsts.shape[1] + number
+
+
+def _rounded_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple

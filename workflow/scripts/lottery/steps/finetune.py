@@ -12,7 +12,7 @@ from lottery.history import HISTORY_COLUMNS
 from lottery.resume import Checkpoint
 from lottery.scoring import applicable_metrics, metrics_file, score_model
 from lottery.steps.setup import prepare_torch
-from lottery.training import Recipe, train
+from lottery.training import Recipe, recorder_for, train
 
 
 def finetune(
@@ -27,6 +27,7 @@ def finetune(
     n_outputs: int,
     training: dict[str, Any],
     torch_threads: int,
+    cuda_graphs: bool = False,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Fine-tunes the whole model and scores it on the development splits.
@@ -43,6 +44,7 @@ def finetune(
         n_outputs: classes, or 1 for regression.
         training: the task's training options.
         torch_threads: see `prepare_torch`.
+        cuda_graphs: whether long trainings on a GPU replay recorded steps.
         checkpoint: where the training is kept while it runs.
     """
     seed = cell["seed"]
@@ -50,7 +52,8 @@ def finetune(
     model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
     tokens = read_tokens(path_to_tokens, "train")
     recipe = Recipe.from_options(training)
-    history = train(model, tokens, recipe, seed, checkpoint=checkpoint)
+    graphs = recorder_for(device, recipe, len(tokens)) if cuda_graphs else None
+    history = train(model, tokens, recipe, seed, checkpoint=checkpoint, graphs=graphs)
     # Every metric of the kind of task, with the training's batch size: so an edit of how a task
     # is reported or evaluated does not train anything anew.
     metrics = applicable_metrics(n_outputs)

@@ -13,7 +13,7 @@ from lottery.masks import WeightMask, read_mask
 from lottery.resume import Checkpoint
 from lottery.shrink import check_under, zero_weights
 from lottery.steps.setup import prepare_torch
-from lottery.training import Recipe, train
+from lottery.training import Recipe, recorder_for, train
 from lottery.trust import apply_mask
 
 
@@ -28,6 +28,7 @@ def retrain(
     training: dict[str, Any],
     seed: int,
     torch_threads: int,
+    cuda_graphs: bool = False,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Retrains a subnetwork from the pretrained weights with the full model's recipe.
@@ -43,6 +44,7 @@ def retrain(
         training: the task's training options.
         seed: of classifier, data order and dropout.
         torch_threads: see `prepare_torch`.
+        cuda_graphs: whether long trainings on a GPU replay recorded steps.
         checkpoint: where the training is kept while it runs.
     """
     device = prepare_torch(torch_threads)
@@ -51,7 +53,9 @@ def retrain(
     model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
     model = apply_mask(model, mask, info.emptied_attention, tokens)
     kept = zero_weights(model, mask) if isinstance(mask, WeightMask) else None
-    history = train(model, tokens, Recipe.from_options(training), seed, kept, checkpoint)
+    recipe = Recipe.from_options(training)
+    graphs = recorder_for(device, recipe, len(tokens)) if cuda_graphs else None
+    history = train(model, tokens, recipe, seed, kept, checkpoint, graphs)
     check_under(model, mask)
     files.write_csv(path_to_history, history, HISTORY_COLUMNS)
     save_model(path_to_model, model)

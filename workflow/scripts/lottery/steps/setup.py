@@ -33,6 +33,8 @@ def prepare_torch(torch_threads: int) -> torch.device:
         return torch.device("cpu")
     # Some kernels have no deterministic form; torch names them in a warning, which the log keeps.
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Filling every new tensor would find reads of memory that nobody wrote, at a kernel for each.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     device = torch.device("cuda")
     logger.info("running on %s", torch.cuda.get_device_name(device))
     return device

@@ -1,0 +1,84 @@
+"""What only a GPU can show; every test is skipped without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_shrink import random_weights
+from tiny import random_mask, tiny_model, tiny_tokens
+
+from lottery.evaluation import predict
+from lottery.importance import measure
+from lottery.replay import CudaGraphs
+from lottery.shrink import check_under, plan_of, shrink, zero_weights
+from lottery.steps.setup import prepare_torch
+from lottery.training import Recipe, train
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=12, log_every=1)
+PRECISIONS = ("fp32", "bf16")
+
+
+@pytest.fixture(autouse=True)
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """The device, set up as in a job."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    yield prepare_torch(1)
+    torch.use_deterministic_algorithms(False)
+
+
+def trained(device, precision, graphs, kind="whole"):
+    """Weights and losses of a training, with dropout."""
+    model, kept = tiny_model().to(device), None
+    if kind == "shrunk":
+        model = shrink(model, plan_of(random_mask(3), "keep_bias"))
+    elif kind == "masked":
+        mask = random_weights(model)
+        kept = zero_weights(model, mask)
+    recipe = replace(RECIPE, precision=precision)
+    history = train(model, tiny_tokens(60), recipe, 1, kept, graphs=graphs)
+    if kind == "masked":
+        check_under(model, mask)
+    weights = [parameter.detach().cpu() for parameter in model.parameters()]
+    return weights, [row["loss"] for row in history]
+
+
+@pytest.mark.parametrize("kind", ["whole", "shrunk", "masked"])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_recorded_steps_give_the_weights_of_single_ones(device, precision, kind):
+    single, losses = trained(device, precision, None, kind)
+    replayed, same_losses = trained(device, precision, CudaGraphs(), kind)
+    assert same_losses == losses
+    assert all(torch.equal(a, b) for a, b in zip(replayed, single, strict=True))
+
+
+@pytest.mark.parametrize("graphs", [None, CudaGraphs])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_same_seed_gives_the_same_weights(device, precision, graphs):
+    first, second = (trained(device, precision, graphs and graphs())[0] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("emptied", ["keep_bias", "drop_bias"])
+@pytest.mark.parametrize("seed", range(6))
+def test_shrunk_models_give_the_logits_of_the_cpu(device, seed, emptied):
+    model, tokens = shrink(tiny_model(), plan_of(random_mask(seed), emptied)), tiny_tokens(30)
+    expected = predict(model, tokens, 8)
+    found = predict(model.to(device), tokens, 8)
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["per_example", "per_batch", "running_sum"])
+def test_importances_are_those_of_the_cpu(device, mode):
+    tokens, mask = tiny_tokens(30), random_mask(1)
+    expected = measure(tiny_model(), tokens, mask, mode, 8, "file")
+    found = measure(tiny_model().to(device), tokens, mask, mode, 8, "file")
+    np.testing.assert_allclose(found.heads, expected.heads, atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(found.mlps, expected.mlps, atol=1e-3, rtol=1e-3)
