@@ -40,7 +40,7 @@ STAGES: dict[str, int] = {
     "measure_patterns": 1,
     "compare_subnetworks": 3,
     "plot_differences": 2,
-    "check_claims": 3,
+    "check_claims": 4,
     "tabulate_trainability": 2,
     "compare_methods": 2,
     "write_report": 2,
