@@ -183,6 +183,21 @@ def test_tasks_outside_averages_stay_out(true_rows):
     )
 
 
+@pytest.mark.parametrize(
+    ("claim", "world", "lowest", "highest"),
+    [
+        ("C10", World(kappa=(0.7, 0.5)), -0.25, 1.0),
+        ("C10", World(kappa=(-0.2, 0.5)), -0.25, 1.0),
+        ("C11", World(importance=(0.99, 0.0), seeds=(1, 2, 3), tasks=("cola",)), 0.0, 1.0),
+        ("C12", World(association=-1.0, seeds=(1, 2, 3), tasks=("cola",)), -1.0, 1.0),
+    ],
+)
+def test_intervals_end_at_what_is_possible(claim, world, lowest, highest):
+    row = rows_of(world)[claim, "structured"]
+    assert lowest <= row["low"] <= row["estimate"] <= row["high"] <= highest
+    assert row["low"] == lowest or row["high"] == highest
+
+
 def test_degenerate_runs_count_with_and_without():
     scores = [
         replace(score, value=0.0, degenerate=True)

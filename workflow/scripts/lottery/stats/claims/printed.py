@@ -13,9 +13,10 @@ INTRODUCTION = """\
 
 The claims of the paper in this run, in one table per model and method. Of a claim with several
 parts the part that decides is shown. Brackets hold the 95 % interval over seeds (t, pooled over
-tasks), on which the verdict rests; “equal” and “about like” are tests of equivalence within a
-margin. Numbers of the paper are its mean over eight GLUE tasks by the same formula, or what it says
-in words. Tests, margins, p-values and all parts stand in claims.csv.
+tasks), on which the verdict rests; those of kappas, correlations and shares end at what is
+possible. “Equal” and “about like” are tests of equivalence within a margin. Numbers of the paper
+are its mean over eight GLUE tasks by the same formula, or what it says in words. Tests, margins,
+p-values and all parts stand in claims.csv.
 """
 COLUMNS = ("claim", "measured", "paper", "this run", "verdict")
 SHORT = {claim.id: claim.short for claim in CLAIMS}
