@@ -33,7 +33,7 @@ def height(tasks: Sequence[str]) -> float:
 def frame(axis: Axes, tasks: Sequence[str], *, named: bool) -> None:
     """Gives every task a line of the panel, the first one on top."""
     axis.set_ylim(len(tasks) - 0.4, -0.6)
-    axis.set_yticks(range(len(tasks)), [style.words(task) for task in tasks] if named else [])
+    axis.set_yticks(range(len(tasks)), tasks if named else [])
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="y", linewidth=0.3, color="#dddddd")
     axis.set_axisbelow(True)

@@ -129,6 +129,6 @@ def draw_examples(examples: Mapping[tuple[str, str], Mapping[str, Any]], title: 
         example = examples[key]
         axis.imshow(example["map"], cmap="Greys", vmin=0.0, vmax=1.0, interpolation="nearest")
         where = f"layer {example['layer']}, head {example['head']}, p {example['probability']:.2f}"
-        axis.set_xlabel(f"{style.words(example['task'])}\n{where}")
+        axis.set_xlabel(f"{example['task']}\n{where}")
     figure.suptitle(title)
     return figure

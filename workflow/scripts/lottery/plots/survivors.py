@@ -85,9 +85,8 @@ def _draw_matrix(
             color="white" if dark else "black",
             linespacing=0.95,
         )
-    names = [style.words(task) for task in tasks]
-    axis.set_xticks(range(len(tasks)), names, rotation=90 if len(tasks) > 4 else 0)
-    axis.set_yticks(range(len(tasks)), names if named else [])
+    axis.set_xticks(range(len(tasks)), tasks, rotation=90 if len(tasks) > 4 else 0)
+    axis.set_yticks(range(len(tasks)), tasks if named else [])
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
