@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from synthetic_runs import MODEL, SEEDS, make_scores
 
-from lottery.stats.claims.evidence import MethodFacts
+from lottery.stats.claims.check import COLUMNS, check
+from lottery.stats.claims.evidence import Evidence, MethodFacts
+from lottery.stats.claims.paper import read_paper
+from lottery.stats.runs import Runs
+from lottery.tables.layout import Layout
+from lottery.tables.published import Published
 
+PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
+PUBLISHED = [PAPER / "scores.csv", PAPER / "sizes.csv"]
 TASKS = ("cola", "mnli", "qnli", "rte")
 STRUCTURED = ("good", "random", "bad", "super_good", "super_random", "super_bad")
 METHODS = {"structured": STRUCTURED, "magnitude": ("good", "random", "bad")}
@@ -242,3 +250,24 @@ def facts(method: str, names: tuple[str, ...], **changes: object) -> MethodFacts
         }
         | changes
     )
+
+
+def evidence(world: World, **changes: object) -> Evidence:
+    """What the claims are judged by in a world."""
+    layout = Layout.of(**layout_params(world))
+    given = {
+        "runs": Runs(world.scores(), layout.metrics),
+        "layout": layout,
+        "methods": {method: facts(method, names) for method, names in world.methods.items()},
+        "published": Published.read(*PUBLISHED),
+        "paper": read_paper(PAPER / "claims.csv"),
+        "tables": world.tables(),
+    }
+    return Evidence(**given | changes)
+
+
+def rows_of(world: World, **changes: object) -> dict[tuple[str, str], dict]:
+    """The rows of claims.csv in a world, by claim and method."""
+    rows = list(check(evidence(world, **changes)))
+    assert all(set(row) <= set(COLUMNS) for row in rows)
+    return {(row["claim"], row["method"]): row for row in rows}

@@ -158,6 +158,7 @@ def test_a_share_has_its_place_spread_and_published_mark():
         for heads, weights, share in (
             ("all", "fine_tuned", 0.4),
             ("all", "pretrained", 0.05),
+            ("super_survivors", "pretrained", 0.95),
             ("super_survivors", "fine_tuned", None),
         )
     ]
@@ -166,14 +167,15 @@ def test_a_share_has_its_place_spread_and_published_mark():
     axis = figure.axes[1]  # of raw maps: heterogeneous, block
     assert axis.get_title() == "block"
     dots = [line for line in axis.lines if line.get_marker() == "o"]
-    assert [line.get_xdata()[0] for line in dots] == [0.4, 0.05]
-    assert [line.get_markerfacecolor() for line in dots] == [style.BLUE, "white"]
+    assert [line.get_xdata()[0] for line in dots] == [0.4, 0.05, 0.95]
+    assert [line.get_markerfacecolor() for line in dots] == [style.BLUE, "white", "white"]
     assert dots[0].get_ydata()[0] < dots[1].get_ydata()[0]  # fine-tuned above: y runs downwards
     spreads = [
         line.get_xdata() for line in axis.lines if to_hex(line.get_color()) == style.BLUE.lower()
     ]
     assert [0.30000000000000004, 0.5] in [list(ends) for ends in spreads]
     assert [0.0, pytest.approx(0.15)] in [list(ends) for ends in spreads]  # not below zero
+    assert [0.95 - 0.1, 1.0] in [list(line.get_xdata()) for line in axis.lines]  # nor above one
     marks = [line.get_xdata()[0] for line in axis.lines if line.get_color() == style.VERMILION]
     assert marks == [0.3, 0.3]
     assert not [line for line in figure.axes[0].lines if line.get_marker() == "o"]

@@ -48,7 +48,7 @@ def test_every_seed_is_a_dot_and_every_mean_a_tick():
     figure = drawn(scores)
     assert [axis.get_title().split("\n")[0] for axis in figure.axes] == [
         "all",
-        "lexical overlap",
+        "lexical_overlap",
         "subsequence",
         "constituent",
     ]

@@ -125,6 +125,20 @@ def test_they_are_legible(tree):
         assert complaints(figure) == [], name
 
 
+def test_figures_name_things_as_the_config_does(tree):
+    with style.settings():
+        drawn = figures(tree)
+    lines = [text.get_text() for text in drawn["methods_structured"].axes[0].get_yticklabels()]
+    units = [name for name, facts in METHODS.items() if facts["algorithm"] == "structured"]
+    assert [line.replace("\n", "") for line in lines] == units
+    for kind in ("scores", "differences"):
+        texts = [text.get_text() for text in texts_of(drawn[f"{kind}_structured_strict"])]
+        assert any("bert_base, structured_strict:" in text for text in texts), kind
+        assert any("random_half" in text for text in texts), kind
+        # Of the split's name alone no id is made.
+        assert any("report half of validation" in text for text in texts), kind
+
+
 @pytest.mark.parametrize("n_tasks", [1, 2])
 def test_few_tasks_leave_room_for_title_and_legend(tree, n_tasks):
     scores, layout = read_scores(tree.root / "scores.csv"), Layout.of(**tree.layout)

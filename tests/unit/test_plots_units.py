@@ -183,6 +183,31 @@ def test_stability_shows_value_chance_pairs_and_the_paper():
     assert list(small[0].get_xdata()) == [0.2, 0.4]
 
 
+def test_bands_of_chance_and_whiskers_end_at_what_is_possible():
+    band = {"expected": -0.4, "expected_sd": 0.2, "value": 0.3, "task": "cola", "unit": "heads"}
+    rows = [ROW | band | {"statistic": name} for name in ("fleiss_kappa", "jaccard")]
+    rows[1] |= {"expected": 0.9}
+    with style.settings():
+        figure = agreement.draw_stability(rows, [], {}, "title")
+    ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for a in figure.axes for bar in a.patches]
+    # Of three masks not every pair can disagree: kappa is -1/2 at least.
+    assert ends == [pytest.approx((-0.5, 0.0)), pytest.approx((0.5, 1.0))]
+
+    count = {"task": "cola", "unit": "heads", "statistic": "super_survivors", "value": 3}
+    count |= {"expected": 3.0, "expected_sd": 2.0, "n_seeds": 5, "n_units": 6}
+    layers = [
+        {"task": "all", "unit": "heads", "layer": layer, "mean": mean, "sd": 0.4}
+        for layer, mean in enumerate((0.1, 0.5, 0.9))
+    ]
+    with style.settings():
+        figure = survivors.draw_survivors([count], layers, {}, "title")
+    (bar,) = figure.axes[0].patches
+    assert (bar.get_x(), bar.get_width()) == (0.0, 6.0)
+    (whiskers,) = figure.axes[1].collections
+    spans = [sorted(segment[:, 1]) for segment in whiskers.get_segments()]
+    assert np.allclose(spans, [(0.0, 0.5), (0.1, 0.9), (0.5, 1.0)])
+
+
 def test_the_overlap_matrix_holds_both_counts_and_the_ratio_to_chance():
     own = {"unit": "heads", "units": 12, "shared_mean": 5.0, "super_shared": 2}
     pair = own | {"task_a": "a", "task_b": "b", "expected": 4.0, "super_expected": 0.0}

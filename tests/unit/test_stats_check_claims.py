@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from synthetic_claims import METHODS, World, facts, layout_params
+from markdown_reader import tables_of
+from synthetic_claims import METHODS, PAPER, PUBLISHED, World, facts, layout_params
 from synthetic_runs import MODEL
 
 from lottery import files
@@ -15,9 +16,6 @@ from lottery.stats.claims.evidence import SIDE_COLUMNS
 from lottery.stats.claims.table import CLAIMS
 from lottery.steps.check_claims import check_claims
 from lottery.tables.scores import write_scores
-
-PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
-PUBLISHED = [PAPER / "scores.csv", PAPER / "sizes.csv"]
 
 
 def write_tables(root: Path, world: World) -> dict[str, object]:
@@ -44,6 +42,7 @@ def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str
         paths_to_published=PUBLISHED,
         path_to_paper=PAPER / "claims.csv",
         path_to_claims=root / "claims.csv",
+        path_to_printed=root / "claims.md",
         facts={
             method: {key: getattr(facts(method, names), key) for key in known} | {"models": [MODEL]}
             for method, names in world.methods.items()
@@ -62,6 +61,16 @@ def test_the_step_writes_the_table(tmp_path):
     assert words == {"supported", "true by construction", "not comparable"}
     (row,) = (row for row in rows if (row["claim"], row["method"]) == ("C2", "magnitude"))
     assert (row["p_examples"], row["smallest_p_examples"]) == ("0.012", "0.001")
+    # Both tables are of the same verdicts.
+    printed = tables_of((tmp_path / "claims.md").read_text(encoding="utf-8"))
+    verdicts = {
+        (method, claim): cells[-1]
+        for title, table in printed.items()
+        for method in [title.split(", ")[1]]
+        for claim, cells in table.items()
+    }
+    judged = {(row["method"], row["claim"]): row["verdict"] for row in rows if row["estimate"]}
+    assert verdicts == judged
 
 
 def test_other_analyses_are_optional(tmp_path):

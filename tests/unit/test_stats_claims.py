@@ -3,51 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from synthetic_claims import (
     ALSO_FALSE,
     FALSE,
     METHODS,
+    PAPER,
+    PUBLISHED,
     SEARCH,
     World,
     facts,
-    layout_params,
+    rows_of,
 )
 
 from lottery.stats.claims import outcomes, verdicts
-from lottery.stats.claims.check import COLUMNS, check
-from lottery.stats.claims.evidence import Evidence
 from lottery.stats.claims.paper import papers_value, read_paper
 from lottery.stats.claims.table import CLAIMS, Part
 from lottery.stats.intervals import mean_estimate
 from lottery.stats.runs import Runs
-from lottery.tables.layout import Layout
 from lottery.tables.published import Published
 
-PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
-PUBLISHED = [PAPER / "scores.csv", PAPER / "sizes.csv"]
 IDS = [f"C{number}" for number in range(1, 16)]
-
-
-def evidence(world: World, **changes: object) -> Evidence:
-    layout = Layout.of(**layout_params(world))
-    given = {
-        "runs": Runs(world.scores(), layout.metrics),
-        "layout": layout,
-        "methods": {method: facts(method, names) for method, names in world.methods.items()},
-        "published": Published.read(*PUBLISHED),
-        "paper": read_paper(PAPER / "claims.csv"),
-        "tables": world.tables(),
-    }
-    return Evidence(**given | changes)
-
-
-def rows_of(world: World, **changes: object) -> dict[tuple[str, str], dict]:
-    rows = list(check(evidence(world, **changes)))
-    assert all(set(row) <= set(COLUMNS) for row in rows)
-    return {(row["claim"], row["method"]): row for row in rows}
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +181,21 @@ def test_tasks_outside_averages_stay_out(true_rows):
     assert rows_of(world)["C2", "magnitude"]["estimate"] == pytest.approx(
         true_rows["C2", "magnitude"]["estimate"]
     )
+
+
+@pytest.mark.parametrize(
+    ("claim", "world", "lowest", "highest"),
+    [
+        ("C10", World(kappa=(0.7, 0.5)), -0.25, 1.0),
+        ("C10", World(kappa=(-0.2, 0.5)), -0.25, 1.0),
+        ("C11", World(importance=(0.99, 0.0), seeds=(1, 2, 3), tasks=("cola",)), 0.0, 1.0),
+        ("C12", World(association=-1.0, seeds=(1, 2, 3), tasks=("cola",)), -1.0, 1.0),
+    ],
+)
+def test_intervals_end_at_what_is_possible(claim, world, lowest, highest):
+    row = rows_of(world)[claim, "structured"]
+    assert lowest <= row["low"] <= row["estimate"] <= row["high"] <= highest
+    assert row["low"] == lowest or row["high"] == highest
 
 
 def test_degenerate_runs_count_with_and_without():

@@ -80,6 +80,15 @@ def test_two_one_sided_tests_are_a_90_percent_interval_within_the_margin(values,
         assert inside == (p < 0.05)
 
 
+def test_intervals_end_at_what_is_possible():
+    estimate = mean_estimate([[0.5, 0.9, 1.0]])
+    assert estimate.low > 0 and estimate.high > 1  # t knows no end
+    cut = estimate.within(0.0, 1.0)
+    assert (cut.low, cut.high, cut.inner_high) == (estimate.low, 1.0, 1.0)
+    assert (cut.value, cut.se, cut.p()) == (estimate.value, estimate.se, estimate.p())
+    assert mean_estimate([[0.5]]).within(0.0, 1.0).high is None
+
+
 def test_failing_to_reject_is_no_equivalence():
     noisy = mean_estimate([[-0.3, 0.1, 0.25, 0.05]])
     assert noisy.p() > 0.5

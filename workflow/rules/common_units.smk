@@ -1,6 +1,6 @@
 """What the analyses of masks read, of which methods, and their targets."""
 
-from lottery.config import stability
+from lottery.config import stability, statistics
 from lottery.config.patterns import has_patterns
 from lottery.mask_import import mask_files
 
@@ -74,6 +74,20 @@ def has_several_seeds(method):
 def analysis_tables(name, condition):
     """A table of every (model, method) whose method meets a condition."""
     return targets(f"{ANALYSED}/{name}.csv", figure_rows(condition))
+
+
+def claim_evidence():
+    """What the claims are judged by: scores, the tables of other analyses, the published numbers."""
+    return statistics.baseline_files(STUDY) | {
+        "scores": f"{TABLES}/scores.csv",
+        "differences": f"{TABLES}/differences.csv",
+        "stability": analysis_tables("stability", has_several_seeds),
+        "importance": analysis_tables("importance_histograms", leaves_importances),
+        "task_overlap": analysis_tables("task_overlap", prunes_units),
+        "patterns": analysis_tables("patterns", has_patterns),
+        "published": PUBLISHED,
+        "paper": f"{PAPER}/claims.csv",
+    }
 
 
 def analysis_targets():

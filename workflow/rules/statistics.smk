@@ -65,15 +65,7 @@ rule plot_differences:
 
 rule check_claims:
     input:
-        **statistics.baseline_files(STUDY),
-        scores=f"{TABLES}/scores.csv",
-        differences=f"{TABLES}/differences.csv",
-        stability=analysis_tables("stability", has_several_seeds),
-        importance=analysis_tables("importance_histograms", leaves_importances),
-        task_overlap=analysis_tables("task_overlap", prunes_units),
-        patterns=analysis_tables("patterns", has_patterns),
-        published=PUBLISHED,
-        paper=f"{workflow.basedir}/workflow/resources/paper/claims.csv",
+        **claim_evidence(),
     output:
         claims=report(
             f"{TABLES}/claims.csv",
@@ -81,6 +73,7 @@ rule check_claims:
             category="Claims",
             labels={"table": "claims"},
         ),
+        printed=f"{TABLES}/claims.md",
         provenance=f"{TABLES}/claims.provenance.json",
     log:
         f"{LOGS}/check_claims.log",

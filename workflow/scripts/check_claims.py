@@ -15,6 +15,7 @@ run(
     paths_to_published=[Path(path) for path in snakemake.input.published],
     path_to_paper=Path(snakemake.input.paper),
     path_to_claims=Path(snakemake.output.claims),
+    path_to_printed=Path(snakemake.output.printed),
     path_to_baselines=Path(baselines) if baselines else None,
     **{f"paths_to_{name}": [Path(p) for p in snakemake.input.get(name, [])] for name in OTHERS},
     **snakemake.params.settings,

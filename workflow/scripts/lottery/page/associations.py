@@ -7,6 +7,7 @@ from itertools import groupby
 
 from lottery.page.numbers import p_value, parsed, rounded
 from lottery.page.table import Cell, Group, Table
+from lottery.patterns.note import WORDS
 from lottery.tables.summary import AVERAGE
 
 CAPTION = (
@@ -42,7 +43,7 @@ def association_table(rows: Sequence[Row]) -> Table | None:
 
 
 def _line(pattern: str, cells: Mapping[str, Row]) -> list[Cell]:
-    line = [Cell(pattern.replace("_", " and "))]
+    line = [Cell(WORDS[pattern])]
     for attention, measure in MEASURES:
         row = cells[attention]
         line += [

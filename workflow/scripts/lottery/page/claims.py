@@ -23,8 +23,8 @@ CAPTION = (
     "The claims of the paper in this run. Estimates with their 95 % interval over seeds (t, pooled"
     " over tasks), on which the verdict rests. “Equal” and “about like” are tests of equivalence"
     " within a margin; a failure to find a difference supports nothing. A claim of several parts"
-    " needs all of them. Fewer than three seeds decide nothing. Margins and thresholds were laid"
-    " down before any run."
+    " needs all of them. Intervals of kappas, correlations and shares end at what is possible."
+    " Fewer than three seeds decide nothing. Margins and thresholds were laid down before any run."
 )
 COLUMNS = ("", "verdict", "this run", "the paper's number", "test")
 

@@ -28,8 +28,8 @@ AUTHORS = (
 )
 SEARCHES = {
     "structured": "heads and MLPs",
-    "heads_only": "heads only",
-    "mlps_only": "MLPs only",
+    "heads_only": "heads",
+    "mlps_only": "MLPs",
     "structured_on_train": "heads and MLPs, on training data",
 }
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from lottery.analysis.agreement import possible
 from lottery.plots import dots, style
 
 # What is drawn of masks of 0 and 1, and of shares.
@@ -47,8 +48,7 @@ def draw_stability(
         statistic = DRAWN[unit not in SHARES][place // len(units)]
         dots.frame(axis, tasks, named=place % len(units) == 0)
         for line, task in enumerate(tasks):
-            lowest = 0.0 if statistic == "jaccard" else -1.0
-            _draw_value(axis, line, values[task, unit, statistic], lowest)
+            _draw_value(axis, line, values[task, unit, statistic])
             if statistic == "jaccard":
                 of_pairs = [p for p in pairs if (p["task"], p["unit"]) == (task, unit)]
                 _draw_pairs(axis, line, [pair["jaccard"] for pair in of_pairs])
@@ -71,12 +71,13 @@ def draw_stability(
 SMALL = {"marker": "o", "markersize": 2, "linestyle": "", "color": style.SKY}
 
 
-def _draw_value(axis: Axes, line: float, row: Mapping[str, Any], lowest: float) -> None:
-    """Draws a value before what chance gives, which is cut at the lowest value there can be."""
+def _draw_value(axis: Axes, line: float, row: Mapping[str, Any]) -> None:
+    """Draws a value before what chance gives."""
     if np.isnan(row["value"]):
         dots.draw_missing(axis, line)
         return
-    dots.draw_chance(axis, line, row["expected"], row["expected_sd"], lowest=lowest)
+    ends = possible(row["statistic"], row["n_masks"])
+    dots.draw_chance(axis, line, row["expected"], row["expected_sd"], possible=ends)
     axis.plot(row["value"], line, color=style.BLUE, zorder=5, **dots.DOT)
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lottery.plots import style
+from lottery.tables.printed import SPLIT_NAMES
 from lottery.tables.scores import number
 
 COLUMNS = 3
@@ -57,7 +58,7 @@ def draw_differences(
         if counts
         else ""
     )
-    lines = (f"{model}, {style.words(method)}:", f"differences on {style.words(split)}{n}")
+    lines = (f"{model}, {method}:", f"differences on {SPLIT_NAMES[split]}{n}")
     figure.suptitle(("\n" if narrow else " ").join(lines))
     return figure
 
@@ -70,14 +71,14 @@ def _draw_panel(
         offset = 0.18 if row["phase"] == "pruned" else -0.18
         _draw_difference(axis, row, places[row["task"]] + offset)
     axis.axvline(0, color="black", linewidth=0.6, zorder=1)
-    axis.set_yticks(list(places.values()), [style.words(name) for name in places])
+    axis.set_yticks(list(places.values()), list(places))
     axis.tick_params(axis="y", length=0, labelleft=labelled)
     axis.set_ylim(-0.6, len(names) - 0.4)
     axis.set_xlim(*_limits(rows))
     axis.locator_params(axis="x", nbins=5)
     axis.grid(axis="x", linewidth=0.3, color="#cccccc")
     axis.set_axisbelow(True)
-    axis.set_title(f"{style.words(pair[0])} - {style.words(pair[1])}")
+    axis.set_title(f"{pair[0]} - {pair[1]}")
 
 
 def _draw_difference(axis: Axes, row: Row, place: float) -> None:

@@ -33,7 +33,7 @@ def height(tasks: Sequence[str]) -> float:
 def frame(axis: Axes, tasks: Sequence[str], *, named: bool) -> None:
     """Gives every task a line of the panel, the first one on top."""
     axis.set_ylim(len(tasks) - 0.4, -0.6)
-    axis.set_yticks(range(len(tasks)), [style.words(task) for task in tasks] if named else [])
+    axis.set_yticks(range(len(tasks)), tasks if named else [])
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="y", linewidth=0.3, color="#dddddd")
     axis.set_axisbelow(True)
@@ -59,7 +59,7 @@ def settle(axis: Axes, *, least: float, whole: bool = False) -> None:
 
 
 def draw_chance(
-    axis: Axes, line: float, expected: float, sd: float, *, lowest: float = -np.inf
+    axis: Axes, line: float, expected: float, sd: float, *, possible: tuple[float, float]
 ) -> None:
     """Draws what chance gives: its mean as a tick, two standard deviations to either side.
 
@@ -67,12 +67,12 @@ def draw_chance(
         axis: the panel.
         line: the task's line.
         expected, sd: of independent masks; NaN draws nothing.
-        lowest: the smallest value there can be.
+        possible: the smallest and the largest value there can be, where the band is cut.
     """
     if np.isnan(expected):
         return
     if not np.isnan(sd):
-        low, high = max(expected - 2 * sd, lowest), expected + 2 * sd
+        low, high = np.clip([expected - 2 * sd, expected + 2 * sd], *possible)
         axis.barh(line, high - low, left=low, height=0.6, color=CHANCE, zorder=1)
     axis.plot([expected] * 2, [line - 0.3, line + 0.3], color=style.GREY, linewidth=0.8, zorder=2)
 

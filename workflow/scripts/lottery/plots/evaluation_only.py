@@ -86,7 +86,7 @@ def draw_on(
         of_group = {key[1:]: of_key for key, of_key in runs.items() if key[0] == group}
         _draw_panel(axis, of_group, frame, published)
         axis.tick_params(axis="y", length=0, labelleft=index % COLUMNS == 0)
-        name = style.words(group) if group else ALL
+        name = group or ALL
         n = of_group["", frame.lines[0]][0].n_examples
         axis.set_title(f"{textwrap.fill(name, 26)}\n{n} examples")
         if style.is_bottom(index, len(groups), COLUMNS):
@@ -114,7 +114,7 @@ def _draw_panel(
             axis.vlines(
                 known, place - half, place + half, colors=style.VERMILION, linewidth=1.2, zorder=5
             )
-    names = [" ".join((style.words(name), phase)) for name, phase in frame.lines]
+    names = [f"{name} {phase}" for name, phase in frame.lines]
     names = ["full" if name == "full finetuned" else name for name in names]
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.45, -0.55)

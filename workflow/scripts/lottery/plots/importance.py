@@ -40,7 +40,7 @@ def draw_histograms(rows: Rows, tasks: Sequence[str], n_seeds: int, title: str) 
         _draw_histogram(
             axis, [r for r in rows if (r["task"], r["unit"], r["when"]) == wanted], unit
         )
-        axis.set_title(f"{style.words(task)}: {moment} removal", pad=2)
+        axis.set_title(f"{task}: {moment} removal", pad=2)
         axis.set_xlim(0, 1)
         if style.is_bottom(place, len(axes), COLUMNS):
             axis.set_xlabel("importance")
@@ -86,7 +86,7 @@ def draw_correlations(rows: Rows, tasks: Sequence[str], title: str) -> Figure:
     for place, (axis, task) in enumerate(zip(axes, tasks, strict=True)):
         for unit, colour in COLOURS.items():
             _draw_lines(axis, [r for r in rows if (r["task"], r["unit"]) == (task, unit)], colour)
-        axis.set_title(style.words(task))
+        axis.set_title(task)
         axis.set_ylim(-1.05, 1.05)
         axis.axhline(0, color=style.GREY, linewidth=0.5)
         axis.locator_params(axis="x", integer=True, nbins=6)

@@ -16,6 +16,7 @@ from lottery.architecture import Architecture
 from lottery.plots import style
 from lottery.tables.layout import Layout, TaskColumn
 from lottery.tables.methods import FULL, MAJORITY, PHASES, comparison_split, runs_by_cell
+from lottery.tables.printed import SPLIT_NAMES
 from lottery.tables.published import Published
 from lottery.tables.scores import Score, mean, sample_sd
 
@@ -82,8 +83,8 @@ def draw_methods(
     _draw_legend(figure, runs, published=marks > 0)
     n = len({run.seed for each in runs.values() for run in each if run.seed is not None})
     figure.suptitle(
-        f"{model}: good subnetworks of {len(compared)} methods, scored on {style.words(split)}, "
-        f"n = {n} seeds"
+        f"{model}: good subnetworks of {len(compared)} methods,\n"
+        f"scored on {SPLIT_NAMES[split]}, n = {n} seeds"
     )
     return figure
 
@@ -116,14 +117,12 @@ def _frame(axis: Axes, methods: Sequence[str], *, named: bool) -> None:
 
 
 def _name(method: str) -> str:
-    """A method's id, on two lines where it is long."""
-    words = style.words(method)
-    if len(words) <= 14 or " " not in words:
-        return words
-    middle = min(
-        (i for i, c in enumerate(words) if c == " "), key=lambda i: abs(2 * i - len(words))
-    )
-    return f"{words[:middle]}\n{words[middle + 1 :]}"
+    """A method's id, on two lines where it is long: broken behind an underscore."""
+    if len(method) <= 14 or "_" not in method:
+        return method
+    breaks = [place for place, letter in enumerate(method, start=1) if letter == "_"]
+    middle = min(breaks, key=lambda place: abs(2 * place - len(method)))
+    return f"{method[:middle]}\n{method[middle:]}"
 
 
 def _draw_kept(axis: Axes, line: int, runs: Sequence[Score], architecture: Architecture) -> None:

@@ -79,7 +79,7 @@ def _draw_share(axis: Axes, line: int, row: Mapping[str, Any]) -> None:
     height = line + shift
     if row["share"] is not None:
         if row["sd"] is not None and not np.isnan(row["sd"]):
-            ends = [max(0.0, row["share"] - row["sd"]), row["share"] + row["sd"]]
+            ends = [max(0.0, row["share"] - row["sd"]), min(1.0, row["share"] + row["sd"])]
             axis.plot(ends, [height] * 2, color=colour, linewidth=0.7, zorder=3)
         face = colour if filled else "white"
         axis.plot(row["share"], height, color=colour, markerfacecolor=face, zorder=5, **MARK)
@@ -129,6 +129,6 @@ def draw_examples(examples: Mapping[tuple[str, str], Mapping[str, Any]], title: 
         example = examples[key]
         axis.imshow(example["map"], cmap="Greys", vmin=0.0, vmax=1.0, interpolation="nearest")
         where = f"layer {example['layer']}, head {example['head']}, p {example['probability']:.2f}"
-        axis.set_xlabel(f"{style.words(example['task'])}\n{where}")
+        axis.set_xlabel(f"{example['task']}\n{where}")
     figure.suptitle(title)
     return figure

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 
 from lottery.plots import style
 from lottery.tables.layout import Layout, TaskColumn
+from lottery.tables.printed import SPLIT_NAMES
 from lottery.tables.published import Published, PublishedScore
 from lottery.tables.scores import Score, mean, sample_sd
 
@@ -108,7 +109,7 @@ def draw_scores(
         if index % COLUMNS == 0:
             axis.set_ylabel("score")
     _draw_legend(figure, drawn)
-    figure.suptitle(f"{model}, {style.words(method)}: scores on {style.words(split)}")
+    figure.suptitle(f"{model}, {method}: scores on {SPLIT_NAMES[split]}")
     return figure
 
 
@@ -188,7 +189,7 @@ def _label_bars(axis: Axes, bars: list[Bar], *, shown: bool) -> None:
     for bar in bars:
         places[bar.subnetwork].append(bar.position)
     ticks = [sum(positions) / len(positions) for positions in places.values()]
-    axis.set_xticks(ticks, [style.words(name) for name in places] if shown else [""] * len(ticks))
+    axis.set_xticks(ticks, list(places) if shown else [""] * len(ticks))
     axis.tick_params(axis="x", length=0, labelrotation=90 if len(ticks) > 6 else 45)
     if len(ticks) <= 6:
         for label in axis.get_xticklabels():
@@ -204,7 +205,7 @@ def _size(bars: list[Bar]) -> str:
     kept = [run.kept_fraction for run in good[0].runs]
     sd = sample_sd(kept)
     spread = "" if sd is None else f" (sd {sd:.2f})"
-    return f"{style.words(good[0].subnetwork)} keeps {mean(kept):.2f}{spread}"
+    return f"{good[0].subnetwork} keeps {mean(kept):.2f}{spread}"
 
 
 def _draw_legend(figure: Figure, bars: list[Bar]) -> None:

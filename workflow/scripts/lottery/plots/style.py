@@ -126,13 +126,8 @@ def save(figure: Figure, path_to_svg: Path, path_to_png: Path) -> None:
         figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def words(name: str) -> str:
-    """An id as figures spell it."""
-    return name.replace("_", " ")
-
-
 def title(task: str, metric: str) -> str:
     """A panel's title: the task and its metric, on two lines where one has no room for both."""
-    name, measure = words(task), METRIC_NAMES[metric]
-    together = f"{name}, {measure}"
-    return together if len(together) <= 36 else f"{name},\n{measure}"
+    measure = METRIC_NAMES[metric]
+    together = f"{task}, {measure}"
+    return together if len(together) <= 36 else f"{task},\n{measure}"

@@ -33,8 +33,9 @@ def draw_tasks(survivals: Mapping[str, Survival], *, title: str, measure: str) -
         title: title of the figure.
         measure: what the colour of a mean says.
     """
-    maps = {style.words(task): survival for task, survival in survivals.items()}
-    return _draw(maps, title=title, measure=measure, panel=PANEL, bounds=_share_bounds(survivals))
+    return _draw(
+        survivals, title=title, measure=measure, panel=PANEL, bounds=_share_bounds(survivals)
+    )
 
 
 def draw_all_tasks(survival: Survival, *, title: str, measure: str, counted: bool) -> Figure:

@@ -85,9 +85,8 @@ def _draw_matrix(
             color="white" if dark else "black",
             linespacing=0.95,
         )
-    names = [style.words(task) for task in tasks]
-    axis.set_xticks(range(len(tasks)), names, rotation=90 if len(tasks) > 4 else 0)
-    axis.set_yticks(range(len(tasks)), names if named else [])
+    axis.set_xticks(range(len(tasks)), tasks, rotation=90 if len(tasks) > 4 else 0)
+    axis.set_yticks(range(len(tasks)), tasks if named else [])
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
@@ -118,7 +117,8 @@ def draw_survivors(
         dots.frame(top, tasks, named=place == 0)
         for row in (row for row in counts if row["unit"] == unit):
             line = tasks.index(row["task"])
-            dots.draw_chance(top, line, row["expected"], row["expected_sd"], lowest=0.0)
+            ends = (0.0, row["n_units"])
+            dots.draw_chance(top, line, row["expected"], row["expected_sd"], possible=ends)
             top.plot(row["value"], line, color=style.BLUE, zorder=5, **dots.DOT)
             if (row["task"], unit) in published:
                 dots.draw_published(top, line, published[row["task"], unit])
@@ -140,11 +140,13 @@ def draw_survivors(
 def _draw_layers(axis: Axes, rows: Rows, n_tasks: int) -> None:
     over_all = [row for row in rows if row["task"] == ALL]
     layers = [row["layer"] for row in over_all]
+    means = np.array([row["mean"] for row in over_all])
     sd = np.nan_to_num([row["sd"] for row in over_all])
     axis.errorbar(
         layers,
-        [row["mean"] for row in over_all],
-        yerr=sd,
+        means,
+        # Cut at what is possible.
+        yerr=[np.minimum(sd, means), np.minimum(sd, n_tasks - means)],
         color=style.GREEN,
         marker="o",
         markersize=3,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,18 @@ class Estimate:
         if not self.se:
             return None
         return t_p_value(self.value, self.se, self.df)
+
+    def within(self, lowest: float, highest: float) -> Estimate:
+        """The same with its intervals cut at what is possible, which a t interval knows nothing of.
+
+        Standard error and p-values stay; a test against a bound that is possible does too.
+        """
+        ends = {
+            name: min(max(end, lowest), highest)
+            for name in ("low", "high", "inner_low", "inner_high")
+            if (end := getattr(self, name)) is not None
+        }
+        return replace(self, **ends)
 
 
 def mean_estimate(values_by_task: Sequence[Sequence[float]]) -> Estimate | None:

@@ -1,4 +1,4 @@
-"""Step check_claims: scores, differences and other tables -> claims.csv."""
+"""Step check_claims: scores, differences and other tables -> claims.csv and claims.md."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lottery import files
 from lottery.stats.claims.check import COLUMNS, check
 from lottery.stats.claims.evidence import Evidence, MethodFacts, read_side_tables
 from lottery.stats.claims.paper import read_paper
+from lottery.stats.claims.printed import print_claims
 from lottery.stats.runs import Runs
 from lottery.tables.baselines import read_baselines
 from lottery.tables.layout import Layout
@@ -23,6 +24,7 @@ def check_claims(
     paths_to_published: list[Path],
     path_to_paper: Path,
     path_to_claims: Path,
+    path_to_printed: Path,
     models: list[str],
     published_models: list[str],
     tasks: dict[str, dict[str, Any]],
@@ -42,6 +44,7 @@ def check_claims(
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_paper: its claims.csv.
         path_to_claims: results/tables/claims.csv.
+        path_to_printed: results/tables/claims.md.
         models, published_models, tasks, methods: see `Layout.of`.
         facts: method -> algorithm, controls, models and search (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
@@ -69,7 +72,10 @@ def check_claims(
         differences=files.read_csv(path_to_differences),
         tables=read_side_tables(side_paths),
     )
-    files.write_csv(path_to_claims, check(evidence), COLUMNS)
+    rows = list(check(evidence))
+    files.write_csv(path_to_claims, rows, COLUMNS)
+    with files.atomic(path_to_printed) as temporary:
+        temporary.write_text(print_claims(rows), encoding="utf-8")
 
 
 def _method_facts(layout: Layout, facts: dict[str, dict[str, Any]]) -> dict[str, MethodFacts]:

@@ -51,7 +51,7 @@ def measure_importance(
         correlations += importance.correlation_rows(walk, cell)
     files.write_csv(path_to_histograms, histograms, importance.HISTOGRAM_COLUMNS)
     files.write_csv(path_to_correlations, correlations, importance.CORRELATION_COLUMNS)
-    name = f"{model}, {style.words(method)}"
+    name = f"{model}, {method}"
     with style.settings():
         title = f"{name}: importances where units are removed"
         figure = draw_histograms(histograms, tasks, len(seeds), title)

@@ -42,6 +42,6 @@ def measure_magnitudes(
         means = files.read_npz(measured)
         rows += magnitudes.magnitude_rows(structured(mask, path), means, architecture, cell)
     files.write_csv(path_to_table, rows, magnitudes.COLUMNS)
-    title = f"{model}, {style.words(method)}: weights of kept and of pruned units"
+    title = f"{model}, {method}: weights of kept and of pruned units"
     with style.settings():
         style.save(draw_magnitudes(rows, title), path_to_svg, path_to_png)

@@ -37,6 +37,6 @@ def measure_noise(
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
     rows = noise.noise_rows(read_good_masks(paths_to_masks, architecture), model, search_on)
     files.write_csv(path_to_noise, rows, noise.COLUMNS)
-    title = f"{model}, {style.words(method)}: noise of seeds and noise of data"
+    title = f"{model}, {method}: noise of seeds and noise of data"
     with style.settings():
         style.save(draw_noise(rows, title), path_to_svg, path_to_png)

@@ -65,7 +65,7 @@ def measure_overlap(
     files.write_csv(path_to_layers, layers, survivors.LAYER_COLUMNS)
     files.write_csv(path_to_overlap, overlap, task_overlap.COLUMNS)
     known = published_survivors(path_to_published, published)
-    name = f"{model}, {style.words(method)}"
+    name = f"{model}, {method}"
     with style.settings():
         figure = draw_survivors(counts, layers, known, f"{name}: survivors of all seeds")
         style.save(figure, path_to_survivors_svg, path_to_survivors_png)

@@ -67,7 +67,7 @@ def measure_patterns(
     files.write_csv(path_to_shares, shares, patterns.SHARE_COLUMNS)
     files.write_csv(path_to_associations, association, pattern_association.COLUMNS)
     known = short_sentence(facts)
-    title = f"{model}, {style.words(method)}: attention patterns\n{known}"
+    title = f"{model}, {method}: attention patterns\n{known}"
     examples = surest_examples(paths_to_patterns, [info.task for info in masks.infos])
     with style.settings():
         style.save(draw_shares(shares, title), path_to_shares_svg, path_to_shares_png)

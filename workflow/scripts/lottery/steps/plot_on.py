@@ -38,8 +38,7 @@ def plot_on(
         published_models, published_tasks: see `lottery.tables.evaluation_only.PublishedOn`.
     """
     published = PublishedOn(path_to_published, published_models, published_tasks)
-    name = style.words(eval_task)
-    title = f"{model}, {style.words(method)}: models of {style.words(trained_task)} on {name}"
+    title = f"{model}, {method}: models of {trained_task} on {eval_task}"
     with style.settings():
         scores = read_labelled(paths_to_metrics)
         figure = draw_on(scores, published, metric=metric, labels=labels, title=title)

@@ -47,7 +47,7 @@ def plot_survival(
     rows = survival.survival_rows(by_task | {survival.ALL_TASKS: over_all}, model, method)
     files.write_csv(path_to_table, rows, survival.COLUMNS)
     what = "survival of heads and MLPs" if counted else "weights kept by head and MLP"
-    title = f"{model}, {style.words(method)}: {what}"
+    title = f"{model}, {method}: {what}"
     with style.settings():
         measure = "share of seeds in which it survives" if counted else "share of weights kept"
         figure = draw_tasks(by_task, title=title, measure=measure)

@@ -32,6 +32,6 @@ def plot_trajectories(
     searches: dict[str, dict] = {task: {} for task in search_metrics}
     for (task, seed), path in zip(product(searches, seeds), paths_to_searches, strict=True):
         searches[task][seed] = read_trajectory(path)
-    title = f"{model}, {style.words(method)}: searches"
+    title = f"{model}, {method}: searches"
     with style.settings():
         style.save(draw_trajectories(searches, search_metrics, title), path_to_svg, path_to_png)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from lottery.analysis.agreement import possible
 from lottery.stats.claims.evidence import Subject, UnmeasuredError
 from lottery.stats.claims.measured import Measured
 from lottery.stats.claims.outcomes import NOT_COMPARABLE, NOT_RUN, TOO_FEW
@@ -27,7 +28,8 @@ def kappa(options: Options, subject: Subject) -> Measured:
         and row["subnetwork"] == good
         and row["value"]
     ]
-    return _of_rows(rows, subject, "No task has a kappa of head masks.")
+    ends = possible("fleiss_kappa", max(2, len(subject.evidence.runs.seeds)))
+    return _of_rows(rows, subject, "No task has a kappa of head masks.", ends)
 
 
 def pattern(options: Options, subject: Subject) -> Measured:
@@ -43,11 +45,21 @@ def pattern(options: Options, subject: Subject) -> Measured:
             NOT_COMPARABLE, "The classifier of patterns has seen generated maps only."
         )
     rows = [row for row in rows if row["value"]]
-    return _of_rows(rows, subject, "The analysis of patterns does not give it.")
+    # A correlation, or a difference of two shares.
+    return _of_rows(rows, subject, "The analysis of patterns does not give it.", (-1.0, 1.0))
 
 
-def _of_rows(rows: Sequence[Mapping[str, str]], subject: Subject, missing: str) -> Measured:
-    """Mean of a table's values: over seeds within tasks, or over tasks with a value each."""
+def _of_rows(
+    rows: Sequence[Mapping[str, str]], subject: Subject, missing: str, ends: tuple[float, float]
+) -> Measured:
+    """Mean of a table's values: over seeds within tasks, or over tasks with a value each.
+
+    Args:
+        rows: of the table.
+        subject: the claim's subject.
+        missing: what to say where there are none.
+        ends: the smallest and the largest value there can be, where the interval is cut.
+    """
     if not rows:
         raise UnmeasuredError(NOT_RUN, missing)
     by_task: dict[str, list[float]] = defaultdict(list)
@@ -55,11 +67,11 @@ def _of_rows(rows: Sequence[Mapping[str, str]], subject: Subject, missing: str) 
         by_task[row["task"]].append(float(row["value"]))
     groups = list(by_task.values())
     if max(map(len, groups)) > 1:
-        estimate = mean_estimate(groups)
+        estimate = mean_estimate(groups).within(*ends)
         return Measured(estimate, estimate)
     pooled = mean_estimate([[value for group in groups for value in group]])
     facts = {"n_tasks": len(groups), "n_seeds": len(subject.evidence.runs.seeds)}
-    estimate = Estimate(**vars(pooled) | facts)
+    estimate = Estimate(**vars(pooled) | facts).within(*ends)
     return Measured(estimate, estimate)
 
 
@@ -80,7 +92,7 @@ def importance_share(options: Options, subject: Subject) -> Measured:
             by_task[task].append(inside / total)
     if not by_task:
         raise UnmeasuredError(NOT_RUN, "The table of importances has no heads at a first step.")
-    estimate = mean_estimate(list(by_task.values()))
+    estimate = mean_estimate(list(by_task.values())).within(0.0, 1.0)
     return Measured(estimate, estimate)
 
 
@@ -107,7 +119,9 @@ def overlap_spread(options: Options, subject: Subject) -> Measured:
     excess = [
         value - float(row["expected"]) / units for value, row in zip(shared, pairs, strict=True)
     ]
-    estimate, beyond = spread_between(shared, sds, n), spread_between(excess, sds, n)
+    # Shares lie between 0 and 1, what goes beyond expected ones between -1 and 1.
+    estimate = spread_between(shared, sds, n).within(0.0, 0.5)
+    beyond = spread_between(excess, sds, n).within(0.0, 1.0)
     tasks = {task for pair in pairs for task in (pair["task_a"], pair["task_b"])}
     estimate = Estimate(**vars(estimate) | {"n_tasks": len(tasks)})
     beside = (

@@ -132,7 +132,7 @@ def _kept_difference(options: Options, subject: Subject) -> Measured:
             differences.append(shared)
     if not differences:
         raise UnmeasuredError(NOT_RUN, f"{partner.id} has no good subnetworks beside it.")
-    estimate = mean_estimate(differences)
+    estimate = mean_estimate(differences).within(-1.0, 1.0)
     return Measured(estimate, estimate)
 
 

@@ -50,12 +50,14 @@ class Claim:
     Attributes:
         id: C1 to C15.
         statement: in this project's words.
+        short: the same in a few words, for a narrow table.
         parts: for each algorithm that the claim speaks of, tests that must all hold.
         by_construction: whether a search on the data that it is reported on makes it true.
     """
 
     id: str
     statement: str
+    short: str
     parts: dict[str, tuple[Part, ...]]
     by_construction: bool = False
 
@@ -90,18 +92,21 @@ CLAIMS = (
         "C1",
         "Without any retraining the subnetwork that the search finds scores at least nine tenths "
         "of the full model.",
+        "found subnetworks keep 90 % of the score before retraining",
         {STRUCTURED: (FOUND,), MAGNITUDE: (FOUND,)},
         by_construction=True,
     ),
     Claim(
         "C2",
         "Retrained, the good subnetwork of magnitude pruning equals the full model.",
+        "good retrained equals full",
         {MAGNITUDE: (difference("full", "good", "retrained", EQUIVALENT, EQUAL),)},
     ),
     Claim(
         "C3",
         "Retrained, the good subnetwork of structured pruning comes close to the full model, but "
         "varies much more over seeds.",
+        "good retrained comes close to full, with a larger spread",
         {
             STRUCTURED: (
                 difference("full", "good", "retrained", EQUIVALENT, CLOSE),
@@ -117,12 +122,14 @@ CLAIMS = (
     Claim(
         "C4",
         "At the same threshold magnitude pruning keeps fewer weights than structured pruning.",
+        "magnitude pruning keeps less than structured",
         {STRUCTURED: (KEPT_LESS,), MAGNITUDE: (KEPT_LESS,)},
     ),
     Claim(
         "C5",
         "Magnitude pruning, retrained: random subnetworks stay below good ones, and bad ones "
         "below random ones.",
+        "random below good, bad below random",
         {
             MAGNITUDE: (
                 difference("good", "random", "retrained", ABOVE, 0.0),
@@ -133,17 +140,20 @@ CLAIMS = (
     Claim(
         "C6",
         "Structured pruning, retrained: random subnetworks do about as well as good ones.",
+        "random about like good",
         {STRUCTURED: (difference("good", "random", "retrained", EQUIVALENT, ABOUT),)},
     ),
     Claim(
         "C7",
         "Structured pruning, retrained: even bad subnetworks lose only about 15 points against the "
         "full model.",
+        "bad loses only about 15 points",
         {STRUCTURED: (difference("full", "bad", "retrained", BELOW, 0.15 + ABOUT),)},
     ),
     Claim(
         "C8",
         "Units that survive in all seeds are few, yet retrained they lose only about 10 points.",
+        "survivors of all seeds are few and lose only about 10 points",
         {
             STRUCTURED: (
                 difference("full", "super_good", "retrained", BELOW, 0.10 + ABOUT),
@@ -155,17 +165,20 @@ CLAIMS = (
         "C9",
         "As many units that never survive, or that survive in some seeds, do worse than those "
         "that survive in all, but on some tasks only.",
+        "super controls do worse on some tasks only",
         {STRUCTURED: (_some_tasks("super_random"), _some_tasks("super_bad"))},
     ),
     Claim(
         "C10",
         "Good subnetworks are unstable over seeds.",
+        "good subnetworks are unstable over seeds",
         # Landis and Koch (1977) call agreement above 0.4 moderate.
         {STRUCTURED: (Part("kappa", BELOW, 0.4, "Fleiss' kappa of the seeds' head masks"),)},
     ),
     Claim(
         "C11",
         "Most heads have low and similar importance; few stand out.",
+        "most heads have low importance, few stand out",
         {
             STRUCTURED: (
                 Part(
@@ -189,6 +202,7 @@ CLAIMS = (
     Claim(
         "C12",
         "Heads that survive in all seeds are not especially those with heterogeneous attention.",
+        "survival does not go with heterogeneous attention",
         {
             STRUCTURED: (
                 Part(
@@ -205,6 +219,7 @@ CLAIMS = (
     Claim(
         "C13",
         "Fine-tuning does not change the mix of attention patterns.",
+        "fine-tuning does not change the mix of patterns",
         {
             STRUCTURED: (
                 Part(
@@ -220,6 +235,7 @@ CLAIMS = (
     Claim(
         "C14",
         "Some pairs of tasks share more surviving heads than others.",
+        "some task pairs share more heads than others",
         {
             STRUCTURED: (
                 Part(
@@ -235,6 +251,7 @@ CLAIMS = (
         "C15",
         "Retrained, bad subnetworks of structured pruning do about as well as a BiLSTM on GloVe or "
         "ELMo vectors; those of magnitude pruning do not.",
+        "structured bad about like a BiLSTM, magnitude bad below",
         {
             STRUCTURED: (_against_baselines(EQUIVALENT, "BiLSTM - bad, retrained"),),
             MAGNITUDE: (_against_baselines(ABOVE, "BiLSTM - bad, retrained"),),
