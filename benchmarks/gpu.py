@@ -4,8 +4,9 @@ Builds its inputs itself: BERT-base with random weights, and examples whose leng
 deciles of RTE and SST-2 that drawn.py states. Measured are fine-tuning at batch 32, importance
 passes and evaluation; against them a tuned loop around transformers' model on the same card (length
 groups, dynamic padding, bf16, fused AdamW; in passes, the gates alone get gradients). The peak is
-the rate of one large bf16 product in the same run. Without a GPU it says so and ends well. From the
-root:
+the rate of one large bf16 product in the same run. Trainings run with replayed steps
+(`compute.cuda_graphs`) and without. From the rates follow the GPU-hours of the paper's grid
+(grid_hours.py). Without a GPU it says so and ends well. From the root:
 
     PYTHONPATH=workflow/scripts python benchmarks/gpu.py --json build/bench/gpu.json
 """
@@ -30,11 +31,13 @@ from drawn import (
     drawn_model,
     drawn_tokens,
 )
+from grid_hours import AUTHORS_HOURS, hours
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder
 from lottery.evaluation import predict
 from lottery.importance import measure
 from lottery.masks import StructuredMask
+from lottery.replay import CudaGraphs
 from lottery.steps.setup import prepare_torch
 from lottery.training import Recipe, train
 from measuring import arguments, gemm_rate, linear_flops, machine, median_seconds, parsed
@@ -46,11 +49,13 @@ except ModuleNotFoundError:  # a machine with torch alone measures its own side
     twin_of = None
 
 RECIPE = Recipe(epochs=1, precision="bf16")
-SPEEDUP, PEAK_SHARE = 5.0, 0.4  # targets of fine-tuning
+SPEEDUP, PEAK_SHARE, GRID_HOURS = 5.0, 0.4, 2.0  # targets: of fine-tuning twice, of the grid
+SINGLE = "fine-tune step by step"
 STEPS = 600  # of a timed training
 DEV_EXAMPLES = 4096
 PASS_BATCH, EVALUATION_BATCH = 64, 128  # as in the published search and the config
-PER_WEIGHT = {"fine-tune": 6, "importance pass": 4, "evaluate": 2}  # see `linear_flops`
+# See `linear_flops`.
+PER_WEIGHT = {"fine-tune": 6, SINGLE: 6, "importance pass": 4, "evaluate": 2}
 PEAK_SIZE = 8192  # rows and columns of the product that gives the peak
 TUNED = "tuned transformers loop, bf16"
 NO_GPU = "not measured: no GPU"
@@ -96,8 +101,12 @@ def our_works(prototype: Encoder, training: Tokens, dev: Tokens, device: torch.d
     def model() -> Encoder:
         return deepcopy(prototype).to(device)
 
+    def graphs() -> CudaGraphs | None:
+        return CudaGraphs() if device.type == "cuda" else None
+
     return {
-        "fine-tune": lambda: partial(train, model(), training, RECIPE, 0),
+        "fine-tune": lambda: partial(train, model(), training, RECIPE, 0, graphs=graphs()),
+        SINGLE: lambda: partial(train, model(), training, RECIPE, 0),
         "importance pass": lambda: partial(
             measure, model(), dev, mask, "per_example", PASS_BATCH, "length"
         ),
@@ -157,6 +166,7 @@ def measured(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
     size = 1024 if options.quick else PEAK_SIZE
     peak = gemm_rate([(size, size)], size, torch.bfloat16, device)
     rows, seconds = [], {}
+    rates: dict[str, dict[float, float]] = {kind: {} for kind in PER_WEIGHT if kind != SINGLE}
     architecture = bert_base()
     prototype = drawn_model(architecture)
     for task, label in TASKS.items():
@@ -169,12 +179,28 @@ def measured(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
             torch.use_deterministic_algorithms(True, warn_only=True)
             found = median_seconds({"ours": ours[kind]}, options.repeats, warm_ups=1)
             torch.use_deterministic_algorithms(False)
-            if twin_of is not None:
+            if twin_of is not None and kind in theirs:
                 found |= median_seconds({"theirs": theirs[kind]}, options.repeats, warm_ups=1)
             seconds[name] = found
-            tokens = training if kind == "fine-tune" else dev
+            tokens = training if kind in ("fine-tune", SINGLE) else dev
             rows += rows_of(name, seconds, int(tokens.lengths.sum()), peak)
-    return rows, {"seconds": seconds, "peak_tflops": peak / 1e12}
+            if kind in rates:
+                rates[kind][float(tokens.lengths.mean())] = tokens.lengths.sum() / found["ours"]
+    return [*rows, *grid_rows(rates)], {"seconds": seconds, "peak_tflops": peak / 1e12}
+
+
+def grid_rows(rates: dict[str, dict[float, float]]) -> list[Row]:
+    """The paper's grid on this card, in GPU-hours, beside what the authors logged of it."""
+    found = hours(rates)
+    logged = "the authors' cards, logged"
+    parts = [
+        Row(f"the paper's grid, {kind}", found[kind], "GPU-hours", logged, theirs, None)
+        for kind, theirs in AUTHORS_HOURS.items()
+    ]
+    whole = sum(found.values())
+    target = "an afternoon"
+    name = "the paper's whole grid"
+    return [*parts, Row(name, whole, "GPU-hours", target, GRID_HOURS, whole, GRID_HOURS)]
 
 
 def main() -> None:

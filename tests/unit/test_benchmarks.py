@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import finetuning
 import gpu
+import grid_hours
 import growth
 import measuring
 import overhead
@@ -218,7 +219,7 @@ def test_the_work_for_a_gpu_runs_on_the_cpu():
         {kind: prepare()() for kind, prepare in make(model, tokens, tokens, CPU).items()}
         for make in (gpu.our_works, gpu.their_works)
     )
-    assert ours.keys() == theirs.keys() == gpu.PER_WEIGHT.keys()
+    assert ours.keys() == theirs.keys() | {gpu.SINGLE} == gpu.PER_WEIGHT.keys()
     measured = ours["importance pass"]
     gates = np.column_stack([measured.heads, measured.mlps])
     assert np.corrcoef(gates.ravel(), theirs["importance pass"].ravel())[0, 1] > 0.99
@@ -232,6 +233,20 @@ def test_rows_of_a_gpu_hold_both_targets():
     assert (whole.ratio, whole.verdict) == (pytest.approx(0.5), "met")
     alone, _ = gpu.rows_of("evaluate, X", seconds, 1000, peak=flops)
     assert alone.ratio is None and alone.verdict == ""
+
+
+def test_the_hours_of_the_grid_are_its_tokens_over_the_rates():
+    """At one rate for all lengths, and at a cost for each example alone."""
+    every = {kind: {13.0: 1000.0, 66.0: 1000.0} for kind in gpu.AUTHORS_HOURS | {"fine-tune": 0}}
+    found = grid_hours.hours(every)
+    tokens = sum(task.train * task.tokens for task in grid_hours.TASKS.values())
+    assert found["fine-tune"] * 3600 == pytest.approx(tokens * 5 * 3 * (1 + 9) / 1000)
+    examples = sum(task.dev for task in grid_hours.TASKS.values())
+    by_example = grid_hours.hours({"evaluate": {13.0: 13.0 * 100, 66.0: 66.0 * 100}})
+    assert by_example["evaluate"] * 3600 == pytest.approx(examples * 5 * (19 + 16) / 100)
+    *_, whole = gpu.grid_rows(every)
+    assert whole.ours == pytest.approx(sum(found.values()))
+    assert whole.verdict == "missed"
 
 
 def test_overhead_is_what_the_work_leaves():
