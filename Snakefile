@@ -10,7 +10,7 @@ min_version("9.27")
 # The library needs no installation; scripts find it because it lies beside them.
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from lottery import progress, start
+from lottery import progress, start, unrecorded
 from lottery.config import refuse_repeated_keys
 from lottery.start import stop_on_error
 
@@ -93,3 +93,7 @@ rule fetch:
         configs=targets("resources/models/{model}/config.json", MODEL_ROWS),
         models=targets("resources/models/{model}/model.safetensors", MODEL_ROWS),
         tasks=targets("resources/tasks/{task}/validation.parquet", grid.fetch_rows(STUDY)),
+
+
+# At the end, when all rules are there.
+unrecorded.check_while_planning(workflow)

@@ -112,7 +112,7 @@ def write_record(
         "rule": rule,
         "log": f"results/logs/{name}.log",
         "wildcards": {},
-        "params": {"settings": {}, "version": 1},
+        "params": {"settings": {}, "version": f"{rule} 1"},
         "inputs": digests[0],
         "outputs": digests[1],
         "versions": {"python": "3.12.1", "torch": "2.13.0"},

@@ -156,6 +156,15 @@ def test_subsets_are_stratified_repeatable_and_seeded(tmp_path: Path) -> None:
     assert other["train"].column("idx") != first["train"].column("idx")
 
 
+def test_a_source_must_have_as_many_examples_as_are_asked_for(tmp_path: Path) -> None:
+    labels = ["no", "yes"] * 4
+    every = fetched(tmp_path, own(tmp_path, labels, labels, labels=["no", "yes"], train_examples=8))
+    assert every["train"].num_rows == 8
+    task = own(tmp_path, labels, labels, labels=["no", "yes"], train_examples=9)
+    with pytest.raises(StudyError, match=r"train\.csv has 8 examples, .*train_examples is 9; .* 8"):
+        fetched(tmp_path, task)
+
+
 def test_a_subset_too_small_for_two_classes_is_refused(tmp_path: Path) -> None:
     labels = ["no"] * 99 + ["yes"]
     task = own(tmp_path, labels, labels, labels=["no", "yes"], train_examples=2)

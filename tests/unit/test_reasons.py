@@ -21,8 +21,12 @@ PARAMS = (
             PARAMS.format("{'a': {'b': 1, 'c': [2]}}", "{'a': {'b': 3, 'c': [2]}}"),
             "a.b 1 -> 3",
         ),
-        (PARAMS.format("<nothing exclusive>", "2"), "version or threads none -> 2"),
-        (PARAMS.format("1", "2"), "version or threads 1 -> 2"),
+        (PARAMS.format("<nothing exclusive>", "2"), "torch_threads none -> 2"),
+        (PARAMS.format("1", "2"), "torch_threads 1 -> 2"),
+        (
+            PARAMS.format("'finetune 2',1", "'finetune 3',2"),
+            "version 'finetune 2' -> 'finetune 3', torch_threads 1 -> 2",
+        ),
         (PARAMS.format("{'a': nan}", "{'a': 1}"), "params: {'a': nan} -> {'a': 1}"),
         (
             "Input files updated by another job: a, b; " + PARAMS.format("{'x': 1}", "{'x': 2}"),
@@ -35,7 +39,7 @@ PARAMS = (
         (
             PARAMS.format("1", "2")
             + "; Software environment definition has changed since last execution",
-            "its environment has changed; version or threads 1 -> 2",
+            "its environment has changed; torch_threads 1 -> 2",
         ),
         ("Forced execution", "left half done"),
         ("Something new", "Something new"),

@@ -17,6 +17,8 @@ from runs import Config, Run, Share, run_to_the_end
 from test_incremental import RULES, edited
 from tiny_study import write_model, write_study
 
+from lottery.versions import STAGES
+
 LIBRARY = Path("workflow/scripts/lottery")
 TRIGGERS = ["mtime", "params", "input", "software-env"]
 
@@ -120,6 +122,16 @@ def test_a_stage_with_a_raised_version_runs_with_what_hangs_on_it(
     more = runs_more(published, clone, plain)
     alike = {"collect_scores", "summarize", "plot_scores"}  # an unedited copy may run these too
     assert {rule: n for rule, n in more.items() if rule in RULES - alike} == jobs
+
+
+def test_numbers_that_trade_places_are_seen(published: Run, clone: Path) -> None:
+    threads = 1  # the default
+    version = STAGES["finetune"]
+    assert version != threads
+    replace(clone / LIBRARY / "versions.py", f'"finetune": {version},', f'"finetune": {threads},')
+    config = edited(published.config, {"compute.torch_threads": version})
+    found = planned(published.folder, config, config_folder=clone.parent, root=clone)
+    assert found["finetune"] == 4
 
 
 def test_an_upgraded_package_runs_nothing_by_itself(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shutil
 import subprocess
@@ -23,11 +24,15 @@ def status(
     folder: Path, config: Config, config_folder: Path, *words: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs the command in the study's folder."""
+    command = command_line(config, config_folder, *words)
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
+
+
+def command_line(config: Config, config_folder: Path, *words: str) -> list[str]:
     path = config_folder / "study.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     command = [sys.executable, str(ROOT / "workflow/scripts/status.py"), "all", *words]
-    command += ["-s", str(ROOT / "Snakefile"), "--configfile", str(path)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
+    return [*command, "-s", str(ROOT / "Snakefile"), "--configfile", str(path)]
 
 
 def rows(said: str) -> dict[tuple[str, str, str], dict[str, str]]:
@@ -134,3 +139,23 @@ def test_a_config_that_is_refused_ends_in_its_sentence(published: Run, tmp_path:
     done = status(published.folder, published.config | {"seeds": []}, tmp_path)
     assert done.returncode == 1 and not done.stdout
     assert "seeds" in done.stderr and "Traceback" not in done.stderr
+
+
+# Permissions do not keep root from writing, a file system that is read-only does.
+READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" && exec "$@"'
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(study: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir(mode=0o555)
+    command = command_line(study, tmp_path)
+    if os.geteuid() == 0:
+        alone = ["unshare", "--mount", "sh", "-c", READ_ONLY, str(folder)]
+        if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+            pytest.skip("no file system can be mounted here")
+        command = [*alone, *command]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 1 and not done.stdout
+    (sentence,) = done.stderr.strip().splitlines()
+    assert sentence.startswith(f"{folder} cannot be written to (") and sentence.endswith(".")
+    assert not list(folder.iterdir())

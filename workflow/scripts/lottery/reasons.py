@@ -15,8 +15,8 @@ CHANGED_PARAMS = re.compile(
 )
 NOTHING = "<nothing exclusive>"
 LONGEST = 80
-# The params that are whole numbers (lottery.versions, compute.torch_threads of the config).
-NUMBER = "version or threads"
+# Snakemake forgets the names of params, so no two params of a rule may be of one kind.
+BARE = {int: "torch_threads", str: "version", list: "splits or kinds"}
 
 # What Snakemake's sentence begins with -> ours; the files that it lists stay.
 WORDS = {
@@ -72,14 +72,27 @@ def told_params(old: str, new: str) -> str:
     values = _values(old), _values(new)
     if values[0] is None or values[1] is None:
         return f"params: {_short(old)} -> {_short(new)}"
+    changes = changed_leaves(*(dict(_named(each)) for each in values))
+    return ", ".join(f"{name} {was} -> {now}" for name, was, now in changes)
+
+
+def changed_leaves(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The leaves that differ: dotted name, old value, new value, as short text.
+
+    Args:
+        old: values and mappings of values by name.
+        new: likewise.
+    """
     # As text, because True is 1 to Python but not to Snakemake.
-    before, after = ({name: repr(value) for name, value in _named(each)} for each in values)
-    told = [
-        f"{name} {_short(before.get(name, 'none'))} -> {_short(after.get(name, 'none'))}"
+    before, after = (
+        {leaf: repr(end) for name, value in each.items() for leaf, end in _leaves(value, str(name))}
+        for each in (old, new)
+    )
+    return [
+        (name, _short(before.get(name, "none")), _short(after.get(name, "none")))
         for name in before | after
         if before.get(name) != after.get(name)
     ]
-    return ", ".join(told)
 
 
 def _values(text: str) -> list[Any] | None:
@@ -92,10 +105,12 @@ def _values(text: str) -> list[Any] | None:
 
 
 def _named(values: list[Any]) -> Iterator[tuple[str, Any]]:
-    """The leaves under dotted names. Snakemake forgets the names of the params themselves."""
+    """The values under the names that they can be told by."""
     for value in values:
-        kind = NUMBER if isinstance(value, int) else type(value).__name__
-        yield from _leaves(value, "" if isinstance(value, dict) else kind)
+        if isinstance(value, dict):
+            yield from value.items()
+        else:
+            yield BARE.get(type(value), type(value).__name__), value
 
 
 def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -103,7 +118,7 @@ def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, value
         return
     for key, below in value.items():
-        yield from _leaves(below, f"{name}.{key}" if name else str(key))
+        yield from _leaves(below, f"{name}.{key}")
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,7 @@ import base64
 import logging
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -36,6 +37,10 @@ STEPS = {
     "evaluate": "evaluate",
 }
 COLUMNS = (*dict.fromkeys(STEPS.values()), "tables")
+# How Snakemake, which keeps notes in .snakemake even of a dry run, says that it cannot.
+NOT_WRITABLE = re.compile(
+    r"^\w*Error: \[Errno \d+\] (?P<why>[^:]+): '(?P<folder>[^'\n]*?)/?\.snakemake\b", re.MULTILINE
+)
 ALWAYS = ("--dry-run", "--nolock", "--rerun-incomplete", "--quiet", "host")
 
 
@@ -174,6 +179,12 @@ def dry_run(words: list[str], *extra: str) -> tuple[list[Job], str]:
 
 def _last_words(text: str) -> str:
     """What Snakemake said, without its greeting."""
+    if denied := NOT_WRITABLE.search(text):
+        return (
+            f"{denied['folder'] or '.'} cannot be written to ({denied['why']}), but Snakemake "
+            "keeps notes in .snakemake there even when it is only asked: ask as somebody who may "
+            "write there, or in a copy made by cp -a."
+        )
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if "error" in line.lower()]
     return "\n".join(lines[errors[0] :] if errors else lines[-5:]) or "Snakemake ended in an error."

@@ -47,10 +47,13 @@ STAGES: dict[str, int] = {
 }
 
 
-def stage_version(stage: str) -> int:
-    """The version of a stage.
+def stage_version(stage: str) -> str:
+    """A stage and its version, as `finetune 2`.
+
+    Text, because Snakemake compares the values of params without their names: a version that is a
+    number could trade places with the number of threads, and nobody would see it.
 
     Raises:
         KeyError: no such stage (a mistake in a rule, not of a user).
     """
-    return STAGES[stage]
+    return f"{stage} {STAGES[stage]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lottery.data.examples import Examples, check_variety, checked_examples
 from lottery.data.sources import Source, generate_splits, read_split
 from lottery.data.splits import subset
-from lottery.errors import blaming
+from lottery.errors import StudyError, blaming
 from lottery.tasks import Task
 
 
@@ -37,9 +37,15 @@ def read_task(task: Task, glue_folder: str | None) -> dict[str, tuple[Examples, 
 
 def _examples(task: Task, split: str, source: Source) -> Examples:
     examples = checked_examples(source.raw, task, split)
-    size = task.train_examples if split == "train" else task.validation_examples
+    key = "train_examples" if split == "train" else "validation_examples"
+    size = getattr(task, key)
     if task.kind == "generated" or size is None:
         return examples  # a generator has made as many as wanted
+    if size > len(examples):
+        raise StudyError(
+            f"{source.raw.source} has {len(examples)} examples, but tasks.{task.id}.{key} is "
+            f"{size}; allowed are 2 to {len(examples)}, or no such key for all of them."
+        )
     strata = examples.strata()
     examples = examples.select(subset(strata, examples.idx, size, task.data_seed))
     check_variety(examples, task, split, f"the subset of {source.raw.source}")

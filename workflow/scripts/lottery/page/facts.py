@@ -78,15 +78,8 @@ def making(records: Sequence[Record], facts: Facts, repository: Path) -> list[tu
 
 def stage_versions(records: Sequence[Record]) -> str:
     """The versions of the stages that ran, as one line."""
-    found: dict[str, set[int]] = {}
-    for record in records:
-        version = record.get("params", {}).get("version")
-        if version is not None:
-            found.setdefault(record["rule"], set()).add(version)
-    return ", ".join(
-        f"{rule} {'/'.join(str(one) for one in sorted(versions))}"
-        for rule, versions in sorted(found.items())
-    )
+    found = {record.get("params", {}).get("version") for record in records}
+    return ", ".join(sorted(str(version) for version in found if version is not None))
 
 
 def _versions(records: Sequence[Record]) -> list[tuple[str, str]]:
