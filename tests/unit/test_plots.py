@@ -189,7 +189,7 @@ def draw_all(tree, folder: Path) -> list[Path]:
         path_to_png=png["scores"],
         model=tree.model,
         method="magnitude",
-        **tree.layout,
+        layout=tree.layout,
     )
     plot_survival(
         paths_to_masks=tree.masks("magnitude"),
