@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from test_plots import texts_of
+from matplotlib.text import Text
 
 from lottery.plots import style
 
@@ -37,6 +38,25 @@ def complaints(figure: Figure) -> list[str]:
     if inches[0] > style.PAGE + 1e-9 or inches[1] > HIGHEST:
         found.append(f"{inches[0]:.1f} x {inches[1]:.1f} inches is more than a page")
     return found
+
+
+def _within(place: float, interval: np.ndarray) -> bool:
+    return min(interval) - 1e-9 <= place <= max(interval) + 1e-9
+
+
+def texts_of(figure: Figure) -> list[Text]:
+    """The texts that are drawn; axes also hold labels outside their limits, which are not."""
+    figure.canvas.draw()
+    hidden = {
+        label
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        if not _within(tick.get_loc(), axis.get_view_interval())
+        for label in (tick.label1, tick.label2)
+    }
+    texts = figure.findobj(Text)
+    return [t for t in texts if t.get_visible() and t.get_text().strip() and t not in hidden]
 
 
 @contextmanager

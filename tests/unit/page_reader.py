@@ -14,18 +14,20 @@ class Seen(HTMLParser):
         tags: every element with its attributes.
         tables: id of the figure -> rows of texts.
         figures: (address, caption) of every picture.
+        folded: for every picture what the line says that opens it; empty where none need be opened.
         text: all text.
     """
 
     tags: list[tuple[str, dict]] = field(default_factory=list)
     tables: dict[str, list[list[str]]] = field(default_factory=dict)
     figures: list[list[str]] = field(default_factory=list)
+    folded: list[str] = field(default_factory=list)
     text: str = ""
 
     def __post_init__(self) -> None:
         super().__init__()
         self._open: list[str] = []
-        self._table = ""
+        self._table = self._fold = ""
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
         named = dict(attrs)
@@ -41,6 +43,9 @@ class Seen(HTMLParser):
             self.tables[self._table][-1].append("")
         elif tag == "img":
             self.figures.append([named["src"], ""])
+            self.folded.append(self._fold if "details" in self._open else "")
+        elif tag == "summary":
+            self._fold = ""
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag, f"{tag} closes something else"
@@ -51,6 +56,8 @@ class Seen(HTMLParser):
         if "style" in self._open:
             return
         self.text += data
+        if "summary" in self._open:
+            self._fold += data.strip()
         if self._table and {"td", "th"} & set(self._open):
             self.tables[self._table][-1][-1] += f" {data.strip()}" if data.strip() else ""
         elif "figcaption" in self._open and not self._table and self.figures:

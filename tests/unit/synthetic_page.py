@@ -43,7 +43,7 @@ def write_run(root: Path) -> synthetic.Tree:
         paths_to_published=PUBLISHED,
         path_to_summary=TABLES / "summary.csv",
         path_to_printed=TABLES / "summary.md",
-        **tree.layout,
+        layout=tree.layout,
     )
     pairs = [
         (tree.mask(task, seed, name, control), tree.mask(task, seed, name, reference_of(control)))
@@ -84,7 +84,7 @@ def draw(tree: synthetic.Tree, method: str) -> None:
         path_to_png=folder / "scores.png",
         model=tree.model,
         method=method,
-        **tree.layout,
+        layout=tree.layout,
     )
     inputs = {"scores": [TABLES / "scores.csv"], "overlap": [note(tree, method)]}
     outputs = {"svg": [folder / "scores.svg"], "png": [folder / "scores.png"]}

@@ -12,10 +12,9 @@ import pytest
 import synthetic
 import synthetic_page
 from page_reader import Seen, seen
-from synthetic_page import ODD, TABLES, WORKFLOW
+from synthetic_page import ODD, TABLES
 
 from lottery.errors import StudyError
-from lottery.page.sections import SECTIONS
 from lottery.tables.overlap_caption import overlap_sentence
 
 MINUS = "\u2212"
@@ -167,6 +166,27 @@ def test_every_figure_is_inside_once_and_in_order(page, found):
     ]
 
 
+def test_of_each_kind_the_first_figure_is_shown_and_the_others_can_be_opened(page, found):
+    assert len(found.figures) == len(found.folded) == 5
+    titles = [caption.strip().partition("\n")[0] for _, caption in found.figures]
+    # Kinds: scores of two methods, never_heard_of of two, and the_same, which both share.
+    assert [title.split("; ")[0] for title in titles[:2]] == [
+        "Figure 1: magnitude",
+        "Figure 2: structured",
+    ]
+    hidden = [line for line in found.folded if line]
+    assert hidden == [title for title, line in zip(titles, found.folded, strict=True) if line]
+    assert [number for number, line in enumerate(found.folded, start=1) if not line] == [1, 3, 5]
+    assert "<details open" not in page
+
+
+def test_the_contents_lead_to_every_section_and_kind_of_figure(found):
+    ids = {attributes["id"] for _, attributes in found.tags if "id" in attributes}
+    linked = [attributes["href"][1:] for tag, attributes in found.tags if tag == "a"]
+    assert set(linked) <= ids
+    assert {"good", "good-scores", "further-never_heard_of", "further-the_same"} <= set(linked)
+
+
 def test_a_figure_that_no_section_names_comes_last_under_its_name(page, found):
     last = [base64.b64decode(address.partition(",")[2]) for address, _ in found.figures[-3:]]
     assert all(b"teal" in file for file in last)
@@ -239,14 +259,6 @@ def test_claims_and_differences_may_be_missing(tree):
     assert 'id="claims"' not in page
     assert 'href="#claims"' not in page
     assert "table-differences" not in page
-
-
-def test_sections_name_a_figure_once_and_its_caption_exists():
-    named = [shown for section in SECTIONS for shown in section.figures]
-    assert len({shown.name for shown in named}) == len(named)
-    assert len({section.id for section in SECTIONS}) == len(SECTIONS)
-    for shown in named:
-        assert (WORKFLOW / "report" / f"{shown.caption or shown.name}.rst").exists(), shown.name
 
 
 def test_a_caption_that_names_what_is_not_there_is_refused(tree, tmp_path):

@@ -1,26 +1,32 @@
-"""Tables of the page that no other file holds: sizes of tasks, and scores outside the training."""
+"""Tables and sections of the page that no other file holds."""
 
 from __future__ import annotations
 
 import pyarrow
 import pyarrow.parquet
+import pytest
+from synthetic_page import WORKFLOW
 
+from lottery.page.claims import claims_tables
 from lottery.page.outside import outside_tables
 from lottery.page.render import Page
 from lottery.page.sections import SECTIONS
 from lottery.page.study import examples_of
 from lottery.page.table import Cell, Table
+from lottery.stats.claims.check import COLUMNS
 from lottery.tables import evaluation_only
 
 
-def test_tasks_tell_how_many_examples_were_fetched(tmp_path):
+@pytest.mark.parametrize("rule", ["fetch_task", "fetch_task_alone"])
+def test_tasks_tell_how_many_examples_were_fetched(tmp_path, rule):
     table = pyarrow.table({"a": list(range(1234))})
     paths = [tmp_path / "rte/train.parquet", tmp_path / "rte/validation.parquet"]
     paths[0].parent.mkdir()
     pyarrow.parquet.write_table(table, paths[0])
     paths[1].write_text("damaged")
     outputs = {path.stem: {str(path): "0"} for path in paths}
-    record = {"rule": "fetch_task", "wildcards": {"task": "rte"}, "outputs": outputs}
+    # Tasks without training data have a rule of their own.
+    record = {"rule": rule, "wildcards": {"task": "rte"}, "outputs": outputs}
     assert examples_of([record]) == {"rte": {"train": 1234}}
 
 
@@ -51,8 +57,30 @@ def test_scores_outside_stand_group_by_group():
 def test_a_section_takes_the_tables_that_its_names_fit():
     (outside,) = (section for section in SECTIONS if section.id == "outside")
     tables = {name: Table(name, "", [], []) for name in ("overlap", "on_hans", "on_own")}
-    page = Page([], [], [], None, [], [], tables, [], "", {})
+    page = Page([], [], [], [], [], [], tables, [], "", {})
     assert [table.name for table in page.tables_of(outside)] == ["on_hans", "on_own"]
+
+
+def test_claims_of_which_a_method_says_nothing_stand_in_a_table_of_their_own():
+    row = dict.fromkeys(COLUMNS, "") | {"claim": "C1", "model": "m", "statement": "True."}
+    judged = row | {"method": "a", "estimate": "0.5", "n_tasks": "1", "n_seeds": "3"}
+    silent = [row | {"method": name, "reason": "No such runs."} for name in "bc"]
+    # A claim that was judged for no method stays where all look.
+    unjudged = row | {"claim": "C2", "method": "a", "reason": "Nothing."}
+    first, second = claims_tables([judged, *silent, unjudged])
+    assert [[line[0].text for line in group.rows] for group in first.groups] == [["a"], ["a"]]
+    ((line,),) = (group.rows for group in second.groups)
+    assert (line[0].text, line[2].below) == ("b, c", ("No such runs.",))
+    assert second.title
+    assert [table.name for table in claims_tables([judged, unjudged])] == ["claims"]
+
+
+def test_sections_name_a_figure_once_and_its_caption_exists():
+    named = [shown for section in SECTIONS for shown in section.figures]
+    assert len({shown.name for shown in named}) == len(named)
+    assert len({section.id for section in SECTIONS}) == len(SECTIONS)
+    for shown in named:
+        assert (WORKFLOW / "report" / f"{shown.caption or shown.name}.rst").exists(), shown.name
 
 
 def cell_text(cell: Cell) -> str:

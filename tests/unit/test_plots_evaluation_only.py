@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from legible import complaints, texts_of
 from matplotlib.figure import Figure
 from synthetic_runs import MODEL, SEEDS, one_score, runs_of
-from test_plots import texts_of
 
 from lottery.plots import style
 from lottery.plots.evaluation_only import draw_on
@@ -84,16 +83,8 @@ def test_published_numbers_are_marks_on_the_full_models_line():
 @pytest.mark.parametrize("subnetworks", [SUBNETWORKS, ("good",)])
 def test_no_text_overlaps_another_or_leaves_the_figure(subnetworks):
     figure = drawn(made_scores(subnetworks))
-    with style.settings():
-        texts = texts_of(figure)
-        boxes = [(text, text.get_window_extent()) for text in texts]
-    width, height = figure.bbox.size
-    assert len(texts) > 10
-    for text, box in boxes:
-        assert text.get_fontsize() >= 7
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
-    for (text, box), (other, other_box) in combinations(boxes, 2):
-        assert not box.overlaps(other_box), (text, other)
+    assert len(texts_of(figure)) > 10
+    assert complaints(figure) == []
 
 
 def test_a_metric_other_than_accuracy_is_not_mixed_with_accuracies():

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import synthetic
-from legible import complaints
+from legible import complaints, texts_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from test_plots import BIG, FILES, texts_of
+from test_plots import BIG, FILES
 
 from lottery.analysis.noise import COLUMNS as NOISE_COLUMNS
 from lottery.plots import agreement, style

@@ -47,7 +47,7 @@ def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str
             method: {key: getattr(facts(method, names), key) for key in known} | {"models": [MODEL]}
             for method, names in world.methods.items()
         },
-        **layout_params(world),
+        layout=layout_params(world),
         **keywords,
     )
     return files.read_csv(root / "claims.csv")

@@ -59,7 +59,7 @@ def test_claims_without_numbers_stand_below_with_their_reason(text):
 def test_a_method_of_which_nothing_can_be_said_has_no_table():
     lonely = printed(World(methods={"structured": ()}), tables={})
     assert tables_of(lonely) == {}
-    assert "structured has no bad subnetworks." in lonely
+    assert "The method has no bad subnetworks." in lonely
     assert "C2, C5: not run. The claim is about magnitude pruning" in lonely
 
 

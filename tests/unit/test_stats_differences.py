@@ -24,7 +24,6 @@ METHODS = {
     "structured": ("good", "random", "bad"),
     "strict": ("good", "good_half", "random_half", "random_half_2", "bad_half", "super_good"),
 }
-LAYOUT = ("models", "published_models", "tasks", "methods")
 LEVELS = {"full": 0.95, "good": 0.9, "random": 0.75, "bad": 0.6, "super": 0.7}
 
 
@@ -44,7 +43,7 @@ def level(task, run, seed):
 def params(tasks=None, methods=None):
     tasks, methods = tasks or TASKS, methods or METHODS
     strict = {m: "strict" if "good_half" in names else "published" for m, names in methods.items()}
-    return {
+    layout = {
         "models": [MODEL],
         "published_models": [MODEL],
         "tasks": {
@@ -59,10 +58,9 @@ def params(tasks=None, methods=None):
             }
             for method, names in methods.items()
         },
-        "controls": strict,
-        "bootstrap_samples": 200,
-        "permutations": 199,
     }
+    sizes = {"bootstrap_samples": 200, "permutations": 199}
+    return {"layout": layout, "controls": strict} | sizes
 
 
 def compare(root: Path, paths: list, scores: list, **changes) -> list[dict[str, str]]:
@@ -269,7 +267,7 @@ def test_the_figure_shows_the_numbers(made):
 
 def test_the_step_draws_every_method_even_without_subnetworks(made, tmp_path):
     root = made[0]
-    layout = {k: v for k, v in params().items() if k in LAYOUT}
+    layout = params()["layout"]
     layout["methods"]["bare"] = {"preset": "strict", "published": None, "subnetworks": []}
     for method in layout["methods"]:
         plot_differences(
@@ -278,7 +276,7 @@ def test_the_step_draws_every_method_even_without_subnetworks(made, tmp_path):
             path_to_png=tmp_path / f"{method}.png",
             model=MODEL,
             method=method,
-            **layout,
+            layout=layout,
         )
         assert (tmp_path / f"{method}.svg").stat().st_size > 2000
     assert (tmp_path / "strict.png").read_bytes()[1:4] == b"PNG"

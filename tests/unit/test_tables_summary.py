@@ -210,7 +210,7 @@ def summary(tmp_path_factory):
         paths_to_published=FILES,
         path_to_summary=root / "summary.csv",
         path_to_printed=root / "summary.md",
-        **tree.layout,
+        layout=tree.layout,
     )
     return files.read_csv(root / "summary.csv"), (root / "summary.md").read_text()
 

@@ -31,11 +31,13 @@ METHODS = {
         "subnetworks": ["good", "random_half", "random_half_2", "bad_half"],
     },
 }
-LAYOUT = {
-    "models": ["bert", "drawn"],
-    "published_models": ["bert"],
-    "tasks": TASKS,
-    "methods": METHODS,
+SETTINGS = {
+    "layout": {
+        "models": ["bert", "drawn"],
+        "published_models": ["bert"],
+        "tasks": TASKS,
+        "methods": METHODS,
+    },
     "controls": {"s": "published", "strict": "strict"},
     "untrained": ["drawn"],
 }
@@ -90,7 +92,7 @@ def tabulate(folder: Path, given: list[Score], baselines: str | None = None):
         path_to_table=folder / "trainability.csv",
         path_to_printed=folder / "trainability.md",
         path_to_baselines=path,
-        **LAYOUT,
+        **SETTINGS,
     )
     return files.read_csv(folder / "trainability.csv"), (folder / "trainability.md").read_text()
 

@@ -14,14 +14,18 @@ from typing import Any
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MEASURED = "the-measurements-of-the-test"
 
-# Runs in a copy of the page. Of every picture it tells the size, and how many of its pixels differ
-# from the most frequent colour, drawn at a hundred thousand pixels or so.
+# Runs in a copy of the page. Of every picture it tells whether it had to be opened, then opens all,
+# and tells the size, and how many of its pixels differ from the most frequent colour, drawn at a
+# hundred thousand pixels or so.
 MEASURE = """
 <script>
 addEventListener("load", () => {
+  const folded = new Map([...document.images].map(one => [one, !one.checkVisibility()]));
+  for (const one of document.querySelectorAll("details")) one.open = true;
   const pictures = [...document.images].map(picture => {
     const width = picture.naturalWidth, height = picture.naturalHeight;
-    const found = {width, height, alt: picture.alt, shown: picture.getBoundingClientRect().width};
+    const found = {width, height, alt: picture.alt, folded: folded.get(picture),
+      shown: picture.getBoundingClientRect().width};
     if (!width || !height) return {...found, drawn: 0};
     const canvas = document.createElement("canvas");
     canvas.width = 400;
@@ -52,7 +56,7 @@ class Look:
     """What was seen.
 
     Attributes:
-        pictures: width, height, alt, shown (width on the page) and drawn of every picture.
+        pictures: width, height, alt, folded, shown (width on the page) and drawn of every picture.
         width: of the whole page, in pixels.
         window: of the window.
         console: errors and warnings that the page gave.

@@ -16,6 +16,7 @@ from runs import Run, copy_run
 
 WIDE, NARROW = 1280, 500
 LEAST_DRAWN = 0.01  # share of a figure's pixels that are not background
+PAGES = re.compile(rb"/Type\s*/Page\b")  # in a pdf
 BLANK = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/%3E"
 
 in_browser = pytest.mark.skipif(browser() is None, reason="Chromium is not installed")
@@ -47,6 +48,23 @@ def test_every_figure_of_the_run_is_there_and_not_blank(page: Path, published: R
         assert picture["height"] > 80, picture
         assert picture["shown"] > 200, picture
         assert picture["drawn"] > LEAST_DRAWN, picture
+    # One of each kind need not be opened.
+    kinds = {path.stem for path in figures_of(published)}
+    assert sum(not picture["folded"] for picture in pictures) == len(kinds) < len(pictures)
+
+
+@in_browser
+def test_what_is_folded_is_printed_all_the_same(page: Path, tmp_path: Path):
+    text = page.read_text(encoding="utf-8")
+    opened, closed = text.replace("<details>", "<details open>"), text.replace("::details-", "::un")
+    assert text != opened and text != closed
+    lengths = []
+    for number, each in enumerate((text, opened, closed)):
+        copy = tmp_path / f"{number}.html"
+        copy.write_text(each, encoding="utf-8")
+        print_page(copy, tmp_path / "page.pdf")
+        lengths.append(len(PAGES.findall((tmp_path / "page.pdf").read_bytes())))
+    assert lengths[0] == lengths[1] > lengths[2]
 
 
 @in_browser
@@ -82,7 +100,7 @@ def test_it_can_be_photographed_and_printed(page: Path, tmp_path: Path):
     print_page(page, tmp_path / "page.pdf")
     pdf = (tmp_path / "page.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
-    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) >= 3
+    assert len(PAGES.findall(pdf)) >= 3
 
 
 class Addresses(HTMLParser):

@@ -44,7 +44,7 @@ rule summarize:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=params.layout_params(STUDY),
+        settings={"layout": params.layout_params(STUDY)},
         version=stage_version("summarize"),
     message:
         "summarize the scores"

@@ -29,7 +29,7 @@ rule plot_scores:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=params.layout_params(STUDY),
+        settings={"layout": params.layout_params(STUDY)},
         version=stage_version("plot_scores"),
     message:
         "plot the scores of {wildcards.model}: {wildcards.method}"

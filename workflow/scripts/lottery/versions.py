@@ -40,10 +40,10 @@ STAGES: dict[str, int] = {
     "measure_patterns": 3,
     "compare_subnetworks": 3,
     "plot_differences": 3,
-    "check_claims": 5,
+    "check_claims": 6,
     "tabulate_trainability": 2,
     "compare_methods": 3,
-    "write_report": 4,
+    "write_report": 5,
 }
 
 

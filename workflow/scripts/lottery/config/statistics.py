@@ -16,7 +16,8 @@ SEARCH = ("search_on", "threshold", "keep_score", "search_metric", "majority")
 
 def comparison_params(study: Study) -> Params:
     """Of compare_subnetworks: the layout, and how much is resampled."""
-    return layout_params(study) | {
+    return {
+        "layout": layout_params(study),
         "controls": {method.id: method.controls for method in study.methods.values()},
         "bootstrap_samples": study.analysis["bootstrap_samples"],
         "permutations": study.analysis["test_permutations"],
@@ -25,12 +26,13 @@ def comparison_params(study: Study) -> Params:
 
 def difference_params(study: Study) -> Params:
     """Of plot_differences: the split that shows each method, and the tasks' metrics."""
-    return layout_params(study)
+    return {"layout": layout_params(study)}
 
 
 def trainability_params(study: Study) -> Params:
     """Of tabulate_trainability: the layout, and which models were never pretrained."""
-    return layout_params(study) | {
+    return {
+        "layout": layout_params(study),
         "controls": {method.id: method.controls for method in study.methods.values()},
         "untrained": [model.id for model in study.models.values() if model.init == "random"],
     }
@@ -45,7 +47,7 @@ def baseline_files(study: Study) -> dict[str, str]:
 def claim_params(study: Study) -> Params:
     """Of check_claims: the layout, and what the claims need to know of the methods."""
     facts = {method.id: _claim_facts(study, method) for method in study.methods.values()}
-    return layout_params(study) | {"facts": facts}
+    return {"layout": layout_params(study), "facts": facts}
 
 
 def _claim_facts(study: Study, method: Method) -> Params:

@@ -26,6 +26,7 @@ CAPTION = (
     " needs all of them. Intervals of kappas, correlations and shares end at what is possible."
     " Fewer than three seeds decide nothing. Margins and thresholds were laid down before any run."
 )
+UNJUDGED = "Methods for which a claim was not judged, and why"
 COLUMNS = ("", "verdict", "this run", "the paper's number", "test")
 
 Row = Mapping[str, str]
@@ -43,16 +44,20 @@ def verdict_class(verdict: str) -> str:
     return VERDICTS.get(verdict, "silent")
 
 
-def claims_table(rows: Sequence[Row]) -> Table:
+def claims_tables(rows: Sequence[Row]) -> list[Table]:
     """One group of rows per claim, a row per model and method.
 
-    Methods of which a claim says nothing, for the same reason, share a line.
+    Methods of which a claim says nothing, for the same reason, share a line. It stands in a table
+    of its own, the second, unless the claim was judged for no method.
 
     Args:
         rows: of claims.csv, as `lottery.files.read_csv` gives them.
+
+    Returns:
+        The table, and the second one where there is something for it; none without rows.
     """
     several_models = len({row["model"] for row in rows}) > 1
-    groups = []
+    groups, others = [], []
     for claim, of_claim in groupby(rows, key=lambda row: row["claim"]):
         own = list(of_claim)
         judged = [_row(row, several_models) for row in own if row["estimate"]]
@@ -63,9 +68,16 @@ def claims_table(rows: Sequence[Row]) -> Table:
                 about = not row["reason"].startswith("The claim is about")
                 key = (row["published"] if about else "", row["reason"], row["verdict"])
                 silent.setdefault(key, []).append(_subject(row, several_models))
-        judged += [_silent_row(key, names) for key, names in silent.items()]
-        groups.append(Group(f"{claim}. {own[0]['statement']}", judged))
-    return Table("claims", CAPTION, COLUMNS, groups, words=frozenset({1, 2, 3, 4}))
+        without = [_silent_row(key, names) for key, names in silent.items()]
+        title = f"{claim}. {own[0]['statement']}"
+        groups.append(Group(title, judged or without))
+        if judged and without:
+            others.append(Group(title, without))
+    words = frozenset({1, 2, 3, 4})
+    tables = [Table("claims", CAPTION, COLUMNS, groups, words=words)] if groups else []
+    if others:
+        tables.append(Table("unjudged", UNJUDGED, COLUMNS, others, words=words, title=UNJUDGED))
+    return tables
 
 
 def _subject(row: Row, several_models: bool) -> str:

@@ -119,11 +119,6 @@ def gather(paths: Sequence[Path], sources: Captions) -> list[Gathered]:
     return [*gathered, Gathered(OTHERS, tuple(others))] if others else gathered
 
 
-def all_figures(sections: Iterable[Gathered]) -> list[Figure]:
-    """The figures of all sections, by number."""
-    return [figure for one in sections for kind in one.kinds for figure in kind.figures]
-
-
 def in_words(name: str) -> str:
     """A file's stem as a heading."""
     return name.replace("_", " ").capitalize()

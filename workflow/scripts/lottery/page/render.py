@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -27,7 +28,7 @@ class Page:
         statement: paragraphs on what was run.
         study: tables of models, tasks and methods.
         summaries: the summary tables.
-        claims: the claims' table; None where they were not checked.
+        claims: the claims' tables; none where they were not checked.
         verdicts: (verdict, its class, number).
         sections: the questions with their figures.
         tables: tables of the sections, by the name that a section gives them.
@@ -40,7 +41,7 @@ class Page:
     statement: list[str]
     study: list[Table]
     summaries: list[Table]
-    claims: Table | None
+    claims: list[Table]
     verdicts: list[tuple[str, str, int]]
     sections: list[Gathered]
     tables: Mapping[str, Table]
@@ -76,8 +77,14 @@ def render(page: Page, templates: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["anchor"] = anchor
     style = (templates / "style.css").read_text(encoding="utf-8")
     sections = [one for one in page.sections if one.kinds or page.tables_of(one.section)]
     config = yaml.safe_dump(dict(page.config), sort_keys=False, allow_unicode=True, width=100)
     template = environment.get_template(TEMPLATE)
     return template.render(page=page, sections=sections, config=config, style=Markup(style))
+
+
+def anchor(name: str) -> str:
+    """A name as an id within the page: without what an address would have to escape."""
+    return re.sub(r"[^a-z0-9_-]+", "", name.lower())

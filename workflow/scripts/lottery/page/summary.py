@@ -85,7 +85,8 @@ def _table(
         for method in dict.fromkeys(key[0] for key in keys)
     ]
     columns = score_columns(layout, degenerate=degenerate)
-    return Table(f"summary-{model}-{split}", caption, columns, groups, note=note)
+    name, title = f"summary-{model}-{split}", f"{model}, {SPLIT_NAMES[split]}"
+    return Table(name, caption, columns, groups, note=note, title=title)
 
 
 def _label(key: Key) -> str:

@@ -43,6 +43,7 @@ class Table:
         groups: the rows.
         words: whether the cells are texts, set flush left, or numbers, set flush right.
         note: what is said below it.
+        title: the line that opens it where it is folded.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Table:
     groups: Sequence[Group]
     words: frozenset[int] = field(default_factory=frozenset)
     note: str = ""
+    title: str = ""
 
 
 def plain(rows: Sequence[Sequence[str]]) -> list[Group]:

@@ -25,10 +25,7 @@ def check_claims(
     path_to_paper: Path,
     path_to_claims: Path,
     path_to_printed: Path,
-    models: list[str],
-    published_models: list[str],
-    tasks: dict[str, dict[str, Any]],
-    methods: dict[str, dict[str, Any]],
+    layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
     paths_to_stability: list[Path] | None = None,
     paths_to_importance: list[Path] | None = None,
@@ -45,17 +42,15 @@ def check_claims(
         path_to_paper: its claims.csv.
         path_to_claims: results/tables/claims.csv.
         path_to_printed: results/tables/claims.md.
-        models, published_models, tasks, methods: see `Layout.of`.
+        layout: see `Layout.of`.
         facts: method -> algorithm, controls, models and search (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
             other analyses, where they were made (`lottery.stats.claims.evidence.SIDE_COLUMNS`).
         path_to_baselines: scores of other systems, where the user gives them.
     """
-    layout = Layout.of(
-        models=models, published_models=published_models, tasks=tasks, methods=methods
-    )
+    order = Layout.of(**layout)
     if path_to_baselines:
-        read_baselines(path_to_baselines, list(tasks))
+        read_baselines(path_to_baselines, list(layout["tasks"]))
     side_paths = {
         "stability": paths_to_stability or [],
         "importance": paths_to_importance or [],
@@ -64,9 +59,9 @@ def check_claims(
         "baselines": [path_to_baselines] if path_to_baselines else [],
     }
     evidence = Evidence(
-        runs=Runs(read_scores(path_to_scores), layout.metrics),
-        layout=layout,
-        methods=_method_facts(layout, facts),
+        runs=Runs(read_scores(path_to_scores), order.metrics),
+        layout=order,
+        methods=_method_facts(order, facts),
         published=Published.read(*paths_to_published),
         paper=read_paper(path_to_paper),
         differences=files.read_csv(path_to_differences),

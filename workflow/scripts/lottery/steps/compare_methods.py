@@ -25,10 +25,7 @@ def compare_methods(
     path_to_png: Path,
     model: str,
     compared: list[str],
-    models: list[str],
-    published_models: list[str],
-    tasks: dict[str, dict[str, Any]],
-    methods: dict[str, dict[str, Any]],
+    layout: dict[str, Any],
 ) -> None:
     """Writes what the good subnetworks of several methods keep and how they score, side by side.
 
@@ -40,16 +37,14 @@ def compare_methods(
         path_to_svg, path_to_png: the figure.
         model: the model.
         compared: the methods, all of one algorithm.
-        models, published_models, tasks, methods: see `Layout.of`.
+        layout: see `Layout.of`.
     """
-    layout = Layout.of(
-        models=models, published_models=published_models, tasks=tasks, methods=methods
-    )
+    order = Layout.of(**layout)
     scores, published = read_scores(path_to_scores), Published.read(*paths_to_published)
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
-    rows = list(method_rows(scores, layout, model, compared, published))
+    rows = list(method_rows(scores, order, model, compared, published))
     files.write_csv(path_to_table, rows, COLUMNS)
     with style.settings():
-        figure = draw_methods(scores, layout, published, architecture, model, compared)
+        figure = draw_methods(scores, order, published, architecture, model, compared)
         style.save(figure, path_to_svg, path_to_png)

@@ -20,10 +20,7 @@ def compare_subnetworks(
     path_to_scores: Path,
     paths_to_published: list[Path],
     path_to_differences: Path,
-    models: list[str],
-    published_models: list[str],
-    tasks: dict[str, dict[str, Any]],
-    methods: dict[str, dict[str, Any]],
+    layout: dict[str, Any],
     controls: dict[str, str],
     bootstrap_samples: int,
     permutations: int,
@@ -35,18 +32,16 @@ def compare_subnetworks(
         path_to_scores: results/tables/scores.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_differences: results/tables/differences.csv.
-        models, published_models, tasks, methods: see `Layout.of`.
+        layout: see `Layout.of`.
         controls: method -> "published" or "strict": the kinds of subnetworks it has.
         bootstrap_samples: resamples of the crossed bootstrap.
         permutations: permutations of a test.
     """
-    layout = Layout.of(
-        models=models, published_models=published_models, tasks=tasks, methods=methods
-    )
+    order = Layout.of(**layout)
     rows = compare(
         paths_to_predictions,
-        Runs(read_scores(path_to_scores), layout.metrics),
-        layout,
+        Runs(read_scores(path_to_scores), order.metrics),
+        order,
         controls,
         Published.read(*paths_to_published),
         Sizes(bootstrap_samples, permutations),

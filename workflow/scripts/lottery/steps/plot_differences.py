@@ -18,10 +18,7 @@ def plot_differences(
     path_to_png: Path,
     model: str,
     method: str,
-    models: list[str],
-    published_models: list[str],
-    tasks: dict[str, dict[str, Any]],
-    methods: dict[str, dict[str, Any]],
+    layout: dict[str, Any],
 ) -> None:
     """Draws one panel per pair of subnetworks, with a line per task.
 
@@ -29,14 +26,12 @@ def plot_differences(
         path_to_differences: results/tables/differences.csv.
         path_to_svg, path_to_png: the figure.
         model, method: ids of what is drawn.
-        models, published_models, tasks, methods: see `Layout.of`.
+        layout: see `Layout.of`.
     """
-    layout = Layout.of(
-        models=models, published_models=published_models, tasks=tasks, methods=methods
-    )
+    order = Layout.of(**layout)
     rows = files.read_csv(path_to_differences)
-    order = [task.id for task in layout.tasks]
-    split = layout.display_split(method)
+    tasks = [task.id for task in order.tasks]
+    split = order.display_split(method)
     with style.settings():
-        figure = draw_differences(rows, order, model, method, split)
+        figure = draw_differences(rows, tasks, model, method, split)
         style.save(figure, path_to_svg, path_to_png)

@@ -20,10 +20,7 @@ def plot_scores(
     path_to_png: Path,
     model: str,
     method: str,
-    models: list[str],
-    published_models: list[str],
-    tasks: dict[str, dict[str, Any]],
-    methods: dict[str, dict[str, Any]],
+    layout: dict[str, Any],
 ) -> None:
     """Draws one panel per task with the bars majority, full, and each subnetwork.
 
@@ -32,11 +29,9 @@ def plot_scores(
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_svg, path_to_png: the figure.
         model, method: ids of what is drawn.
-        models, published_models, tasks, methods: see `Layout.of`.
+        layout: see `Layout.of`.
     """
-    layout = Layout.of(
-        models=models, published_models=published_models, tasks=tasks, methods=methods
-    )
+    order = Layout.of(**layout)
     scores, published = read_scores(path_to_scores), Published.read(*paths_to_published)
     with style.settings():
-        style.save(draw_scores(scores, layout, published, model, method), path_to_svg, path_to_png)
+        style.save(draw_scores(scores, order, published, model, method), path_to_svg, path_to_png)

@@ -19,10 +19,7 @@ def summarize(
     paths_to_published: list[Path],
     path_to_summary: Path,
     path_to_printed: Path,
-    models: list[str],
-    published_models: list[str],
-    tasks: dict[str, dict[str, Any]],
-    methods: dict[str, dict[str, Any]],
+    layout: dict[str, Any],
 ) -> None:
     """Writes the numeric table, long for programs and printed for readers.
 
@@ -31,13 +28,11 @@ def summarize(
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_summary: results/tables/summary.csv.
         path_to_printed: results/tables/summary.md.
-        models, published_models, tasks, methods: see `Layout.of`.
+        layout: see `Layout.of`.
     """
-    layout = Layout.of(
-        models=models, published_models=published_models, tasks=tasks, methods=methods
-    )
+    order = Layout.of(**layout)
     published = Published.read(*paths_to_published)
-    rows = summary.summarize(read_scores(path_to_scores), layout, published)
+    rows = summary.summarize(read_scores(path_to_scores), order, published)
     files.write_csv(path_to_summary, rows, summary.COLUMNS)
     with files.atomic(path_to_printed) as temporary:
-        temporary.write_text(print_summary(rows, layout), encoding="utf-8")
+        temporary.write_text(print_summary(rows, order), encoding="utf-8")

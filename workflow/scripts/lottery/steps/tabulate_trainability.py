@@ -20,10 +20,7 @@ def tabulate_trainability(
     paths_to_published: list[Path],
     path_to_table: Path,
     path_to_printed: Path,
-    models: list[str],
-    published_models: list[str],
-    tasks: dict[str, dict[str, Any]],
-    methods: dict[str, dict[str, Any]],
+    layout: dict[str, Any],
     controls: dict[str, str],
     untrained: list[str],
     path_to_baselines: Path | None = None,
@@ -35,18 +32,17 @@ def tabulate_trainability(
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_table: results/tables/trainability.csv.
         path_to_printed: results/tables/trainability.md.
-        models, published_models, tasks, methods: see `Layout.of`.
+        layout: see `Layout.of`.
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         untrained: the models whose weights are drawn.
         path_to_baselines: scores of other systems, where the user supplies them.
     """
-    layout = Layout.of(
-        models=models, published_models=published_models, tasks=tasks, methods=methods
-    )
-    baselines = read_baselines(path_to_baselines, list(tasks)) if path_to_baselines else []
+    order = Layout.of(**layout)
+    tasks = [task.id for task in order.tasks]
+    baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
     published = Published.read(*paths_to_published)
     scores = read_scores(path_to_scores)
-    rows = trainability(scores, layout, controls, untrained, baselines, published)
+    rows = trainability(scores, order, controls, untrained, baselines, published)
     files.write_csv(path_to_table, rows, COLUMNS)
     with files.atomic(path_to_printed) as temporary:
-        temporary.write_text(print_trainability(rows, layout), encoding="utf-8")
+        temporary.write_text(print_trainability(rows, order), encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 from lottery import files
 from lottery.page import facts as told
 from lottery.page.associations import association_table
-from lottery.page.claims import claims_table, tally
+from lottery.page.claims import claims_tables, tally
 from lottery.page.cost import job_of, stage_of
 from lottery.page.figures import Captions, gather
 from lottery.page.outside import outside_tables
@@ -77,7 +77,7 @@ def write_report(
         statement=told.statement(facts),
         study=study_tables(facts, examples_of(jobs)),
         summaries=summary_tables(files.read_csv(path_to_summary), order),
-        claims=claims_table(claims) if claims else None,
+        claims=claims_tables(claims),
         verdicts=tally(claims),
         sections=gather(paths_to_figures, captions),
         tables=_tables(order, paths_to_associations, path_to_evaluation_only, own),

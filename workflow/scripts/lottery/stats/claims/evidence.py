@@ -133,7 +133,7 @@ class Subject:
         found = self.method.draws(role)
         if found is None:
             words = {"found": "good"}.get(role, role)
-            raise UnmeasuredError(NOT_RUN, f"{self.method.id} has no {words} subnetworks.")
+            raise UnmeasuredError(NOT_RUN, f"The method has no {words} subnetworks.")
         return found
 
     def rows(self, table: str) -> list[Row]:
