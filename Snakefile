@@ -11,12 +11,12 @@ min_version("9.27")
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from lottery import progress, start, unrecorded
-from lottery.config import refuse_repeated_keys
+from lottery.config import refuse_misread
 from lottery.start import stop_on_error
 
 # Configs are used alone: Snakemake merges mappings, so a second file would add to the first one.
 if not workflow.configfiles:
-    stop_on_error(refuse_repeated_keys, Path("config.yaml"))
+    stop_on_error(refuse_misread, Path("config.yaml"))
 
     configfile: "config.yaml"
 

@@ -4,13 +4,13 @@ from snakemake.utils import update_config
 
 from lottery.algorithms import algorithm, algorithm_names
 from lottery.algorithms.common import base_name
-from lottery.config import grid, load_study, mask_path, params, refuse_repeated_keys
+from lottery.config import grid, load_study, mask_path, params, refuse_misread
 from lottery.config import evaluation_only, layout, targets, typed, wildcard
 from lottery.tables.controls import reference_of
 from lottery.versions import stage_version
 
 for path in workflow.configfiles:
-    stop_on_error(refuse_repeated_keys, Path(path))
+    stop_on_error(refuse_misread, Path(path))
 # Inside lists and mappings --config leaves text.
 update_config(config, typed(workflow.config_settings.config))
 STUDY = stop_on_error(load_study, config, Path.cwd())

@@ -5,7 +5,7 @@
 
 from lottery.config.command_line import typed
 from lottery.config.grid import Cell, cells, mask_path, targets, wildcard
-from lottery.config.load import load_study, read_config, refuse_repeated_keys
+from lottery.config.load import load_study, read_config, refuse_misread
 from lottery.config.study import Method, Model, Study
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "load_study",
     "mask_path",
     "read_config",
-    "refuse_repeated_keys",
+    "refuse_misread",
     "targets",
     "typed",
     "wildcard",

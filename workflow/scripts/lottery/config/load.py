@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from lottery.config.sentences import dotted
 from lottery.config.sources import model_from_config, tasks_from_config
 from lottery.config.study import Study
 from lottery.errors import StudyError
+
+# What YAML was reading when it found something else -> the brackets.
+OPEN = {"while parsing a flow sequence": "[]", "while parsing a flow mapping": "{}"}
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# To YAML 1.1 the number 1:30 is 90, and 010 is 8.
+BASE_60_OR_8 = re.compile(r"[-+]?(0[\d_]+|.+:.+)")
 
 
 def load_study(config: Mapping[str, Any], root: Path) -> Study:
@@ -107,7 +114,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         StudyError: no such file, no valid YAML, a key that stands twice, or no mapping.
     """
-    refuse_repeated_keys(path)
+    refuse_misread(path)
     try:
         with path.open(encoding="utf-8") as file:
             config = yaml.safe_load(file)
@@ -119,14 +126,16 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def refuse_repeated_keys(path: Path) -> None:
-    """Refuses a config file in which a key stands twice, of which YAML would keep the last.
+def refuse_misread(path: Path) -> None:
+    """Refuses a config file in which YAML would drop a key or change a number in silence.
+
+    Of a key that stands twice it keeps the last; 1:30 it reads as 90, and 010 as 8.
 
     Args:
         path: a file in YAML or JSON.
 
     Raises:
-        StudyError: no such file, no valid YAML, or a repeated key.
+        StudyError: no such file, no valid YAML, a repeated key, or such a number.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -139,14 +148,25 @@ def refuse_repeated_keys(path: Path) -> None:
     except yaml.YAMLError as error:
         if json_text:  # a tab or an escape that JSON knows and YAML does not
             return
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise StudyError(f"The config {path}{line} is no valid YAML: {problem}.") from error
+        raise StudyError(_no_yaml(path, error)) from error
     try:
         _refuse_repeated(node, (), path)
     except RecursionError as error:
         raise StudyError(f"The config {path} has an alias that contains itself.") from error
+
+
+def _no_yaml(path: Path, error: yaml.YAMLError) -> str:
+    """The sentence for a file that is no YAML; of an open bracket the line where it stands."""
+    mark = getattr(error, "problem_mark", None)
+    line = f", line {mark.line + 1}" if mark else ""
+    problem = getattr(error, "problem", None) or "it cannot be parsed"
+    told = f"The config {path}{line} is no valid YAML: {problem}"
+    context = getattr(error, "context", None)
+    if context not in OPEN:
+        return f"{told}."
+    first, last = OPEN[context]
+    begin = error.context_mark.line + 1
+    return f"{told}; is the {first} of line {begin} closed by {last}, with commas in between?"
 
 
 def _is_json(text: str) -> bool:
@@ -161,6 +181,8 @@ def _refuse_repeated(node: yaml.Node | None, place: tuple[str | int, ...], path:
     if isinstance(node, yaml.SequenceNode):
         for position, below in enumerate(node.value):
             _refuse_repeated(below, (*place, position), path)
+    elif isinstance(node, yaml.ScalarNode):
+        _refuse_odd_number(node, place, path)
     elif isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, below in node.value:
@@ -174,3 +196,12 @@ def _refuse_repeated(node: yaml.Node | None, place: tuple[str | int, ...], path:
                 )
             seen[str(key.value)] = line
             _refuse_repeated(below, (*place, str(key.value)), path)
+
+
+def _refuse_odd_number(node: yaml.ScalarNode, place: tuple[str | int, ...], path: Path) -> None:
+    if node.tag in NUMBERS and BASE_60_OR_8.fullmatch(node.value):
+        raise StudyError(
+            f"{path}, line {node.start_mark.line + 1}: {dotted(place)} is {node.value}, which YAML "
+            f"reads as the number {yaml.safe_load(node.value)}; write that number, or "
+            f'"{node.value}" if it is text.'
+        )

@@ -47,7 +47,9 @@ def check_schema(config: Mapping[str, Any]) -> None:
     Raises:
         StudyError: the first problem in the order of the document.
     """
-    for path, key in _odd_keys(config, ()):
+    # A mapping in the place of a list is told as that, whatever its keys.
+    lists = {key for key, entry in schema()["properties"].items() if entry.get("type") == "array"}
+    for path, key in _odd_keys({k: v for k, v in config.items() if k not in lists}, ()):
         raise StudyError(key_sentence(path, key))
     errors = list(_validator().iter_errors(config))
     if errors:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lottery.config.lists import entry_spelling, list_spelling
+
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
@@ -137,7 +139,7 @@ def _wrong_type(error: ValidationError) -> str:
     if isinstance(value, bool) and "string" in wanted:
         return f"{found}: {_boolean_hint(value)}."
     if isinstance(value, str):
-        return f"{_name(error)} is the text {value!r}{_unquoted(value, wanted)}; it must be {must}."
+        return f"{_name(error)} is the text {value!r}{_unquoted(error, wanted)}; it must be {must}."
     if value is None:
         is_task = error.absolute_path[0] == "tasks" and len(error.absolute_path) == 2
         defaults = ", {} for all defaults" if is_task else ""
@@ -146,16 +148,26 @@ def _wrong_type(error: ValidationError) -> str:
         return f'{found}, which YAML does not read as text: write "{value}".'
     if isinstance(value, float) and not math.isfinite(value):
         must = "a finite number"
-    example = f", as [{key_text(value)}]" if wanted == ["array"] and scalar else ""
-    return f"{found}; it must be {must}{example}."
+    entries = [value] if scalar else _braced(value)
+    example = f", as [{', '.join(map(key_text, entries))}]" if entries else ""
+    return f"{found}; it must be {must}{example if wanted == ['array'] else ''}."
 
 
-def _unquoted(text: str, wanted: Sequence[str]) -> str:
+def _braced(value: object) -> list[object]:
+    """The entries of a mapping without values, which is a list in the wrong brackets."""
+    is_set = isinstance(value, Mapping) and all(below is None for below in value.values())
+    return list(value) if is_set else []
+
+
+def _unquoted(error: ValidationError, wanted: Sequence[str]) -> str:
     """What to write for a text that stands where something else is wanted, if it can be told."""
+    text = error.instance
     if wanted == ["boolean"]:
         return " in quotes" if text in ("true", "false") else ""
     if wanted == ["array"]:
-        return f" (write [{text}])"
+        return f" (write {list_spelling(text, error.schema['items'])})"
+    if isinstance(error.absolute_path[-1], int) and (entries := entry_spelling(text)):
+        return f" (write {entries})"
     spelling = _number_spelling(text, wanted)
     if spelling is None:
         return ""
