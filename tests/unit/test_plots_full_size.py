@@ -88,6 +88,7 @@ def noise(tree) -> list[dict[str, object]]:
                     values
                     | {"task": task, "unit": unit, "statistic": "phi", "source": source}
                     | {"disjoint": disjoint, "mean": 0.2 + 0.3 * rng.random()}
+                    | {"n": 10 if source == "seeds" else 5}
                 )
     return rows
 
@@ -135,6 +136,7 @@ def test_figures_name_things_as_the_config_does(tree):
         texts = [text.get_text() for text in texts_of(drawn[f"{kind}_structured_strict"])]
         assert any("bert_base, structured_strict:" in text for text in texts), kind
         assert any("random_half" in text for text in texts), kind
+        assert any("n = 5 seeds" in text for text in texts), kind
         # Of the split's name alone no id is made.
         assert any("report half of validation" in text for text in texts), kind
 

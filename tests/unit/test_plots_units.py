@@ -9,7 +9,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import synthetic
-from legible import complaints, saved_figures
+from legible import complaints, saved_figures, texts_of
 from synthetic_search import PUBLISHED, write_search
 from test_plots import BIG, DEMO_TASKS
 
@@ -126,6 +126,18 @@ def test_figures_are_legible(drawn):
         assert complaints(figure) == [], name
 
 
+def test_figures_tell_how_many_seeds_stand_behind_them(drawn):
+    tree, figures, _ = drawn
+    n = len(tree.seeds)
+    told = {
+        "noise": f"n = {n * (n - 1) // 2} pairs of seeds, {n} models",
+        "magnitudes": "kept > pr",
+    }
+    for name, figure in figures.items():
+        texts = [" ".join(text.get_text().split()) for text in texts_of(figure)]
+        assert any(told.get(name, f"{n} seeds") in text for text in texts), name
+
+
 def test_no_picture_is_blank_and_no_file_holds_a_date(drawn):
     _, figures, out = drawn
     for name in figures:
@@ -196,7 +208,7 @@ def test_bands_of_chance_and_whiskers_end_at_what_is_possible():
 
 
 def test_the_overlap_matrix_holds_both_counts_and_the_ratio_to_chance():
-    own = {"unit": "heads", "units": 12, "shared_mean": 5.0, "super_shared": 2}
+    own = {"unit": "heads", "units": 12, "n_seeds": 3, "shared_mean": 5.0, "super_shared": 2}
     pair = own | {"task_a": "a", "task_b": "b", "expected": 4.0, "super_expected": 0.0}
     rows = [own | {"task_a": task, "task_b": task} for task in "ab"] + [pair]
     with style.settings():
@@ -262,6 +274,7 @@ def test_axes_of_dots_can_be_read(values, whole, ticks):
 
 def test_one_task_has_no_pair_and_no_scale_of_ratios():
     row = {"unit": "heads", "units": 12, "task_a": "a", "task_b": "a", "shared_mean": 4.0}
+    row["n_seeds"] = 3
     with style.settings():
         figure = survivors.draw_overlap([row | {"super_shared": 2}], "title")
     (axis,) = figure.axes  # a scale would be one more

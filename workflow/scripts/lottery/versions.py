@@ -25,14 +25,14 @@ STAGES: dict[str, int] = {
     "collect_scores": 1,
     "summarize": 1,
     "compare_controls": 2,
-    "plot_scores": 3,
+    "plot_scores": 4,
     "plot_survival": 3,
     "plot_trajectories": 2,
     "import_masks": 1,
-    "measure_stability": 6,
-    "measure_noise": 3,
-    "measure_overlap": 4,
-    "measure_importance": 2,
+    "measure_stability": 7,
+    "measure_noise": 4,
+    "measure_overlap": 5,
+    "measure_importance": 3,
     "measure_weights": 1,
     "measure_magnitudes": 3,
     "train_pattern_classifier": 1,
@@ -43,7 +43,7 @@ STAGES: dict[str, int] = {
     "check_claims": 6,
     "tabulate_trainability": 2,
     "compare_methods": 3,
-    "write_report": 5,
+    "write_report": 6,
 }
 
 

@@ -20,7 +20,8 @@ DIFFERENCES = (
     " over seeds, the tasks fixed. Bootstrap: 95 % interval of a crossed bootstrap that draws seeds"
     " and, shared by all seeds, examples; with few seeds it is too narrow (where seeds alone vary,"
     " five cover about 83 %). p: permutation test over examples, pooled over tasks, in brackets"
-    " the smallest value that it could have given. Tasks one by one are in differences.csv."
+    " the smallest value that it could have given. Below a difference: without the seeds that have"
+    " a degenerate run. Tasks one by one are in differences.csv."
 )
 OVERLAP = (
     "How much of a control belongs to the good subnetwork of the same seed (to good_half for the"
@@ -55,7 +56,11 @@ def _difference(row: Row) -> list[Cell]:
     return [
         Cell(f"{row['first']} {MINUS} {row['second']}, {row['phase']}"),
         Cell(row["n_seeds"]),
-        Cell(rounded(parsed(row["difference"])), paper="" if paper is None else rounded(paper)),
+        Cell(
+            rounded(parsed(row["difference"])),
+            _sound(row),
+            paper="" if paper is None else rounded(paper),
+        ),
         Cell(interval(ends["t_low"], ends["t_high"]) or NOTHING),
         Cell(interval(parsed(row["bootstrap_low"]), parsed(row["bootstrap_high"])) or NOTHING),
         Cell(
@@ -63,6 +68,14 @@ def _difference(row: Row) -> list[Cell]:
             () if smallest is None else (f"[{p_value(smallest)}]",),
         ),
     ]
+
+
+def _sound(row: Row) -> tuple[str, ...]:
+    """The difference without degenerate runs, where there are any."""
+    if row["n_degenerate"] in ("", "0"):
+        return ()
+    value = rounded(parsed(row["difference_without_degenerate"]))
+    return (f"without {row['n_degenerate']} degenerate {value}",)
 
 
 def overlap_table(rows: Sequence[Row], layout: Layout) -> Table | None:

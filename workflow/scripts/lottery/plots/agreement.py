@@ -64,7 +64,7 @@ def draw_stability(
     if any(unit not in SHARES for unit in units):
         handles.append(Line2D([], [], **SMALL, label="one pair of seeds"))
     dots.legend(figure, handles + dots.chance_handles(published=marked), columns=4)
-    figure.suptitle(title)
+    figure.suptitle(f"{title}, {style.seeds(row['n_masks'] for row in of_tasks)}")
     return figure
 
 
@@ -122,7 +122,11 @@ def draw_noise(rows: Rows, title: str) -> Figure:
         ),
     ]
     dots.legend(figure, handles)
-    figure.suptitle(title)
+    most = {
+        source: max((row["n"] for row in shown if row["source"] == source), default=0)
+        for source in SOURCES
+    }
+    figure.suptitle(f"{title},\nn = {most['seeds']} pairs of seeds, {most['data']} models at most")
     return figure
 
 

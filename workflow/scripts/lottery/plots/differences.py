@@ -52,12 +52,7 @@ def draw_differences(
         axes[0].text(0.5, 0.5, "no two subnetworks to compare", ha="center")
     narrow = len(pairs) < 2
     _draw_legend(figure, shown, columns=2 if narrow else 3)
-    counts = sorted({int(row["n_seeds"]) for row in shown})
-    n = (
-        f", n = {'-'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} seeds"
-        if counts
-        else ""
-    )
+    n = f", {style.seeds(int(row['n_seeds']) for row in shown)}" if shown else ""
     lines = (f"{model}, {method}:", f"differences on {SPLIT_NAMES[split]}{n}")
     figure.suptitle(("\n" if narrow else " ").join(lines))
     return figure

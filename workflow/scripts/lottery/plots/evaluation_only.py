@@ -93,7 +93,7 @@ def draw_on(
             axis.set_xlabel(style.METRIC_NAMES[metric])
     _draw_legend(figure, frame, runs, published)
     n = len({score.seed for of_key in runs.values() for score in of_key})
-    figure.suptitle(f"{title}, n = {n} seed{'s' if n > 1 else ''}")
+    figure.suptitle(f"{title}, {style.seeds([n])}")
     return figure
 
 

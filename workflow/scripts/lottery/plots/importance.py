@@ -100,7 +100,7 @@ def draw_correlations(rows: Rows, tasks: Sequence[str], title: str) -> Figure:
     ]
     handles.append(Line2D([], [], color="#666666", linewidth=0.5, label="one seed"))
     dots.legend(figure, handles)
-    figure.suptitle(title)
+    figure.suptitle(f"{title}, {style.seeds([len({row['seed'] for row in rows})])}")
     return figure
 
 

@@ -84,7 +84,7 @@ def draw_methods(
     n = len({run.seed for each in runs.values() for run in each if run.seed is not None})
     figure.suptitle(
         f"{model}: good subnetworks of {len(compared)} methods,\n"
-        f"scored on {SPLIT_NAMES[split]}, n = {n} seeds"
+        f"scored on {SPLIT_NAMES[split]}, {style.seeds([n])}"
     )
     return figure
 

@@ -109,7 +109,10 @@ def draw_scores(
         if index % COLUMNS == 0:
             axis.set_ylabel("score")
     _draw_legend(figure, drawn)
-    figure.suptitle(f"{model}, {method}: scores on {SPLIT_NAMES[split]}")
+    n = len({run.seed for bar in drawn if bar.phase in PHASES for run in bar.runs})
+    lines = (f"{model}, {method}:", f"scores on {SPLIT_NAMES[split]}, {style.seeds([n])}")
+    # One panel alone is no wider than half a page.
+    figure.suptitle(("\n" if len(tasks) < 2 else " ").join(lines))
     return figure
 
 

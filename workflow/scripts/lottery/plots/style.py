@@ -7,7 +7,7 @@ asked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -124,6 +124,13 @@ def save(figure: Figure, path_to_svg: Path, path_to_png: Path) -> None:
         figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
     with files.atomic(path_to_png) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def seeds(counts: Iterable[int]) -> str:
+    """How many seeds stand behind a figure: one number, or the smallest and the largest."""
+    ends = sorted(set(counts))
+    number = "-".join(str(end) for end in dict.fromkeys((*ends[:1], *ends[-1:]))) or "0"
+    return f"n = {number} {'seed' if number == '1' else 'seeds'}"
 
 
 def title(task: str, metric: str) -> str:

@@ -45,7 +45,7 @@ def draw_overlap(rows: Rows, title: str) -> Figure:
         _draw_scale(figure, axes, colours)
     else:
         axes[0].set_xlabel("one task: there is no pair to compare")
-    figure.suptitle(title)
+    figure.suptitle(f"{title}, {style.seeds(row['n_seeds'] for row in rows)}")
     return figure
 
 

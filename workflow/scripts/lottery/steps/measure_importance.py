@@ -56,6 +56,6 @@ def measure_importance(
         title = f"{name}: importances where units are removed"
         figure = draw_histograms(histograms, tasks, len(seeds), title)
         style.save(figure, path_to_histograms_svg, path_to_histograms_png)
-        title = f"{name}: importances of a step and of the step before"
+        title = f"{name}: importances from step to step"
         figure = draw_correlations(correlations, tasks, title)
         style.save(figure, path_to_correlations_svg, path_to_correlations_png)

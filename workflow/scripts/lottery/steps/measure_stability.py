@@ -55,6 +55,6 @@ def measure_stability(
     files.write_csv(path_to_stability, rows + more_rows, stability.COLUMNS)
     files.write_csv(path_to_pairs, pairs + more_pairs, stability.PAIR_COLUMNS)
     known = published_stability(path_to_published, published)
-    title = f"{model}, {method}: agreement of good subnetworks over seeds"
+    title = f"{model}, {method}: agreement over seeds"
     with style.settings():
         style.save(draw_stability(rows, pairs, known, title), path_to_svg, path_to_png)
