@@ -16,6 +16,8 @@ from command_line import ROOT
 from runs import Config, Run
 from test_incremental import edited
 
+from lottery.reasons import FOLLOWS
+
 KEPT_LESS = {"methods.structured.keep_score": 0.8}
 GOOD = "results/tiny/tone/seed_7/mask/structured/good.safetensors"
 
@@ -99,6 +101,19 @@ def test_new_cells_are_missing_and_overwrite_only_what_is_made_of_all(
     assert table["tiny", "tone", "structured"]["masks"] == "0/0/0/1"
     assert "other input files than before" in said
     assert GOOD not in said
+
+
+def test_every_cell_has_its_state(published: Run, tmp_path: Path) -> None:
+    config = edited(published.config, KEPT_LESS | {"seeds": [7, 3, 5]})
+    said = status(published.folder, config, tmp_path, "--cells").stdout
+    listed = said.split("\n\n")[0].splitlines()
+    assert len(listed) == sum(total(said).values())
+    assert "done     finetune tiny tone 7" in listed
+    assert "missing  finetune tiny tone 5" in listed
+    assert "done     evaluate tiny degree 3 magnitude good retrained" in listed
+    why = "options.keep_score 0.9 -> 0.8"
+    assert f"again    search_structured tiny tone 7 structured: {why}" in listed
+    assert f"again    retrain tiny tone 7 structured good: {FOLLOWS}" in listed
 
 
 def marker(folder: Path, name: str) -> Path:

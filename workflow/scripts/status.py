@@ -1,9 +1,10 @@
 """Tells what of a study is done, running, missing or would run again; it runs and changes nothing.
 
-    python workflow/scripts/status.py [--files] [the words of a snakemake command]
+    python workflow/scripts/status.py [--cells] [--files] [the words of a snakemake command]
 
-`--files` also lists every file that the run would overwrite, with the reason. It is no rule: a rule
-knows nothing of the others. docs/reruns.md explains what it prints.
+`--cells` first lists every job with its state; `--files` also lists every file that the run would
+overwrite, with the reason. It is no rule: a rule knows nothing of the others. docs/reruns.md
+explains what it prints.
 """
 
 import sys
@@ -11,19 +12,20 @@ import sys
 from lottery.errors import StudyError
 from lottery.status import Plan, report
 
+OWN = ("--cells", "--files")
+
 
 def main(words: list[str]) -> int:
     """Prints the status for the words of a Snakemake command; gives the exit status."""
-    with_files = "--files" in words
     if {"-h", "--help"} & {*words}:
         print(__doc__)
         return 0
     try:
-        plan = Plan.of([word for word in words if word != "--files"])
+        plan = Plan.of([word for word in words if word not in OWN])
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1
-    print("\n".join(report(plan, with_files)))
+    print("\n".join(report(plan, "--files" in words, "--cells" in words)))
     return 0
 
 

@@ -198,16 +198,18 @@ def _started(folder: Path) -> Iterator[str]:
             yield base64.urlsafe_b64decode(code).decode(errors="replace")
 
 
-def report(plan: Plan, with_files: bool = False) -> list[str]:
+def report(plan: Plan, with_files: bool = False, with_cells: bool = False) -> list[str]:
     """The lines to print.
 
     Args:
         plan: what Snakemake would do.
         with_files: whether to list the files that would be overwritten.
+        with_cells: whether to list every job with its state.
     """
     states = {job: plan.state(job) for job in plan.jobs}
     total = Counter(states.values())
-    lines = _table(states)
+    lines = [*_cells(plan, states), ""] if with_cells else []
+    lines += _table(states)
     lines.append("")
     lines.append("a number alone: all done; else " + "/".join(STATES))
     lines.append(f"{len(states)} jobs: " + ", ".join(f"{total[name]} {name}" for name in STATES))
@@ -239,6 +241,16 @@ def _table(states: dict[Job, str]) -> list[str]:
         rows.append([*place, *(_cell(row.get(name, Counter())) for name in columns)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _cells(plan: Plan, states: dict[Job, str]) -> list[str]:
+    """A line per job: its state, its name, and why it would run again."""
+    width = max(map(len, STATES))
+    return sorted(
+        f"{state:{width}}  {job.name}"
+        + (f": {told_reason(plan.needed[job.outputs].reason)}" if state == "again" else "")
+        for job, state in states.items()
+    )
 
 
 def _cell(count: Counter[str]) -> str:
