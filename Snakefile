@@ -10,7 +10,7 @@ min_version("9.27")
 # The library needs no installation; scripts find it because it lies beside them.
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from lottery import progress, start, unrecorded
+from lottery import progress, start
 from lottery.config import refuse_misread
 from lottery.start import stop_on_error
 
@@ -95,5 +95,8 @@ rule fetch:
         tasks=targets("resources/tasks/{task}/validation.parquet", grid.fetch_rows(STUDY)),
 
 
-# At the end, when all rules are there.
-unrecorded.check_while_planning(workflow)
+# At the end, when all rules are there; not in the jobs, which read this file too.
+if workflow.is_main_process:
+    from lottery import unrecorded
+
+    unrecorded.check_while_planning(workflow)

@@ -16,11 +16,11 @@ from typing import Any
 
 from lottery import files
 from lottery.errors import StudyError
+from lottery.provenance import NAME
 from lottery.reasons import changed_leaves
 from lottery.start import stop_on_error
 
 MOST = 3  # differences that a sentence names
-NAME = "provenance"  # of the output that holds the record
 # Tables, figures and the report depend on the whole config, and are quickly made anew.
 MADE_OF_ALL = ("results/tables/", "results/figures/", "results/report")
 
@@ -34,8 +34,6 @@ def check_while_planning(workflow: Any) -> None:
     Args:
         workflow: Snakemake's workflow, with all rules.
     """
-    if not workflow.is_main_process:
-        return
     for rule in workflow.rules:
         path = rule.output.get(NAME)
         if path is not None and not path.startswith(MADE_OF_ALL):
