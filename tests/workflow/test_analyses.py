@@ -19,7 +19,8 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def test_every_claim_has_a_verdict_for_every_method(published: Run):
-    rows = read(published.folder / "results" / "tables" / "claims.csv")
+    tables = published.folder / "results" / "tables"
+    rows = read(tables / "claims.csv")
     found = [(row["claim"], row["method"]) for row in rows]
     methods = published.config["methods"]
     assert sorted(found) == sorted((f"C{n}", m) for n in range(1, 16) for m in methods)
@@ -27,6 +28,8 @@ def test_every_claim_has_a_verdict_for_every_method(published: Run):
     by_name = {(row["claim"], row["method"]): row["verdict"] for row in rows}
     assert by_name["C10", "structured"] == "undecided (too few seeds)"
     assert by_name["C12", "structured"] == "not comparable"
+    printed = (tables / "claims.md").read_text(encoding="utf-8")
+    assert all(f"## tiny, {method}\n" in printed for method in methods)
 
 
 def test_differences_are_those_of_the_scores(published: Run):
