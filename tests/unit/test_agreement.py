@@ -12,6 +12,7 @@ from scipy import stats
 
 from lottery.analysis import agreement, chance
 from lottery.analysis.agreement import expected_shared, shared_counts
+from lottery.stats.intervals import possible
 
 
 @st.composite
@@ -203,10 +204,10 @@ def test_common_units_by_chance_have_the_expected_mean(sizes):
 @given(mask_sets())
 def test_agreement_lies_within_what_is_possible(masks):
     for name in ("fleiss_kappa", "krippendorff_alpha", "jaccard", "phi"):
-        value, (low, high) = of(name, masks), agreement.possible(name, len(masks))
+        value, (low, high) = of(name, masks), possible(name, len(masks))
         assert np.isnan(value) or low - 1e-12 <= value <= high + 1e-12, name
     graded = agreement.interval_alpha(masks * np.linspace(0.5, 1, masks.shape[1]))
-    low, high = agreement.possible("krippendorff_alpha", len(masks))
+    low, high = possible("krippendorff_alpha", len(masks))
     assert np.isnan(graded) or low - 1e-12 <= graded <= high + 1e-12
 
 
@@ -214,6 +215,6 @@ def test_agreement_lies_within_what_is_possible(masks):
 def test_the_lowest_kappa_is_that_of_masks_that_share_nothing(count):
     """Each unit is kept by one mask: kappa is as low as it can be, and the bound is met."""
     masks = np.tile(np.eye(count, dtype=bool), 4)
-    lowest, highest = agreement.possible("fleiss_kappa", count)
+    lowest, highest = possible("fleiss_kappa", count)
     assert of("fleiss_kappa", masks) == pytest.approx(lowest)
     assert of("fleiss_kappa", np.tile(masks[:1], (count, 1))) == highest == 1.0

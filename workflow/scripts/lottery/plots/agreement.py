@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lottery.analysis.agreement import possible
 from lottery.plots import dots, style
+from lottery.stats.intervals import possible
 
 # What is drawn of masks of 0 and 1, and of shares.
 DRAWN = {True: ("fleiss_kappa", "jaccard"), False: ("krippendorff_alpha", "correlation")}

@@ -224,3 +224,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = highest
     return [float(p) for p in adjusted]
+
+
+def possible(statistic: str, masks: int) -> tuple[float, float]:
+    """The smallest and the largest value that a measure of agreement can have.
+
+    Args:
+        statistic: kappa, alpha, jaccard, phi or correlation, by its name in the tables.
+        masks: number of masks, at least two. Not all of more than two can disagree with all others:
+            of kappa and alpha the end is -1 / (masks - 1).
+    """
+    if statistic == "jaccard":
+        return 0.0, 1.0
+    # A mean of phi or correlation may leave out masks, so it is known to be above -1 only.
+    whole = statistic in ("fleiss_kappa", "krippendorff_alpha")
+    return (-1 / (masks - 1) if whole else -1.0), 1.0

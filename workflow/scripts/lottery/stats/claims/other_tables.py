@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from lottery.analysis.agreement import possible
 from lottery.stats.claims.evidence import Subject, UnmeasuredError
 from lottery.stats.claims.measured import Measured
 from lottery.stats.claims.outcomes import NOT_COMPARABLE, NOT_RUN, TOO_FEW
-from lottery.stats.intervals import Estimate, mean_estimate, spread_between
+from lottery.stats.intervals import Estimate, mean_estimate, possible, spread_between
 from lottery.stats.roles import NAMES
 
 Options = Mapping[str, object]
