@@ -32,6 +32,7 @@ READERS = (
     ("mask/structured/bad.safetensors", "retrain"),
     ("importance.npz", "results/tables/tiny/structured/importance_histograms.csv"),
     ("model.safetensors", "evaluate"),
+    ("finetune/metrics.json", ""),  # for the user alone
     ("metrics.json", "collect_scores"),
 )
 
