@@ -38,7 +38,7 @@ env:
 	@if ! cmp -s $(LOCK) $(MADE); then \
 	  $(PYTHON) -c '$(NEW_ENOUGH)' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python"; exit 1; }; \
 	  python=$$($(PYTHON) -c 'import os, sys; print(os.path.realpath(sys.executable))'); \
-	  echo "Making the environment in $(VENV) (once; torch is large)"; \
+	  echo "Making the environment in $(VENV) (once; 2 GB, some minutes without a word)"; \
 	  rm -rf $(VENV); \
 	  "$$python" -m venv $(VENV); \
 	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOCK); \

@@ -112,6 +112,16 @@ def test_no_text_overlaps_another_or_leaves_the_figure_or_is_too_small(tree, met
         assert complaints(figure) == [], name
 
 
+def test_the_legend_of_one_searched_task_fits_the_figure(tree, settings):
+    task = next(iter(tree.tasks))
+    paths = list(tree.searches("magnitude"))[: len(tree.seeds)]
+    searches = {task: dict(zip(tree.seeds, map(read_trajectory, paths), strict=True))}
+    figure = draw_trajectories(searches, search_metrics(tree), "title")
+    assert complaints(figure) == []
+    legend, (width, _) = figure.legends[0].get_window_extent(), figure.bbox.size
+    assert legend.x0 >= 0 and legend.x1 <= width
+
+
 def test_every_task_has_a_panel_with_all_bars_and_dots(tree, settings):
     figure = bars_of(tree, "structured")
     assert len(figure.axes) == len(tree.tasks)

@@ -142,7 +142,11 @@ def refuse_misread(path: Path) -> None:
         json_text = text.lstrip().startswith("{") and _is_json(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
-        raise StudyError(f"The config {path} cannot be read: {error.strerror}.") from error
+        where = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
+        raise StudyError(
+            f"The config {path} cannot be read{where}: {error.strerror}; --configfile names"
+            " another."
+        ) from error
     except UnicodeDecodeError as error:
         raise StudyError(f"The config {path} is no text in UTF-8.") from error
     except yaml.YAMLError as error:

@@ -48,7 +48,7 @@ def draw_all_tasks(survival: Survival, *, title: str, measure: str, counted: boo
         counted: whether the mean is a number of tasks, else a share.
     """
     bounds = (0.0, float(survival.n_tasks)) if counted else _share_bounds({"": survival})
-    name = f"{survival.n_tasks} tasks"
+    name = "1 task" if survival.n_tasks == 1 else f"{survival.n_tasks} tasks"
     panel = (style.PAGE / 2, 3.2)
     return _draw({name: survival}, title=title, measure=measure, panel=panel, bounds=bounds)
 

@@ -120,4 +120,5 @@ def _draw_legend(figure: Figure, searches: list[Searches]) -> None:
     ]
     if any(step.score is None for step in steps):
         handles.append(Line2D([], [], **bare | UNDEFINED, label="undefined score"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    columns = 4 if len(searches) > 1 else 2  # no wider than the panels
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)

@@ -30,7 +30,8 @@ def list_unnamed(*, unnamed: list[str], root: Path) -> list[str]:
     """
     sizes = [_size(root / name) for name in unnamed]
     lines = [f"{_megabytes(size)}  {name}" for size, name in zip(sizes, unnamed, strict=True)]
-    lines.append(f"{_megabytes(sum(sizes))}  in {len(unnamed)} places the config does not name")
+    places = "1 place" if len(unnamed) == 1 else f"{len(unnamed)} places"
+    lines.append(f"{_megabytes(sum(sizes))}  in {places} the config does not name")
     if unnamed:
         with atomic(root / LIST) as temporary:
             text = HEADER + "".join(f"{name}\n" for name in unnamed)
