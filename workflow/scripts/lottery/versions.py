@@ -43,7 +43,7 @@ STAGES: dict[str, int] = {
     "check_claims": 6,
     "tabulate_trainability": 2,
     "compare_methods": 3,
-    "write_report": 6,
+    "write_report": 7,
 }
 
 
