@@ -25,8 +25,8 @@ CAPTION = (
     " within a margin; a failure to find a difference supports nothing. A claim of several parts"
     " needs all of them. Intervals of kappas, correlations and shares end at what is possible."
     " p over seeds belongs to the claim's own, one-sided test, p over examples to a test of no"
-    " difference at all. Fewer than three seeds decide nothing. Margins and thresholds were laid down"
-    " before any run."
+    " difference at all. Fewer than three seeds decide nothing. Margins and thresholds were laid"
+    " down before any run."
 )
 UNJUDGED = "Methods for which a claim was not judged, and why"
 COLUMNS = ("", "verdict", "this run", "the paper's number", "test")
