@@ -102,9 +102,12 @@ def test_a_replay_reads_every_tensor_of_its_own_batch():
         assert all(torch.equal(a, b) for a, b in zip(batch.tensors, tensors, strict=True))
 
 
-def test_batches_for_a_gpu_have_few_sizes_and_little_padding():
+@pytest.mark.parametrize(
+    ("middle", "spread", "longest"), [(2.4, 0.6, 60), (4.1, 0.5, 128)], ids=["as SST-2", "as RTE"]
+)
+def test_batches_for_a_gpu_have_few_sizes_and_little_padding(middle, spread, longest):
     rng = np.random.default_rng(0)
-    lengths = np.clip(rng.lognormal(2.4, 0.6, 4000).astype(int), 3, 60)  # as SST-2's
+    lengths = np.clip(rng.lognormal(middle, spread, 4000).astype(int), 3, longest)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     count = offsets[-1]
     tokens = replace(
