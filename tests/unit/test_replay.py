@@ -130,7 +130,8 @@ def test_batches_for_a_gpu_have_few_sizes_and_little_padding(middle, spread, lon
 
 def test_only_long_trainings_on_a_gpu_are_recorded():
     long = GRAPH_STEPS * RECIPE.batch_size
-    cuda = torch.device("cuda")
-    assert recorder_for(CPU, RECIPE, long) is None
-    assert recorder_for(cuda, replace(RECIPE, epochs=1), long - RECIPE.batch_size) is None
-    assert recorder_for(cuda, replace(RECIPE, epochs=1), long) is not None
+    cuda, once = torch.device("cuda"), replace(RECIPE, epochs=1)
+    assert recorder_for(True, CPU, RECIPE, long) is None
+    assert recorder_for(True, cuda, once, long - RECIPE.batch_size) is None
+    assert recorder_for(False, cuda, once, long) is None
+    assert recorder_for(True, cuda, once, long) is not None

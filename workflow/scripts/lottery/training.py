@@ -149,9 +149,11 @@ def _move(
     history.add_loss(loss)
 
 
-def recorder_for(device: torch.device, recipe: Recipe, examples: int) -> Recorder | None:
-    """What records the steps of a training on a GPU, if the training is long enough for it."""
-    if device.type == "cpu" or recipe.steps(examples) < GRAPH_STEPS:
+def recorder_for(
+    wanted: bool, device: torch.device, recipe: Recipe, examples: int
+) -> Recorder | None:
+    """What records the steps of a training on a GPU, if it is wanted and long enough for it."""
+    if not wanted or device.type == "cpu" or recipe.steps(examples) < GRAPH_STEPS:
         return None
     return CudaGraphs()
 

@@ -52,7 +52,7 @@ def finetune(
     model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
     tokens = read_tokens(path_to_tokens, "train")
     recipe = Recipe.from_options(training)
-    graphs = recorder_for(device, recipe, len(tokens)) if cuda_graphs else None
+    graphs = recorder_for(cuda_graphs, device, recipe, len(tokens))
     history = train(model, tokens, recipe, seed, checkpoint=checkpoint, graphs=graphs)
     # Every metric of the kind of task, with the training's batch size: so an edit of how a task
     # is reported or evaluated does not train anything anew.

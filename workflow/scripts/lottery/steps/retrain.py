@@ -54,7 +54,7 @@ def retrain(
     model = apply_mask(model, mask, info.emptied_attention, tokens)
     kept = zero_weights(model, mask) if isinstance(mask, WeightMask) else None
     recipe = Recipe.from_options(training)
-    graphs = recorder_for(device, recipe, len(tokens)) if cuda_graphs else None
+    graphs = recorder_for(cuda_graphs, device, recipe, len(tokens))
     history = train(model, tokens, recipe, seed, kept, checkpoint, graphs)
     check_under(model, mask)
     files.write_csv(path_to_history, history, HISTORY_COLUMNS)
