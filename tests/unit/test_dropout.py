@@ -14,7 +14,7 @@ from lottery.dropout import drop, keep_mask
 def test_the_share_dropped_is_the_probability(probability):
     torch.manual_seed(0)
     count = 1_000_003  # no multiple of what one number serves
-    kept = keep_mask(torch.Size([count]), probability).double()
+    kept = keep_mask(torch.Size([count]), probability, torch.bfloat16).double()
     sd = (probability * (1 - probability) / count) ** 0.5
     assert abs(float(kept.mean()) - (1 - probability)) < 5 * sd
     # Neighbours, which share a number, and those beyond it are independent.

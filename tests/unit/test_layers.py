@@ -25,6 +25,7 @@ FLOORS = (
         "model_source",
         "resume",
         "dropout",
+        "memory",
     ),
     (
         "start",

@@ -1,4 +1,4 @@
-"""Softmax attention, with a dropout of its probabilities that is cheap on a CPU too."""
+"""Softmax attention, written out for CPUs: with a cheap dropout, and a cheap backward pass."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def attend(query: Tensor, key: Tensor, value: Tensor, visible: Tensor, dropout: 
     Returns:
         [R, H, T, D].
     """
-    if dropout == 0.0 or query.device.type != "cpu":
+    if query.device.type != "cpu":
         return functional.scaled_dot_product_attention(
             query, key, value, attn_mask=visible, dropout_p=dropout
         )
-    # torch's kernels for CPUs have no dropout and fall back to this, with dearer masks.
+    # torch's kernels for CPUs have no dropout, and their backward pass takes twice as long as this.
     hidden = torch.where(visible, 0.0, -torch.inf).to(query.dtype)
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2) + hidden
     return drop(scores.softmax(-1), dropout) @ value

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -34,10 +35,13 @@ class Gates:
     Attributes:
         heads: float [1 or B, layers, heads].
         mlps: float [1 or B, layers].
+        open_mlps: bool [layers], False where an MLP's gates are all zero; nothing goes back through
+            such an MLP, and it is not computed as if it did. None means that all are open.
     """
 
     heads: Tensor
     mlps: Tensor
+    open_mlps: np.ndarray | None = None
 
 
 class Linear(nn.Linear):
@@ -85,6 +89,7 @@ class Layer(nn.Module):
         head_gate: Tensor | None,
         mlp_gate: Tensor | None,
         wanted: Tensor | None = None,
+        mlp_open: bool = True,
     ) -> Tensor:
         """Computes the layer, for all tokens or only for those whose output is wanted.
 
@@ -94,6 +99,7 @@ class Layer(nn.Module):
             head_gate: [1 or B, H], or None for ones.
             mlp_gate: [1 or B], or None for ones.
             wanted: int64 [B, Q], positions of tokens; None means all, Q = T.
+            mlp_open: False if `mlp_gate` is zero, so that nothing goes back through the MLP.
 
         Returns:
             [B, Q, C].
@@ -105,7 +111,7 @@ class Layer(nn.Module):
             own = self.attention_norm(own)
         if self.output is None:
             return self.output_norm(own)
-        inner = functional.gelu(self.intermediate(own))
+        inner = functional.gelu(self.intermediate(own if mlp_open else own.detach()))
         update = self._drop(self.output(inner))
         if mlp_gate is not None:
             update = update * mlp_gate[:, None, None]
@@ -209,16 +215,17 @@ class Encoder(nn.Module):
         visible = attention_mask[:, None] if packing else attention_mask[:, None, None, :]
         wanted = None
         for index, layer in enumerate(self.layers):
-            head_gate = mlp_gate = None
+            head_gate, mlp_gate, mlp_open = None, None, True
             if gates is not None:
                 heads = list(self.plan[index].heads)
                 head_gate, mlp_gate = gates.heads[:, index, heads], gates.mlps[:, index]
+                mlp_open = gates.open_mlps is None or bool(gates.open_mlps[index])
             if index == len(self.layers) - 1:
                 # Of the last layer nothing but the examples' first tokens is looked at.
                 wanted = packing.firsts if packing else torch.zeros_like(input_ids[:, :1])
                 if packing:
                     visible = visible.take_along_dim(wanted[:, None, :, None], dim=2)
-            x = layer(x, visible, head_gate, mlp_gate, wanted)
+            x = layer(x, visible, head_gate, mlp_gate, wanted, mlp_open)
         first = x.flatten(0, 1)[packing.places] if packing else x[:, 0]  # [B, C]
         pooled = torch.tanh(self.pooler(first))
         dropout = self.architecture.classifier_dropout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lottery.data.batches import collate, ordered_rows
+from lottery.data.batches import collate, ordered_rows, parts
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder, Gates
 
@@ -18,7 +18,7 @@ def predict(
     Args:
         model: on the device to run on; put into evaluation mode.
         tokens: the split.
-        batch_size: examples per batch; batches are of like lengths.
+        batch_size: examples per batch at most; batches are of like lengths.
         gates: of the full model, or None.
 
     Returns:
@@ -29,8 +29,9 @@ def predict(
     logits = np.empty((len(tokens), model.n_outputs), np.float32)
     with torch.inference_mode():
         for rows in ordered_rows(tokens, batch_size, "length"):
-            batch = collate(tokens, rows, device)
-            logits[rows] = model(*batch.inputs, gates).float().cpu().numpy()
+            for part in parts(tokens, rows, device):
+                batch = collate(tokens, part, device)
+                logits[part] = model(*batch.inputs, gates).float().cpu().numpy()
     return logits
 
 

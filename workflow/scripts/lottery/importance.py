@@ -10,13 +10,14 @@ The stated quantity is I = E_x |dL(x)/d gate| (Michel et al. 2019). What is summ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lottery.data.batches import collate, ordered_rows
+from lottery.data.batches import Batch, collate, ordered_rows, parts
 from lottery.data.packing import pack
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder, Gates
@@ -64,7 +65,7 @@ def measure(
         mask: pruned units have their gates at zero; they still get gradients.
         mode: "per_example", "per_batch" or "running_sum".
         batch_size: examples per batch.
-        order: "file" or "length"; the result depends on it unless the mode is "per_example".
+        order: "file" or "length". Unless the mode is "per_example" the result depends on both.
         pruned: whether pruned units are measured too; without them they are left out of the
             computation, and their sums are 0.
     """
@@ -77,20 +78,34 @@ def measure(
     total = torch.zeros(state.shape, dtype=torch.float64, device=device)
     running = torch.zeros_like(total)
     for rows in ordered_rows(tokens, batch_size, order):
-        # A gate for each example needs a row for each.
-        batch = (collate if mode == "per_example" else pack)(tokens, rows, device)
-        copies = len(rows) if mode == "per_example" else 1
-        gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, heads + 1]
-        gates = Gates(heads=gate[:, :, :-1], mlps=gate[:, :, -1])
-        output = model(*batch.inputs, gates, batch.packing)
-        losses = loss_of(output, batch.labels)
-        loss = losses.sum() if mode == "per_example" else losses.mean()
-        gradient = _gradient(loss, gate).double()
-        running += gradient.sum(dim=0)
-        total += running.abs() if mode == "running_sum" else gradient.abs().sum(dim=0)
-        logits[rows] = output.detach().float().cpu().numpy()
+        for batch, copies in _parts(tokens, rows, mode, device):
+            gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, heads + 1]
+            gates = Gates(gate[:, :, :-1], gate[:, :, -1], mask.mlps)
+            output = model(*batch.inputs, gates, batch.packing)
+            gradient = _gradient(loss_of(output, batch.labels).sum(), gate).double()
+            if mode == "per_example":
+                total += gradient.abs().sum(dim=0)
+            else:
+                running += gradient.sum(dim=0) / len(rows)  # the batch's mean loss
+            logits[batch.rows] = output.detach().float().cpu().numpy()
+        if mode != "per_example":
+            total += running.abs()
+        if mode == "per_batch":
+            running.zero_()
     sums = total.cpu().numpy()
     return Sensitivity(heads=sums[:, :-1], mlps=sums[:, -1], logits=logits)
+
+
+def _parts(
+    tokens: Tokens, rows: np.ndarray, mode: str, device: torch.device
+) -> Iterator[tuple[Batch, int]]:
+    """Yields the parts of a batch, and how many copies of the gates each needs."""
+    if mode != "per_example":
+        yield pack(tokens, rows, device), 1
+        return
+    for part in parts(tokens, rows, device):
+        # A gate for each example needs a row for each.
+        yield collate(tokens, part, device), len(part)
 
 
 def _gradient(loss: Tensor, gate: Tensor) -> Tensor:

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from lottery.data.tokens import Tokens
 
+# Tokens, padding included, that a CPU computes fast together: more are read from memory again and
+# again, and with fewer the matrix products are too small.
+CPU_TOKENS = 1536
 GROUPED_BATCHES = 50  # whose examples are sorted by length together; as in transformers
 
 
@@ -112,10 +115,33 @@ def ordered_rows(tokens: Tokens, batch_size: int, order: str) -> Iterator[np.nda
         batch_size: of all batches but the last.
         order: "file", or "length" (shortest first, ties in file order), which pads least.
     """
-    lengths = np.diff(tokens.offsets)
-    rows = np.arange(len(tokens)) if order == "file" else np.argsort(lengths, kind="stable")
+    rows = np.arange(len(tokens)) if order == "file" else np.argsort(tokens.lengths, kind="stable")
     for start in range(0, len(rows), batch_size):
         yield rows[start : start + batch_size]
+
+
+def parts(tokens: Tokens, rows: np.ndarray, device: torch.device) -> Iterator[np.ndarray]:
+    """Splits a batch into parts of like lengths that suit the device.
+
+    For steps whose result does not depend on what is computed together. On a CPU a part is padded
+    little, and what is computed of it stays in the caches; on a GPU the batch stays whole.
+
+    Args:
+        tokens: the split.
+        rows: of the batch.
+        device: where it is computed.
+    """
+    if device.type != "cpu":
+        yield rows
+        return
+    lengths = tokens.lengths[rows]
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    for end, length in enumerate(lengths[order]):
+        if end > start and length * (end + 1 - start) > CPU_TOKENS:
+            yield rows[order[start:end]]
+            start = end
+    yield rows[order[start:]]
 
 
 def shuffled_rows(count: int, batch_size: int, generator: torch.Generator) -> Iterator[np.ndarray]:

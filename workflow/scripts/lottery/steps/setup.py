@@ -8,12 +8,13 @@ import os
 import torch
 
 from lottery.device import VISIBLE
+from lottery.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
 
 def prepare_torch(torch_threads: int) -> torch.device:
-    """Sets threads and determinism; gives the device to run on.
+    """Sets threads, memory and determinism; gives the device to run on.
 
     Results are the same bit for bit for one kind of device and one number of threads, so the
     number comes from the config and is part of a rule's params.
@@ -22,6 +23,7 @@ def prepare_torch(torch_threads: int) -> torch.device:
         torch_threads: threads of one operation on the CPU.
     """
     torch.set_num_threads(torch_threads)
+    keep_freed_memory()
     if not torch.cuda.is_available():
         if leased := os.environ.get(VISIBLE):
             logger.warning(

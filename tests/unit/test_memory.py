@@ -1,0 +1,42 @@
+"""A process that keeps freed memory does not ask the system for it again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
+
+# Allocates and frees 40 MB again and again; prints how many pages the system handed out meanwhile.
+PROGRAM = """
+import resource, torch
+from lottery.memory import keep_freed_memory
+if {keep} and not keep_freed_memory():
+    raise SystemExit(77)
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.zeros(10_000_000)
+before = faults()
+for _ in range(5):
+    torch.zeros(10_000_000)
+print(faults() - before)
+"""
+
+
+def page_faults(keep: bool) -> int:
+    command = [sys.executable, "-c", PROGRAM.format(keep=keep)]
+    done = subprocess.run(command, cwd=SCRIPTS, capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("the C library has no mallopt")
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_freed_memory_is_used_again():
+    handed_out = page_faults(keep=False)
+    if handed_out < 100:
+        pytest.skip("this system's memory is kept anyway")
+    assert page_faults(keep=True) < handed_out / 10

@@ -1,0 +1,25 @@
+"""How a job's process handles memory that it has freed."""
+
+from __future__ import annotations
+
+import ctypes
+
+# Of mallopt(3), in glibc's malloc.h.
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+NEVER, LARGEST = 2**31 - 1, 2**30
+
+
+def keep_freed_memory() -> bool:
+    """Lets the process keep what it frees, for the next tensor of that size.
+
+    By default large blocks go back to the system at once and come back filled with zeros, page by
+    page. That costs a tenth to a fifth of a pass over a split on a CPU. The peak stays the same;
+    the process just does not shrink before it ends.
+
+    Returns:
+        Whether the C library could be told (glibc); with another one nothing changes.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(TRIM_THRESHOLD, NEVER)) and bool(mallopt(MMAP_THRESHOLD, LARGEST))
