@@ -15,7 +15,7 @@ from drawn import bert_base
 from lottery import metrics
 from lottery.algorithms import magnitude
 from lottery.algorithms.search_context import SearchContext
-from lottery.algorithms.search_magnitude import MagnitudeRanking, kept_counts
+from lottery.algorithms.search_magnitude import MagnitudeRanking, body_of, kept_counts
 from lottery.checkpoints import save_model
 from lottery.evaluation import decide, predict
 from lottery.masks import body_names
@@ -36,13 +36,35 @@ def pruned_by_torch(model, step, steps):
 
 
 def test_every_step_equals_torchs_iterated_pruning():
-    ranking = MagnitudeRanking(tiny_model())
-    counts = kept_counts(ranking.size, 0.05, 12)
+    counts = list(kept_counts(body_size(tiny_model()), 0.05, 12))
+    ranking = MagnitudeRanking(tiny_model(), counts)
     for count, theirs in zip(counts, pruned_by_torch(tiny_model(), 0.05, 12), strict=True):
         ours = ranking.keep_largest(count)
         assert ours.kept == count
         for mine, other in zip(ours.parameters.values(), theirs, strict=True):
             assert np.array_equal(mine, other)
+
+
+def body_size(model):
+    return sum(weights.numel() for weights in body_of(model).values())
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=9), st.integers(0, 10**6))
+def test_equal_magnitudes_are_pruned_by_position(levels, seed):
+    model = tiny_model()
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for weights in body_of(model).values():
+            drawn = rng.choice(levels, weights.shape) * rng.choice([-1, 1], weights.shape)
+            weights.copy_(torch.from_numpy(drawn))
+    magnitudes = torch.cat([weights.abs().ravel() for weights in body_of(model).values()])
+    ranking = torch.argsort(magnitudes, stable=True)
+    counts = sorted({0, 1, len(ranking), *rng.integers(0, len(ranking), 5).tolist()})
+    cuts = MagnitudeRanking(model, counts)
+    for count in counts:
+        expected = np.ones(len(ranking), bool)
+        expected[ranking[: len(ranking) - count]] = False
+        assert np.array_equal(cuts.keep_largest(count).vector, expected)
 
 
 def search(keep_score, options, score=None):
@@ -104,15 +126,16 @@ def test_counts_are_torchs_rounding(size, step):
 def test_bad_keeps_the_smallest_weights_and_random_the_same_number(tmp_path):
     model = tiny_model()
     save_model(tmp_path / "model.safetensors", model)
-    good = MagnitudeRanking(model).keep_largest(2000)
+    size = body_size(model)
+    ranking = MagnitudeRanking(model, [2000, size - 2000])
+    good = ranking.keep_largest(2000)
     bad = magnitude.sample("bad", good, tmp_path / "model.safetensors", np.random.default_rng(0))
-    ranking = MagnitudeRanking(model)
     assert bad.kept == 2000
-    mirrored = ranking.keep_largest(ranking.size - 2000).complement()
+    mirrored = ranking.keep_largest(size - 2000).complement()
     assert all(np.array_equal(bad.parameters[n], m) for n, m in mirrored.parameters.items())
     draw = magnitude.sample("random", good, tmp_path, np.random.default_rng(0))
     assert draw.kept == 2000
-    expected = 2000 / ranking.size
+    expected = 2000 / size
     assert abs((draw.vector & good.vector).sum() / 2000 - expected) < 0.03
 
 

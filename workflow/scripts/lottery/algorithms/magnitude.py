@@ -44,13 +44,15 @@ def search(context: SearchContext) -> SearchResult:
     kept as it was before it, as published: N steps keep N - 1 removals.
     """
     from lottery.algorithms.search_context import SearchResult, Step, passes
-    from lottery.algorithms.search_magnitude import MagnitudeRanking, kept_counts
+    from lottery.algorithms.search_magnitude import MagnitudeRanking, body_of, kept_counts
     from lottery.algorithms.search_memory import number
     from lottery.evaluation import predict
     from lottery.shrink import zero_weights
 
     options = context.options
-    ranking = MagnitudeRanking(context.model)
+    size = sum(weights.numel() for weights in body_of(context.model).values())
+    counts = list(kept_counts(size, options["step"], options["max_steps"] - 1))
+    ranking = MagnitudeRanking(context.model, {size, *counts, size // 2})
 
     def score(mask: WeightMask | None) -> dict[str, float | None]:
         if mask is not None:
@@ -62,24 +64,24 @@ def search(context: SearchContext) -> SearchResult:
     def recalled(count: int, mask: WeightMask | None) -> float | None:
         return number(context.memory.recall(str(count), lambda: score(mask))["score"])
 
-    full_score = recalled(ranking.size, None)
+    full_score = recalled(size, None)
     threshold = context.threshold(full_score)
     accepted = passes(full_score, threshold)
     steps = [Step("weights", None, None, 1.0, full_score, threshold, accepted)]
-    good = ranking.size
-    counts = kept_counts(ranking.size, options["step"], options["max_steps"] - 1)
-    while accepted and (count := next(counts, None)) is not None:
+    good = size
+    for count in counts if accepted else ():
         mask = ranking.keep_largest(count)
         step_score = recalled(count, mask)
         accepted = passes(step_score, threshold)
         steps.append(
             Step("weights", None, None, mask.kept_fraction, step_score, threshold, accepted)
         )
-        if accepted:
-            good = count
+        if not accepted:
+            break
+        good = count
     masks = {"good": ranking.keep_largest(good)}
     if options["halves"]:
-        masks["good_half"] = ranking.keep_largest(ranking.size // 2)
+        masks["good_half"] = ranking.keep_largest(size // 2)
         masks["bad_half"] = masks["good_half"].complement()
     return SearchResult(masks, steps)
 
