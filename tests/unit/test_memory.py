@@ -10,7 +10,7 @@ import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 
-# Allocates and frees 40 MB again and again; prints how many pages the system handed out meanwhile.
+# Computes with matrices of 4 MB; prints how many pages the system handed out once all was warm.
 PROGRAM = """
 import resource, torch
 from lottery.memory import keep_freed_memory
@@ -18,10 +18,15 @@ if {keep} and not keep_freed_memory():
     raise SystemExit(77)
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.zeros(10_000_000)
+def work():
+    x = torch.ones(1000, 1000)
+    for _ in range(5):
+        x = torch.tanh(x @ x) + 1
+for _ in range(10):
+    work()
 before = faults()
-for _ in range(5):
-    torch.zeros(10_000_000)
+for _ in range(10):
+    work()
 print(faults() - before)
 """
 
