@@ -122,7 +122,8 @@ def finish(
         rows: of the table.
         more: further numbers for the json.
     """
-    print(table(rows), flush=True)
+    if rows:
+        print(table(rows), flush=True)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         found = {

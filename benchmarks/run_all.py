@@ -28,6 +28,8 @@ SCRIPTS = (
     "growth",
     "overhead",
     "gpu",
+    "slots",
+    "profiles",
 )
 
 

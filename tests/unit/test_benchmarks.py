@@ -18,10 +18,12 @@ import grid_hours
 import growth
 import measuring
 import overhead
+import profiles
 import ranking
 import run_all
 import searching
 import shrinking
+import slots
 from drawn import TRAIN_LENGTHS, drawn_lengths, drawn_tokens
 from lottery.algorithms import structured
 from lottery.algorithms.search_context import SearchContext
@@ -272,3 +274,22 @@ def test_a_search_of_weights_takes_every_step():
     found = ranking.magnitude.search(ranking.context_of(tiny_model(), halves=True))
     assert len(found.trajectory) == 30
     assert all(step.accepted for step in found.trajectory)
+
+
+def test_a_profile_knows_the_operations_of_a_training():
+    """Names change between versions of torch; most of a training must not become "the rest"."""
+    model, tokens = tiny_model(), tiny_tokens(40)
+    found = profiles.profiled(lambda: lambda: train(model, tokens, Recipe(epochs=1), 0))
+    assert sum(found.values()) == pytest.approx(1)
+    assert all(share > 0 for share in found.values())
+    told = profiles.shares([("aten::mm", 6.0), ("aten::addmm", 1.0), ("aten::frobnicate", 3.0)])
+    assert told["matrix products"] == pytest.approx(0.7)
+    assert told[profiles.REST] == pytest.approx(0.3)
+
+
+def test_trainings_that_share_a_device_are_held_against_as_many_in_turn(monkeypatch):
+    """The workers really train here, on the CPU, with one small layer."""
+    monkeypatch.setenv("PYTHONPATH", str(measuring.ROOT / "workflow" / "scripts"))
+    two, four = slots.measure("sst2", graphs=False, quick=True)
+    assert two.ours > 0 and four.theirs == pytest.approx(2 * two.theirs)
+    assert two.ratio == pytest.approx(two.ours / two.theirs)

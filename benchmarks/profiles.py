@@ -1,0 +1,119 @@
+"""Says where the time goes, by kind of operation: what stands between a row and its target.
+
+Fine-tuning, importance passes (the whole model; as published without any unit; strict with half of
+them) and evaluation, each under torch's profiler, which itself takes some of "the rest". Real GLUE
+with GLUE_DIR, generated tasks otherwise. From the root:
+
+    PYTHONPATH=workflow/scripts python benchmarks/profiles.py --json build/bench/profiles.json
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.profiler import ProfilerActivity, profile
+
+from lottery.evaluation import predict
+from lottery.importance import measure
+from lottery.masks import StructuredMask
+from lottery.training import Recipe, train
+from material import Case, Embedded, case_of
+from measuring import arguments, machine, parsed
+from rows import finish
+from shrinking import mask_keeping
+
+RECIPE = Recipe(epochs=1, precision="bf16")
+BATCH_SIZE = 64
+# Kind of work -> torch's names of the operations.
+KINDS = {
+    "matrix products": ("mm", "addmm"),
+    "attention": ("bmm", "_softmax", "_softmax_backward_data"),
+    "dropout": ("random_", "ge", "addcmul"),
+    "GELU, norms": ("gelu", "gelu_backward", "native_layer_norm", "native_layer_norm_backward"),
+    "casts, copies": ("copy_", "cat", "fill_"),
+    "clipping, AdamW": ("_fused_adamw_", "linalg_vector_norm", "mul_"),
+}
+REST = "the rest"
+KIND_OF = {f"aten::{name}": kind for kind, names in KINDS.items() for name in names}
+
+Work = Callable[[], object]
+
+
+def shares(times: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """The share of each kind of work.
+
+    Args:
+        times: names of operations, and the time of each without what it calls.
+    """
+    sums = dict.fromkeys([*KINDS, REST], 0.0)
+    for name, seconds in times:
+        sums[KIND_OF.get(name, REST)] += seconds
+    total = sum(sums.values())
+    return {kind: seconds / total for kind, seconds in sums.items()}
+
+
+def profiled(prepare: Callable[[], Work]) -> dict[str, float]:
+    """The shares of one piece of work, after it was done once unwatched."""
+    prepare()()
+    work = prepare()
+    with profile(activities=[ProfilerActivity.CPU]) as found:
+        work()
+    return shares((event.key, event.self_cpu_time_total) for event in found.key_averages())
+
+
+def works(embedded: Embedded, case: Case) -> dict[str, Callable[[], Work]]:
+    """What is watched of one task."""
+    model = partial(embedded.model, case.task.n_outputs)
+    architecture = model().architecture
+    sizes = architecture.layers, architecture.heads
+    whole = StructuredMask.full(*sizes)
+    nothing = StructuredMask(np.zeros(sizes, bool), np.zeros(sizes[0], bool))
+    half = mask_keeping(architecture, 0.5)
+
+    def importance(mask: StructuredMask, mode: str, order: str, *, pruned: bool) -> Work:
+        return partial(measure, model(), case.dev, mask, mode, BATCH_SIZE, order, pruned=pruned)
+
+    published = partial(importance, mode="running_sum", order="file", pruned=True)
+    strict = partial(importance, mode="per_example", order="length", pruned=False)
+    return {
+        "fine-tuning, bf16": lambda: partial(train, model(), case.train, RECIPE, 0),
+        "importance, published, whole": partial(published, whole),
+        "importance, published, nothing kept": partial(published, nothing),
+        "importance, strict, whole": partial(strict, whole),
+        "importance, strict, half kept": partial(strict, half),
+        "evaluation": lambda: partial(predict, model(), case.dev, BATCH_SIZE),
+    }
+
+
+def printed(found: dict[str, dict[str, float]]) -> str:
+    """The shares as a Markdown table, in percent."""
+    columns = [*KINDS, REST]
+    lines = [["work", *columns], ["---"] * (len(columns) + 1)]
+    lines += [
+        [name, *(f"{100 * one[kind]:.0f} %" for kind in columns)] for name, one in found.items()
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    """Profiles, prints the shares and writes them as json."""
+    options = parsed(arguments(__doc__))
+    facts: dict[str, Any] = machine()
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        embedded = Embedded(Path(folder))
+        for task in ("rte", "sst2"):
+            case = case_of(task, embedded.tokenizer, *((16, 16) if options.quick else (320, None)))
+            for name, prepare in works(embedded, case).items():
+                found[f"{case.label}, {name}"] = profiled(prepare)
+    print(printed(found))
+    finish(options, facts, [], shares=found)
+
+
+if __name__ == "__main__":
+    main()
