@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from drawn import (
     DEV_LENGTHS,
+    TASKS,
     TRAIN_LENGTHS,
     bert_base,
     drawn_lengths,
@@ -59,7 +60,6 @@ PER_WEIGHT = {"fine-tune": 6, SINGLE: 6, "importance pass": 4, "evaluate": 2}
 PEAK_SIZE = 8192  # rows and columns of the product that gives the peak
 TUNED = "tuned transformers loop, bf16"
 NO_GPU = "not measured: no GPU"
-TASKS = {"rte": "RTE", "sst2": "SST-2"}  # whose lengths are drawn
 
 Works = dict[str, Callable[[], Callable[[], Any]]]
 

@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 import torch
 
-from drawn import TRAIN_LENGTHS, bert_base, drawn_lengths, drawn_model, drawn_tokens
+from drawn import TASKS, TRAIN_LENGTHS, bert_base, drawn_lengths, drawn_model, drawn_tokens
 from lottery.replay import CudaGraphs
 from lottery.steps.setup import prepare_torch
 from lottery.training import Recipe, train
@@ -25,7 +25,6 @@ from workers import seconds_with, work_when_told
 RECIPE = Recipe(epochs=1, precision="bf16")
 STEPS, QUICK_STEPS = 400, 8
 JOBS = (2, 4)
-TASKS = {"rte": "RTE", "sst2": "SST-2"}  # whose lengths are drawn
 LAYERS, QUICK_LAYERS = 12, 1
 
 
