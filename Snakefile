@@ -49,6 +49,7 @@ onstart:
     from lottery import occupied, orphans, preflight
 
     progress.show()
+    start.answer_in_thread()
     stop_on_error(start.require_gpu_total, workflow, STUDY.compute["slots_per_gpu"])
     stop_on_error(preflight.check_run, workflow, STUDY)
     stop_on_error(occupied.occupy, workflow)

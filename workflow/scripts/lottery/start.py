@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +23,23 @@ def stop_on_error(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)
     except StudyError as error:
         sys.exit(f"Error: {error}")
+
+
+def answer_in_thread(number: int = signal.SIGTERM) -> None:
+    """Lets the present answer to a signal be given by a thread of its own.
+
+    Snakemake's answer to SIGTERM waits for the lock of its scheduler. Python gives answers in the
+    main thread, and where the signal meets the scheduler there with the lock in its hands, as while
+    it counts a finished job, the run would hang for ever.
+
+    Args:
+        number: of the signal.
+    """
+    answer = signal.getsignal(number)
+    if callable(answer):
+        signal.signal(
+            number, lambda *given: threading.Thread(target=answer, args=given, daemon=True).start()
+        )
 
 
 def require_gpu_total(workflow: Any, slots_per_gpu: int) -> None:
