@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from lottery.controls import (
     bad_structured,
     generator,
     random_structured,
     random_units,
+    smallest_weights,
     super_structured,
 )
-from lottery.masks import StructuredMask
+from lottery.masks import StructuredMask, WeightMask
 
 seeds = st.integers(0, 2**31 - 1)
 shares = st.floats(0, 1)
@@ -83,3 +88,21 @@ def test_draws_are_the_same_on_every_machine():
     """A changed number here would silently change every control of every study."""
     rng = generator("bert_base", "rte", 42, "structured", "random")
     assert rng.integers(0, 10**6, 3).tolist() == [945084, 672942, 705695]
+
+
+@given(seeds, st.integers(0, 30), st.integers(1, 9))
+def test_smallest_weights_are_those_that_sorting_puts_first(seed, count, values):
+    """Few values, so that many weights are equally large; of those the first count."""
+    rng = np.random.default_rng(seed)
+    shapes = {"a": (4, 5), "b": (10,)}
+    weights = {
+        name: rng.integers(-values, values + 1, shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    source = WeightMask.from_vector(rng.permutation(np.arange(30) < count), shapes)
+    with tempfile.TemporaryDirectory() as folder:
+        save_file(weights | {"head": np.zeros(3, np.float32)}, Path(folder, "model.safetensors"))
+        chosen = smallest_weights(source, Path(folder, "model.safetensors"))
+    flat = [abs(value) for name in shapes for value in weights[name].ravel().tolist()]
+    first = sorted(range(30), key=lambda place: flat[place])[:count]
+    assert np.flatnonzero(chosen.vector).tolist() == sorted(first)
