@@ -36,6 +36,7 @@ TARGETS = (
     f"{CELL}/finetune/provenance.json",
     f"{CELL}/mask/structured/provenance.json",
     f"{CELL}/mask/structured/bad.provenance.json",
+    f"{CELL}/mask/structured/importance.npz",  # of which a study makes figures
     *(f"{CELL}/retrain/structured/{mask}/provenance.json" for mask in KEPT[0]),
     *(f"{CELL}/evaluate/{cell}/metrics.json" for cell in CELLS),
 )

@@ -10,22 +10,24 @@ import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 
-# Computes with matrices of 4 MB; prints how many pages the system handed out once all was warm.
+# Computes with matrices of 4 MB; prints how many pages the system handed out once all was warm. One
+# thread, or two of them would race for holes; many rounds, since the first ones still open holes.
 PROGRAM = """
 import resource, torch
 from lottery.memory import keep_freed_memory
 if {keep} and not keep_freed_memory():
     raise SystemExit(77)
+torch.set_num_threads(1)
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 def work():
     x = torch.ones(1000, 1000)
     for _ in range(5):
         x = torch.tanh(x @ x) + 1
-for _ in range(10):
+for _ in range(20):
     work()
 before = faults()
-for _ in range(10):
+for _ in range(20):
     work()
 print(faults() - before)
 """
