@@ -10,8 +10,8 @@ with GLUE_DIR, generated tasks otherwise). Compared are
 - the floor: the FLOPs of the linear layers on real tokens, at the rate at which this machine
   multiplies bf16 matrices of these sizes, measured in the same run.
 
-`--scores` adds the development scores of our training and the tuned loop over five seeds, three
-epochs each (many minutes). From the root:
+`--scores`, as in `make bench`, adds the development scores of our training and the tuned loop over
+five seeds, three epochs each (a quarter of an hour). From the root:
 
     PYTHONPATH=workflow/scripts python benchmarks/finetuning.py --json build/bench/finetuning.json
 """

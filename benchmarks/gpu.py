@@ -203,14 +203,23 @@ def grid_rows(rates: dict[str, dict[float, float]]) -> list[Row]:
     return [*parts, Row(name, whole, "GPU-hours", target, GRID_HOURS, whole, GRID_HOURS)]
 
 
+def unmeasured_rows() -> list[Row]:
+    """The rows with a target, where there is no GPU."""
+    name = "fine-tune on a GPU, BERT-base"
+    return [
+        not_measured(name, "no GPU", SPEEDUP),
+        not_measured(f"{name}: share of the peak", "no GPU", PEAK_SHARE),
+        not_measured("the paper's whole grid, GPU-hours", "no GPU", GRID_HOURS, at_least=False),
+    ]
+
+
 def main() -> None:
     """Measures where there is a GPU, prints the rows and writes them as json."""
     options = parsed(arguments(__doc__))
     facts = machine()
     if not torch.cuda.is_available():
         print("There is no CUDA device here, so nothing is measured on a GPU.")
-        name = "fine-tune on a GPU, BERT-base"
-        finish(options, facts, [not_measured(name, "no GPU", SPEEDUP)], status=NO_GPU)
+        finish(options, facts, unmeasured_rows(), status=NO_GPU)
         return
     rows, details = measured(options)
     finish(options, facts, rows, **details)

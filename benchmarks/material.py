@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lottery.data.tokens import Tokens, encode, load_tokenizer
 from lottery.encoder import Encoder
 from lottery.steps.fetch_model import fetch_model
 from lottery.tasks import GENERATED, GLUE, Task
+from measuring import ROOT
 
 MAX_LENGTH = 128
 NAMES = {"rte": "RTE", "sst2": "SST-2"}
@@ -61,11 +63,27 @@ class Embedded:
         return load_pretrained(self._weights, n_outputs, seed)
 
 
+def glue_folder() -> Path | None:
+    """The folder of real GLUE, `<task>/<split>.parquet`, if there is one.
+
+    It is named by GLUE_DIR, or lies beside the repository in shared/data/glue. A folder that is
+    named and lacks a task ends the script with a sentence.
+    """
+    named = os.environ.get("GLUE_DIR")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data" / "glue"
+    missing = [task for task in NAMES if not (folder / task).is_dir()]
+    if named and missing:
+        sys.exit(
+            f"GLUE_DIR: {named} has no folder {' and no '.join(missing)}; name a folder of GLUE "
+            "tasks (<task>/<split>.parquet), or unset it for generated ones."
+        )
+    return None if missing else folder
+
+
 def case_of(name: str, tokenizer: Path, train_examples: int, dev_examples: int | None) -> Case:
     """Reads and tokenises a task.
 
-    Real GLUE comes from the folder that GLUE_DIR names, as `<task>/<split>.parquet`; without it a
-    generated task of the same shape takes its place.
+    Without a folder of real GLUE a generated task of the same shape takes its place.
 
     Args:
         name: "rte" or "sst2".
@@ -73,14 +91,14 @@ def case_of(name: str, tokenizer: Path, train_examples: int, dev_examples: int |
         train_examples: how many to train on.
         dev_examples: how many of validation; all when None (600 of a generated task).
     """
-    glue = os.environ.get("GLUE_DIR") or None
+    glue = glue_folder()
     task = GLUE[name] if glue else GENERATED[STAND_INS[name]]
     label = NAMES[name] if glue else f"{STAND_INS[name]} (generated)"
     dev_examples = dev_examples or task.validation_examples
     task = replace(task, train_examples=train_examples, validation_examples=dev_examples)
     tokens = {
         split: _tokens(examples, tokenizer, with_halves=split != "train")
-        for split, (examples, _) in read_task(task, glue).items()
+        for split, (examples, _) in read_task(task, glue and str(glue)).items()
     }
     return Case(label, task, tokens["train"], tokens["validation"])
 

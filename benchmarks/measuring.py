@@ -156,13 +156,21 @@ def _commit() -> str | None:
     return told.stdout.strip()
 
 
+def count(text: str) -> int:
+    """A number of the command line that must be at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too small: at least 1")
+    return number
+
+
 def arguments(text: str, repeats: int = 3) -> argparse.ArgumentParser:
     """The options that every benchmark has; a script may add its own."""
     parser = argparse.ArgumentParser(description=text.splitlines()[0])
     parser.add_argument("--json", type=Path, help="where to write rows, machine and details")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs")
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
-    parser.add_argument("--repeats", type=int, default=repeats, help="the median counts")
+    parser.add_argument("--threads", type=count, default=2, help="threads of torch (default 2)")
+    parser.add_argument("--repeats", type=count, default=repeats, help="the median counts")
     return parser
 
 

@@ -29,6 +29,7 @@ from shrinking import mask_keeping
 
 RECIPE = Recipe(epochs=1, precision="bf16")
 BATCH_SIZE = 64
+TRAIN_EXAMPLES = {"rte": 640, "sst2": 1920}
 # Kind of work -> torch's names of the operations.
 KINDS = {
     "matrix products": ("mm", "addmm"),
@@ -107,8 +108,9 @@ def main() -> None:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         embedded = Embedded(Path(folder))
-        for task in ("rte", "sst2"):
-            case = case_of(task, embedded.tokenizer, *((16, 16) if options.quick else (320, None)))
+        for task, train_examples in TRAIN_EXAMPLES.items():
+            sizes = (16, 16) if options.quick else (train_examples, None)
+            case = case_of(task, embedded.tokenizer, *sizes)
             for name, prepare in works(embedded, case).items():
                 found[f"{case.label}, {name}"] = profiled(prepare)
     print(printed(found))

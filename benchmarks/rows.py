@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+TINY = "Tiny sizes: it runs; the numbers and verdicts say nothing."
 COLUMNS = ("row", "ours", "against", "ratio", "target", "verdict")
 
 
@@ -124,6 +125,8 @@ def finish(
     """
     if rows:
         print(table(rows), flush=True)
+        if options.quick:
+            print(TINY, flush=True)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         found = {

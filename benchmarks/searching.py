@@ -32,7 +32,7 @@ from lottery.evaluation import decide
 from lottery.steps.search import threshold
 from lottery.training import Recipe, train
 from material import Case, Embedded, case_of
-from measuring import arguments, machine, parsed, seconds_of
+from measuring import arguments, count, machine, parsed, seconds_of
 from plain_search import PlainPass, PlainSearch, State
 from rows import Row, finish, speedup
 
@@ -158,10 +158,19 @@ def measure(
     name = f"structured search, {case.label} dev, {preset}"
     same, steps = agreement(ours, plain), max(len(ours), len(plain))
     on = "all" if options.full else f"{min(options.sample, len(case.dev))}"
-    against = f"re-enactment on {on} examples, steps"
+    against = "re-enactment, steps"
     return [
         speedup(name, seconds, "padded, all gradients, full model", theirs, target, note),
-        Row(f"{name}: same masks", same, "", against, steps, same / steps, 1.0, True),
+        Row(
+            f"{name}: same masks on {on} examples",
+            same,
+            "",
+            against,
+            steps,
+            same / steps,
+            1.0,
+            True,
+        ),
     ]
 
 
@@ -169,7 +178,7 @@ def main() -> None:
     """Measures, prints the rows and writes them as json."""
     parser = arguments(__doc__, repeats=1)
     parser.add_argument("--full", action="store_true", help="run the re-enactment whole")
-    parser.add_argument("--sample", type=int, default=SAMPLE, help="examples for the decisions")
+    parser.add_argument("--sample", type=count, default=SAMPLE, help="examples for the decisions")
     options = parsed(parser)
     options.sample = 4 if options.quick else options.sample
     facts, rows = machine(), []

@@ -1,9 +1,7 @@
-"""The parts of the benchmarks that decide what a row says; nothing is timed here."""
+"""The parts of the benchmarks that decide what is measured; nothing is timed here."""
 
 from __future__ import annotations
 
-import json
-from argparse import Namespace
 from functools import partial
 
 import numpy as np
@@ -20,7 +18,6 @@ import measuring
 import overhead
 import profiles
 import ranking
-import run_all
 import searching
 import shrinking
 import slots
@@ -32,47 +29,9 @@ from lottery.shrink import gates_of
 from lottery.training import Recipe, train
 from plain_search import PlainPass, PlainSearch
 from reference import GatedTwin, copy_back, inputs_of, train_padded, train_tuned, twin_of
-from rows import Row, finish, not_measured, read_rows, share, speedup, table
 
 CPU = torch.device("cpu")
 ALL = np.arange(20)
-
-
-@pytest.mark.parametrize(
-    ("row", "verdict"),
-    [
-        (speedup("r", 2.0, "x", 12.0, 6.0), "met"),
-        (speedup("r", 2.0, "x", 11.9, 6.0), "missed"),
-        (share("r", 3.0, "x", 5.0, 0.6), "met"),
-        (share("r", 3.1, "x", 5.0, 0.6), "missed"),
-        (share("r", 3.0, "x", 5.0), ""),
-        (speedup("r", 2.0, "x", None, 6.0), "not measured"),
-        (not_measured("r", "no GPU", 5.0), "not measured"),
-        (Row("r", 1.0, "s", "x", 1.0, float("nan"), 1.0), "missed"),
-    ],
-)
-def test_a_row_meets_its_target_or_misses_it(row, verdict):
-    assert row.verdict == verdict
-
-
-def test_the_table_says_what_each_row_says():
-    rows = [speedup("fast", 2.0, "slow", 20.0, 5.0), not_measured("gpu", "no GPU", 5.0)]
-    lines = table(rows).splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert cells[2] == ["fast", "2 s", "slow: 20 s", "10", "at least 5", "met"]
-    assert cells[3][-1] == "not measured"
-    assert len({len(line) for line in lines}) == 1
-    assert run_all.summary(rows) == "2 rows with a target: 1 met, 0 missed, 1 not measured."
-
-
-def test_rows_come_back_from_their_json(tmp_path):
-    rows = [speedup("fast", 2.0, "slow", 20.0, 5.0, "note"), not_measured("gpu", "no GPU")]
-    path = tmp_path / "new" / "rows.json"
-    finish(Namespace(json=path, quick=True), measuring.machine(), rows, more=1)
-    assert read_rows(path) == rows
-    written = json.loads(path.read_text())
-    assert [row["verdict"] for row in written["rows"]] == ["met", ""]
-    assert {"processor", "torch", "commit", "date"} <= written["machine"].keys()
 
 
 def test_the_median_counts_and_warm_ups_do_not(monkeypatch):
@@ -202,6 +161,12 @@ def test_the_exponent_is_that_of_a_power():
     assert growth.exponent(points) == pytest.approx(1.5)
 
 
+def test_what_is_computed_of_layers_is_linear():
+    points = [(layers, 3 * (layers - 10 / 12)) for layers in (2, 4, 8)]
+    assert growth.exponent(points) > 1.2
+    assert growth.computed_layers("training", points).ratio == pytest.approx(1.0)
+
+
 def test_a_growth_figure_is_drawn(tmp_path):
     growth.draw("length", {"training": [(16, 0.1), (32, 0.2), (64, 0.45)]}, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
@@ -233,6 +198,7 @@ def test_rows_of_a_gpu_hold_both_targets():
     fast, whole = gpu.rows_of("fine-tune, X", seconds, 1000, peak=flops)
     assert (fast.ours, fast.theirs, fast.ratio, fast.verdict) == (500.0, 100.0, 5.0, "met")
     assert (whole.ratio, whole.verdict) == (pytest.approx(0.5), "met")
+    assert [row.verdict for row in gpu.unmeasured_rows()] == ["not measured"] * 3
     alone, _ = gpu.rows_of("evaluate, X", seconds, 1000, peak=flops)
     assert alone.ratio is None and alone.verdict == ""
 
