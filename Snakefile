@@ -50,6 +50,7 @@ onstart:
 
     progress.show()
     start.answer_in_thread()
+    start.warn_of_threads(workflow, STUDY.compute["torch_threads"])
     stop_on_error(start.require_gpu_total, workflow, STUDY.compute["slots_per_gpu"])
     stop_on_error(preflight.check_run, workflow, STUDY)
     stop_on_error(occupied.occupy, workflow)

@@ -6,8 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 import lottery
+from lottery.start import warn_of_threads
 
 LIBRARY = Path(lottery.__file__).parents[1]
 SIGNALLED = """
@@ -41,6 +45,16 @@ def test_sigterm_is_answered_where_it_meets_the_lock_that_the_answer_needs():
         check=False,
     )
     assert ended.stdout == "answered\n", ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "local", "warned"),
+    [(3, 2, True, True), (2, 2, True, False), (3, 2, False, False)],
+)
+def test_more_threads_than_cores_are_told(capsys, threads, cores, local, warned):
+    warn_of_threads(SimpleNamespace(local_exec=local, cores=cores), threads)
+    told = capsys.readouterr().err
+    assert ("torch_threads is 3, but this run has 2 cores" in told) == warned
 
 
 def test_a_signal_without_an_answer_keeps_its_default():

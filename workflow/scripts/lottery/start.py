@@ -42,6 +42,24 @@ def answer_in_thread(number: int = signal.SIGTERM) -> None:
         )
 
 
+def warn_of_threads(workflow: Any, torch_threads: int) -> None:
+    """Says that torch is to use more threads than the run has cores, which makes it very slow.
+
+    It is no error: another number of threads gives other results, by rounding.
+
+    Args:
+        workflow: Snakemake's workflow, at its start.
+        torch_threads: of the config.
+    """
+    if workflow.local_exec and torch_threads > workflow.cores:
+        print(
+            f"compute.torch_threads is {torch_threads}, but this run has {workflow.cores} cores "
+            "(--cores): the threads will wait for each other, and every step takes longer.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
 def require_gpu_total(workflow: Any, slots_per_gpu: int) -> None:
     """Refuses a run whose GPU jobs nobody counts.
 
