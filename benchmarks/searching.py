@@ -2,8 +2,9 @@
 
 The re-enactment (plain_search.py) pads every example to 128 tokens, takes the gradients of all
 parameters and runs the full model at each step. All its passes cost the same, so some batches are
-timed and scaled to a pass, and a pass to the number of different masks that the search measured.
-That both take the same decisions step by step is checked on a sample; `--full` runs the
+timed and scaled to a pass, and a pass to the number of steps. Some steps come to a mask of before,
+as where a stage begins; the workflow's search remembers what it measured, the re-enactment does
+not. That both take the same decisions step by step is checked on a sample; `--full` runs the
 re-enactment whole, so that nothing is scaled and the whole search is compared. Real GLUE with
 GLUE_DIR, generated tasks otherwise. From the root:
 
@@ -144,30 +145,31 @@ def measure(
     tokens = case.dev.subset(settings["search_on"])
     searched = Searched(tokens, settings, case.task.search_metric)
     seconds, ours = our_search(searched, path_to_model)
-    passes = distinct(ours)
+    steps, different = len(ours), distinct(ours)
     if options.full:
         theirs, plain = plain_search(searched, path_to_model)
         note = "whole"
     else:
-        theirs = passes * plain_pass_seconds(searched, path_to_model, TIMED_BATCHES)
+        theirs = steps * plain_pass_seconds(searched, path_to_model, TIMED_BATCHES)
         sample = case.dev.select(np.arange(min(options.sample, len(case.dev))))
         sampled = Searched(sample.subset(settings["search_on"]), settings, searched.metric)
-        note = f"scaled to {passes} passes from {TIMED_BATCHES} batches"
+        note = f"scaled from {TIMED_BATCHES} batches"
         _, ours = our_search(sampled, path_to_model)
         _, plain = plain_search(sampled, path_to_model)
     name = f"structured search, {case.label} dev, {preset}"
-    same, steps = agreement(ours, plain), max(len(ours), len(plain))
+    same, compared = agreement(ours, plain), max(len(ours), len(plain))
     on = "all" if options.full else f"{min(options.sample, len(case.dev))}"
+    plainly = f"padded, all gradients, full model, {steps} steps ({different} different masks)"
     against = "re-enactment, steps"
     return [
-        speedup(name, seconds, "padded, all gradients, full model", theirs, target, note),
+        speedup(name, seconds, plainly, theirs, target, note),
         Row(
             f"{name}: same masks on {on} examples",
             same,
             "",
             against,
-            steps,
-            same / steps,
+            compared,
+            same / compared,
             1.0,
             True,
         ),
