@@ -122,3 +122,18 @@ def test_rows_come_back_from_their_json(tmp_path):
     written = json.loads(path.read_text())
     assert [row["verdict"] for row in written["rows"]] == ["met", ""]
     assert {"processor", "torch", "commit", "date"} <= written["machine"].keys()
+
+
+def test_the_page_shows_the_rows_that_were_kept():
+    """So that every number on it can be traced to a machine, a commit and a moment."""
+    folder = measuring.ROOT / "benchmarks"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    paths = [folder / "results" / f"{script}.json" for script in run_all.SCRIPTS]
+    rows = [row for path in paths for row in read_rows(path)]
+    missing = [row.name for row in rows if f"| {' | '.join(row.cells())} |" not in page]
+    assert not missing
+    assert run_all.summary(rows) in page
+    facts = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    assert not any(each["quick"] for each in facts)
+    commits = {each["machine"]["commit"] for each in facts}
+    assert len(commits) == 1 and f"commit {commits.pop()}" in page
