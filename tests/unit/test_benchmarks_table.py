@@ -84,6 +84,9 @@ def test_a_script_that_ends_or_is_stopped_leaves_nothing(tmp_path, monkeypatch, 
     assert found == [tmp_path / "ranking.json"]
     assert wrong.startswith("Stopped in growth." if "sleep" in end else "Failed: growth.")
     worker, folder = said.read_text().split()
+    deadline = time.monotonic() + 30  # a signal takes a moment
+    while alive(int(worker)) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert not alive(int(worker)) and not Path(folder).exists()
 
 
