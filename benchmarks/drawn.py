@@ -10,7 +10,7 @@ from lottery.architecture import Architecture
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder, draw_weights
 
-TASKS = {"rte": "RTE", "sst2": "SST-2"}  # whose lengths are drawn
+TASKS = {"rte": "RTE", "sst2": "SST-2"}  # that are measured, real or by their lengths
 # Deciles (0 to 100 %) of the number of tokens per example, BERT's uncased vocabulary, at most 128.
 TRAIN_LENGTHS = {
     "rte": (13, 33, 40, 45, 50, 56, 62, 72, 103, 128, 128),

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from drawn import TASKS
 from lottery.checkpoints import load_pretrained
 from lottery.data.checked import read_task
 from lottery.data.examples import Examples
@@ -18,7 +19,6 @@ from lottery.tasks import GENERATED, GLUE, Task
 from measuring import ROOT
 
 MAX_LENGTH = 128
-NAMES = {"rte": "RTE", "sst2": "SST-2"}
 STAND_INS = {"rte": "entailment", "sst2": "sentiment"}  # generated tasks of the same shape
 
 
@@ -71,7 +71,7 @@ def glue_folder() -> Path | None:
     """
     named = os.environ.get("GLUE_DIR")
     folder = Path(named) if named else ROOT.parent / "shared" / "data" / "glue"
-    missing = [task for task in NAMES if not (folder / task).is_dir()]
+    missing = [task for task in TASKS if not (folder / task).is_dir()]
     if named and missing:
         sys.exit(
             f"GLUE_DIR: {named} has no folder {' and no '.join(missing)}; name a folder of GLUE "
@@ -93,7 +93,7 @@ def case_of(name: str, tokenizer: Path, train_examples: int, dev_examples: int |
     """
     glue = glue_folder()
     task = GLUE[name] if glue else GENERATED[STAND_INS[name]]
-    label = NAMES[name] if glue else f"{STAND_INS[name]} (generated)"
+    label = TASKS[name] if glue else f"{STAND_INS[name]} (generated)"
     dev_examples = dev_examples or task.validation_examples
     task = replace(task, train_examples=train_examples, validation_examples=dev_examples)
     tokens = {

@@ -18,18 +18,17 @@ from typing import Any
 import numpy as np
 from torch.profiler import ProfilerActivity, profile
 
+from finetuning import CASES, RECIPE
 from lottery.evaluation import predict
 from lottery.importance import measure
 from lottery.masks import StructuredMask
-from lottery.training import Recipe, train
+from lottery.training import train
 from material import Case, Embedded, case_of
 from measuring import arguments, machine, parsed
 from rows import finish
 from shrinking import mask_keeping
 
-RECIPE = Recipe(epochs=1, precision="bf16")
 BATCH_SIZE = 64
-TRAIN_EXAMPLES = {"rte": 640, "sst2": 1920}
 # Kind of work -> torch's names of the operations.
 KINDS = {
     "matrix products": ("mm", "addmm"),
@@ -108,7 +107,7 @@ def main() -> None:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         embedded = Embedded(Path(folder))
-        for task, train_examples in TRAIN_EXAMPLES.items():
+        for task, train_examples, _ in CASES:
             sizes = (16, 16) if options.quick else (train_examples, None)
             case = case_of(task, embedded.tokenizer, *sizes)
             for name, prepare in works(embedded, case).items():
