@@ -7,15 +7,14 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-# The library needs no installation; scripts find it because it lies beside them.
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+# The library needs no installation. As a module too, its place is that of this file.
+sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "scripts"))
 
-from lottery import progress, start
 from lottery.config import refuse_misread
 from lottery.start import stop_on_error
 
 # Configs are used alone: Snakemake merges mappings, so a second file would add to the first one.
-if not workflow.configfiles:
+if not workflow.configfiles and not workflow.modifier.skip_configfile:
     stop_on_error(refuse_misread, Path("config.yaml"))
 
     configfile: "config.yaml"
@@ -44,29 +43,6 @@ include: "workflow/rules/clean.smk"
 report: "workflow/report/workflow.rst"
 
 
-onstart:
-    # Here and not above: every job reads this file too, and these load numpy.
-    from lottery import occupied, orphans, preflight
-
-    progress.show()
-    start.answer_in_thread()
-    start.warn_of_threads(workflow, STUDY.compute["torch_threads"])
-    stop_on_error(start.require_gpu_total, workflow, STUDY.compute["slots_per_gpu"])
-    stop_on_error(preflight.check_run, workflow, STUDY)
-    stop_on_error(occupied.occupy, workflow)
-    stop_on_error(occupied.end_left_jobs)
-    stop_on_error(orphans.cancel_orphans, workflow)
-
-
-onsuccess:
-    progress.show_results()
-
-
-onerror:
-    unfinished = len(list(workflow.dag.needrun_jobs()))
-    progress.show_failures(unfinished, moved=bool(workflow.overwrite_workdir))
-
-
 # Agreement over seeds and tasks, importances, differences with their tests, and the paper's claims.
 rule analyses:
     input:
@@ -85,7 +61,7 @@ rule all:
         cells=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
         tables=[f"{TABLES}/{name}" for name in ("scores.csv", "summary.csv", "overlap.csv")],
         figures=figure_targets(),
-        report="results/report.html",
+        report=f"{RESULTS}/report.html",
         analyses=rules.analyses.input,
         steps=step_targets(),
 
@@ -99,6 +75,6 @@ rule fetch:
 
 # At the end, when all rules are there; not in the jobs, which read this file too.
 if workflow.is_main_process:
-    from lottery import unrecorded
+    from lottery import planning
 
-    unrecorded.check_while_planning(workflow)
+    planning.watch(workflow, STUDY)

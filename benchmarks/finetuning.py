@@ -30,7 +30,8 @@ import torch
 
 from lottery import metrics
 from lottery.data.tokens import Tokens
-from lottery.evaluation import decide, predict
+from lottery.evaluation import predict
+from lottery.scoring import decide
 from lottery.training import Recipe, train
 from material import MAX_LENGTH, Case, Embedded, case_of
 from measuring import (

@@ -26,9 +26,10 @@ from lottery.checkpoints import load_model, load_pretrained, save_model
 from lottery.controls import generator
 from lottery.data.tokens import Tokens, read_tokens
 from lottery.encoder import Encoder
-from lottery.evaluation import decide, predict
+from lottery.evaluation import predict
 from lottery.files import write_json
 from lottery.masks import Mask
+from lottery.scoring import decide
 from lottery.steps.fetch_model import fetch_model
 from lottery.steps.fetch_task import fetch_task
 from lottery.steps.tokenize import tokenize

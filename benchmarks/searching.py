@@ -29,7 +29,7 @@ from lottery.algorithms.search_context import SearchContext
 from lottery.algorithms.search_memory import Measured, Memory
 from lottery.checkpoints import load_model, save_model
 from lottery.data.tokens import Tokens
-from lottery.evaluation import decide
+from lottery.scoring import decide
 from lottery.steps.search import threshold
 from lottery.training import Recipe, train
 from material import Case, Embedded, case_of

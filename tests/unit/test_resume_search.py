@@ -19,8 +19,9 @@ from lottery import algorithms, files, metrics
 from lottery.algorithms import search_memory
 from lottery.algorithms.search_context import TRAJECTORY_COLUMNS, SearchContext
 from lottery.algorithms.search_memory import Memory, number
-from lottery.evaluation import decide, predict
+from lottery.evaluation import predict
 from lottery.resume import NAME, Checkpoint
+from lottery.scoring import decide
 
 TOKENS = tiny_tokens(40)
 TRUTH = decide(predict(tiny_model(), TOKENS, 16))

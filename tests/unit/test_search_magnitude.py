@@ -17,8 +17,9 @@ from lottery.algorithms import magnitude
 from lottery.algorithms.search_context import SearchContext
 from lottery.algorithms.search_magnitude import MagnitudeRanking, body_of, kept_counts
 from lottery.checkpoints import save_model
-from lottery.evaluation import decide, predict
+from lottery.evaluation import predict
 from lottery.masks import body_names
+from lottery.scoring import decide
 
 OPTIONS = {name: option.published for name, option in magnitude.OPTIONS.items()}
 STRICT = {name: option.strict for name, option in magnitude.OPTIONS.items()}

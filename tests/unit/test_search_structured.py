@@ -17,10 +17,10 @@ from lottery.algorithms.search_structured import (
     other_half,
     walk_to_half,
 )
-from lottery.evaluation import decide
 from lottery.importance import measure as measure_gates
 from lottery.importance import normalise
 from lottery.masks import StructuredMask
+from lottery.scoring import decide
 
 PUBLISHED = {name: option.published for name, option in structured.OPTIONS.items()}
 STRICT = {name: option.strict for name, option in structured.OPTIONS.items()}

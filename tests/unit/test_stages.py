@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from lottery.versions import STAGES
 
 import accept_stages
 from accept_stages import changes, digest, read_record, stages
-from lottery.versions import STAGES
 
 WHAT_TO_DO = (
     "The code of these stages has changed since it was last decided about:\n{}\n"

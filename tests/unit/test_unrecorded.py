@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from lottery.unrecorded import refuse_other_params
 
 from lottery.errors import StudyError
-from lottery.unrecorded import refuse_other_params
 
 MADE = {"params": {"settings": {"rate": 0.1, "splits": ["a", "b"]}, "version": "finetune 2"}}
 WORDS = "a.json was made with {}, and Snakemake has no record of it"

@@ -9,9 +9,8 @@ from typing import Any
 
 import pandas as pd
 import torch
-from runs import DRAWN, Run
-
 from lottery.versions import STAGES, stage_version
+from runs import DRAWN, Run
 
 SEEDS = (7, 3)
 PHASES = ("pruned", "retrained")

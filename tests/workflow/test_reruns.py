@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 from command_line import ROOT, planned, run_snakemake
+from lottery.versions import STAGES
 from runs import Config, Run, Share, run_to_the_end
 from test_incremental import RULES, edited
 from tiny_study import write_model, write_study
-
-from lottery.versions import STAGES
 
 LIBRARY = Path("workflow/scripts/lottery")
 TRIGGERS = ["mtime", "params", "input", "software-env"]

@@ -1,11 +1,11 @@
-"""Tables, made of the metrics files and masks of all cells."""
+"""Tables of scores, made of the metrics files and masks of cells."""
 
 
 rule collect_scores:
     input:
         metrics=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
         metrics_on=targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY)),
-        majority=targets("results/majority/{task}/metrics.json", grid.majority_rows(STUDY)),
+        majority=targets(f"{RESULTS}/majority/{{task}}/metrics.json", grid.majority_rows(STUDY)),
     output:
         scores=report(f"{TABLES}/scores.csv", category="Tables", labels={"table": "all scores"}),
         provenance=f"{TABLES}/scores.provenance.json",
@@ -17,17 +17,43 @@ rule collect_scores:
         "../../envs/analysis.yaml"
     params:
         settings=params.score_params(STUDY),
-        version=stage_version("collect_scores"),
+        step=stage("collect_scores"),
     message:
         "collect the scores of all cells"
     script:
-        "../scripts/collect_scores.py"
+        "../scripts/run_step.py"
+
+
+# The same of one model and method, so that its figures hang on no other method.
+rule collect_scores_of_method:
+    input:
+        metrics=lambda w: targets(
+            f"{EVALUATED}/metrics.json", rows_of(w, grid.evaluate_rows(STUDY))
+        ),
+        majority=lambda w: [
+            f"{RESULTS}/majority/{task}/metrics.json" for task in STUDY.methods[w.method].tasks
+        ],
+    output:
+        scores=f"{ANALYSED}/scores.csv",
+        provenance=f"{ANALYSED}/scores.provenance.json",
+    log:
+        f"{LOGS}/collect_scores/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/collect_scores/{{model}}/{{method}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=settings(params.score_params, "method"),
+        step=stage("collect_scores"),
+    message:
+        "collect the scores of {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/run_step.py"
 
 
 rule summarize:
     input:
         scores=f"{TABLES}/scores.csv",
-        published=PUBLISHED,
     output:
         summary=report(
             f"{TABLES}/summary.csv",
@@ -45,37 +71,58 @@ rule summarize:
         "../../envs/analysis.yaml"
     params:
         settings={"layout": params.layout_params(STUDY)},
-        version=stage_version("summarize"),
+        resources=bundled(published=PUBLISHED),
+        step=stage("summarize"),
     message:
         "summarize the scores"
     script:
-        "../scripts/summarize.py"
+        "../scripts/run_step.py"
 
 
 rule compare_controls:
     input:
-        controls=[control for control, _ in controls(STUDY)],
-        references=[reference for _, reference in controls(STUDY)],
-        configs=targets("resources/models/{model}/config.json", MODEL_ROWS),
+        controls=lambda w: [control for control, _ in controls(w)],
+        references=lambda w: [reference for _, reference in controls(w)],
+        config="resources/models/{model}/config.json",
     output:
-        overlap=report(
+        overlap=f"{ANALYSED}/overlap.csv",
+        note=OVERLAP_NOTE,
+        provenance=f"{ANALYSED}/overlap.provenance.json",
+    log:
+        f"{LOGS}/compare_controls/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/compare_controls/{{model}}/{{method}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        step=stage("compare_controls"),
+    message:
+        "compare the controls of {wildcards.model} with the good subnetworks: {wildcards.method}"
+    script:
+        "../scripts/run_step.py"
+
+
+rule gather_overlap:
+    input:
+        tables=targets(f"{ANALYSED}/overlap.csv", scored_pairs()),
+    output:
+        table=report(
             f"{TABLES}/overlap.csv",
             caption="../report/overlap.rst",
             category="Tables",
             labels={"table": "overlap of controls with good"},
         ),
-        notes=targets(OVERLAP_NOTE, [*figure_rows(), *grid.retrain_rows(STUDY)]),
         provenance=f"{TABLES}/overlap.provenance.json",
     log:
-        f"{LOGS}/compare_controls.log",
+        f"{LOGS}/gather_overlap.log",
     benchmark:
-        f"{BENCHMARKS}/compare_controls.tsv"
+        f"{BENCHMARKS}/gather_overlap.tsv"
     conda:
         "../../envs/analysis.yaml"
     params:
-        models=list(STUDY.models),
-        version=stage_version("compare_controls"),
+        settings={"name": "overlap"},
+        step=stage("gather_tables"),
     message:
-        "compare the controls with the good subnetworks"
+        "gather the overlap of all methods"
     script:
-        "../scripts/compare_controls.py"
+        "../scripts/run_step.py"

@@ -8,11 +8,12 @@ rule list_unnamed:
     conda:
         "../../envs/analysis.yaml"
     params:
-        unnamed=unnamed,
+        settings=unnamed,
+        step=stage("list_unnamed"),
     message:
         "list what the config does not name"
     script:
-        "../scripts/list_unnamed.py"
+        "../scripts/run_step.py"
 
 
 rule clean_unnamed:
@@ -22,8 +23,9 @@ rule clean_unnamed:
     conda:
         "../../envs/analysis.yaml"
     params:
-        unnamed=unnamed,
+        settings=unnamed,
+        step=stage("clean_unnamed"),
     message:
         "remove what results/unnamed.txt lists"
     script:
-        "../scripts/clean_unnamed.py"
+        "../scripts/run_step.py"

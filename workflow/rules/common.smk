@@ -4,33 +4,37 @@ from snakemake.utils import update_config
 
 from lottery.algorithms import algorithm, algorithm_names
 from lottery.algorithms.common import base_name
+from lottery.bundled import bundled
 from lottery.config import grid, load_study, mask_path, params, refuse_misread
 from lottery.config import evaluation_only, layout, targets, typed, wildcard
+from lottery.stages import stage
 from lottery.tables.controls import reference_of
-from lottery.versions import stage_version
 
-for path in workflow.configfiles:
-    stop_on_error(refuse_misread, Path(path))
-# Inside lists and mappings --config leaves text.
-update_config(config, typed(workflow.config_settings.config))
+# As a module the workflow gets the config that the importing Snakefile states, and no other.
+if not workflow.modifier.is_module:
+    for path in workflow.configfiles:
+        stop_on_error(refuse_misread, Path(path))
+    # Inside lists and mappings --config leaves text.
+    update_config(config, typed(workflow.config_settings.config))
 STUDY = stop_on_error(load_study, config, Path.cwd())
+RESULTS = STUDY.results
 
-CELL = "results/{model}/{task}/seed_{seed}"
-TOKENS = "results/{model}/{task}/tokens"
+CELL = f"{RESULTS}/{{model}}/{{task}}/seed_{{seed}}"
+TOKENS = f"{RESULTS}/{{model}}/{{task}}/tokens"
 MASKS = f"{CELL}/mask/{{method}}"
 RETRAINED = f"{CELL}/retrain/{{method}}/{{subnetwork}}"
 EVALUATED = f"{CELL}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
 EVALUATED_ON = f"{EVALUATED}/on_{{eval_task}}"
-FIGURES = "results/figures/{model}/{method}"
-TABLES = "results/tables"
+FIGURES = f"{RESULTS}/figures/{{model}}/{{method}}"
+TABLES = f"{RESULTS}/tables"
+ANALYSED = f"{TABLES}/{{model}}/{{method}}"
 # What captions of good-versus-bad figures say of controls that overlap with the good subnetwork.
-OVERLAP_NOTE = "results/tables/{model}/{method}/overlap_note.rst"
-PUBLISHED = [
-    f"{workflow.basedir}/workflow/resources/paper/{name}.csv" for name in ("scores", "sizes")
-]
-PUBLISHED_ON = f"{workflow.basedir}/workflow/resources/paper/hans.csv"
-LOGS = "results/logs"
-BENCHMARKS = "results/benchmarks"
+OVERLAP_NOTE = f"{RESULTS}/tables/{{model}}/{{method}}/overlap_note.rst"
+# What comes with the workflow is no input but part of the params, by content: where a clone or an
+# installation lies makes no difference.
+PUBLISHED = ["resources/paper/scores.csv", "resources/paper/sizes.csv"]
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
 
 TORCH_THREADS = STUDY.compute["torch_threads"]
 MODEL_ROWS = [{"model": model} for model in STUDY.models]
@@ -71,6 +75,11 @@ def split_shapes():
     }
 
 
+def own(paths):
+    """The user's own files as inputs, which a module's prefix does not change."""
+    return [local(path) for path in paths]
+
+
 def model_files(wildcards):
     """The files of a model that is read from the user's own folder, so that their edit is seen."""
     model = STUDY.models[wildcards.model]
@@ -78,7 +87,7 @@ def model_files(wildcards):
         return []
     folder = Path(model.source).expanduser()
     names = ("config.json", "*.safetensors", "tokenizer*.json", "vocab.txt", "special_tokens*.json")
-    return sorted(str(path) for name in names for path in folder.glob(name))
+    return own(sorted(str(path) for name in names for path in folder.glob(name)))
 
 
 def model_config(wildcards):
@@ -88,7 +97,7 @@ def model_config(wildcards):
 
 def source_files(wildcards):
     """The user's own files that a task is read from."""
-    return STUDY.tasks[wildcards.task].source_files
+    return own(STUDY.tasks[wildcards.task].source_files)
 
 
 def splits_of_task(wildcards):
@@ -112,15 +121,17 @@ def all_token_files(wildcards):
 
 def mask_of(wildcards):
     """The mask file of a cell."""
-    return mask_path(dict(wildcards.items()))
+    return mask_path(STUDY, dict(wildcards.items()))
 
 
 def search_outputs(name, halves):
     """What the search of an algorithm writes, by name."""
     kind = algorithm(name)
     masks = ["good", "good_half", "bad_half"] if halves else ["good"]
-    outputs = {mask: f"{MASKS}/{mask}.safetensors" for mask in masks}
-    outputs["trajectory"] = f"{MASKS}/search.csv"
+    outputs = {
+        "masks": [f"{MASKS}/{mask}.safetensors" for mask in masks],
+        "trajectory": f"{MASKS}/search.csv",
+    }
     if halves and kind.HALVES_ARE_WALKED:
         outputs["halves"] = f"{MASKS}/halves.csv"
     if kind.HAS_IMPORTANCE:
@@ -133,18 +144,41 @@ def source_mask(wildcards):
     method = STUDY.methods[wildcards.method]
     kind = algorithm(method.algorithm).SOURCES[base_name(wildcards.subnetwork)]
     row = dict(wildcards.items()) | {"subnetwork": kind}
-    return mask_path(row | {"model": method.searched_model(wildcards.model)})
+    return mask_path(STUDY, row | {"model": method.searched_model(wildcards.model)})
 
 
 def good_masks_of_all_seeds(wildcards):
     """The good masks of one (model, task, method)."""
-    template = mask_path(dict(wildcards.items()) | {"seed": "{seed}", "subnetwork": "good"})
+    row = dict(wildcards.items()) | {"seed": "{seed}", "subnetwork": "good"}
+    template = mask_path(STUDY, row)
     return [template.format(seed=seed) for seed in STUDY.seeds]
 
 
 def methods_with_super(kinds):
     """The methods whose super_* masks are exactly these."""
     return [m.id for m in STUDY.methods.values() if grid.super_masks(m) == kinds]
+
+
+def masks_to_prune(wildcards):
+    """The masks of a method that are evaluated before retraining."""
+    row = dict(wildcards.items())
+    names = STUDY.methods[wildcards.method].subnetworks_on(wildcards.model)
+    return [mask_path(STUDY, row | {"subnetwork": name}) for name in names]
+
+
+def evaluated_logits(wildcards):
+    """What says what a cell's model says: its logits, or what evaluate_pruned left of all."""
+    if wildcards.phase == "finetuned":
+        return {"logits": f"{CELL}/finetune/logits.safetensors".format(**wildcards)}
+    if wildcards.phase == "retrained":
+        return {"logits": f"{RETRAINED}/logits.safetensors".format(**wildcards)}
+    # Ancient: one job evaluates all subnetworks of a method, and one more of them leaves the others
+    # as they are. What a cell depends on itself are its mask and its model.
+    return {
+        "pruned": ancient(f"{CELL}/evaluate/{{method}}/pruned.json".format(**wildcards)),
+        "mask": mask_of(wildcards),
+        "full": f"{CELL}/finetune/provenance.json".format(**wildcards),
+    }
 
 
 def evaluated_files(wildcards):
@@ -197,17 +231,45 @@ def evaluation_only_table():
     return {"evaluation_only": f"{TABLES}/evaluation_only.csv"} if rows else {}
 
 
-def controls(study):
-    """The controls of the study with the masks they are compared with, equal references adjacent."""
-    for row in sorted(grid.retrain_rows(study), key=reference_path):
-        reference = reference_of(row["subnetwork"])
-        if reference and not study.methods[row["method"]].borrows_sizes(row["model"]):
-            yield mask_path(row), reference_path(row)
+def controls(wildcards):
+    """The controls of one (model, method) with the masks they are compared with."""
+    if STUDY.methods[wildcards.method].borrows_sizes(wildcards.model):
+        return []
+    rows = [
+        row
+        for row in grid.retrain_rows(STUDY)
+        if (row["model"], row["method"]) == (wildcards.model, wildcards.method)
+        and reference_of(row["subnetwork"])
+    ]
+    # Equal references adjacent, so that each is read once.
+    return [
+        (mask_path(STUDY, row), reference_path(row)) for row in sorted(rows, key=reference_path)
+    ]
+
+
+def rows_of(wildcards, rows):
+    """The cells of a model's full models, and of its method."""
+    return [
+        row
+        for row in rows
+        if row["model"] == wildcards.model
+        and row["method"] in ("none", wildcards.method)
+        and row["task"] in STUDY.methods[wildcards.method].tasks
+    ]
+
+
+def scored_pairs():
+    """The (model, method) pairs with subnetworks that are scored."""
+    return [dict(pair) for pair in dict.fromkeys(_pairs(grid.retrain_rows(STUDY)))]
+
+
+def _pairs(rows):
+    return (tuple((name, row[name]) for name in ("model", "method")) for row in rows)
 
 
 def reference_path(row):
     """The mask that the subnetwork of a row is compared with."""
-    return mask_path({**row, "subnetwork": reference_of(row["subnetwork"]) or "good"})
+    return mask_path(STUDY, {**row, "subnetwork": reference_of(row["subnetwork"]) or "good"})
 
 
 def searched_models(method):
@@ -274,13 +336,17 @@ def step_targets():
             row for name in algorithm_names() for row in grid.search_rows(STUDY, name)
         ],
         f"{MASKS}/{{subnetwork}}.provenance.json": grid.sample_rows(STUDY),
-        "results/{model}/{task}/super/{method}/provenance.json": grid.super_rows(STUDY),
+        f"{CELL}/evaluate/{{method}}/pruned.provenance.json": grid.pruned_rows(STUDY),
+        f"{RESULTS}/{{model}}/{{task}}/super/{{method}}/provenance.json": grid.super_rows(STUDY),
         f"{RETRAINED}/provenance.json": grid.retrain_rows(STUDY),
-        "results/majority/{task}/provenance.json": grid.majority_rows(STUDY),
+        f"{RESULTS}/majority/{{task}}/provenance.json": grid.majority_rows(STUDY),
     }
     return [path for template, each in rows.items() for path in targets(template, each)]
 
 
 def unnamed(wildcards):
-    """The folders and masks that the config does not name, as text."""
-    return [str(path) for path in layout.unnamed(STUDY, Path())]
+    """The folders and masks that the config does not name, and where they are listed."""
+    return {
+        "unnamed": [str(path) for path in layout.unnamed(STUDY, Path())],
+        "results": RESULTS,
+    }

@@ -5,8 +5,6 @@ from lottery.config.patterns import has_patterns
 from lottery.mask_import import mask_files
 
 UNIT_ALGORITHMS = ("structured", "imported")
-ANALYSED = f"{TABLES}/{{model}}/{{method}}"
-PAPER = f"{workflow.basedir}/workflow/resources/paper"
 
 
 def methods_where(condition):
@@ -85,8 +83,6 @@ def claim_evidence():
         "importance": analysis_tables("importance_histograms", leaves_importances),
         "task_overlap": analysis_tables("task_overlap", prunes_units),
         "patterns": analysis_tables("patterns", has_patterns),
-        "published": PUBLISHED,
-        "paper": f"{PAPER}/claims.csv",
     }
 
 
@@ -125,9 +121,10 @@ def imported_files(wildcards):
     settings = stability.import_params(STUDY, wildcards.method, wildcards.task)
     place = Path(settings["masks"]).expanduser()
     if not place.is_dir():
-        return [str(place)]
+        return own([str(place)])
     found = mask_files(place, settings["task_name"], wildcards.seed)
-    return [str(path) for path in found] if all(map(Path.is_file, found)) else [str(place)]
+    complete = all(map(Path.is_file, found))
+    return own([str(path) for path in found] if complete else [str(place)])
 
 
 def report_figures(wildcards):

@@ -11,8 +11,10 @@ localrules:
 
 rule compare_methods:
     input:
-        scores=f"{TABLES}/scores.csv",
-        published=PUBLISHED,
+        scores=lambda w: [
+            f"{TABLES}/{w.model}/{method}/scores.csv"
+            for method in comparison.methods_beside(STUDY, w.model, w.method)
+        ],
         config="resources/models/{model}/config.json",
     output:
         table=f"{ANALYSED}/methods.csv",
@@ -34,8 +36,9 @@ rule compare_methods:
         "../../envs/analysis.yaml"
     params:
         settings=settings(comparison.method_params, "model", "method"),
-        version=stage_version("compare_methods"),
+        resources=bundled(published=PUBLISHED),
+        step=stage("compare_methods"),
     message:
         "compare the methods of {wildcards.model}: {wildcards.method} and others"
     script:
-        "../scripts/compare_methods.py"
+        "../scripts/run_step.py"

@@ -7,7 +7,7 @@ localrules:
 
 rule fetch_model:
     input:
-        files=model_files,
+        watched=model_files,
     output:
         tokenizer="resources/models/{model}/tokenizer.json",
         model="resources/models/{model}/model.safetensors",
@@ -20,11 +20,11 @@ rule fetch_model:
         "../../envs/torch.yaml"
     params:
         settings=settings(params.model_params, "model"),
-        version=stage_version("fetch_model"),
+        step=stage("fetch_model"),
     message:
         "fetch model {wildcards.model}"
     script:
-        "../scripts/fetch_model.py"
+        "../scripts/run_step.py"
 
 
 for splits, suffix in split_shapes().items():
@@ -33,7 +33,7 @@ for splits, suffix in split_shapes().items():
         name:
             f"fetch_task{suffix}"
         input:
-            files=source_files,
+            watched=source_files,
         output:
             **{split: f"resources/tasks/{{task}}/{split}.parquet" for split in splits},
             provenance="resources/tasks/{task}/provenance.json",
@@ -48,21 +48,20 @@ for splits, suffix in split_shapes().items():
             "../../envs/torch.yaml"
         params:
             settings=settings(params.task_params, "task"),
-            splits=list(splits),
-            version=stage_version("fetch_task"),
+            step=stage("fetch_task"),
         message:
             "fetch task {wildcards.task}"
         script:
-            "../scripts/fetch_task.py"
+            "../scripts/run_step.py"
 
     rule:
         name:
             f"tokenize{suffix}"
         input:
-            **{split: f"resources/tasks/{{task}}/{split}.parquet" for split in splits},
+            splits=[f"resources/tasks/{{task}}/{split}.parquet" for split in splits],
             tokenizer="resources/models/{model}/tokenizer.json",
         output:
-            **{split: f"{TOKENS}/{split}.safetensors" for split in splits},
+            tokens=[f"{TOKENS}/{split}.safetensors" for split in splits],
             provenance=f"{TOKENS}/provenance.json",
         log:
             f"{LOGS}/tokenize/{{model}}/{{task}}.log",
@@ -77,20 +76,19 @@ for splits, suffix in split_shapes().items():
             runtime=growing(30),
         params:
             settings=settings(params.tokenize_params, "task"),
-            splits=list(splits),
-            version=stage_version("tokenize"),
+            step=stage("tokenize"),
         message:
             "tokenize {wildcards.task} for {wildcards.model}"
         script:
-            "../scripts/tokenize_task.py"
+            "../scripts/run_step.py"
 
 
 rule majority:
     input:
         unpack(splits_of_task),
     output:
-        metrics="results/majority/{task}/metrics.json",
-        provenance="results/majority/{task}/provenance.json",
+        metrics=f"{RESULTS}/majority/{{task}}/metrics.json",
+        provenance=f"{RESULTS}/majority/{{task}}/provenance.json",
     log:
         f"{LOGS}/majority/{{task}}.log",
     benchmark:
@@ -99,8 +97,8 @@ rule majority:
         "../../envs/torch.yaml"
     params:
         settings=settings(params.majority_params, "task"),
-        version=stage_version("majority"),
+        step=stage("majority"),
     message:
         "majority of {wildcards.task}"
     script:
-        "../scripts/majority.py"
+        "../scripts/run_step.py"

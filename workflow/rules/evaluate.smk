@@ -1,9 +1,42 @@
-"""What one subnetwork says of every development example, and what that scores."""
+"""What subnetworks say of every development example, and what that scores."""
+
+
+# One GPU job for all pruned subnetworks of a model and method. Their logits lie next to their scores
+# and are no declared outputs: those that are there are kept when one more is evaluated.
+rule evaluate_pruned:
+    input:
+        model=f"{CELL}/finetune/model.safetensors",
+        masks=masks_to_prune,
+        tokens=token_files,
+    output:
+        pruned=f"{CELL}/evaluate/{{method}}/pruned.json",
+        provenance=f"{CELL}/evaluate/{{method}}/pruned.provenance.json",
+    log:
+        f"{LOGS}/evaluate_pruned/{{model}}/{{task}}/seed_{{seed}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate_pruned/{{model}}/{{task}}/seed_{{seed}}/{{method}}.tsv"
+    wildcard_constraints:
+        method=wildcard(STUDY.methods),
+    conda:
+        "../../envs/torch.yaml"
+    threads: TORCH_THREADS
+    resources:
+        gpu=1,
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        settings=settings(params.pruned_params, "task"),
+        torch_threads=TORCH_THREADS,
+        step=stage("evaluate_pruned"),
+    message:
+        "evaluate the pruned subnetworks of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
+    script:
+        "../scripts/run_step.py"
 
 
 rule evaluate:
     input:
-        unpack(evaluated_files),
+        unpack(evaluated_logits),
         tokens=token_files,
     output:
         metrics=f"{EVALUATED}/metrics.json",
@@ -15,19 +48,16 @@ rule evaluate:
         f"{BENCHMARKS}/evaluate/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}/{{phase}}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: TORCH_THREADS
     resources:
-        gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=settings(params.evaluate_params, "task"),
-        torch_threads=TORCH_THREADS,
-        version=stage_version("evaluate"),
+        step=stage("evaluate"),
     message:
         "evaluate {wildcards.subnetwork} {wildcards.phase} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
     script:
-        "../scripts/evaluate.py"
+        "../scripts/run_step.py"
 
 
 rule evaluate_on:
@@ -53,8 +83,8 @@ rule evaluate_on:
     params:
         settings=settings(evaluation_only.evaluate_on_params, "eval_task"),
         torch_threads=TORCH_THREADS,
-        version=stage_version("evaluate_on"),
+        step=stage("evaluate_on"),
     message:
         "evaluate {wildcards.subnetwork} {wildcards.phase} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed} on {wildcards.eval_task}: {wildcards.method}"
     script:
-        "../scripts/evaluate_on.py"
+        "../scripts/run_step.py"

@@ -8,7 +8,6 @@ localrules:
 rule summarize_on:
     input:
         metrics=targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY)),
-        published=PUBLISHED_ON,
     output:
         table=report(
             f"{TABLES}/evaluation_only.csv",
@@ -25,18 +24,18 @@ rule summarize_on:
         "../../envs/analysis.yaml"
     params:
         settings=evaluation_only.summarize_on_params(STUDY),
-        version=stage_version("summarize_on"),
+        resources=bundled(published="resources/paper/hans.csv"),
+        step=stage("summarize_on"),
     message:
         "summarize the scores on tasks that are not trained on"
     script:
-        "../scripts/summarize_on.py"
+        "../scripts/run_step.py"
 
 
 rule plot_on:
     input:
         metrics=metrics_on,
-        published=PUBLISHED_ON,
-        overlap=OVERLAP_NOTE,
+        note=OVERLAP_NOTE,
     output:
         svg=report(
             f"{FIGURES}/on_{{eval_task}}.svg",
@@ -54,8 +53,9 @@ rule plot_on:
         "../../envs/analysis.yaml"
     params:
         settings=settings(evaluation_only.plot_on_params, "eval_task"),
-        version=stage_version("plot_on"),
+        resources=bundled(published="resources/paper/hans.csv"),
+        step=stage("plot_on"),
     message:
         "plot the scores on {wildcards.eval_task} of {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/plot_on.py"
+        "../scripts/run_step.py"

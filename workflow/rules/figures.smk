@@ -10,9 +10,8 @@ localrules:
 
 rule plot_scores:
     input:
-        scores=f"{TABLES}/scores.csv",
-        published=PUBLISHED,
-        overlap=OVERLAP_NOTE,
+        scores=f"{ANALYSED}/scores.csv",
+        note=OVERLAP_NOTE,
     output:
         svg=report(
             f"{FIGURES}/scores.svg",
@@ -29,12 +28,13 @@ rule plot_scores:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings={"layout": params.layout_params(STUDY)},
-        version=stage_version("plot_scores"),
+        settings=settings(params.method_layout_params, "model", "method"),
+        resources=bundled(published=PUBLISHED),
+        step=stage("plot_scores"),
     message:
         "plot the scores of {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/plot_scores.py"
+        "../scripts/run_step.py"
 
 
 rule plot_survival:
@@ -42,7 +42,7 @@ rule plot_survival:
         masks=good_masks_of_all_tasks,
         config="resources/models/{model}/config.json",
     output:
-        table="results/tables/{model}/{method}/survival.csv",
+        table=f"{RESULTS}/tables/{{model}}/{{method}}/survival.csv",
         tasks_svg=report(
             f"{FIGURES}/survival_tasks.svg",
             caption="../report/survival_tasks.rst",
@@ -66,11 +66,11 @@ rule plot_survival:
         "../../envs/analysis.yaml"
     params:
         settings=settings(params.survival_params, "model", "method"),
-        version=stage_version("plot_survival"),
+        step=stage("plot_survival"),
     message:
         "plot the survival of units in {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/plot_survival.py"
+        "../scripts/run_step.py"
 
 
 rule plot_trajectories:
@@ -93,8 +93,8 @@ rule plot_trajectories:
         "../../envs/analysis.yaml"
     params:
         settings=settings(params.trajectory_params, "model", "method"),
-        version=stage_version("plot_trajectories"),
+        step=stage("plot_trajectories"),
     message:
         "plot the searches in {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/plot_trajectories.py"
+        "../scripts/run_step.py"

@@ -7,6 +7,7 @@ rule finetune:
         tokens=all_token_files,
     output:
         model=f"{CELL}/finetune/model.safetensors",
+        logits=f"{CELL}/finetune/logits.safetensors",
         metrics=f"{CELL}/finetune/metrics.json",
         history=f"{CELL}/finetune/history.csv",
         provenance=f"{CELL}/finetune/provenance.json",
@@ -22,10 +23,10 @@ rule finetune:
         mem_mb=growing(8000),
         runtime=growing(720),
     params:
-        settings=settings(params.finetune_params, "task"),
+        settings=settings(params.training_params, "task"),
         torch_threads=TORCH_THREADS,
-        version=stage_version("finetune"),
+        step=stage("finetune"),
     message:
         "finetune {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
     script:
-        "../scripts/finetune.py"
+        "../scripts/run_step.py"

@@ -7,7 +7,7 @@ localrules:
 
 rule fetch_config:
     input:
-        files=model_config,
+        watched=model_config,
     output:
         config="resources/models/{model}/config.json",
         provenance="resources/models/{model}/config.provenance.json",
@@ -19,19 +19,19 @@ rule fetch_config:
         "../../envs/torch.yaml"
     params:
         settings=settings(stability.config_params, "model"),
-        version=stage_version("fetch_config"),
+        step=stage("fetch_config"),
     message:
         "fetch the config of model {wildcards.model}"
     script:
-        "../scripts/fetch_config.py"
+        "../scripts/run_step.py"
 
 
 rule import_masks:
     input:
-        masks=imported_files,
+        watched=imported_files,
         config="resources/models/{model}/config.json",
     output:
-        good=f"{MASKS}/good.safetensors",
+        mask=f"{MASKS}/good.safetensors",
         provenance=f"{MASKS}/provenance.json",
     log:
         f"{LOGS}/import_masks/{{model}}/{{task}}/seed_{{seed}}/{{method}}.log",
@@ -43,8 +43,8 @@ rule import_masks:
         "../../envs/analysis.yaml"
     params:
         settings=settings(stability.import_params, "method", "task"),
-        version=stage_version("import_masks"),
+        step=stage("import_masks"),
     message:
         "import the mask of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
     script:
-        "../scripts/import_masks.py"
+        "../scripts/run_step.py"

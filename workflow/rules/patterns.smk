@@ -10,7 +10,7 @@ from lottery.config.patterns import (
 
 rule train_pattern_classifier:
     input:
-        annotated=annotated_files(STUDY),
+        watched=own(annotated_files(STUDY)),
     output:
         weights=f"{TABLES}/pattern_classifier.safetensors",
         facts=f"{TABLES}/pattern_classifier.json",
@@ -24,17 +24,16 @@ rule train_pattern_classifier:
         "../../envs/torch.yaml"
     threads: TORCH_THREADS
     resources:
-        gpu=1,
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
         settings=classifier_params(STUDY),
         torch_threads=TORCH_THREADS,
-        version=stage_version("train_pattern_classifier"),
+        step=stage("train_pattern_classifier"),
     message:
         "train the classifier of attention patterns"
     script:
-        "../scripts/train_pattern_classifier.py"
+        "../scripts/run_step.py"
 
 
 rule classify_patterns:
@@ -54,17 +53,16 @@ rule classify_patterns:
         "../../envs/torch.yaml"
     threads: TORCH_THREADS
     resources:
-        gpu=1,
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
         settings=classify_params(STUDY),
         torch_threads=TORCH_THREADS,
-        version=stage_version("classify_patterns"),
+        step=stage("classify_patterns"),
     message:
         "classify attention maps of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
     script:
-        "../scripts/classify_patterns.py"
+        "../scripts/run_step.py"
 
 
 rule measure_patterns:
@@ -74,9 +72,8 @@ rule measure_patterns:
         config="resources/models/{model}/config.json",
         facts=f"{TABLES}/pattern_classifier.json",
         note=f"{TABLES}/pattern_classifier.rst",
-        published=f"{PAPER}/patterns.csv",
     output:
-        patterns=f"{ANALYSED}/patterns.csv",
+        table=f"{ANALYSED}/patterns.csv",
         shares=f"{ANALYSED}/pattern_shares.csv",
         associations=report(
             f"{ANALYSED}/pattern_association.csv",
@@ -109,8 +106,9 @@ rule measure_patterns:
         "../../envs/analysis.yaml"
     params:
         settings=settings(pattern_params, "model", "method"),
-        version=stage_version("measure_patterns"),
+        resources=bundled(published="resources/paper/patterns.csv"),
+        step=stage("measure_patterns"),
     message:
         "compare the attention patterns in {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/measure_patterns.py"
+        "../scripts/run_step.py"

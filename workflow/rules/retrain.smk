@@ -1,13 +1,19 @@
 """The pretrained weights under a mask, fine-tuned anew."""
 
 
+def kept_or_temporary(path):
+    """Weights that go once all that reads them is done, unless the config keeps them."""
+    return path if STUDY.keep_retrained else temp(path)
+
+
 rule retrain:
     input:
         pretrained="resources/models/{model}/model.safetensors",
         mask=mask_of,
         tokens=all_token_files,
     output:
-        model=f"{RETRAINED}/model.safetensors",
+        model=kept_or_temporary(f"{RETRAINED}/model.safetensors"),
+        logits=f"{RETRAINED}/logits.safetensors",
         history=f"{RETRAINED}/history.csv",
         provenance=f"{RETRAINED}/provenance.json",
     log:
@@ -24,11 +30,11 @@ rule retrain:
     params:
         settings=settings(params.training_params, "task"),
         torch_threads=TORCH_THREADS,
-        version=stage_version("retrain"),
+        step=stage("retrain"),
     message:
         "retrain {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
     script:
-        "../scripts/retrain.py"
+        "../scripts/run_step.py"
 
 
 # A command rather than a step: nothing depends on it, and it has no output that could be up to date.
@@ -38,7 +44,10 @@ rule clean_retrained:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
+    params:
+        settings={"results": RESULTS},
+        step=stage("clean_retrained"),
     message:
         "remove the retrained weights that have been evaluated"
     script:
-        "../scripts/clean_retrained.py"
+        "../scripts/run_step.py"

@@ -20,7 +20,7 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
         input:
             model=f"{CELL}/finetune/model.safetensors",
             tokens=all_token_files,
-            majority="results/majority/{task}/metrics.json",
+            majority=f"{RESULTS}/majority/{{task}}/metrics.json",
         output:
             **search_outputs(algorithm_name, halves),
         log:
@@ -39,11 +39,11 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
         params:
             settings=settings(params.search_params, "method", "task"),
             torch_threads=TORCH_THREADS,
-            version=stage_version(f"search_{algorithm_name}"),
+            step=stage("search"),
         message:
             "search {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
         script:
-            "../scripts/search.py"
+            "../scripts/run_step.py"
 
 
 rule sample_masks:
@@ -65,11 +65,11 @@ rule sample_masks:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        version=stage_version("sample_masks"),
+        step=stage("sample_masks"),
     message:
         "draw {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
     script:
-        "../scripts/sample_masks.py"
+        "../scripts/run_step.py"
 
 
 # super_random and super_bad are made of the same draw as super_good, so one job writes all three;
@@ -86,11 +86,11 @@ for rule_name, kinds in (
             goods=good_masks_of_all_seeds,
             config="resources/models/{model}/config.json",
         output:
-            **{
-                kind: f"results/{{model}}/{{task}}/super/{{method}}/{kind}.safetensors"
+            masks=[
+                f"{RESULTS}/{{model}}/{{task}}/super/{{method}}/{kind}.safetensors"
                 for kind in kinds
-            },
-            provenance="results/{model}/{task}/super/{method}/provenance.json",
+            ],
+            provenance=f"{RESULTS}/{{model}}/{{task}}/super/{{method}}/provenance.json",
         log:
             f"{LOGS}/sample_super_masks/{{model}}/{{task}}/{{method}}.log",
         benchmark:
@@ -103,9 +103,8 @@ for rule_name, kinds in (
             mem_mb=growing(4000),
             runtime=growing(30),
         params:
-            kinds=list(kinds),
-            version=stage_version("sample_super_masks"),
+            step=stage("sample_super_masks"),
         message:
             "survivors of all seeds of {wildcards.model}, {wildcards.task}: {wildcards.method}"
         script:
-            "../scripts/sample_super_masks.py"
+            "../scripts/run_step.py"

@@ -6,7 +6,6 @@ rule measure_stability:
         masks=good_masks_of_all_tasks,
         halves=good_halves_of_all_tasks,
         config="resources/models/{model}/config.json",
-        published=f"{PAPER}/stability.csv",
     output:
         stability=report(
             f"{ANALYSED}/stability.csv",
@@ -34,11 +33,12 @@ rule measure_stability:
         runtime=growing(60),
     params:
         settings=settings(stability.stability_params, "model", "method"),
-        version=stage_version("measure_stability"),
+        resources=bundled(published="resources/paper/stability.csv"),
+        step=stage("measure_stability"),
     message:
         "measure agreement over seeds in {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/measure_stability.py"
+        "../scripts/run_step.py"
 
 
 rule measure_noise:
@@ -68,18 +68,17 @@ rule measure_noise:
         runtime=growing(60),
     params:
         settings=settings(stability.noise_params, "method"),
-        version=stage_version("measure_noise"),
+        step=stage("measure_noise"),
     message:
         "compare seed noise and data noise in {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/measure_noise.py"
+        "../scripts/run_step.py"
 
 
 rule measure_overlap:
     input:
         masks=good_masks_of_all_tasks,
         config="resources/models/{model}/config.json",
-        published=f"{PAPER}/sizes.csv",
     output:
         sizes=f"{ANALYSED}/sizes.csv",
         survivors=f"{ANALYSED}/survivors.csv",
@@ -110,11 +109,12 @@ rule measure_overlap:
         "../../envs/analysis.yaml"
     params:
         settings=settings(stability.overlap_params, "model", "method"),
-        version=stage_version("measure_overlap"),
+        resources=bundled(published="resources/paper/sizes.csv"),
+        step=stage("measure_overlap"),
     message:
         "count the survivors in {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/measure_overlap.py"
+        "../scripts/run_step.py"
 
 
 rule measure_importance:
@@ -149,11 +149,11 @@ rule measure_importance:
         "../../envs/analysis.yaml"
     params:
         settings=settings(stability.importance_params, "method"),
-        version=stage_version("measure_importance"),
+        step=stage("measure_importance"),
     message:
         "show the importances in {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/measure_importance.py"
+        "../scripts/run_step.py"
 
 
 rule measure_weights:
@@ -172,11 +172,11 @@ rule measure_weights:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        version=stage_version("measure_weights"),
+        step=stage("measure_weights"),
     message:
         "measure the weights of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
     script:
-        "../scripts/measure_weights.py"
+        "../scripts/run_step.py"
 
 
 rule measure_magnitudes:
@@ -203,8 +203,8 @@ rule measure_magnitudes:
     conda:
         "../../envs/analysis.yaml"
     params:
-        version=stage_version("measure_magnitudes"),
+        step=stage("measure_magnitudes"),
     message:
         "compare kept and pruned weights in {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/measure_magnitudes.py"
+        "../scripts/run_step.py"

@@ -7,13 +7,39 @@ localrules:
     plot_differences,
 
 
+# A table of each split, so that the split that shows a method depends on no other one.
 rule compare_subnetworks:
     input:
-        predictions=targets(f"{EVALUATED}/predictions.parquet", grid.evaluate_rows(STUDY)),
-        scores=f"{TABLES}/scores.csv",
-        published=PUBLISHED,
+        predictions=lambda w: targets(
+            f"{EVALUATED}/predictions.parquet", rows_of(w, grid.evaluate_rows(STUDY))
+        ),
+        scores=f"{ANALYSED}/scores.csv",
     output:
-        differences=report(
+        differences=f"{ANALYSED}/differences/{{split}}.csv",
+        provenance=f"{ANALYSED}/differences/{{split}}.provenance.json",
+    log:
+        f"{LOGS}/compare_subnetworks/{{model}}/{{method}}/{{split}}.log",
+    benchmark:
+        f"{BENCHMARKS}/compare_subnetworks/{{model}}/{{method}}/{{split}}.tsv"
+    wildcard_constraints:
+        split="validation|report_half",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=settings(statistics.comparison_params, "model", "method"),
+        resources=bundled(published=PUBLISHED),
+        step=stage("compare_subnetworks"),
+    message:
+        "compare the subnetworks of {wildcards.model}: {wildcards.method} on {wildcards.split}"
+    script:
+        "../scripts/run_step.py"
+
+
+rule gather_differences:
+    input:
+        tables=targets(f"{ANALYSED}/differences/{{split}}.csv", statistics.difference_rows(STUDY)),
+    output:
+        table=report(
             f"{TABLES}/differences.csv",
             caption="../report/differences_table.rst",
             category="Tables",
@@ -21,24 +47,25 @@ rule compare_subnetworks:
         ),
         provenance=f"{TABLES}/differences.provenance.json",
     log:
-        f"{LOGS}/compare_subnetworks.log",
+        f"{LOGS}/gather_differences.log",
     benchmark:
-        f"{BENCHMARKS}/compare_subnetworks.tsv"
+        f"{BENCHMARKS}/gather_differences.tsv"
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=statistics.comparison_params(STUDY),
-        version=stage_version("compare_subnetworks"),
+        settings={"name": "differences"},
+        step=stage("gather_tables"),
     message:
-        "compare the subnetworks of all methods"
+        "gather the differences of all methods"
     script:
-        "../scripts/compare_subnetworks.py"
+        "../scripts/run_step.py"
 
 
 rule plot_differences:
     input:
-        differences=f"{TABLES}/differences.csv",
-        overlap=OVERLAP_NOTE,
+        differences=lambda w: f"{TABLES}/{w.model}/{w.method}/differences/"
+        + f"{params.display_split(STUDY, w.method)}.csv",
+        note=OVERLAP_NOTE,
     output:
         svg=report(
             f"{FIGURES}/differences.svg",
@@ -55,12 +82,12 @@ rule plot_differences:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=statistics.difference_params(STUDY),
-        version=stage_version("plot_differences"),
+        settings=settings(params.method_layout_params, "model", "method"),
+        step=stage("plot_differences"),
     message:
         "plot the differences of {wildcards.model}: {wildcards.method}"
     script:
-        "../scripts/plot_differences.py"
+        "../scripts/run_step.py"
 
 
 rule check_claims:
@@ -83,8 +110,9 @@ rule check_claims:
         "../../envs/analysis.yaml"
     params:
         settings=statistics.claim_params(STUDY),
-        version=stage_version("check_claims"),
+        resources=bundled(published=PUBLISHED, paper="resources/paper/claims.csv"),
+        step=stage("check_claims"),
     message:
         "check the claims of the paper"
     script:
-        "../scripts/check_claims.py"
+        "../scripts/run_step.py"

@@ -5,7 +5,6 @@ rule tabulate_trainability:
     input:
         **statistics.baseline_files(STUDY),
         scores=f"{TABLES}/scores.csv",
-        published=PUBLISHED,
     output:
         table=report(
             f"{TABLES}/trainability.csv",
@@ -23,8 +22,9 @@ rule tabulate_trainability:
         "../../envs/analysis.yaml"
     params:
         settings=statistics.trainability_params(STUDY),
-        version=stage_version("tabulate_trainability"),
+        resources=bundled(published=PUBLISHED),
+        step=stage("tabulate_trainability"),
     message:
         "compare what still learns"
     script:
-        "../scripts/tabulate_trainability.py"
+        "../scripts/run_step.py"

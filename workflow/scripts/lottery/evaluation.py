@@ -1,13 +1,20 @@
-"""A model's outputs for a split, and what they score."""
+"""A model's outputs for the splits of a task."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from lottery.data.batches import collate, ordered_rows, parts
-from lottery.data.tokens import Tokens
+from lottery.data.tokens import Tokens, read_tokens
 from lottery.encoder import Encoder, Gates
+
+# Examples per batch when a training has ended. Fixed, so that no option of the evaluation is an
+# option of the training.
+BATCH_SIZE = 128
 
 
 def predict(
@@ -35,8 +42,20 @@ def predict(
     return logits
 
 
-def decide(logits: np.ndarray) -> np.ndarray:
-    """Turns logits into predictions: int64 classes [examples], or float64 values for one output."""
-    if logits.shape[1] == 1:
-        return logits[:, 0].astype(np.float64)
-    return logits.argmax(axis=1).astype(np.int64)
+def predict_splits(
+    model: Encoder, path_to_tokens: Path, splits: Sequence[str], batch_size: int = BATCH_SIZE
+) -> dict[str, np.ndarray]:
+    """Computes the logits of several splits.
+
+    Args:
+        model: see `predict`.
+        path_to_tokens: folder of the tokenised splits.
+        splits: their names.
+        batch_size: see `predict`.
+
+    Returns:
+        Split -> float32 [examples, n_outputs].
+    """
+    return {
+        split: predict(model, read_tokens(path_to_tokens, split), batch_size) for split in splits
+    }

@@ -1,7 +1,15 @@
 """One job of the workflow: its log, its environment, its device, its provenance.
 
-The scripts of the rules call `run` and nothing else. It is light on purpose: everything heavy is
-imported by the step, after the environment that the libraries read at import time has been set.
+`run_step.py`, the one script of all rules, calls `run` and nothing else. This module is light on
+purpose: everything heavy is imported by the step, after the environment that the libraries read at
+import time has been set.
+
+A rule reaches its step by convention. `params.step` holds the step's name and stage version. What
+the rule has becomes the step's keywords: an input or output `x` becomes `path_to_x`, a list of them
+`paths_to_x` (`NOT_HANDED` and the record aside); the entries of `params.settings` keep their names,
+and so do wildcards that the step asks for. Three more are given to steps that ask for them:
+`checkpoint` (where a long step keeps what it has done), `cuda_graphs` (from the config: how the
+machine is used) and `say` (prints to the terminal).
 """
 
 from __future__ import annotations
@@ -9,16 +17,19 @@ from __future__ import annotations
 import faulthandler
 import gc
 import importlib
+import inspect
 import logging
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from lottery.bundled import WORKFLOW
 from lottery.device import VISIBLE, Lease, lease
 from lottery.errors import StudyError
 from lottery.provenance import NAME, Record
@@ -32,32 +43,24 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "RAYON_NUM_THREADS",  # the tokenizers' own pool
 )
-FETCH = "fetch_"  # the rules that may use the network begin with it
+FETCH = "fetch_"  # the steps that may use the network begin with it
+# Inputs that are not handed to steps: the user's own files, which a step finds by its settings and
+# which are listed so that an edit is seen; and a text that the caption of a figure includes.
+NOT_HANDED = ("watched", "note")
+
 
 log = logging.getLogger(__name__)
 
 
-def run(
-    step: str | Callable[..., None],
-    snakemake: Any,
-    *,
-    gpu: bool = False,
-    resumable: bool = False,
-    **keywords: object,
-) -> NoReturn:
-    """Runs one step as the job that Snakemake describes, and ends the process.
+def run(snakemake: Any) -> NoReturn:
+    """Runs the step that a job's params name, and ends the process.
 
     What the step and its libraries print goes to the rule's log. An error ends the job with exit
     status 1: a `StudyError` as its one sentence, any other with its stack trace in the log and one
     line on the terminal. `provenance.json` is written last, so its presence means success.
 
     Args:
-        step: The rule's name; the function `lottery.steps.<name>.<name>` is imported once the
-            environment is set. Or a function.
         snakemake: The object that Snakemake hands to scripts.
-        gpu: Whether the step computes on a device, which it then leases.
-        resumable: Whether the step takes a `checkpoint`, the place where it keeps what it has done.
-        **keywords: What the step is called with.
     """
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     # Importing torch makes a million objects that stay: looking through them for garbage every 700
@@ -68,7 +71,7 @@ def run(
     status = 0
     try:
         with _logging_to(snakemake.log[0] if len(snakemake.log) else None):
-            _run(step, snakemake, gpu, resumable, keywords, terminal)
+            _run(snakemake, terminal)
     except StudyError as error:
         print(error, file=terminal, flush=True)
         status = 1
@@ -83,33 +86,64 @@ def run(
     os._exit(status)
 
 
-def cell_of(wildcards: Any, **fixed: str) -> dict[str, Any]:
-    """The cell of the grid that a job works on: its wildcards, the seed as a number."""
-    cell = dict(wildcards.items()) | fixed
-    return cell | {"seed": int(cell["seed"])}
+def step_of(job: Any) -> str:
+    """The name of a job's step. Not its rule's name, which a module import may change."""
+    return job.params.step.split()[0]
 
 
-def _run(
-    step: str | Callable[..., None],
-    snakemake: Any,
-    gpu: bool,
-    resumable: bool,
-    keywords: dict[str, object],
-    terminal: TextIO,
-) -> None:
+def keywords_of(job: Any) -> dict[str, Any]:
+    """What a job's rule gives its step: keyword -> value (see this module's docstring).
+
+    Args:
+        job: Snakemake's object, with input, output, wildcards and params.
+    """
+    keywords: dict[str, Any] = {}
+    named = [(name, value) for name, value in job.input.items() if name not in NOT_HANDED]
+    named += [(name, value) for name, value in job.output.items() if name != NAME]
+    for name, value in named:
+        if isinstance(value, str):
+            keywords[f"path_to_{name}"] = Path(value)
+        else:
+            keywords[f"paths_to_{name}"] = [Path(path) for path in value]
+    for name, pairs in job.params.get("resources", {}).items():  # see lottery.bundled
+        if isinstance(pairs[0], str):
+            keywords[f"path_to_{name}"] = WORKFLOW / pairs[0]
+        else:
+            keywords[f"paths_to_{name}"] = [WORKFLOW / path for path, _ in pairs]
+    threads = job.params.get("torch_threads")
+    if threads is not None:
+        keywords["torch_threads"] = threads
+    return keywords | dict(job.params.get("settings", {}))
+
+
+def wildcards_of(job: Any) -> dict[str, Any]:
+    """A job's wildcards, the seed as a number."""
+    return {n: int(v) if n == "seed" else v for n, v in job.wildcards.items()}
+
+
+def _run(snakemake: Any, terminal: TextIO) -> None:
+    step = step_of(snakemake)
     try:
-        _set_environment(snakemake)
-        log.info("%s %s", snakemake.rule, _told(snakemake.wildcards.items()))
-        record = Record(snakemake)
-        # From the config, not from params: how jobs share devices changes no result.
-        slots = snakemake.config.get("compute", {}).get("slots_per_gpu", 1)
-        checkpoint = _checkpoint(snakemake, record) if resumable else Checkpoint()
-        if resumable:
-            keywords = keywords | {"checkpoint": checkpoint}
-        with _device(gpu, slots) as held:
+        _set_environment(snakemake, step)
+        log.info("%s %s", step, _spelled(snakemake.wildcards.items()))
+        record = Record(snakemake, step)
+        # From the config, not from params: how jobs use the machine changes no result.
+        compute = snakemake.config.get("compute", {})
+        with _device(bool(snakemake.resources.get("gpu")), compute.get("slots_per_gpu", 1)) as held:
             slot = "" if held.slot is None else f", slot {held.slot}"
             log.info("device %s%s%s", held.device, f" ({held.name})" if held.name else "", slot)
-            _function(step)(**keywords)
+            function = getattr(importlib.import_module(f"lottery.steps.{step}"), step)
+            wanted = inspect.signature(function).parameters
+            checkpoint = Checkpoint()
+            keywords = {n: v for n, v in wildcards_of(snakemake).items() if n in wanted}
+            if "cuda_graphs" in wanted:
+                keywords["cuda_graphs"] = compute.get("cuda_graphs", False)
+            if "checkpoint" in wanted:
+                checkpoint = _checkpoint(snakemake, step, record, compute)
+                keywords["checkpoint"] = checkpoint
+            if "say" in wanted:
+                keywords["say"] = partial(_say, terminal)
+            function(**keywords | keywords_of(snakemake))
             record.write(held, checkpoint.resumed_from)
             checkpoint.remove()
         log.info("finished in %.1f s", record.seconds())
@@ -123,31 +157,26 @@ def _run(
         log.critical("%s", traceback.format_exc().rstrip())
         where = f"; see {snakemake.log[0]}" if len(snakemake.log) else ""
         message = " ".join(str(error).split())[:300]
-        _fail(terminal, f"{snakemake.rule} failed with {type(error).__name__}: {message}{where}")
+        _fail(terminal, f"{step} failed with {type(error).__name__}: {message}{where}")
 
 
-def _checkpoint(snakemake: Any, record: Record) -> Checkpoint:
-    """Where a job keeps what it has done: beside its record, undeclared."""
+def _checkpoint(
+    snakemake: Any, step: str, record: Record, compute: Mapping[str, Any]
+) -> Checkpoint:
+    """Where a job keeps what it has done: next to its record, undeclared."""
     identity = {
-        "rule": snakemake.rule,
+        "step": step,
         "wildcards": dict(snakemake.wildcards.items()),
         "params": dict(snakemake.params.items()),
         "inputs": record.inputs,
     }
-    # Not from params either: how often is no matter of the result.
-    minutes = snakemake.config.get("compute", {}).get("checkpoint_minutes", DEFAULT_MINUTES)
+    minutes = compute.get("checkpoint_minutes", DEFAULT_MINUTES)
     return Checkpoint(Path(snakemake.output[NAME]).with_name(CHECKPOINT), identity, minutes)
 
 
-def _function(step: str | Callable[..., None]) -> Callable[..., None]:
-    if not isinstance(step, str):
-        return step
-    return getattr(importlib.import_module(f"lottery.steps.{step}"), step)
-
-
-def _set_environment(snakemake: Any) -> None:
+def _set_environment(snakemake: Any, step: str) -> None:
     """Sets what libraries read when they are imported."""
-    if not snakemake.rule.startswith(FETCH):
+    if not step.startswith(FETCH):
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
@@ -203,8 +232,14 @@ def _logging_to(path: str | None) -> Iterator[None]:
             faulthandler.disable()  # it knows the file's number only, which others may get
 
 
-def _told(pairs: Any) -> str:
+def _spelled(pairs: Any) -> str:
     return " ".join(f"{name}={value}" for name, value in pairs)
+
+
+def _say(terminal: TextIO, line: str) -> None:
+    """Prints a line of a command to the terminal and to the job's log."""
+    print(line, flush=True)
+    print(line, file=terminal, flush=True)
 
 
 def _terminated(number: int, frame: object) -> NoReturn:

@@ -233,3 +233,22 @@ def _unpack(path: Path, arrays: dict[str, np.ndarray], shapes: dict[str, Any]) -
             raise StudyError(f"{path}: {name} does not hold {count} bits.")
         parameters[name] = np.unpackbits(arrays[name], count=count).astype(bool).reshape(shape)
     return WeightMask(parameters)
+
+
+def size_of(mask: Mask, info: MaskInfo) -> dict[str, Any]:
+    """What a mask keeps, as metrics.json says it: kept_fraction, heads_kept, mlps_kept."""
+    is_structured = isinstance(mask, StructuredMask)
+    return {
+        "kept_fraction": info.kept_fraction,
+        "heads_kept": mask.heads_kept if is_structured else None,
+        "mlps_kept": mask.mlps_kept if is_structured else None,
+    }
+
+
+def full_size(architecture: Architecture) -> dict[str, Any]:
+    """The same of the full model."""
+    return {
+        "kept_fraction": 1.0,
+        "heads_kept": architecture.layers * architecture.heads,
+        "mlps_kept": architecture.layers,
+    }

@@ -89,7 +89,7 @@ def end_left_jobs(folder: Path | None = None, seconds: float = END_SECONDS) -> N
     left = left_jobs(processes, folder or Path.cwd())
     if not left:
         return
-    told = ", ".join(f"{process.id} ({_rule(process)})" for process in left)
+    told = ", ".join(f"process {process.id}" for process in left)
     print(
         f"Ending {len(left)} job{'s' * (len(left) > 1)} that an earlier run left behind: {told}",
         file=sys.stderr,
@@ -134,11 +134,6 @@ def _is_snakemake(process: Process) -> bool:
     """Whether a process is a run: `snakemake`, or python with the program or its module."""
     first = [argument.rpartition("/")[2] for argument in process.arguments[:6]]
     return "snakemake" in first
-
-
-def _rule(process: Process) -> str:
-    """The rule that a script was made for: tmpab12.<rule>.py."""
-    return process.arguments[-1].rpartition("/")[2].removesuffix(".py").rpartition(".")[2]
 
 
 def _processes() -> Iterable[Process]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from lottery.architecture import Architecture
 from lottery.config import Study
@@ -32,28 +31,12 @@ LIGHT_FILES = (CONFIG, TOKENIZER, VOCABULARY)
 Fetch = tuple[str, dict[str, str]]
 
 
-def check_run(workflow: Any, study: Study) -> None:
-    """Checks what the jobs of a run are about to fetch.
-
-    Args:
-        workflow: Snakemake's workflow, at its start.
-        study: the checked config.
-
-    Raises:
-        StudyError: see `check_inputs`.
-    """
-    if workflow.touch:  # nothing is fetched
-        return
-    jobs = workflow.dag.needrun_jobs()
-    check_inputs(study, [(job.rule.name, dict(job.wildcards.items())) for job in jobs])
-
-
 def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
     """Checks models, tasks, what analyses are given, and imported masks, in this order.
 
     Args:
         study: the checked config.
-        jobs: rule and wildcards of the jobs; only those that read the user's own files matter.
+        jobs: step and wildcards of the jobs; only those that read the user's own files matter.
 
     Raises:
         StudyError: one sentence about the first file that cannot be used, with the key of the

@@ -104,14 +104,18 @@ def show(stream: TextIO | None = None) -> None:
     logger.addHandler(Progress(stream or sys.stderr))
 
 
-def show_results() -> None:
-    """Says where the report, the table and the figures are, those that there are."""
-    if not Path("results/tables/summary.md").exists():
+def show_results(results: str) -> None:
+    """Says where the report, the table and the figures are, those that there are.
+
+    Args:
+        results: the folder of the study's results.
+    """
+    if not Path(results, "tables/summary.md").exists():
         return
-    if Path("results/report.html").exists():
-        print("Report:  results/report.html")
-    print("Table:   results/tables/summary.md")
-    print("Figures: results/figures/")
+    if Path(results, "report.html").exists():
+        print(f"Report:  {results}/report.html")
+    print(f"Table:   {results}/tables/summary.md")
+    print(f"Figures: {results}/figures/")
 
 
 def show_failures(unfinished: int, *, moved: bool, stream: TextIO | None = None) -> None:

@@ -28,19 +28,23 @@ PACKAGES = (
     "matplotlib",
     "snakemake",
 )
+# Format 1 had no `step`; its trainings and searches wrote fewer files.
+FORMAT = 2
 NAME = "provenance"  # of the output that holds the record
 
 
 class Record:
     """The provenance of one job, begun before its step runs."""
 
-    def __init__(self, snakemake: Any) -> None:
+    def __init__(self, snakemake: Any, step: str) -> None:
         """Notes the time and the inputs as the step will find them.
 
         Args:
             snakemake: The object that Snakemake hands to scripts.
+            step: The name of its step.
         """
         self._job = snakemake
+        self._step = step
         self._path: str | None = snakemake.output.get(NAME)
         self._start = time.monotonic()
         self._started = datetime.now(UTC)
@@ -63,7 +67,8 @@ class Record:
         job = self._job
         outputs = ((name, value) for name, value in job.output.items() if name != NAME)
         record = {
-            "format": 1,
+            "format": FORMAT,
+            "step": self._step,
             "rule": job.rule,
             "log": job.log[0] if len(job.log) else None,
             "wildcards": dict(job.wildcards.items()),

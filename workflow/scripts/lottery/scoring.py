@@ -1,24 +1,59 @@
-"""Scores a model on the development splits of a task, example by example."""
+"""What a model's outputs say of every example of a split, and what that scores. No torch here."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lottery import files
 from lottery import metrics as scores
 from lottery.data.splits import HALVES
 from lottery.data.tokens import Tokens, read_tokens
-from lottery.evaluation import decide, predict
+from lottery.errors import StudyError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lottery.encoder import Encoder
-
 FORMAT = 1
+
+
+def decide(logits: np.ndarray) -> np.ndarray:
+    """Turns logits into predictions: int64 classes [examples], or float64 values for one output."""
+    if logits.shape[1] == 1:
+        return logits[:, 0].astype(np.float64)
+    return logits.argmax(axis=1).astype(np.int64)
+
+
+def write_logits(
+    path: Path, logits: Mapping[str, np.ndarray], size: Mapping[str, Any], key: str = ""
+) -> None:
+    """Writes the logits of a model.
+
+    Args:
+        path: a .safetensors file.
+        logits: split -> float32 [examples, n_outputs], in the order of the tokens.
+        size: what is kept of the model: kept_fraction, heads_kept, mlps_kept (docs/files.md).
+        key: digest of what they were computed from; empty where the file's own step records it.
+    """
+    metadata = {"format": str(FORMAT), "size": json.dumps(size, sort_keys=True), "key": key}
+    files.write_arrays(path, dict(logits), metadata)
+
+
+def read_logits(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Reads what `write_logits` wrote: logits by split, and the size of the model.
+
+    Raises:
+        StudyError: the file is missing, damaged or of another format.
+    """
+    arrays, metadata = files.read_arrays(path)
+    if metadata.get("format") != str(FORMAT) or "size" not in metadata:
+        raise StudyError(f"{path} is not a file of logits of format {FORMAT}; delete it.")
+    return arrays, json.loads(metadata["size"])
 
 
 @dataclass(frozen=True)
@@ -123,10 +158,24 @@ def applicable_metrics(n_outputs: int) -> list[str]:
     return ["accuracy", "matthews"] + (["f1"] if n_outputs == 2 else [])
 
 
-def score_model(
-    model: Encoder, path_to_tokens: Path, splits: list[str], metrics: list[str], batch_size: int
+def score_logits(
+    logits: Mapping[str, np.ndarray], path_to_tokens: Path, metrics: Sequence[str]
 ) -> Scored:
-    """Runs a model over splits and keeps what it says of every example."""
-    tokens = {split: read_tokens(path_to_tokens, split) for split in splits}
-    logits = {split: predict(model, tokens[split], batch_size) for split in splits}
-    return Scored(tokens, logits, metrics)
+    """Puts logits next to the examples that they are of.
+
+    Args:
+        logits: split -> float32 [examples, n_outputs].
+        path_to_tokens: folder of the tokenised splits.
+        metrics: of the task.
+
+    Raises:
+        StudyError: the tokens are missing, or of another number of examples.
+    """
+    tokens = {split: read_tokens(path_to_tokens, split) for split in logits}
+    for split, of_split in tokens.items():
+        if len(of_split) != len(logits[split]):
+            raise StudyError(
+                f"The logits of {split} are of {len(logits[split])} examples, {path_to_tokens} "
+                f"holds {len(of_split)}."
+            )
+    return Scored(tokens, dict(logits), list(metrics))

@@ -18,8 +18,7 @@ import numpy as np
 from lottery import files
 from lottery.data.tokens import Tokens
 from lottery.errors import StudyError
-from lottery.evaluation import decide
-from lottery.scoring import Scored, example_columns, score_entries
+from lottery.scoring import Scored, decide, example_columns, score_entries
 
 if TYPE_CHECKING:
     import pyarrow as pa

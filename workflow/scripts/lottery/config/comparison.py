@@ -32,4 +32,4 @@ def methods_beside(study: Study, model: str, method: str) -> list[str]:
 def method_params(study: Study, model: str, method: str) -> dict[str, Any]:
     """Of compare_methods."""
     compared = methods_beside(study, model, method)
-    return {"layout": layout_params(study), "model": model, "compared": compared}
+    return {"layout": layout_params(study, [model], compared), "compared": compared}

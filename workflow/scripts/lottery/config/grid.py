@@ -81,6 +81,14 @@ def on_rows(study: Study) -> list[Row]:
     return [dict(pairs) for pairs in dict.fromkeys(tuple(row.items()) for row in rows)]
 
 
+def pruned_rows(study: Study) -> list[Row]:
+    """Jobs of evaluate_pruned: model, task, seed, method."""
+    rows = [
+        _without(cell, "subnetwork", "phase") for cell in cells(study) if cell.phase == "pruned"
+    ]
+    return [dict(pairs) for pairs in dict.fromkeys(tuple(row.items()) for row in rows)]
+
+
 def retrain_rows(study: Study) -> list[Row]:
     """Jobs of retrain: model, task, seed, method, subnetwork."""
     return [_without(cell, "phase") for cell in cells(study) if cell.phase == "retrained"]
@@ -158,11 +166,12 @@ def is_sampled(subnetwork: str) -> bool:
     return base_name(subnetwork) not in SEARCHED and not is_super(subnetwork)
 
 
-def mask_path(row: Row) -> str:
+def mask_path(study: Study, row: Row) -> str:
     """The mask file of a row with model, task, seed, method and subnetwork."""
-    if is_super(str(row["subnetwork"])):
-        return "results/{model}/{task}/super/{method}/{subnetwork}.safetensors".format(**row)
-    return "results/{model}/{task}/seed_{seed}/mask/{method}/{subnetwork}.safetensors".format(**row)
+    one_for_all = is_super(str(row["subnetwork"]))
+    place = "super/{method}" if one_for_all else "seed_{seed}/mask/{method}"
+    template = f"{study.results}/{{model}}/{{task}}/{place}/{{subnetwork}}.safetensors"
+    return template.format(**row)
 
 
 def targets(template: str, rows: Iterable[Row]) -> list[str]:

@@ -1,7 +1,7 @@
-"""Which folders of results/ and resources/ belong to cells that a study does not name (any more).
+"""Which folders of results and resources belong to cells that a study does not name (any more).
 
 A folder is told by its place alone, and only places that the workflow itself makes are looked at:
-what else lies in results/ is nobody's business here.
+what else lies there is left alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from lottery.config import grid
 from lottery.config.ids import RESERVED_MODELS, RESERVED_WORDS
 from lottery.config.study import Study
 
-CELL = "results/{model}/{task}/seed_{seed}"
 ID = r"[a-z0-9_]{1,64}"
 WILDCARDS = {"seed": r"\d+"}  # the others are ids
 NO_MODELS = (*RESERVED_MODELS, *RESERVED_WORDS)
@@ -24,8 +23,8 @@ FETCHED = re.compile(r"(config\.)?provenance\.json")
 MARKS = {
     "resources/models/{model}": FETCHED,
     "resources/tasks/{task}": FETCHED,
-    "results/{model}/{task}": re.compile(r"tokens|super|seed_\d+"),
 }
+OF_CELLS = re.compile(r"tokens|super|seed_\d+")  # what the folder of a model and task holds
 
 
 def unnamed(study: Study, root: Path) -> list[Path]:
@@ -37,7 +36,7 @@ def unnamed(study: Study, root: Path) -> list[Path]:
 
     Returns:
         Paths relative to `root`, sorted, none below another. Symbolic links are listed and never
-        followed; `results` and `resources` themselves may be links.
+        followed; the folder of results and `resources` themselves may be links.
     """
     found: set[Path] = set()
     for template, named in _named(study).items():
@@ -45,7 +44,7 @@ def unnamed(study: Study, root: Path) -> list[Path]:
         found |= {
             path
             for path in _matches(root, template)
-            if str(path) not in known and _is_ours(root, path, template)
+            if str(path) not in known and _is_ours(study, root, path, template)
         }
     found = {path for path in found if not _holds_sources(study, root, path)}
     return sorted(path for path in found if not found.intersection(path.parents))
@@ -73,25 +72,27 @@ def _named(study: Study) -> dict[str, Iterable[str]]:
     drawn = [{**row, "subnetwork": name} for row in masks for name in grid.SEARCHED]
     drawn += grid.sample_rows(study)
     pairs = [*masks, *retrained]
+    results = study.results
+    cell = f"{results}/{{model}}/{{task}}/seed_{{seed}}"
     rows = {
         "resources/models/{model}": models,
         "resources/tasks/{task}": tasks,
-        "results/majority/{task}": tasks,
-        "results/{model}/{task}": cells,
-        CELL: grid.finetune_rows(study),
-        "results/{model}/{task}/super/{method}": grid.super_rows(study),
-        CELL + "/mask/{method}": pairs,
-        CELL + "/mask/{method}/{subnetwork}.safetensors": drawn,
-        CELL + "/mask/{method}/{subnetwork}.provenance.json": drawn,
-        CELL + "/retrain/{method}": retrained,
-        CELL + "/retrain/{method}/{subnetwork}": retrained,
-        CELL + "/evaluate/{method}": evaluated,
-        CELL + "/evaluate/{method}/{subnetwork}": evaluated,
-        CELL + "/evaluate/{method}/{subnetwork}/{phase}/on_{eval_task}": grid.evaluate_on_rows(
+        f"{results}/majority/{{task}}": tasks,
+        f"{results}/{{model}}/{{task}}": cells,
+        cell: grid.finetune_rows(study),
+        f"{results}/{{model}}/{{task}}/super/{{method}}": grid.super_rows(study),
+        cell + "/mask/{method}": pairs,
+        cell + "/mask/{method}/{subnetwork}.safetensors": drawn,
+        cell + "/mask/{method}/{subnetwork}.provenance.json": drawn,
+        cell + "/retrain/{method}": retrained,
+        cell + "/retrain/{method}/{subnetwork}": retrained,
+        cell + "/evaluate/{method}": evaluated,
+        cell + "/evaluate/{method}/{subnetwork}": evaluated,
+        cell + "/evaluate/{method}/{subnetwork}/{phase}/on_{eval_task}": grid.evaluate_on_rows(
             study
         ),
-        "results/tables/{model}/{method}": pairs,
-        "results/figures/{model}/{method}": pairs,
+        f"{results}/tables/{{model}}/{{method}}": pairs,
+        f"{results}/figures/{{model}}/{{method}}": pairs,
     }
     return {template: grid.targets(template, each) for template, each in rows.items()}
 
@@ -104,9 +105,11 @@ def _mask_rows(study: Study) -> list[grid.Row]:
 
 def _matches(root: Path, template: str) -> Iterator[Path]:
     """The paths below `root` that a template fits, relative to it; no link is followed."""
-    first, *parts = template.split("/")
+    parts = template.split("/")
+    fixed = next(number for number, part in enumerate(parts) if "{" in part)
+    first = Path(*parts[:fixed])
     if (root / first).is_dir():
-        yield from _below(root, Path(first), parts)
+        yield from _below(root, first, parts[fixed:])
 
 
 def _below(root: Path, folder: Path, parts: list[str]) -> Iterator[Path]:
@@ -125,12 +128,13 @@ def _group(wildcard: re.Match[str]) -> str:
     return WILDCARDS.get(wildcard[1], ID)
 
 
-def _is_ours(root: Path, path: Path, template: str) -> bool:
+def _is_ours(study: Study, root: Path, path: Path, template: str) -> bool:
     """Whether the place shows that the workflow has made what is there."""
     place = root / path
-    if template.startswith("results/{") and path.parts[1] in NO_MODELS:
+    of_model = f"{study.results}/{{model}}"
+    if template.startswith(of_model) and path.relative_to(study.results).parts[0] in NO_MODELS:
         return False
-    marks = MARKS.get(template)
+    marks = OF_CELLS if template == of_model + "/{task}" else MARKS.get(template)
     if marks is None:
         return place.is_symlink() or place.is_dir() != bool(place.suffix)
     # What a link leads to is not looked at, so it is nobody's.

@@ -73,6 +73,8 @@ def _checked(config: Mapping[str, Any], root: Path) -> Study:
         compute=defaults("compute") | config.get("compute", {}),
         analysis=_analysis(config, root),
         glue_folder=config.get("glue_folder"),
+        results=config.get("results", "results"),
+        keep_retrained=config.get("keep_retrained", True),
     )
 
 

@@ -8,11 +8,13 @@ of the stage and, for torch steps, the number of threads, on which results depen
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from lottery.algorithms import algorithm
 from lottery.config.study import Method, Study
+from lottery.presets import DISPLAY_SPLIT
 from lottery.tasks import GLUE
 
 Params = dict[str, Any]
@@ -64,15 +66,13 @@ def majority_params(study: Study, task: str) -> Params:
 
 
 def training_params(study: Study, task: str) -> Params:
-    """Of retrain. `max_length` is missing: the tokens carry it."""
+    """Of finetune and retrain. `max_length` is missing: the tokens carry it."""
     recipe = {name: value for name, value in study.training[task].items() if name != "max_length"}
-    return {"training": recipe, "n_outputs": study.tasks[task].n_outputs}
-
-
-def finetune_params(study: Study, task: str) -> Params:
-    """Of finetune, which also scores the model."""
-    splits = list(study.tasks[task].validation_splits)
-    return training_params(study, task) | {"splits": splits}
+    return {
+        "training": recipe,
+        "n_outputs": study.tasks[task].n_outputs,
+        "splits": list(study.tasks[task].validation_splits),
+    }
 
 
 def search_params(study: Study, method: str, task: str) -> Params:
@@ -86,29 +86,51 @@ def search_params(study: Study, method: str, task: str) -> Params:
     }
 
 
-def evaluate_params(study: Study, task: str) -> Params:
-    """Of evaluate. How an emptied layer computes is not here: the mask file says it."""
-    scored = study.tasks[task]
+def pruned_params(study: Study, task: str) -> Params:
+    """Of evaluate_pruned. How an emptied layer computes is not here: the mask file says it."""
     return {
-        "splits": list(scored.validation_splits),
-        "metrics": list(scored.metrics),
+        "splits": list(study.tasks[task].validation_splits),
         "batch_size": study.evaluation["batch_size"],
     }
 
 
-def score_params(study: Study) -> Params:
+def evaluate_params(study: Study, task: str) -> Params:
+    """Of evaluate."""
+    return pruned_params(study, task) | {"metrics": list(study.tasks[task].metrics)}
+
+
+def score_params(study: Study, method: str | None = None) -> Params:
     """Of collect_scores: the metric in which a full model must beat majority."""
-    return {"reported_metrics": {name: study.tasks[name].metric for name in study.trained_tasks}}
+    tasks = study.trained_tasks if method is None else study.methods[method].tasks
+    return {"reported_metrics": {name: study.tasks[name].metric for name in tasks}}
 
 
-def layout_params(study: Study) -> Params:
-    """Of summarize and plot_scores: rows, columns, and which of them repeat the paper.
+def display_split(study: Study, method: str) -> str:
+    """The split that shows a method: the one that its preset does not search on."""
+    return DISPLAY_SPLIT[study.methods[method].preset]
 
-    A published number stands beside ours only where model, task, recipe and method are the paper's.
+
+def layout_params(
+    study: Study,
+    models: Collection[str] | None = None,
+    methods: Collection[str] | None = None,
+) -> Params:
+    """Of tables and figures of scores: rows, columns, and which of them repeat the paper.
+
+    A published number is shown only where model, task, recipe and method are the paper's.
+
+    Args:
+        study: the study.
+        models, methods: what is shown, all if None; of the tasks, those of the methods.
     """
+    shown = [m for m in study.methods.values() if methods is None or m.id in methods]
     return {
-        "models": list(study.models),
-        "published_models": [name for name in study.models if _is_papers_model(study, name)],
+        "models": [name for name in study.models if models is None or name in models],
+        "published_models": [
+            name
+            for name in study.models
+            if (models is None or name in models) and _is_papers_model(study, name)
+        ],
         "tasks": {
             name: {
                 "metric": study.tasks[name].metric,
@@ -116,6 +138,7 @@ def layout_params(study: Study) -> Params:
                 "published": study.tasks[name].glue if _is_papers_task(study, name) else None,
             }
             for name in study.trained_tasks
+            if methods is None or any(name in method.tasks for method in shown)
         },
         "methods": {
             method.id: {
@@ -123,9 +146,14 @@ def layout_params(study: Study) -> Params:
                 "published": method.algorithm if _is_papers_method(method) else None,
                 "subnetworks": list(method.subnetworks),
             }
-            for method in study.methods.values()
+            for method in shown
         },
     }
+
+
+def method_layout_params(study: Study, model: str, method: str) -> Params:
+    """Of the figures of one model and method."""
+    return {"layout": layout_params(study, [model], [method])}
 
 
 def survival_params(study: Study, model: str, method: str) -> Params:
@@ -133,8 +161,6 @@ def survival_params(study: Study, model: str, method: str) -> Params:
     tasks = [study.tasks[name] for name in study.methods[method].tasks]
     algorithm = study.methods[method].algorithm
     return {
-        "model": model,
-        "method": method,
         "algorithm": "magnitude" if algorithm == "magnitude" else "structured",
         "averaged_tasks": [task.id for task in tasks if task.in_average],
     }
@@ -145,8 +171,6 @@ def trajectory_params(study: Study, model: str, method: str) -> Params:
     tasks = study.methods[method].tasks
     metrics = {task: search_params(study, method, task)["metric"] for task in tasks}
     return {
-        "model": model,
-        "method": method,
         "seeds": list(study.seeds),
         "search_metrics": metrics,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lottery.config.params import layout_params
+from lottery.config.params import display_split, layout_params
 from lottery.config.study import Method, Study
 
 Params = dict[str, Any]
@@ -14,19 +14,30 @@ Params = dict[str, Any]
 SEARCH = ("search_on", "threshold", "keep_score", "search_metric", "majority")
 
 
-def comparison_params(study: Study) -> Params:
+def comparison_params(study: Study, model: str, method: str) -> Params:
     """Of compare_subnetworks: the layout, and how much is resampled."""
     return {
-        "layout": layout_params(study),
-        "controls": {method.id: method.controls for method in study.methods.values()},
+        "layout": layout_params(study, [model], [method]),
+        "controls": study.methods[method].controls,
         "bootstrap_samples": study.analysis["bootstrap_samples"],
         "permutations": study.analysis["test_permutations"],
     }
 
 
-def difference_params(study: Study) -> Params:
-    """Of plot_differences: the split that shows each method, and the tasks' metrics."""
-    return {"layout": layout_params(study)}
+def difference_rows(study: Study) -> list[dict[str, str]]:
+    """The tables of differences: model, method and split, in the order of differences.csv.
+
+    A method is compared on the split that shows it, and on report_half next to strict methods.
+    """
+    splits = {name: display_split(study, name) for name in study.methods}
+    strict = "report_half" in splits.values()
+    return [
+        {"model": model, "method": method.id, "split": split}
+        for model in study.models
+        for method in study.methods.values()
+        if model in method.models and method.subnetworks_on(model)
+        for split in dict.fromkeys([splits[method.id], *["report_half"] * strict])
+    ]
 
 
 def trainability_params(study: Study) -> Params:

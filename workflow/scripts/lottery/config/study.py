@@ -95,6 +95,8 @@ class Study:
         compute: torch_threads, slots_per_gpu, cuda_graphs, checkpoint_minutes.
         analysis: sizes of the analyses; annotated_maps and baselines as the config names them.
         glue_folder: local folder of the GLUE presets; None takes them from the hub.
+        results: folder of everything that the study makes, but for models and tasks.
+        keep_retrained: whether the weights of retrained subnetworks stay.
     """
 
     models: Mapping[str, Model]
@@ -106,6 +108,8 @@ class Study:
     compute: Mapping[str, Any]
     analysis: Mapping[str, Any]
     glue_folder: str | None = None
+    results: str = "results"
+    keep_retrained: bool = True
 
     @property
     def trained_tasks(self) -> tuple[str, ...]:

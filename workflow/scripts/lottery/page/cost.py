@@ -1,4 +1,4 @@
-"""What a run has cost, rule by rule: time, memory and energy of its jobs."""
+"""What a run has cost, step by step: time, memory and energy of its jobs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lottery.page.records import Record
-from lottery.versions import STAGES
 
-LOGS, BENCHMARKS = "results/logs/", "results/benchmarks/"
+LOGS, BENCHMARKS = "/logs/", "/benchmarks/"  # below the folder of results
+PAPERS_SEARCH = "search structured"  # of the paper's structured pruning
 MIB = 2**20  # what benchmark files call MB
 
 
@@ -19,7 +19,7 @@ class Job:
     """One job as it was measured; a value that was not measured is None.
 
     Attributes:
-        rule: the rule's name, without the suffix of a variant.
+        step: the step's name; of a search with the name of its method's kind.
         seconds: wall time.
         cpu_seconds: time of all cores together.
         peak_mb: most resident memory, in MB.
@@ -27,7 +27,7 @@ class Job:
         joules: energy of that GPU meanwhile.
     """
 
-    rule: str
+    step: str
     seconds: float | None = None
     cpu_seconds: float | None = None
     peak_mb: float | None = None
@@ -36,11 +36,11 @@ class Job:
 
 
 @dataclass(frozen=True)
-class RuleCost:
-    """The jobs of one rule together; None where no job was measured.
+class StepCost:
+    """The jobs of one step together; None where no job was measured.
 
     Attributes:
-        rule: the rule.
+        step: the step.
         jobs: how many jobs.
         measured: how many of them have a wall time.
         seconds, cpu_seconds, gpu_seconds: sums; gpu_seconds is the wall time of jobs with a GPU.
@@ -48,7 +48,7 @@ class RuleCost:
         joules: sum over the jobs whose GPU counts.
     """
 
-    rule: str
+    step: str
     jobs: int
     measured: int
     seconds: float | None
@@ -63,19 +63,20 @@ class RuleCost:
         return None if self.seconds is None else self.seconds / self.measured
 
 
-def job_of(record: Record, folder: Path) -> Job:
+def job_of(record: Record, folder: Path, papers: Mapping[str, str | None]) -> Job:
     """Looks up what Snakemake measured of the job that left a record.
 
     Args:
         record: its provenance record, which names the log; the benchmark file lies in the same
             place of another folder.
         folder: the run's folder.
+        papers: method -> the paper's method that it repeats, if any.
     """
     measured = _benchmark(folder / _benchmark_path(str(record.get("log") or "")))
     gpu = record.get("device") not in (None, "", "cpu")
     peak = measured.get("max_rss", 0.0) * MIB / 1e6
     return Job(
-        rule=stage_of(record["rule"]),
+        step=step_of(record, papers),
         seconds=measured.get("s"),
         cpu_seconds=measured.get("cpu_time"),
         # Snakemake samples memory, and misses jobs that end before the first sample.
@@ -85,29 +86,32 @@ def job_of(record: Record, folder: Path) -> Job:
     )
 
 
-def stage_of(rule: str) -> str:
-    """A rule's name without the suffix by which variants of it differ in their outputs."""
-    stages = [stage for stage in STAGES if rule == stage or rule.startswith(f"{stage}_")]
-    return max(stages, key=len, default=rule)
+def step_of(record: Record, papers: Mapping[str, str | None]) -> str:
+    """The step of a record; searches of different algorithms count apart."""
+    step = str(record.get("step", record["rule"]))
+    if step != "search":
+        return step
+    algorithm = record["params"]["settings"]["algorithm"]
+    return f"search {papers.get(record['wildcards']['method']) or algorithm}"
 
 
-def add_up(jobs: Iterable[Job]) -> list[RuleCost]:
-    """The cost of each rule, in the order in which its first job comes."""
-    by_rule: dict[str, list[Job]] = {}
+def add_up(jobs: Iterable[Job]) -> list[StepCost]:
+    """The cost of each step, in the order in which its first job comes."""
+    by_step: dict[str, list[Job]] = {}
     for job in jobs:
-        by_rule.setdefault(job.rule, []).append(job)
-    return [_cost(rule, of_rule) for rule, of_rule in by_rule.items()]
+        by_step.setdefault(job.step, []).append(job)
+    return [_cost(step, of_step) for step, of_step in by_step.items()]
 
 
-def total(jobs: Sequence[Job]) -> RuleCost:
+def total(jobs: Sequence[Job]) -> StepCost:
     """The cost of all jobs together."""
     return _cost("all", jobs)
 
 
-def _cost(rule: str, jobs: Sequence[Job]) -> RuleCost:
+def _cost(step: str, jobs: Sequence[Job]) -> StepCost:
     peaks = [job.peak_mb for job in jobs if job.peak_mb is not None]
-    return RuleCost(
-        rule=rule,
+    return StepCost(
+        step=step,
         jobs=len(jobs),
         measured=sum(job.seconds is not None for job in jobs),
         seconds=_sum(job.seconds for job in jobs),
@@ -124,7 +128,7 @@ def _sum(values: Iterable[float | None]) -> float | None:
 
 
 def _benchmark_path(log: str) -> str:
-    return BENCHMARKS + log.removeprefix(LOGS).removesuffix(".log") + ".tsv"
+    return log.replace(LOGS, BENCHMARKS, 1).removesuffix(".log") + ".tsv"
 
 
 def _benchmark(path: Path) -> Mapping[str, float]:

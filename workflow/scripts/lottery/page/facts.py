@@ -78,7 +78,7 @@ def making(records: Sequence[Record], facts: Facts, repository: Path) -> list[tu
 
 def stage_versions(records: Sequence[Record]) -> str:
     """The versions of the stages that ran, as one line."""
-    found = {record.get("params", {}).get("version") for record in records}
+    found = {record.get("params", {}).get("step") for record in records}
     return ", ".join(sorted(str(version) for version in found if version is not None))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lottery.page.cost import Job, RuleCost, add_up, total
+from lottery.page.cost import PAPERS_SEARCH, Job, StepCost, add_up, total
 from lottery.page.numbers import NOTHING, counted, duration, energy, megabytes
 from lottery.page.table import Cell, Group, Table, plain
 from lottery.tables.layout import Layout
@@ -12,7 +12,7 @@ from lottery.tables.layout import Layout
 Row = Mapping[str, str]
 
 CAPTION = (
-    "What the run has cost: the jobs on which this page rests, by rule. Wall time, CPU time and"
+    "What the run has cost: the jobs on which this page rests, by step. Wall time, CPU time and"
     " peak memory (of the largest job) are those of Snakemake's benchmark files. GPU time is the"
     " wall time of jobs that held a GPU. In colour: the same step in the logs of the paper's"
     " authors (bert-base on GLUE, a GeForce RTX 2080 Ti), the mean of a job."
@@ -35,7 +35,7 @@ SEARCHES = {
 
 
 def cost_table(jobs: Sequence[Job], authors: Sequence[Row], *, shared: bool) -> Table:
-    """The cost per rule, with the authors' times of the same step.
+    """The cost per step, with the authors' times of the same step.
 
     Args:
         jobs: the jobs of the run.
@@ -56,10 +56,10 @@ def cost_table(jobs: Sequence[Job], authors: Sequence[Row], *, shared: bool) -> 
 
 
 def _line(
-    cost: RuleCost, with_gpu: bool, with_energy: bool, authors: Mapping[str, str]
+    cost: StepCost, with_gpu: bool, with_energy: bool, authors: Mapping[str, str]
 ) -> list[Cell]:
     texts = [
-        cost.rule,
+        cost.step,
         f"{cost.jobs:,}",
         duration(cost.seconds),
         duration(cost.mean_seconds),
@@ -67,7 +67,7 @@ def _line(
         megabytes(cost.peak_mb),
     ]
     texts += [duration(cost.gpu_seconds)] * with_gpu + [energy(cost.joules)] * with_energy
-    return [*(Cell(text) for text in texts), Cell("", paper=authors.get(cost.rule, ""))]
+    return [*(Cell(text) for text in texts), Cell("", paper=authors.get(cost.step, ""))]
 
 
 def _authors_means(authors: Sequence[Row]) -> dict[str, str]:
@@ -77,7 +77,7 @@ def _authors_means(authors: Sequence[Row]) -> dict[str, str]:
     means = {}
     if searches:
         minutes = sum(float(row["minutes_mean"]) * int(row["runs"]) for row in searches)
-        means["search_structured"] = duration(60 * minutes / sum(int(r["runs"]) for r in searches))
+        means[PAPERS_SEARCH] = duration(60 * minutes / sum(int(r["runs"]) for r in searches))
     if scored:
         minutes = sum(float(row["minutes_mean"]) for row in scored)
         means["evaluate"] = duration(60 * minutes / sum(int(row["models"]) for row in scored))

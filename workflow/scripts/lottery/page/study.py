@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet
 
-from lottery.page.cost import stage_of
+from lottery.page.cost import step_of
 from lottery.page.numbers import NOTHING
 from lottery.page.records import Record, paths_of
 from lottery.page.table import Cell, Group, Table, plain
@@ -66,7 +66,7 @@ def examples_of(records: Sequence[Record]) -> dict[str, dict[str, int]]:
     """
     sizes: dict[str, dict[str, int]] = {}
     for record in records:
-        if stage_of(record["rule"]) != "fetch_task":
+        if step_of(record, {}) != "fetch_task":
             continue
         for path in paths_of(record["outputs"]):
             try:

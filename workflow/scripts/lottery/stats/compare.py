@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lottery.stats.differences import Sizes, TaskComparison, TaskDifference, contrast_rows
-from lottery.stats.predictions import SplitPredictions, read_predictions
+from lottery.stats.predictions import read_predictions
 from lottery.stats.roles import FULL, PHASES, Contrast, contrasts
 from lottery.stats.runs import Cell, Runs
 from lottery.tables.layout import Layout, MethodRows, TaskColumn
@@ -25,14 +25,9 @@ def run_of(path: Path) -> Run:
     return model, task, method, subnetwork, phase, int(seed.removeprefix("seed_"))
 
 
-def splits_of(layout: Layout, method: MethodRows) -> tuple[str, ...]:
-    """The splits on which a method is compared: its own, and report_half beside strict methods."""
-    strict = any(each.preset == "strict" for each in layout.methods)
-    return tuple(dict.fromkeys((method.display_split, *(("report_half",) if strict else ()))))
-
-
 def compare(
     paths: Iterable[Path],
+    split: str,
     runs: Runs,
     layout: Layout,
     controls: Mapping[str, str],
@@ -42,8 +37,9 @@ def compare(
     """Makes the rows of differences.csv.
 
     Args:
-        paths: predictions.parquet of all cells.
-        runs: scores of all cells.
+        paths: predictions.parquet of the cells.
+        split: where they are compared.
+        runs: scores of the cells.
         layout: models, tasks and methods.
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         published: the paper's numbers.
@@ -61,7 +57,7 @@ def compare(
     rows = []
     for model in layout.models:
         for method in layout.methods:
-            compared = _Compared(model, method, layout, controls[method.id], published)
+            compared = _Compared(model, method, split, layout, controls[method.id], published)
             for task in layout.tasks:
                 masked = by_cell.get((model, task.id, method.id))
                 if masked:
@@ -78,6 +74,7 @@ class _Compared:
         self,
         model: str,
         method: MethodRows,
+        split: str,
         layout: Layout,
         controls: str,
         published: Published,
@@ -85,8 +82,8 @@ class _Compared:
         self._model, self._method, self._layout = model, method, layout
         self._published = published
         self._contrasts = contrasts(method.subnetworks, controls)
-        self._splits = splits_of(layout, method)
-        self._found: dict[tuple[str, str, Contrast], list[TaskDifference]] = defaultdict(list)
+        self._split = split
+        self._found: dict[tuple[str, Contrast], list[TaskDifference]] = defaultdict(list)
 
     def add(
         self,
@@ -96,12 +93,9 @@ class _Compared:
         sizes: Sizes,
     ) -> None:
         """Compares on one task; predictions are read, used and let go."""
-        for split, data in read_predictions(paths, self._splits).items():
-            self._add_split(task, split, data, runs, sizes)
+        split = self._split
+        data = read_predictions(paths, (split,))[split]
 
-    def _add_split(
-        self, task: TaskColumn, split: str, data: SplitPredictions, runs: Runs, sizes: Sizes
-    ) -> None:
         def cell(phase: str) -> Cell:
             return Cell(self._model, task.id, self._method.id, phase, split)
 
@@ -111,19 +105,18 @@ class _Compared:
                 paper = self._papers(contrast, phase, task, split)
                 found = comparison.difference(contrast, phase, paper)
                 if found:
-                    self._found[split, phase, contrast].append(found)
+                    self._found[phase, contrast].append(found)
 
     def rows(self, sizes: Sizes) -> list[dict[str, Any]]:
-        """The rows in the order of splits, phases and contrasts."""
+        """The rows in the order of phases and contrasts."""
         rows = []
-        for split in self._splits:
-            for phase in PHASES:
-                head = {"model": self._model, "method": self._method.id}
-                head |= {"split": split, "phase": phase}
-                for contrast in self._contrasts:
-                    tasks = self._found.get((split, phase, contrast))
-                    if tasks:
-                        rows += contrast_rows(head, contrast, tasks, sizes)
+        for phase in PHASES:
+            head = {"model": self._model, "method": self._method.id}
+            head |= {"split": self._split, "phase": phase}
+            for contrast in self._contrasts:
+                tasks = self._found.get((phase, contrast))
+                if tasks:
+                    rows += contrast_rows(head, contrast, tasks, sizes)
         return rows
 
     def _papers(self, contrast: Contrast, phase: str, task: TaskColumn, split: str) -> float | None:

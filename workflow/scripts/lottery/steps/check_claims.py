@@ -16,6 +16,8 @@ from lottery.tables.layout import Layout
 from lottery.tables.published import Published
 from lottery.tables.scores import read_scores
 
+VERSION = 6
+
 
 def check_claims(
     *,

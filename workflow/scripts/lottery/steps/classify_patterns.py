@@ -15,12 +15,14 @@ from lottery.patterns.count import Example, Tally, count_patterns
 from lottery.patterns.learned import read_classifiers
 from lottery.steps.setup import prepare_torch
 
+VERSION = 3
+
 
 def classify_patterns(
     *,
     path_to_model: Path,
     path_to_pretrained: Path,
-    path_to_tokens: Path,
+    paths_to_tokens: list[Path],
     path_to_classifier: Path,
     path_to_patterns: Path,
     task: str,
@@ -33,7 +35,7 @@ def classify_patterns(
     Args:
         path_to_model: the fine-tuned model.
         path_to_pretrained: the model it comes from.
-        path_to_tokens: folder of the tokenised splits.
+        paths_to_tokens: the tokenised splits, all in one folder.
         path_to_classifier: the classifiers' weights.
         path_to_patterns: npz to write (docs/files.md).
         task, seed: of the cell; they seed the choice of examples, the same for both models.
@@ -41,7 +43,7 @@ def classify_patterns(
         torch_threads: see `prepare_torch`.
     """
     device = prepare_torch(torch_threads)
-    tokens = read_tokens(path_to_tokens, "validation")
+    tokens = read_tokens(paths_to_tokens[0].parent, "validation")
     count = min(maps_per_cell, len(tokens))
     rng = generator("patterns", task, seed)
     rows = np.sort(rng.choice(len(tokens), size=count, replace=False))

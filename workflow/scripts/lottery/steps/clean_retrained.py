@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+VERSION = 1
 RETRAINED = "*/*/seed_*/retrain/*/*/model.safetensors"
 MEGABYTE = 1_000_000
 
 
-def clean_retrained(*, path_to_results: Path) -> list[str]:
+def clean_retrained(*, results: str, say: Callable[[str], None] = print) -> None:
     """Lists, then removes, the weights of every retrained subnetwork whose scores are there.
 
-    Nothing else goes: histories, provenance, scores and predictions stay, so nothing is run again
-    for a table or a figure. Weights that are not evaluated yet stay as well.
+    Nothing else goes: logits, histories, provenance, scores and predictions stay, so nothing runs
+    again for a table or a figure. Weights that are not evaluated yet stay as well.
 
     Args:
-        path_to_results: the folder `results`.
-
-    Returns:
-        What was done, line by line; the list is printed before the first file goes.
+        results: the folder of the study's results.
+        say: prints a line; the list is printed before the first file goes.
     """
-    found = [path for path in sorted(path_to_results.glob(RETRAINED)) if _is_evaluated(path)]
-    total = sum(path.stat().st_size for path in found)
-    lines = [f"{path.stat().st_size / MEGABYTE:8.1f} MB  {path}" for path in found]
-    print("\n".join(lines), flush=True)
+    found = [path for path in sorted(Path(results).glob(RETRAINED)) if _is_evaluated(path)]
+    sizes = [path.stat().st_size / MEGABYTE for path in found]
+    for path, size in zip(found, sizes, strict=True):
+        say(f"{size:8.1f} MB  {path}")
     for path in found:
         path.unlink()
-    lines.append(f"removed {len(found)} retrained models, {total / MEGABYTE:.1f} MB")
-    print(lines[-1])
-    return lines
+    say(f"removed {len(found)} retrained models, {sum(sizes):.1f} MB")
 
 
 def _is_evaluated(path: Path) -> bool:

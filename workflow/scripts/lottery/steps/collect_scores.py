@@ -8,6 +8,8 @@ from pathlib import Path
 from lottery.tables.collect import gather, read_documents
 from lottery.tables.scores import write_scores
 
+VERSION = 1
+
 
 def collect_scores(
     *,

@@ -14,10 +14,12 @@ from lottery.tables.methods import COLUMNS, method_rows
 from lottery.tables.published import Published
 from lottery.tables.scores import read_scores
 
+VERSION = 3
+
 
 def compare_methods(
     *,
-    path_to_scores: Path,
+    paths_to_scores: list[Path],
     paths_to_published: list[Path],
     path_to_config: Path,
     path_to_table: Path,
@@ -30,7 +32,7 @@ def compare_methods(
     """Writes what the good subnetworks of several methods keep and how they score, side by side.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
+        paths_to_scores: scores.csv of the model and each of the methods.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_config: the model's config.json.
         path_to_table: methods.csv.
@@ -40,7 +42,9 @@ def compare_methods(
         layout: see `Layout.of`.
     """
     order = Layout.of(**layout)
-    scores, published = read_scores(path_to_scores), Published.read(*paths_to_published)
+    # The full models and majority are in each of the tables.
+    scores = list(dict.fromkeys(s for path in paths_to_scores for s in read_scores(path)))
+    published = Published.read(*paths_to_published)
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
     rows = list(method_rows(scores, order, model, compared, published))

@@ -1,4 +1,4 @@
-"""Step compare_subnetworks: predictions and scores of all cells -> differences.csv."""
+"""Step compare_subnetworks: predictions and scores of a method's cells -> differences."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from lottery.tables.layout import Layout
 from lottery.tables.published import Published
 from lottery.tables.scores import read_scores
 
+VERSION = 3
+
 
 def compare_subnetworks(
     *,
@@ -20,29 +22,35 @@ def compare_subnetworks(
     path_to_scores: Path,
     paths_to_published: list[Path],
     path_to_differences: Path,
+    model: str,
+    method: str,
+    split: str,
     layout: dict[str, Any],
-    controls: dict[str, str],
+    controls: str,
     bootstrap_samples: int,
     permutations: int,
 ) -> None:
-    """Writes how the subnetworks of every method differ, per task and over tasks.
+    """Writes how the subnetworks of a method differ on one split, per task and over tasks.
 
     Args:
-        paths_to_predictions: predictions.parquet of every cell, in its place in results/.
-        path_to_scores: results/tables/scores.csv.
+        paths_to_predictions: predictions.parquet of every cell, in its place in the results.
+        path_to_scores: scores.csv of the model and method.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_differences: results/tables/differences.csv.
+        path_to_differences: csv to write.
+        model, method: ids.
+        split: validation or report_half.
         layout: see `Layout.of`.
-        controls: method -> "published" or "strict": the kinds of subnetworks it has.
+        controls: "published" or "strict": the kinds of subnetworks that the method has.
         bootstrap_samples: resamples of the crossed bootstrap.
         permutations: permutations of a test.
     """
     order = Layout.of(**layout)
     rows = compare(
         paths_to_predictions,
+        split,
         Runs(read_scores(path_to_scores), order.metrics),
         order,
-        controls,
+        {method: controls},
         Published.read(*paths_to_published),
         Sizes(bootstrap_samples, permutations),
     )

@@ -1,105 +1,107 @@
-"""Step evaluate: what one subnetwork, pruned or retrained, says of every development example."""
+"""Step evaluate: the logits of one cell -> its predictions and scores. It needs no GPU."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from lottery import files
-from lottery.checkpoints import load_model
-from lottery.data.tokens import read_tokens
-from lottery.encoder import Encoder
-from lottery.masks import StructuredMask, read_mask
-from lottery.scoring import metrics_file, score_model
-from lottery.shrink import check_under
-from lottery.steps.setup import prepare_torch
-from lottery.trust import apply_mask
+from lottery.errors import StudyError
+from lottery.scoring import metrics_file, read_logits, score_logits
+
+VERSION = 4
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate(
     *,
-    path_to_model: Path,
-    path_to_mask: Path | None,
-    path_to_tokens: Path,
+    paths_to_tokens: list[Path],
     path_to_metrics: Path,
     path_to_predictions: Path,
-    cell: dict[str, Any],
+    model: str,
+    task: str,
+    seed: int,
+    method: str,
+    subnetwork: str,
+    phase: str,
     splits: list[str],
     metrics: list[str],
     batch_size: int,
-    torch_threads: int,
+    path_to_logits: Path | None = None,
+    path_to_pruned: Path | None = None,
+    path_to_mask: Path | None = None,
+    path_to_full: Path | None = None,
 ) -> None:
-    """Evaluates one cell of the grid.
+    """Scores one cell of the grid.
 
     Args:
-        path_to_model: the fine-tuned model (phases finetuned and pruned) or the retrained one.
-        path_to_mask: the subnetwork; None for the full model.
-        path_to_tokens: folder of the tokenised splits.
+        paths_to_tokens: the development splits, all in one folder.
         path_to_metrics: scores to write (docs/files.md).
         path_to_predictions: predictions to write (docs/files.md).
-        cell: model, task, seed, method, subnetwork and phase.
+        model, task, seed, method, subnetwork, phase: the cell.
         splits: the development splits.
         metrics: of the task.
-        batch_size: examples per batch.
-        torch_threads: see `prepare_torch`.
+        batch_size: of the evaluation of pruned subnetworks.
+        path_to_logits: of the full or a retrained model.
+        path_to_pruned: for a pruned subnetwork, what evaluate_pruned left.
+        path_to_mask: the pruned subnetwork.
+        path_to_full: provenance.json of the fine-tuned model, which lies next to it.
+
+    Raises:
+        StudyError: the logits are missing, damaged, or of other files than those of the cell.
     """
-    device = prepare_torch(torch_threads)
-    phase = cell["phase"]
-    model, size = model_of_cell(path_to_model, path_to_mask, path_to_tokens, phase, device)
-    scored = score_model(model, path_to_tokens, splits, metrics, batch_size)
+    path_to_tokens = paths_to_tokens[0].parent
+    if path_to_pruned is not None:
+        path_to_logits = _pruned_logits(
+            path_to_pruned,
+            path_to_mask,
+            path_to_full,
+            path_to_metrics,
+            path_to_tokens,
+            splits,
+            batch_size,
+        )
+    logits, size = read_logits(path_to_logits)
+    scored = score_logits({split: logits[split] for split in splits}, path_to_tokens, metrics)
+    cell = {"model": model, "task": task, "seed": seed}
+    cell |= {"method": method, "subnetwork": subnetwork, "phase": phase}
     files.write_parquet(path_to_predictions, scored.predictions_table())
     files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), **size))
 
 
-def model_of_cell(
-    path_to_model: Path,
-    path_to_mask: Path | None,
+def _pruned_logits(
+    path_to_pruned: Path,
+    path_to_mask: Path,
+    path_to_full: Path,
+    path_to_metrics: Path,
     path_to_tokens: Path,
-    phase: str,
-    device: torch.device,
-) -> tuple[Encoder, dict[str, Any]]:
-    """Loads the model of a cell, under its mask if it has one.
+    splits: list[str],
+    batch_size: int,
+) -> Path:
+    """Checks that the logits of a pruned subnetwork are those of its model and mask."""
+    path = path_to_metrics.with_name("logits.safetensors")
+    path_to_model = path_to_full.with_name("model.safetensors")
+    pruned = files.read_json(path_to_pruned)
+    found = pruned["subnetworks"].get(path_to_mask.stem, {})
+    if "error" in found or not found:
+        # It failed where the others were evaluated. Here it fails by itself, or succeeds.
+        logger.warning("evaluated here, on the CPU: %s", found.get("error", "it was left out"))
+        from lottery.steps.evaluate_pruned import write_pruned_logits
 
-    Args:
-        path_to_model: the fine-tuned model (phases finetuned and pruned) or the retrained one.
-        path_to_mask: the subnetwork; None for the full model.
-        path_to_tokens: folder of the tokens on which a mask is shown to act.
-        phase: finetuned, pruned or retrained.
-        device: where to run.
-
-    Returns:
-        The model on the device, and its size as the metrics file tells it.
-    """
-    model = load_model(path_to_model).to(device)
-    if path_to_mask is None:
-        return model, _full_size(model)
-    return _under_mask(model, path_to_mask, phase, path_to_tokens)
-
-
-def _full_size(model: Encoder) -> dict[str, Any]:
-    sizes = model.architecture
-    return {
-        "kept_fraction": 1.0,
-        "heads_kept": sizes.layers * sizes.heads,
-        "mlps_kept": sizes.layers,
-    }
+        write_pruned_logits(
+            path, path_to_model, path_to_mask, path_to_tokens, splits, batch_size, "cpu"
+        )
+    elif (
+        found != {"mask": files.sha256(path_to_mask), "logits": _digest(path)}
+        or pruned["model"] not in files.read_json(path_to_full)["outputs"]["model"].values()
+    ):
+        raise StudyError(
+            f"{path} is not what {path_to_pruned} says of {path_to_mask}: delete "
+            f"{path_to_pruned} and run again."
+        )
+    return path
 
 
-def _under_mask(
-    model: Encoder, path_to_mask: Path, phase: str, path_to_tokens: Path
-) -> tuple[Encoder, dict[str, Any]]:
-    """The subnetwork to evaluate, and its size for the metrics file."""
-    mask, info = read_mask(path_to_mask)
-    if phase == "pruned":
-        tokens = read_tokens(path_to_tokens, "validation")
-        model = apply_mask(model, mask, info.emptied_attention, tokens)
-    else:
-        check_under(model, mask)
-    is_structured = isinstance(mask, StructuredMask)
-    return model, {
-        "kept_fraction": info.kept_fraction,
-        "heads_kept": mask.heads_kept if is_structured else None,
-        "mlps_kept": mask.mlps_kept if is_structured else None,
-    }
+def _digest(path: Path) -> str | None:
+    return files.sha256(path) if path.exists() else None

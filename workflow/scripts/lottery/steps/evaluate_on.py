@@ -5,53 +5,91 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lottery import files
-from lottery.scoring import metrics_file, score_model
-from lottery.steps.evaluate import model_of_cell
+from lottery.checkpoints import load_model
+from lottery.data.tokens import read_tokens
+from lottery.encoder import Encoder
+from lottery.evaluation import predict_splits
+from lottery.masks import full_size, read_mask, size_of
+from lottery.scoring import metrics_file, score_logits
+from lottery.shrink import check_under
 from lottery.steps.setup import prepare_torch
 from lottery.transfer import Transfer, label_positions, read_groups
+from lottery.trust import apply_mask
+
+VERSION = 3
 
 
 def evaluate_on(
     *,
     path_to_model: Path,
-    path_to_mask: Path | None,
-    path_to_tokens: Path,
-    paths_to_examples: dict[str, Path],
+    paths_to_tokens: list[Path],
+    paths_to_examples: list[Path],
     path_to_metrics: Path,
     path_to_predictions: Path,
-    cell: dict[str, Any],
+    model: str,
+    task: str,
+    seed: int,
+    method: str,
+    subnetwork: str,
+    phase: str,
+    eval_task: str,
     label_map: list[list[str]] | None,
     labels: list[str] | None,
     metrics: list[str],
     batch_size: int,
     torch_threads: int,
+    path_to_mask: Path | None = None,
 ) -> None:
     """Evaluates one cell of the grid on another task.
 
     Args:
         path_to_model: the fine-tuned model (phases finetuned and pruned) or the retrained one.
-        path_to_mask: the subnetwork; None for the full model.
-        path_to_tokens: folder of the other task's tokens.
-        paths_to_examples: split of the other task -> its examples, for their groups.
+        paths_to_tokens: the other task's tokens, all in one folder.
+        paths_to_examples: the examples of its splits, for their groups.
         path_to_metrics: scores to write (docs/files.md).
         path_to_predictions: predictions to write (docs/files.md).
-        cell: model, task, seed, method, subnetwork, phase and eval_task.
+        model, task, seed, method, subnetwork, phase, eval_task: the cell.
         label_map: pairs (label of the trained task in the order of the outputs, label of the
             other task); None for a regression.
         labels: labels of the other task; None for a regression.
         metrics: of the other task.
         batch_size: examples per batch.
         torch_threads: see `prepare_torch`.
+        path_to_mask: the subnetwork; None for the full model.
     """
     device = prepare_torch(torch_threads)
-    phase = cell["phase"]
-    model, size = model_of_cell(path_to_model, path_to_mask, path_to_tokens, phase, device)
-    scored = score_model(model, path_to_tokens, list(paths_to_examples), metrics, batch_size)
-    groups = {
-        split: read_groups(path, scored.tokens[split]) for split, path in paths_to_examples.items()
-    }
+    path_to_tokens = paths_to_tokens[0].parent
+    encoder, size = _model_of_cell(path_to_model, path_to_mask, path_to_tokens, phase, device)
+    splits = {path.stem: path for path in paths_to_examples}
+    logits = predict_splits(encoder, path_to_tokens, list(splits), batch_size)
+    scored = score_logits(logits, path_to_tokens, metrics)
+    groups = {split: read_groups(path, scored.tokens[split]) for split, path in splits.items()}
     positions = None if labels is None else label_positions(label_map, labels)
     transfer = Transfer(scored, groups, labels, positions)
+    cell = {"model": model, "task": task, "seed": seed, "method": method}
+    cell |= {"subnetwork": subnetwork, "phase": phase, "eval_task": eval_task}
     files.write_parquet(path_to_predictions, transfer.predictions_table())
     files.write_json(path_to_metrics, metrics_file(cell, transfer.scores(), **size))
+
+
+def _model_of_cell(
+    path_to_model: Path,
+    path_to_mask: Path | None,
+    path_to_tokens: Path,
+    phase: str,
+    device: torch.device,
+) -> tuple[Encoder, dict[str, Any]]:
+    """The model of a cell on the device, under its mask if it has one, and its size."""
+    model = load_model(path_to_model).to(device)
+    if path_to_mask is None:
+        return model, full_size(model.architecture)
+    mask, info = read_mask(path_to_mask)
+    if phase == "pruned":
+        tokens = read_tokens(path_to_tokens, "validation")
+        model = apply_mask(model, mask, info.emptied_attention, tokens)
+    else:
+        check_under(model, mask)
+    return model, size_of(mask, info)

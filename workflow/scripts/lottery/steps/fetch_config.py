@@ -10,6 +10,8 @@ from lottery.errors import blaming
 from lottery.files.reading import GIVEN
 from lottery.model_source import source_folder
 
+VERSION = 1
+
 CONFIG = "config.json"
 
 

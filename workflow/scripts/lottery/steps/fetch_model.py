@@ -21,6 +21,8 @@ from lottery.model_source import source_folder
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+VERSION = 1
+
 logger = logging.getLogger(__name__)
 
 # fp32 rounding over a dozen layers; a wrong part moves outputs by much more.

@@ -13,6 +13,8 @@ from lottery.data.splits import halves
 from lottery.files import write_parquet
 from lottery.tasks import Task
 
+VERSION = 1
+
 
 def fetch_task(
     *,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from lottery import files
 from lottery.architecture import Architecture
@@ -11,12 +10,17 @@ from lottery.errors import blaming
 from lottery.mask_import import read_imported
 from lottery.masks import MaskInfo, write_mask
 
+VERSION = 1
+
 
 def import_masks(
     *,
     path_to_config: Path,
     path_to_mask: Path,
-    cell: dict[str, Any],
+    model: str,
+    task: str,
+    seed: int,
+    method: str,
     masks: str,
     task_name: str,
     emptied_attention: str,
@@ -26,7 +30,7 @@ def import_masks(
     Args:
         path_to_config: config.json of the model, for its sizes.
         path_to_mask: the mask to write.
-        cell: model, task, seed and method.
+        model, task, seed, method: the cell.
         masks: the folder or npz file.
         task_name: the task's name in there.
         emptied_attention: the method's option: "drop_bias" or "keep_bias".
@@ -37,14 +41,14 @@ def import_masks(
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
     shape = (architecture.layers, architecture.heads)
-    with blaming(f"methods.{cell['method']}.masks"):
-        mask = read_imported(Path(masks).expanduser(), task_name, cell["seed"], shape)
+    with blaming(f"methods.{method}.masks"):
+        mask = read_imported(Path(masks).expanduser(), task_name, seed, shape)
     info = MaskInfo(
         algorithm="imported",
-        model=cell["model"],
-        task=cell["task"],
-        seed=str(cell["seed"]),
-        method=cell["method"],
+        model=model,
+        task=task,
+        seed=str(seed),
+        method=method,
         subnetwork="good",
         kept_fraction=mask.kept_fraction(architecture, emptied_attention),
         emptied_attention=emptied_attention,

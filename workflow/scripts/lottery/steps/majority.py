@@ -14,6 +14,8 @@ from lottery.files import read_parquet, write_json
 from lottery.metrics import is_constant, score
 from lottery.tasks import Task
 
+VERSION = 1
+
 DRAW_SEED = 0
 
 

@@ -10,6 +10,8 @@ from lottery.analysis import importance
 from lottery.plots import style
 from lottery.plots.importance import draw_correlations, draw_histograms
 
+VERSION = 3
+
 
 def measure_importance(
     *,

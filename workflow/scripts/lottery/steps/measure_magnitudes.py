@@ -12,6 +12,8 @@ from lottery.masks import read_mask
 from lottery.plots import style
 from lottery.plots.importance import draw_magnitudes
 
+VERSION = 3
+
 
 def measure_magnitudes(
     *,

@@ -11,6 +11,8 @@ from lottery.architecture import Architecture
 from lottery.plots import style
 from lottery.plots.agreement import draw_noise
 
+VERSION = 4
+
 
 def measure_noise(
     *,

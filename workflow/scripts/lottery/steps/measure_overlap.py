@@ -12,6 +12,8 @@ from lottery.plots import style
 from lottery.plots.survivors import draw_overlap, draw_survivors
 from lottery.tables.published_units import published_survivors
 
+VERSION = 5
+
 
 def measure_overlap(
     *,

@@ -15,6 +15,8 @@ from lottery.plots import style
 from lottery.plots.patterns import draw_examples, draw_shares
 from lottery.tables.published_patterns import published_shares
 
+VERSION = 3
+
 
 def measure_patterns(
     *,

@@ -12,6 +12,8 @@ from lottery.plots import style
 from lottery.plots.agreement import draw_stability
 from lottery.tables.published_units import published_stability
 
+VERSION = 7
+
 
 def measure_stability(
     *,

@@ -8,6 +8,8 @@ from lottery import files
 from lottery.analysis.magnitudes import unit_magnitudes
 from lottery.architecture import read_architecture
 
+VERSION = 1
+
 
 def measure_weights(*, path_to_model: Path, path_to_magnitudes: Path) -> None:
     """Measures the magnitudes once for all methods.

@@ -10,6 +10,8 @@ from lottery.plots import style
 from lottery.plots.differences import draw_differences
 from lottery.tables.layout import Layout
 
+VERSION = 3
+
 
 def plot_differences(
     *,

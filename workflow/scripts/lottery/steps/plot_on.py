@@ -8,6 +8,8 @@ from lottery.plots import style
 from lottery.plots.evaluation_only import draw_on
 from lottery.tables.evaluation_only import PublishedOn, read_labelled
 
+VERSION = 2
+
 
 def plot_on(
     *,

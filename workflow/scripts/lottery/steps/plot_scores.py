@@ -11,6 +11,8 @@ from lottery.tables.layout import Layout
 from lottery.tables.published import Published
 from lottery.tables.scores import read_scores
 
+VERSION = 4
+
 
 def plot_scores(
     *,

@@ -10,6 +10,8 @@ from lottery.plots import style
 from lottery.plots.survival import draw_all_tasks, draw_tasks
 from lottery.tables import survival
 
+VERSION = 4
+
 
 def plot_survival(
     *,

@@ -9,6 +9,8 @@ from lottery.plots import style
 from lottery.plots.trajectories import draw_trajectories
 from lottery.tables.trajectory import read_trajectory
 
+VERSION = 3
+
 
 def plot_trajectories(
     *,

@@ -8,22 +8,28 @@ from typing import Any
 from lottery import files
 from lottery.checkpoints import load_pretrained, save_model
 from lottery.data.tokens import read_tokens
+from lottery.evaluation import predict_splits
 from lottery.history import HISTORY_COLUMNS
-from lottery.masks import WeightMask, read_mask
+from lottery.masks import WeightMask, read_mask, size_of
 from lottery.resume import Checkpoint
+from lottery.scoring import write_logits
 from lottery.shrink import check_under, zero_weights
 from lottery.steps.setup import prepare_torch
 from lottery.training import Recipe, recorder_for, train
 from lottery.trust import apply_mask
+
+VERSION = 3
 
 
 def retrain(
     *,
     path_to_pretrained: Path,
     path_to_mask: Path,
-    path_to_tokens: Path,
+    paths_to_tokens: list[Path],
     path_to_model: Path,
+    path_to_logits: Path,
     path_to_history: Path,
+    splits: list[str],
     n_outputs: int,
     training: dict[str, Any],
     seed: int,
@@ -36,10 +42,12 @@ def retrain(
     Args:
         path_to_pretrained: the fetched model.
         path_to_mask: the subnetwork.
-        path_to_tokens: folder of the tokenised splits.
+        paths_to_tokens: the tokenised splits, all in one folder.
         path_to_model: the retrained model to write: shrunk under a structured mask, with zeros
             under a weight mask.
+        path_to_logits: its outputs on the development splits.
         path_to_history: loss and learning rate over the steps.
+        splits: the development splits.
         n_outputs: classes, or 1 for regression.
         training: the task's training options.
         seed: of classifier, data order and dropout.
@@ -49,6 +57,7 @@ def retrain(
     """
     device = prepare_torch(torch_threads)
     mask, info = read_mask(path_to_mask)
+    path_to_tokens = paths_to_tokens[0].parent
     tokens = read_tokens(path_to_tokens, "train")
     model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
     model = apply_mask(model, mask, info.emptied_attention, tokens)
@@ -57,5 +66,7 @@ def retrain(
     graphs = recorder_for(cuda_graphs, device, recipe, len(tokens))
     history = train(model, tokens, recipe, seed, kept, checkpoint, graphs)
     check_under(model, mask)
+    logits = predict_splits(model, path_to_tokens, splits)
+    write_logits(path_to_logits, logits, size_of(mask, info))
     files.write_csv(path_to_history, history, HISTORY_COLUMNS)
     save_model(path_to_model, model)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lottery import algorithms
 from lottery.algorithms.common import base_name
@@ -12,9 +11,19 @@ from lottery.architecture import read_architecture
 from lottery.controls import generator
 from lottery.masks import StructuredMask, read_mask, write_mask
 
+VERSION = 1
+
 
 def sample_masks(
-    *, path_to_source: Path, path_to_model: Path, path_to_mask: Path, cell: dict[str, Any]
+    *,
+    path_to_source: Path,
+    path_to_model: Path,
+    path_to_mask: Path,
+    model: str,
+    task: str,
+    seed: int,
+    method: str,
+    subnetwork: str,
 ) -> None:
     """Draws a control and writes its mask.
 
@@ -26,12 +35,11 @@ def sample_masks(
             method takes its sizes from there.
         path_to_model: the fine-tuned model.
         path_to_mask: the mask to write.
-        cell: model, task, seed, method and subnetwork: random, bad, random_half, or a further draw
-            like random_half_2.
+        model, task, seed, method: the cell.
+        subnetwork: random, bad, random_half, or a further draw like random_half_2.
     """
     source, info = read_mask(path_to_source)
-    subnetwork = cell["subnetwork"]
-    rng = generator(cell["model"], cell["task"], cell["seed"], cell["method"], subnetwork)
+    rng = generator(model, task, seed, method, subnetwork)
     module = algorithms.algorithm(info.algorithm)
     mask = module.sample(base_name(subnetwork), source, path_to_model, rng)
     if isinstance(mask, StructuredMask):
@@ -39,5 +47,5 @@ def sample_masks(
         kept = mask.kept_fraction(architecture, info.emptied_attention)
     else:
         kept = mask.kept_fraction
-    info = replace(info, model=cell["model"], subnetwork=subnetwork, kept_fraction=kept)
+    info = replace(info, model=model, subnetwork=subnetwork, kept_fraction=kept)
     write_mask(path_to_mask, mask, info)

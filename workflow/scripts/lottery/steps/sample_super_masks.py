@@ -10,16 +10,18 @@ from lottery.architecture import Architecture
 from lottery.controls import generator, super_structured
 from lottery.masks import read_mask, write_mask
 
+VERSION = 1
+
 
 def sample_super_masks(
-    *, paths_to_goods: list[Path], path_to_config: Path, paths_to_masks: dict[str, Path]
+    *, paths_to_goods: list[Path], path_to_config: Path, paths_to_masks: list[Path]
 ) -> None:
     """Draws super_good, super_random and super_bad, and writes those that are asked for.
 
     Args:
         paths_to_goods: the good masks of all seeds.
         path_to_config: config.json of the model, for its sizes.
-        paths_to_masks: the masks to write, by subnetwork.
+        paths_to_masks: the masks to write; a file's name is that of its subnetwork.
     """
     read = [read_mask(path) for path in paths_to_goods]
     info = replace(read[0][1], seed="")
@@ -27,6 +29,7 @@ def sample_super_masks(
     masks = super_structured([mask for mask, _ in read], rng)
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
-    for name, path in paths_to_masks.items():
+    for path in paths_to_masks:
+        name = path.stem
         kept = masks[name].kept_fraction(architecture, info.emptied_attention)
         write_mask(path, masks[name], replace(info, subnetwork=name, kept_fraction=kept))

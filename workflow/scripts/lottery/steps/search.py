@@ -14,52 +14,57 @@ from lottery.algorithms.search_memory import Memory
 from lottery.architecture import Architecture
 from lottery.checkpoints import load_model
 from lottery.data.tokens import read_tokens
-from lottery.evaluation import decide
 from lottery.masks import Mask, MaskInfo, StructuredMask, write_mask
 from lottery.resume import Checkpoint
+from lottery.scoring import decide
 from lottery.steps.setup import prepare_torch
+
+VERSION = 1
 
 
 def search(
     *,
     path_to_model: Path,
-    path_to_tokens: Path,
+    paths_to_tokens: list[Path],
     path_to_majority: Path,
-    paths_to_masks: dict[str, Path],
+    paths_to_masks: list[Path],
     path_to_trajectory: Path,
-    path_to_importance: Path | None,
-    path_to_halves: Path | None,
-    cell: dict[str, Any],
+    model: str,
+    task: str,
+    seed: int,
+    method: str,
     algorithm: str,
     options: dict[str, Any],
     metric: str,
     torch_threads: int,
+    path_to_importance: Path | None = None,
+    path_to_halves: Path | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Searches with one method of an algorithm.
 
     Args:
         path_to_model: the fine-tuned model.
-        path_to_tokens: folder of the tokenised splits.
+        paths_to_tokens: the tokenised splits, all in one folder.
         path_to_majority: the baseline's scores.
-        paths_to_masks: the masks to write, by subnetwork: good; with halves both halves, too.
+        paths_to_masks: the masks to write; a file's name is that of its subnetwork.
         path_to_trajectory: search.csv to write.
-        path_to_importance: importance.npz to write, for algorithms that have one.
-        path_to_halves: halves.csv to write, with halves: the walk to the good half.
-        cell: model, task, seed and method, for the mask files.
+        model, task, seed, method: the cell, for the mask files.
         algorithm: name of a module of `lottery.algorithms`.
         options: the method's options.
         metric: what the search scores.
         torch_threads: see `prepare_torch`.
+        path_to_importance: importance.npz to write, for algorithms that have one.
+        path_to_halves: halves.csv to write: the steps to the good half.
         checkpoint: where the search's measurements are kept while it runs.
     """
     device = prepare_torch(torch_threads)
-    model = load_model(path_to_model).to(device)
-    tokens = read_tokens(path_to_tokens, options["search_on"])
+    encoder = load_model(path_to_model).to(device)
+    tokens = read_tokens(paths_to_tokens[0].parent, options["search_on"])
     baseline = majority_score(path_to_majority, options, metric)
     memory = Memory(checkpoint)
     context = SearchContext(
-        model=model,
+        model=encoder,
         tokens=tokens,
         options=options,
         score=lambda logits: metrics.score(metric, tokens.labels, decide(logits)),
@@ -68,8 +73,9 @@ def search(
     )
     with memory.kept_when_interrupted():
         found = algorithms.algorithm(algorithm).search(context)
-    for name, path in paths_to_masks.items():
-        _write(path, found.masks[name], name, cell, algorithm, options, model.architecture)
+    cell = {"model": model, "task": task, "seed": seed, "method": method}
+    for path in paths_to_masks:
+        _write(path, found.masks[path.stem], cell, algorithm, options, encoder.architecture)
     _write_steps(path_to_trajectory, found.trajectory)
     if path_to_halves is not None:
         _write_steps(path_to_halves, found.halves)
@@ -121,7 +127,6 @@ def kept_fraction(mask: Mask, options: dict[str, Any], architecture: Architectur
 def _write(
     path: Path,
     mask: Mask,
-    subnetwork: str,
     cell: dict[str, Any],
     algorithm: str,
     options: dict[str, Any],
@@ -133,7 +138,7 @@ def _write(
         task=cell["task"],
         seed=str(cell["seed"]),
         method=cell["method"],
-        subnetwork=subnetwork,
+        subnetwork=path.stem,
         kept_fraction=kept_fraction(mask, options, architecture),
         emptied_attention=options.get("emptied_attention", ""),
     )

@@ -12,6 +12,8 @@ from lottery.tables.printed import print_summary
 from lottery.tables.published import Published
 from lottery.tables.scores import read_scores
 
+VERSION = 1
+
 
 def summarize(
     *,

@@ -7,6 +7,8 @@ from pathlib import Path
 from lottery import files
 from lottery.tables import evaluation_only
 
+VERSION = 1
+
 
 def summarize_on(
     *,

@@ -13,6 +13,8 @@ from lottery.tables.printed_trainability import print_trainability
 from lottery.tables.published import Published
 from lottery.tables.scores import read_scores
 
+VERSION = 2
+
 
 def tabulate_trainability(
     *,

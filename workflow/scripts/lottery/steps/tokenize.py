@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,14 @@ import numpy as np
 from lottery.data.tokens import Tokens, encode, load_tokenizer
 from lottery.files import read_parquet, sha256, write_arrays
 
+VERSION = 1
+
 
 def tokenize(
     *,
     path_to_tokenizer: Path,
-    paths_to_splits: Mapping[str, Path],
-    paths_to_tokens: Mapping[str, Path],
+    paths_to_splits: Sequence[Path],
+    paths_to_tokens: Sequence[Path],
     max_length: int,
 ) -> None:
     """Writes a token file per split.
@@ -27,7 +29,7 @@ def tokenize(
     Args:
         path_to_tokenizer: The tokenizer.json in the model's folder, whose name is the model's id.
         paths_to_splits: Parquet file of each split.
-        paths_to_tokens: Token file to write for each of the same splits.
+        paths_to_tokens: Token file to write for each of them, in the same order.
         max_length: Most tokens of an example, special tokens included.
 
     Raises:
@@ -35,7 +37,7 @@ def tokenize(
     """
     path_to_tokenizer = Path(path_to_tokenizer)
     digest = sha256(path_to_tokenizer)
-    for split, path in paths_to_splits.items():
+    for path, path_to_tokens in zip(paths_to_splits, paths_to_tokens, strict=True):
         table = read_parquet(path)
         pairs = "text_b" in table.column_names
         tokenizer = load_tokenizer(path_to_tokenizer, max_length, pairs=pairs)
@@ -59,4 +61,4 @@ def tokenize(
             "max_length": str(max_length),
             "tokenizer": digest,
         }
-        write_arrays(paths_to_tokens[split], tokens.arrays(), metadata)
+        write_arrays(path_to_tokens, tokens.arrays(), metadata)

@@ -9,6 +9,8 @@ from lottery.patterns.learned import learn, write_learned
 from lottery.patterns.note import long_note
 from lottery.steps.setup import prepare_torch
 
+VERSION = 1
+
 
 def train_pattern_classifier(
     *,

@@ -11,7 +11,7 @@ from lottery import files
 from lottery.page import facts as told
 from lottery.page.associations import association_table
 from lottery.page.claims import claims_tables, tally
-from lottery.page.cost import job_of, stage_of
+from lottery.page.cost import PAPERS_SEARCH, job_of
 from lottery.page.figures import Captions, gather
 from lottery.page.outside import outside_tables
 from lottery.page.records import Record, behind, makers, read_records
@@ -24,6 +24,8 @@ from lottery.page.tables import differences_table, overlap_table
 from lottery.page.trainability import trainability_table
 from lottery.tables.layout import Layout
 
+VERSION = 7
+
 TABLES = {
     "overlap": overlap_table,
     "differences": differences_table,
@@ -35,20 +37,19 @@ def write_report(
     *,
     path_to_summary: Path,
     path_to_overlap: Path,
-    path_to_claims: Path | None,
-    path_to_differences: Path | None,
-    path_to_trainability: Path | None,
-    path_to_evaluation_only: Path | None,
     paths_to_associations: list[Path],
     paths_to_figures: list[Path],
     paths_to_captions: list[Path],
     path_to_runtimes: Path,
-    path_to_templates: Path,
+    paths_to_templates: list[Path],
     path_to_report: Path,
-    paths_to_inputs: list[str],
     layout: dict[str, Any],
     jobs_share_gpus: bool,
     config: dict[str, Any],
+    path_to_claims: Path | None = None,
+    path_to_differences: Path | None = None,
+    path_to_trainability: Path | None = None,
+    path_to_evaluation_only: Path | None = None,
     **facts: Any,
 ) -> None:
     """Writes results/report.html.
@@ -59,8 +60,7 @@ def write_report(
             results/tables, the last four where they were made.
         paths_to_associations, paths_to_figures: every pattern_association.csv; the svg files.
         paths_to_captions, path_to_runtimes: rst templates named as the figures; the authors' times.
-        path_to_templates, path_to_report: folder of the page's template, and the page.
-        paths_to_inputs: all files that the page rests on; the jobs behind them are its cost.
+        paths_to_templates, path_to_report: the page's templates, all in one folder, and the page.
         layout: see `Layout.of`.
         jobs_share_gpus: whether several jobs could hold one GPU.
         config: the config of the run.
@@ -68,7 +68,10 @@ def write_report(
     """
     order = Layout.of(**layout)
     records = read_records(Path())
-    jobs = behind(paths_to_inputs, records)
+    read = [path_to_summary, path_to_overlap, path_to_claims, path_to_differences]
+    read += [path_to_trainability, path_to_evaluation_only]
+    read += [*paths_to_associations, *paths_to_figures]
+    jobs = behind([str(path) for path in read if path], records)
     captions = Captions({path.stem: path for path in paths_to_captions}, makers(records), config)
     claims = files.read_csv(path_to_claims) if path_to_claims else []
     own = {"overlap": path_to_overlap, "differences": path_to_differences}
@@ -81,13 +84,13 @@ def write_report(
         verdicts=tally(claims),
         sections=gather(paths_to_figures, captions),
         tables=_tables(order, paths_to_associations, path_to_evaluation_only, own),
-        making=told.making(jobs, facts, path_to_templates.resolve().parents[2]),
+        making=told.making(jobs, facts, paths_to_templates[0].resolve().parents[3]),
         stages=told.stage_versions(jobs),
         config=config,
         costs=_costs(jobs, files.read_csv(path_to_runtimes), order, jobs_share_gpus),
     )
     with files.atomic(path_to_report) as temporary:
-        temporary.write_text(render(page, path_to_templates), encoding="utf-8")
+        temporary.write_text(render(page, paths_to_templates[0].parent), encoding="utf-8")
 
 
 def _tables(
@@ -116,9 +119,11 @@ def _costs(
     shared: bool,
 ) -> list[Table]:
     """The cost of the run, and the authors' search times beside its own."""
-    jobs = [job_of(record, Path()) for record in records]
+    # A search goes by the name of the paper's method that it repeats.
+    papers = {method.id: method.published for method in order.methods}
+    jobs = [job_of(record, Path(), papers) for record in records]
     searches = defaultdict(list)
     for record, job in zip(records, jobs, strict=True):
-        if stage_of(record["rule"]) == "search_structured" and job.seconds is not None:
+        if job.step == PAPERS_SEARCH and job.seconds is not None:
             searches[record["wildcards"]["task"]].append(job.seconds)
     return [cost_table(jobs, authors, shared=shared), authors_table(searches, authors, order)]

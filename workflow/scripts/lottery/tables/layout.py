@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lottery.presets import DISPLAY_SPLIT
 from lottery.tables.published import Published, PublishedScore
-
-# The split on which a preset's results are shown; the strict procedure searches on the other half.
-DISPLAY_SPLIT = {"published": "validation", "strict": "report_half"}
 
 
 @dataclass(frozen=True)

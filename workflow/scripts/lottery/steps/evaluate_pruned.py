@@ -1,0 +1,119 @@
+"""Step evaluate_pruned: the logits of all pruned subnetworks of one fine-tuned model and method."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.checkpoints import load_model
+from lottery.data.tokens import read_tokens
+from lottery.errors import StudyError
+from lottery.evaluation import predict_splits
+from lottery.masks import read_mask, size_of
+from lottery.resume import machine
+from lottery.scoring import write_logits
+from lottery.steps.setup import prepare_torch
+from lottery.trust import apply_mask
+
+VERSION = 1
+LOGITS = "logits.safetensors"
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate_pruned(
+    *,
+    path_to_model: Path,
+    paths_to_masks: list[Path],
+    paths_to_tokens: list[Path],
+    path_to_pruned: Path,
+    splits: list[str],
+    batch_size: int,
+    torch_threads: int,
+) -> None:
+    """Computes what every pruned subnetwork says of the development examples.
+
+    Each one's logits go to `{subnetwork}/pruned/logits.safetensors` next to `path_to_pruned`. They
+    are no declared outputs: those that are there and were computed from the same files and options
+    are kept, so one more subnetwork costs one more evaluation. One that fails stops no other.
+
+    Args:
+        path_to_model: the fine-tuned model.
+        paths_to_masks: the subnetworks; a file's name is that of its subnetwork.
+        paths_to_tokens: the development splits, all in one folder.
+        path_to_pruned: JSON to write: of each subnetwork the digests of mask and logits, or the
+            error that it ended with.
+        splits: the development splits.
+        batch_size: examples per batch.
+        torch_threads: see `prepare_torch`.
+    """
+    device = prepare_torch(torch_threads)
+    shared = {
+        "version": VERSION,
+        "model": files.sha256(path_to_model),
+        "tokens": {path.stem: files.sha256(path) for path in paths_to_tokens},
+        "splits": splits,
+        "batch_size": batch_size,
+        "machine": machine(),
+    }
+    found: dict[str, dict[str, str]] = {}
+    for path_to_mask in paths_to_masks:
+        subnetwork = path_to_mask.stem
+        path_to_logits = path_to_pruned.parent / subnetwork / "pruned" / LOGITS
+        try:
+            digest = files.sha256(path_to_mask)
+            key = _key(shared | {"mask": digest})
+            if not _is_of(path_to_logits, key):
+                logger.info("evaluating %s", subnetwork)
+                write_pruned_logits(
+                    path_to_logits,
+                    path_to_model,
+                    path_to_mask,
+                    paths_to_tokens[0].parent,
+                    splits,
+                    batch_size,
+                    device,
+                    key,
+                )
+            found[subnetwork] = {"mask": digest, "logits": files.sha256(path_to_logits)}
+        except Exception as error:
+            logger.exception("%s cannot be evaluated", subnetwork)
+            found[subnetwork] = {"error": f"{type(error).__name__}: {error}"}
+    files.write_json(path_to_pruned, {"format": 1, "model": shared["model"], "subnetworks": found})
+
+
+def write_pruned_logits(
+    path_to_logits: Path,
+    path_to_model: Path,
+    path_to_mask: Path,
+    path_to_tokens: Path,
+    splits: list[str],
+    batch_size: int,
+    device: Any,
+    key: str = "",
+) -> None:
+    """Evaluates one pruned subnetwork."""
+    mask, info = read_mask(path_to_mask)
+    # A weight mask changes the model in place, so each subnetwork begins with the file.
+    model = load_model(path_to_model).to(device)
+    probe = read_tokens(path_to_tokens, "validation")
+    model = apply_mask(model, mask, info.emptied_attention, probe)
+    logits = predict_splits(model, path_to_tokens, splits, batch_size)
+    path_to_logits.parent.mkdir(parents=True, exist_ok=True)
+    write_logits(path_to_logits, logits, size_of(mask, info), key)
+
+
+def _key(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _is_of(path: Path, key: str) -> bool:
+    """Whether logits are there, whole, and of these files and options."""
+    try:
+        return files.read_arrays(path)[1].get("key") == key
+    except StudyError:
+        return False

@@ -1,0 +1,24 @@
+"""Step gather_tables: the tables of all models and methods -> one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery import files
+from lottery.stats import differences
+from lottery.tables import overlap
+
+VERSION = 1
+COLUMNS = {"overlap": overlap.COLUMNS, "differences": differences.COLUMNS}
+
+
+def gather_tables(*, paths_to_tables: list[Path], path_to_table: Path, name: str) -> None:
+    """Writes the rows of several tables into one, in their order.
+
+    Args:
+        paths_to_tables: csv files with the same columns.
+        path_to_table: csv to write; without tables it has its header alone.
+        name: what the tables are: overlap or differences.
+    """
+    rows = [row for path in paths_to_tables for row in files.read_csv(path)]
+    files.write_csv(path_to_table, rows, COLUMNS[name])
