@@ -5,6 +5,7 @@ from snakemake.utils import update_config
 from lottery.algorithms import algorithm, algorithm_names
 from lottery.algorithms.common import base_name
 from lottery.bundled import bundled
+from lottery.provenance import made_with
 from lottery.config import grid, load_study, mask_path, params, refuse_misread
 from lottery.config import evaluation_only, layout, targets, typed, wildcard
 from lottery.stages import stage
@@ -172,10 +173,17 @@ def evaluated_logits(wildcards):
         return {"logits": f"{CELL}/finetune/logits.safetensors".format(**wildcards)}
     if wildcards.phase == "retrained":
         return {"logits": f"{RETRAINED}/logits.safetensors".format(**wildcards)}
-    # Ancient: one job evaluates all subnetworks of a method, and one more of them leaves the others
-    # as they are. What a cell depends on itself are its mask and its model.
+    # One job evaluates all subnetworks of a method. When it runs for one more of them, it leaves the
+    # others as they are, so a cell that is done waits for nothing but its own mask and model.
+    # Of a cell whose params have changed Snakemake must see that its input is made again.
+    pruned = f"{CELL}/evaluate/{{method}}/pruned.json".format(**wildcards)
+    own = {
+        "settings": params.evaluate_params(STUDY, wildcards.task, wildcards.phase),
+        "step": stage("evaluate"),
+    }
+    done = made_with(f"{EVALUATED}/provenance.json".format(**wildcards), own)
     return {
-        "pruned": ancient(f"{CELL}/evaluate/{{method}}/pruned.json".format(**wildcards)),
+        "pruned": ancient(pruned) if done else pruned,
         "mask": mask_of(wildcards),
         "full": f"{CELL}/finetune/provenance.json".format(**wildcards),
     }

@@ -128,9 +128,15 @@ def imported_files(wildcards):
 
 
 def report_figures(wildcards):
-    """Every figure that the run makes, as svg: none can be forgotten here."""
-    wanted = [*rules.all.input, *rules.analyses.input]
-    return list(dict.fromkeys(str(path) for path in wanted if str(path).endswith(".svg")))
+    """Every figure that the run makes, as svg."""
+    wanted = [
+        *figure_targets(),
+        *analysis_targets(),
+        *difference_targets(),
+        *figure_files("methods", COMPARISONS),
+        *evaluation_only_targets(),
+    ]
+    return list(dict.fromkeys(path for path in wanted if path.endswith(".svg")))
 
 
 def analysis_step_targets():

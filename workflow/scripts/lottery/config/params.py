@@ -15,6 +15,7 @@ from typing import Any
 from lottery.algorithms import algorithm
 from lottery.config.study import Method, Study
 from lottery.presets import DISPLAY_SPLIT
+from lottery.stages import stage
 from lottery.tasks import GLUE
 
 Params = dict[str, Any]
@@ -94,9 +95,14 @@ def pruned_params(study: Study, task: str) -> Params:
     }
 
 
-def evaluate_params(study: Study, task: str) -> Params:
-    """Of evaluate."""
-    return pruned_params(study, task) | {"metrics": list(study.tasks[task].metrics)}
+def evaluate_params(study: Study, task: str, phase: str) -> Params:
+    """Of evaluate.
+
+    The logits of pruned subnetworks are no declared outputs of the step that makes them, so its
+    version stands here.
+    """
+    own = pruned_params(study, task) | {"metrics": list(study.tasks[task].metrics)}
+    return own | ({"logits_by": stage("evaluate_pruned")} if phase == "pruned" else {})
 
 
 def score_params(study: Study, method: str | None = None) -> Params:

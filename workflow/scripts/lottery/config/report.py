@@ -32,6 +32,7 @@ def report_params(study: Study, config: Mapping[str, Any]) -> Params:
             "retrained": len(grid.retrain_rows(study)),
             "evaluated": len(grid.evaluate_rows(study)),
         },
+        "results": study.results,
         "jobs_share_gpus": study.compute["slots_per_gpu"] > 1,
         "config": json.loads(json.dumps(config, default=str)),
     }

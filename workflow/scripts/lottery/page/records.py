@@ -9,19 +9,17 @@ from typing import Any
 from lottery import files
 from lottery.errors import StudyError
 
-PLACES = ("results", "resources")
-
 Record = dict[str, Any]
 
 
-def read_records(folder: Path) -> list[Record]:
-    """Reads every provenance record below results/ and resources/ of a run's folder.
+def read_records(*folders: Path) -> list[Record]:
+    """Reads every provenance record below some folders: the results, and resources/.
 
     A record that cannot be read is left out: it is a description, not a result.
     """
     records = []
-    for place in PLACES:
-        for path in sorted((folder / place).rglob("*provenance.json")):
+    for folder in folders:
+        for path in sorted(folder.rglob("*provenance.json")):
             try:
                 record = files.read_json(path)
             except StudyError:
