@@ -38,7 +38,8 @@ def evaluate_pruned(
 
     Each one's logits go to `{subnetwork}/pruned/logits.safetensors` next to `path_to_pruned`. They
     are no declared outputs: those that are there and were computed from the same files and options
-    are kept, whatever device computed them, so one more subnetwork costs one evaluation. One that fails stops no other.
+    are kept, whatever device computed them, so one more subnetwork costs one evaluation. One that
+    fails stops no other.
 
     Args:
         path_to_model: the fine-tuned model.
