@@ -8,6 +8,7 @@ import pytest
 from synthetic_claims import (
     ALSO_FALSE,
     FALSE,
+    GRANULARITIES,
     METHODS,
     PAPER,
     PUBLISHED,
@@ -17,6 +18,7 @@ from synthetic_claims import (
     rows_of,
 )
 
+from lottery.algorithms.declaration import PAPERS_METHODS
 from lottery.stats.claims import outcomes, verdicts
 from lottery.stats.claims.paper import papers_value, read_paper
 from lottery.stats.claims.table import CLAIMS, Part
@@ -33,8 +35,8 @@ def true_rows():
 
 
 def spoken_of() -> list[tuple[str, str]]:
-    """(claim, method) of every claim about the method's algorithm."""
-    return [(claim.id, algorithm) for claim in CLAIMS for algorithm in claim.parts]
+    """(claim, method) of every claim about the method's granularity."""
+    return [(claim.id, PAPERS_METHODS[name]) for claim in CLAIMS for name in claim.parts]
 
 
 def test_there_is_a_row_for_every_claim_and_method(true_rows):
@@ -151,8 +153,8 @@ def test_claims_without_their_runs_or_tables_are_not_run():
     assert all(rows[claim, "structured"]["reason"] for claim in expected)
 
 
-def test_claims_about_another_algorithm_are_not_comparable(true_rows):
-    assert true_rows["C2", "structured"]["verdict"] == "not comparable"
+def test_claims_about_another_granularity_are_not_applicable(true_rows):
+    assert true_rows["C2", "structured"]["verdict"] == "not applicable"
     assert true_rows["C2", "structured"]["reason"] == "The claim is about magnitude pruning."
 
 
@@ -236,12 +238,13 @@ def test_the_papers_numbers_come_out_of_its_tables(true_rows):
         ("C12", "structured"): 0.0023,
     }
     published, paper = Published.read(*PUBLISHED), read_paper(PAPER / "claims.csv")
-    for (claim_id, algorithm), value in expected.items():
+    for (claim_id, method), value in expected.items():
         (claim,) = (claim for claim in CLAIMS if claim.id == claim_id)
-        part = claim.parts[algorithm][0]
-        found = papers_value(part, claim_id, algorithm, published, paper)
+        granularity = GRANULARITIES[method]
+        part = claim.parts[granularity][0]
+        found = papers_value(part, claim_id, granularity, published, paper)
         assert found == pytest.approx(value, abs=6e-4), claim_id
-    assert set(paper) == set(spoken_of())
+    assert set(paper) == {(claim.id, name) for claim in CLAIMS for name in claim.parts}
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,9 @@ def search_outputs(name, halves):
     masks = ["good", "good_half", "bad_half"] if halves else ["good"]
     outputs = {mask: f"{MASKS}/{mask}.safetensors" for mask in masks}
     outputs["trajectory"] = f"{MASKS}/search.csv"
-    if halves and kind.HALVES_ARE_WALKED:
+    if halves and kind.walks_to_half:
         outputs["halves"] = f"{MASKS}/halves.csv"
-    if kind.HAS_IMPORTANCE:
+    if kind.importance:
         outputs["importance"] = f"{MASKS}/importance.npz"
     return outputs | {"provenance": f"{MASKS}/provenance.json"}
 
@@ -131,7 +131,7 @@ def search_outputs(name, halves):
 def source_mask(wildcards):
     """The mask that a control takes its size from, maybe of another model (`sizes_from`)."""
     method = STUDY.methods[wildcards.method]
-    kind = algorithm(method.algorithm).SOURCES[base_name(wildcards.subnetwork)]
+    kind = method.declared.sources[base_name(wildcards.subnetwork)]
     row = dict(wildcards.items()) | {"subnetwork": kind}
     return mask_path(row | {"model": method.searched_model(wildcards.model)})
 
@@ -254,7 +254,7 @@ def figure_targets():
         figure_files("scores", figure_rows(lambda method: method.subnetworks))
         + figure_files("survival_tasks", figure_rows())
         + figure_files("survival_all", figure_rows())
-        + figure_files("trajectories", figure_rows(lambda method: method.algorithm != "imported"))
+        + figure_files("trajectories", figure_rows(lambda method: not method.declared.imported))
     )
 
 

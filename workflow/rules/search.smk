@@ -8,7 +8,7 @@ SEARCHES = {
         [m for m in STUDY.methods_of(name) if STUDY.methods[m].halves == halves],
     )
     for name in algorithm_names()
-    if hasattr(algorithm(name), "search")
+    if algorithm(name).search is not None
     for halves in (False, True)
 }
 

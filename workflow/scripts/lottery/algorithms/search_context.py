@@ -39,6 +39,7 @@ class SearchContext:
         threshold: full model's score -> the score that a subnetwork must reach, None if nothing
             may be pruned.
         memory: what the search has measured, over interruptions too.
+        rng: for searches that draw; seeded by the cell, so that a search can be repeated.
     """
 
     model: Encoder
@@ -47,6 +48,7 @@ class SearchContext:
     score: Callable[[np.ndarray], float | None]
     threshold: Callable[[float | None], float | None]
     memory: Memory = field(default_factory=Memory)
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,14 @@ class SearchResult:
         trajectory: one step per evaluation, the full model first.
         importance: arrays [steps, ...] of importance.npz; empty if the algorithm has none.
         halves: the steps towards the halves, where they are walked apart from the search.
+        path: arrays of path.npz, from which the mask of every step can be derived (docs/files.md).
     """
 
     masks: dict[str, Mask]
     trajectory: list[Step]
     importance: dict[str, np.ndarray] = field(default_factory=dict)
     halves: list[Step] = field(default_factory=list)
+    path: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def passes(score: float | None, threshold: float | None) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lottery.algorithms import Algorithm, Plugin, algorithm
 from lottery.algorithms.common import base_name
+from lottery.algorithms.declaration import UNITS
 from lottery.tasks import Task
 
 
@@ -62,6 +64,16 @@ class Method:
     task_names: tuple[tuple[str, str], ...] = ()
 
     @property
+    def declared(self) -> Algorithm:
+        """What the algorithm declares about itself."""
+        return algorithm(self.algorithm)
+
+    @property
+    def prunes_units(self) -> bool:
+        """Whether the masks are of whole units."""
+        return self.declared.granularity == UNITS
+
+    @property
     def halves(self) -> bool:
         """Whether good_half and bad_half are made beside good."""
         return bool(self.options.get("halves", False))
@@ -95,6 +107,7 @@ class Study:
         compute: torch_threads, slots_per_gpu, cuda_graphs, checkpoint_minutes.
         analysis: sizes of the analyses; annotated_maps and baselines as the config names them.
         glue_folder: local folder of the GLUE presets; None takes them from the hub.
+        plugins: the files of the user's own algorithms, in the config's order.
     """
 
     models: Mapping[str, Model]
@@ -106,6 +119,7 @@ class Study:
     compute: Mapping[str, Any]
     analysis: Mapping[str, Any]
     glue_folder: str | None = None
+    plugins: tuple[Plugin, ...] = ()
 
     @property
     def trained_tasks(self) -> tuple[str, ...]:
