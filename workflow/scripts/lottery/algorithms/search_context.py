@@ -75,16 +75,19 @@ class SearchResult:
     Attributes:
         masks: by subnetwork: good, and with halves good_half and bad_half.
         trajectory: one step per evaluation, the full model first.
+        path: the mask of every step of the trajectory, as arrays [steps, ...] of path.npz. Of
+            units: uint8 [steps, layers, units] or [steps, layers] by the kind's array. Of weights:
+            `counts`, `threshold` and `ties`, see
+            `lottery.algorithms.search_magnitude.mask_of_step`.
         importance: arrays [steps, ...] of importance.npz; empty if the algorithm has none.
         halves: the steps towards the halves, where they are walked apart from the search.
-        path: arrays of path.npz, from which the mask of every step can be derived (docs/files.md).
     """
 
     masks: dict[str, Mask]
     trajectory: list[Step]
+    path: dict[str, np.ndarray] = field(default_factory=dict)
     importance: dict[str, np.ndarray] = field(default_factory=dict)
     halves: list[Step] = field(default_factory=list)
-    path: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def passes(score: float | None, threshold: float | None) -> bool:

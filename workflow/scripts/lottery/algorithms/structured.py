@@ -98,7 +98,7 @@ def search(context: SearchContext) -> SearchResult:
         "heads": np.stack([measured.heads for measured in found.measurements]).astype(np.float32),
         "mlps": np.stack([measured.mlps for measured in found.measurements]).astype(np.float32),
     }
-    return SearchResult(masks, found.steps, importance, steps)
+    return SearchResult(masks, found.steps, importance=importance, halves=steps)
 
 
 def sample(
