@@ -158,6 +158,44 @@ def test_claims_about_another_granularity_are_not_applicable(true_rows):
     assert true_rows["C2", "structured"]["reason"] == "The claim is about magnitude pruning."
 
 
+def test_claims_about_what_a_method_does_not_do_are_not_applicable():
+    """A one-shot method searches down to no threshold; one that prunes MLPs alone has no heads."""
+    methods = {
+        "structured": facts("structured", METHODS["structured"], units=("mlp",), importance=False),
+        "magnitude": facts("magnitude", METHODS["magnitude"], search={}),
+    }
+    rows = rows_of(World(), methods=methods)
+    for claim in ("C1", "C4"):
+        row = rows[claim, "magnitude"]
+        assert row["verdict"] == "not applicable" and "estimate" not in row
+        assert "stop" not in row["reason"] and "this method makes none" in row["reason"]
+    for claim in ("C10", "C11", "C12", "C13", "C14"):
+        assert rows[claim, "structured"]["verdict"] == "not applicable"
+    assert "heads" in rows["C12", "structured"]["reason"]
+    assert "importances" in rows["C11", "structured"]["reason"]
+    # What they do is judged.
+    assert rows["C2", "magnitude"]["verdict"] == "supported"
+    assert rows["C1", "structured"]["verdict"] == "true by construction"
+    # Nothing is left that it could be compared with.
+    assert rows["C4", "structured"]["verdict"] == "not run"
+
+
+def test_masks_made_elsewhere_are_judged_by_what_they_score():
+    imported = facts("structured", METHODS["structured"], search={}, imported=True)
+    rows = rows_of(World(), methods={"structured": imported})
+    assert rows["C1", "structured"]["verdict"] == "supported"
+    assert rows["C4", "structured"]["verdict"] == "not applicable"
+
+
+def test_sizes_are_compared_between_the_granularities_alone():
+    methods = {
+        name: facts(name, METHODS["magnitude"], granularity="weights", units=()) for name in METHODS
+    }
+    rows = rows_of(World(), methods=methods)
+    assert {rows["C4", name]["verdict"] for name in METHODS} == {"not run"}
+    assert {rows["C3", name]["verdict"] for name in METHODS} == {"not run"}
+
+
 def test_patterns_without_annotations_are_not_comparable():
     rows = rows_of(World(annotated=False))
     for claim in ("C12", "C13"):

@@ -249,12 +249,15 @@ def figure_files(name, rows):
 
 
 def figure_targets():
-    """The figures of the main table. Nothing is scored without subnetworks, or searched elsewhere."""
+    """The figures of the main table.
+
+    Nothing is scored without subnetworks, and only searches down to a threshold have a way to show.
+    """
     return (
         figure_files("scores", figure_rows(lambda method: method.subnetworks))
         + figure_files("survival_tasks", figure_rows())
         + figure_files("survival_all", figure_rows())
-        + figure_files("trajectories", figure_rows(lambda method: not method.declared.imported))
+        + figure_files("trajectories", figure_rows(lambda method: method.declared.to_threshold))
     )
 
 
@@ -270,9 +273,7 @@ def step_targets():
         "resources/tasks/{task}/provenance.json": grid.fetch_rows(STUDY),
         f"{TOKENS}/provenance.json": grid.tokenize_rows(STUDY),
         f"{CELL}/finetune/provenance.json": grid.finetune_rows(STUDY),
-        f"{MASKS}/provenance.json": [
-            row for name in algorithm_names() for row in grid.search_rows(STUDY, name)
-        ],
+        f"{MASKS}/provenance.json": grid.mask_rows(STUDY),
         f"{MASKS}/{{subnetwork}}.provenance.json": grid.sample_rows(STUDY),
         "results/{model}/{task}/super/{method}/provenance.json": grid.super_rows(STUDY),
         f"{RETRAINED}/provenance.json": grid.retrain_rows(STUDY),

@@ -123,6 +123,12 @@ def search_rows(study: Study, algorithm_name: str) -> list[Row]:
     ]
 
 
+def mask_rows(study: Study) -> list[Row]:
+    """Jobs of every search and import: model, task, seed, method."""
+    algorithms = dict.fromkeys(method.algorithm for method in study.methods.values())
+    return [row for name in algorithms for row in search_rows(study, name)]
+
+
 def sample_rows(study: Study) -> list[Row]:
     """Jobs of sample_masks, one per mask file: model, task, seed, method, subnetwork."""
     return [row for row in retrain_rows(study) if is_sampled(str(row["subnetwork"]))]

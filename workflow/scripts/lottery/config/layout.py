@@ -69,7 +69,7 @@ def _named(study: Study) -> dict[str, Iterable[str]]:
     cells = [model | task for model in models for task in tasks]
     evaluated = grid.evaluate_rows(study)
     retrained = grid.retrain_rows(study)
-    masks = _mask_rows(study)
+    masks = grid.mask_rows(study)
     # The search makes its own masks whether the method lists them or not.
     drawn = [{**row, "subnetwork": name} for row in masks for name in SEARCHED]
     drawn += grid.sample_rows(study)
@@ -95,12 +95,6 @@ def _named(study: Study) -> dict[str, Iterable[str]]:
         "results/figures/{model}/{method}": pairs,
     }
     return {template: grid.targets(template, each) for template, each in rows.items()}
-
-
-def _mask_rows(study: Study) -> list[grid.Row]:
-    """Model, task, seed and method of every search or import."""
-    algorithms = dict.fromkeys(method.algorithm for method in study.methods.values())
-    return [row for name in algorithms for row in grid.search_rows(study, name)]
 
 
 def _matches(root: Path, template: str) -> Iterator[Path]:

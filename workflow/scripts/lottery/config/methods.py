@@ -48,7 +48,7 @@ def method_from_config(
     names = _task_names(key, entry, tasks)
     method = Method(
         id=method_id,
-        algorithm=entry["algorithm"],
+        declared=declared,
         preset=preset,
         subnetworks=subnetworks,
         models=_chosen(f"{key}.models", entry.get("models"), models),

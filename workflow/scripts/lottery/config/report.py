@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lottery.algorithms import algorithm_names
 from lottery.algorithms.declaration import spelled
 from lottery.config import grid
 from lottery.config.params import Params, layout_params
@@ -29,7 +28,7 @@ def report_params(study: Study, config: Mapping[str, Any]) -> Params:
         "seeds": list(study.seeds),
         "counts": {
             "finetuned": len(grid.finetune_rows(study)),
-            "searched": sum(len(grid.search_rows(study, name)) for name in algorithm_names()),
+            "searched": len(grid.mask_rows(study)),
             "retrained": len(grid.retrain_rows(study)),
             "evaluated": len(grid.evaluate_rows(study)),
         },

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lottery.algorithms import Algorithm, Plugin, algorithm
+from lottery.algorithms import Algorithm, Plugin
 from lottery.algorithms.common import base_name
 from lottery.algorithms.declaration import UNITS
 from lottery.tasks import Task
@@ -40,7 +40,7 @@ class Method:
 
     Attributes:
         id: key in the config.
-        algorithm: name of the algorithm.
+        declared: what its algorithm declares about itself.
         preset: where the options not set come from: "published" or "strict".
         subnetworks: what is evaluated and retrained, in the config's order.
         models: ids of the models it runs on.
@@ -53,7 +53,7 @@ class Method:
     """
 
     id: str
-    algorithm: str
+    declared: Algorithm
     preset: str
     subnetworks: tuple[str, ...]
     models: tuple[str, ...]
@@ -64,9 +64,9 @@ class Method:
     task_names: tuple[tuple[str, str], ...] = ()
 
     @property
-    def declared(self) -> Algorithm:
-        """What the algorithm declares about itself."""
-        return algorithm(self.algorithm)
+    def algorithm(self) -> str:
+        """The name of the algorithm."""
+        return self.declared.name
 
     @property
     def prunes_units(self) -> bool:
