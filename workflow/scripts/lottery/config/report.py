@@ -81,6 +81,7 @@ def _method(method: Method) -> dict[str, Any]:
     return {
         "id": method.id,
         "algorithm": method.algorithm + (f" ({plugin.file})" if plugin else ""),
+        "paper": method.declared.paper or "",
         "preset": method.preset,
         "search_on": str(method.options.get("search_on", "")),
         "models": list(method.models),
