@@ -145,7 +145,7 @@ def test_the_step_writes_a_mask_that_the_other_steps_read(tmp_path):
     assert (info.model, info.task, info.method) == ("m", "cola", "authors")
     # Controls are drawn as those of a structured search.
     module = algorithms.algorithm(info.algorithm)
-    assert module.SOURCES == {"random": "good", "bad": "good"}
+    assert module.sources == {"random": "good", "bad": "good"}
     bad = module.sample("bad", mask, tmp_path, generator("x"))
     assert (bad.heads_kept, bad.mlps_kept) == (mask.heads_kept, mask.mlps_kept)
 

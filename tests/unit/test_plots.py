@@ -178,7 +178,7 @@ def draw_all(tree, folder: Path) -> list[Path]:
         path_to_all_png=png["all"],
         model=tree.model,
         method="magnitude",
-        algorithm="magnitude",
+        granularity="weights",
         averaged_tasks=list(tree.tasks)[:1],
     )
     plot_trajectories(

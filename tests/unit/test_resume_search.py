@@ -30,7 +30,7 @@ ENDS = (SystemExit, KeyboardInterrupt, RuntimeError)
 
 
 def options_of(name: str, preset: str) -> dict[str, Any]:
-    options = {key: each.preset(preset) for key, each in algorithms.algorithm(name).OPTIONS.items()}
+    options = {key: each.preset(preset) for key, each in algorithms.algorithm(name).options.items()}
     # Small enough steps for a search of a dozen on three layers of four heads.
     return options | {"search_batch_size": 16, "head_step": 0.1, "step": 0.1, "max_steps": 12}
 

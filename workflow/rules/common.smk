@@ -2,7 +2,7 @@
 
 from snakemake.utils import update_config
 
-from lottery.algorithms import algorithm, algorithm_names
+from lottery.algorithms import algorithm, algorithm_names, plugins
 from lottery.algorithms.common import base_name
 from lottery.bundled import bundled
 from lottery.provenance import made_with
@@ -17,7 +17,11 @@ if not workflow.modifier.is_module:
         stop_on_error(refuse_misread, Path(path))
     # Inside lists and mappings --config leaves text.
     update_config(config, typed(workflow.config_settings.config))
+if workflow.is_main_process:
+    plugins.forget()
 STUDY = stop_on_error(load_study, config, Path.cwd())
+if workflow.is_main_process:
+    plugins.announce(STUDY.plugins)
 RESULTS = STUDY.results
 
 CELL = f"{RESULTS}/{{model}}/{{task}}/seed_{{seed}}"
@@ -133,9 +137,9 @@ def search_outputs(name, halves):
         "masks": [f"{MASKS}/{mask}.safetensors" for mask in masks],
         "trajectory": f"{MASKS}/search.csv",
     }
-    if halves and kind.HALVES_ARE_WALKED:
+    if halves and kind.walks_to_half:
         outputs["halves"] = f"{MASKS}/halves.csv"
-    if kind.HAS_IMPORTANCE:
+    if kind.importance:
         outputs["importance"] = f"{MASKS}/importance.npz"
     return outputs | {"provenance": f"{MASKS}/provenance.json"}
 
@@ -143,7 +147,7 @@ def search_outputs(name, halves):
 def source_mask(wildcards):
     """The mask that a control takes its size from, maybe of another model (`sizes_from`)."""
     method = STUDY.methods[wildcards.method]
-    kind = algorithm(method.algorithm).SOURCES[base_name(wildcards.subnetwork)]
+    kind = method.declared.sources[base_name(wildcards.subnetwork)]
     row = dict(wildcards.items()) | {"subnetwork": kind}
     return mask_path(STUDY, row | {"model": method.searched_model(wildcards.model)})
 
@@ -319,12 +323,15 @@ def figure_files(name, rows):
 
 
 def figure_targets():
-    """The figures of the main table. Nothing is scored without subnetworks, or searched elsewhere."""
+    """The figures of the main table.
+
+    Nothing is scored without subnetworks, and only searches down to a threshold have a way to show.
+    """
     return (
         figure_files("scores", figure_rows(lambda method: method.subnetworks))
         + figure_files("survival_tasks", figure_rows())
         + figure_files("survival_all", figure_rows())
-        + figure_files("trajectories", figure_rows(lambda method: method.algorithm != "imported"))
+        + figure_files("trajectories", figure_rows(lambda method: method.declared.to_threshold))
     )
 
 
@@ -340,9 +347,7 @@ def step_targets():
         "resources/tasks/{task}/provenance.json": grid.fetch_rows(STUDY),
         f"{TOKENS}/provenance.json": grid.tokenize_rows(STUDY),
         f"{CELL}/finetune/provenance.json": grid.finetune_rows(STUDY),
-        f"{MASKS}/provenance.json": [
-            row for name in algorithm_names() for row in grid.search_rows(STUDY, name)
-        ],
+        f"{MASKS}/provenance.json": grid.mask_rows(STUDY),
         f"{MASKS}/{{subnetwork}}.provenance.json": grid.sample_rows(STUDY),
         f"{CELL}/evaluate/{{method}}/pruned.provenance.json": grid.pruned_rows(STUDY),
         f"{RESULTS}/{{model}}/{{task}}/super/{{method}}/provenance.json": grid.super_rows(STUDY),

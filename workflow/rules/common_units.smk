@@ -4,7 +4,6 @@ from lottery.config import stability, statistics
 from lottery.config.patterns import has_patterns
 from lottery.mask_import import mask_files
 
-UNIT_ALGORITHMS = ("structured", "imported")
 
 
 def methods_where(condition):
@@ -14,12 +13,17 @@ def methods_where(condition):
 
 def prunes_units(method):
     """Whether the masks are of whole units."""
-    return method.algorithm in UNIT_ALGORITHMS
+    return method.prunes_units
 
 
 def leaves_importances(method):
     """Whether the searches leave importance.npz."""
-    return algorithm(method.algorithm).HAS_IMPORTANCE
+    return method.declared.importance
+
+
+def prunes_models_of_ours(method):
+    """Whether units of our fine-tuned models are pruned; masks made elsewhere may have none here."""
+    return method.prunes_units and not method.declared.imported
 
 
 def good_masks_of_family(wildcards):
@@ -98,8 +102,7 @@ def analysis_targets():
         "importance_correlations": leaves_importances,
         "patterns": has_patterns,
         "example_maps": has_patterns,
-        # Masks made elsewhere belong to models that need not be there.
-        "magnitudes": lambda method: prunes_units(method) and method.algorithm != "imported",
+        "magnitudes": prunes_models_of_ours,
     }
     return [
         path
@@ -142,7 +145,7 @@ def report_figures(wildcards):
 def analysis_step_targets():
     """As `step_targets`, for the analyses."""
     conditions = {
-        "magnitudes": lambda method: prunes_units(method) and method.algorithm != "imported",
+        "magnitudes": prunes_models_of_ours,
         "patterns": has_patterns,
     }
     cells = [

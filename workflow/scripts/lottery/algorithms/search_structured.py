@@ -7,7 +7,7 @@ The logic knows nothing of models: it is given a function that measures a mask.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from lottery.algorithms.search_context import Step, passes
 from lottery.masks import StructuredMask
+from lottery.units import word_of
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class StructuredSearch:
     ) -> None:
         self._measure = measure
         self._stale = options["stage_start"] == "stale"
-        self._units = options["units"]
+        self._units = word_of(options["units"])
         self._stride = Stride.of(shape, options)
         self.steps: list[Step] = []
         self.measurements: list[Measurement] = []
@@ -153,7 +154,7 @@ def walk_to_half(
     Returns:
         The good half, and the steps; their threshold is None.
     """
-    stride, units = Stride.of(shape, options), options["units"]
+    stride, units = Stride.of(shape, options), word_of(options["units"])
     head_goal = shape[0] * shape[1] // 2 if units in ("both", "heads") else shape[0] * shape[1]
     mlp_goal = shape[0] // 2 if units in ("both", "mlps") else shape[0]
     mask = StructuredMask.full(*shape)
@@ -170,8 +171,9 @@ def walk_to_half(
         mask = remove(mask, measured, clipped)
 
 
-def other_half(mask: StructuredMask, units: str) -> StructuredMask:
+def other_half(mask: StructuredMask, units: str | Sequence[str]) -> StructuredMask:
     """The complement of a half, for the kinds of unit that are pruned; the other kind is whole."""
+    units = word_of(units)
     other = mask.complement()
     return StructuredMask(
         other.heads if units in ("both", "heads") else mask.heads,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lottery.algorithms import algorithm
+from lottery.algorithms.declaration import PAPERS_METHODS, UNITS
 from lottery.config.params import layout_params
 from lottery.config.study import Method, Study
 
@@ -43,7 +43,7 @@ def importance_params(study: Study, method: str) -> Params:
     return {
         "tasks": list(entry.tasks),
         "seeds": list(study.seeds),
-        "options": {name: entry.options[name] for name in WALK_OPTIONS},
+        "options": {name: entry.options[name] for name in WALK_OPTIONS if name in entry.options},
     }
 
 
@@ -68,7 +68,7 @@ def published_tasks(study: Study, model: str, method: str) -> dict[str, str]:
     layout = layout_params(study)
     if model not in layout["published_models"]:
         return {}
-    if layout["methods"][method]["published"] != "structured":
+    if layout["methods"][method]["published"] != PAPERS_METHODS[UNITS]:
         return {}
     tasks = {name: layout["tasks"][name]["published"] for name in study.methods[method].tasks}
     return {name: glue for name, glue in tasks.items() if glue}
@@ -96,7 +96,7 @@ def families(study: Study) -> list[str]:
 
 
 def _search_options(method: Method) -> tuple[Any, ...]:
-    options = algorithm(method.algorithm).OPTIONS
+    options = method.declared.options
     decisive = {
         name: value
         for name, value in method.options.items()
