@@ -27,6 +27,7 @@ FLOORS = (
         "dropout",
         "memory",
     ),
+    ("units",),
     (
         "start",
         "status",

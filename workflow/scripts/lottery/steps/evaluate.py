@@ -11,7 +11,7 @@ from lottery import files
 from lottery.checkpoints import load_model
 from lottery.data.tokens import read_tokens
 from lottery.encoder import Encoder
-from lottery.masks import StructuredMask, read_mask
+from lottery.masks import read_mask
 from lottery.scoring import metrics_file, score_model
 from lottery.shrink import check_under
 from lottery.steps.setup import prepare_torch
@@ -94,12 +94,9 @@ def _under_mask(
     mask, info = read_mask(path_to_mask)
     if phase == "pruned":
         tokens = read_tokens(path_to_tokens, "validation")
-        model = apply_mask(model, mask, info.emptied_attention, tokens)
+        model, _ = apply_mask(model, mask, tokens)
     else:
         check_under(model, mask)
-    is_structured = isinstance(mask, StructuredMask)
-    return model, {
-        "kept_fraction": info.kept_fraction,
-        "heads_kept": mask.heads_kept if is_structured else None,
-        "mlps_kept": mask.mlps_kept if is_structured else None,
-    }
+    counts = mask.counts()
+    kept = {f"{array}_kept": counts.get(array) for array in ("heads", "mlps")}
+    return model, {"kept_fraction": info.kept_fraction} | kept

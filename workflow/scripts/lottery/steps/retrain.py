@@ -9,9 +9,9 @@ from lottery import files
 from lottery.checkpoints import load_pretrained, save_model
 from lottery.data.tokens import read_tokens
 from lottery.history import HISTORY_COLUMNS
-from lottery.masks import WeightMask, read_mask
+from lottery.masks import read_mask
 from lottery.resume import Checkpoint
-from lottery.shrink import check_under, zero_weights
+from lottery.shrink import check_under
 from lottery.steps.setup import prepare_torch
 from lottery.training import Recipe, recorder_for, train
 from lottery.trust import apply_mask
@@ -48,11 +48,10 @@ def retrain(
         checkpoint: where the training is kept while it runs.
     """
     device = prepare_torch(torch_threads)
-    mask, info = read_mask(path_to_mask)
+    mask, _ = read_mask(path_to_mask)
     tokens = read_tokens(path_to_tokens, "train")
     model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
-    model = apply_mask(model, mask, info.emptied_attention, tokens)
-    kept = zero_weights(model, mask) if isinstance(mask, WeightMask) else None
+    model, kept = apply_mask(model, mask, tokens)
     recipe = Recipe.from_options(training)
     graphs = recorder_for(cuda_graphs, device, recipe, len(tokens))
     history = train(model, tokens, recipe, seed, kept, checkpoint, graphs)

@@ -28,5 +28,5 @@ def sample_super_masks(
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
     for name, path in paths_to_masks.items():
-        kept = masks[name].kept_fraction(architecture, info.emptied_attention)
+        kept = masks[name].kept_fraction(architecture)
         write_mask(path, masks[name], replace(info, subnetwork=name, kept_fraction=kept))

@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 
 from lottery import algorithms, files, metrics
-from lottery.algorithms.search_context import TRAJECTORY_COLUMNS, SearchContext, SearchResult, Step
+from lottery.algorithms.search_context import (
+    SearchContext,
+    SearchResult,
+    Step,
+    trajectory_columns,
+)
 from lottery.algorithms.search_memory import Memory
 from lottery.architecture import Architecture
 from lottery.checkpoints import load_model
 from lottery.data.tokens import read_tokens
 from lottery.evaluation import decide
-from lottery.masks import Mask, MaskInfo, StructuredMask, write_mask
+from lottery.masks import Mask, MaskInfo, write_mask
 from lottery.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
 
@@ -27,6 +32,7 @@ def search(
     path_to_majority: Path,
     paths_to_masks: dict[str, Path],
     path_to_trajectory: Path,
+    path_to_path: Path,
     path_to_importance: Path | None,
     path_to_halves: Path | None,
     cell: dict[str, Any],
@@ -44,6 +50,7 @@ def search(
         path_to_majority: the baseline's scores.
         paths_to_masks: the masks to write, by subnetwork: good; with halves both halves, too.
         path_to_trajectory: search.csv to write.
+        path_to_path: path.npz to write: the mask of every row of search.csv.
         path_to_importance: importance.npz to write, for algorithms that have one.
         path_to_halves: halves.csv to write, with halves: the walk to the good half.
         cell: model, task, seed and method, for the mask files.
@@ -69,8 +76,9 @@ def search(
     with memory.kept_when_interrupted():
         found = algorithms.algorithm(algorithm).search(context)
     for name, path in paths_to_masks.items():
-        _write(path, found.masks[name], name, cell, algorithm, options, model.architecture)
+        _write(path, found.masks[name], name, cell, algorithm, model.architecture)
     _write_steps(path_to_trajectory, found.trajectory)
+    files.write_npz(path_to_path, found.path)
     if path_to_halves is not None:
         _write_steps(path_to_halves, found.halves)
     if path_to_importance is not None:
@@ -111,20 +119,12 @@ def majority_score(path: Path, options: dict[str, Any], metric: str) -> float:
     raise RuntimeError(f"{path} holds no majority score for {wanted}")
 
 
-def kept_fraction(mask: Mask, options: dict[str, Any], architecture: Architecture) -> float:
-    """Kept parameters / parameters of the body, for a mask of either kind."""
-    if isinstance(mask, StructuredMask):
-        return mask.kept_fraction(architecture, options["emptied_attention"])
-    return mask.kept_fraction
-
-
 def _write(
     path: Path,
     mask: Mask,
     subnetwork: str,
     cell: dict[str, Any],
     algorithm: str,
-    options: dict[str, Any],
     architecture: Architecture,
 ) -> None:
     info = MaskInfo(
@@ -134,15 +134,14 @@ def _write(
         seed=str(cell["seed"]),
         method=cell["method"],
         subnetwork=subnetwork,
-        kept_fraction=kept_fraction(mask, options, architecture),
-        emptied_attention=options.get("emptied_attention", ""),
+        kept_fraction=mask.kept_fraction(architecture),
     )
     write_mask(path, mask, info)
 
 
 def _write_steps(path: Path, steps: list[Step]) -> None:
     rows = [step.row(number) for number, step in enumerate(steps)]
-    files.write_csv(path, rows, TRAJECTORY_COLUMNS)
+    files.write_csv(path, rows, trajectory_columns(steps))
 
 
 def _write_importance(path: Path, found: SearchResult) -> None:
