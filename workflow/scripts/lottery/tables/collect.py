@@ -11,6 +11,7 @@ from lottery import files
 from lottery.errors import StudyError
 from lottery.metrics import chance
 from lottery.tables.scores import Score
+from lottery.units import KINDS
 
 # Which majority baseline stands in the table: on whole splits the published one, fitted to the
 # validation labels; on the halves, which the strict procedure reports, the one that has seen
@@ -161,7 +162,16 @@ def _row(document: Document, score: Document, full_loses: bool) -> Score:
         heads_kept=document["heads_kept"],
         mlps_kept=document["mlps_kept"],
         degenerate=bool(score["constant_prediction"] or score["value"] is None or full_loses),
+        start="pretrained" if document["phase"] == "retrained" else "",
+        units_kept=" ".join(_units_kept(document)),
     )
+
+
+def _units_kept(document: Document) -> Iterator[str]:
+    for kind in KINDS.values():
+        count = document.get(f"{kind.array}_kept")
+        if count is not None:
+            yield f"{kind.array}={count}"
 
 
 def read_documents(paths: list[Path]) -> list[Document]:
