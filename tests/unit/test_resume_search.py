@@ -58,8 +58,8 @@ def search(
         {key: np.asarray(array, np.float32) for key, array in found.importance.items()},
     )
     for subnetwork, mask in found.masks.items():
-        parts = vars(mask).get("parameters", vars(mask))
-        files.write_arrays(folder / f"{subnetwork}.safetensors", parts, {})
+        files.write_arrays(folder / f"{subnetwork}.safetensors", mask.arrays(), {})
+    files.write_npz(folder / "path.npz", found.path)
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NAME}
 
 

@@ -136,6 +136,7 @@ def search_outputs(name, halves):
     outputs = {
         "masks": [f"{MASKS}/{mask}.safetensors" for mask in masks],
         "trajectory": f"{MASKS}/search.csv",
+        "path": f"{MASKS}/path.npz",
     }
     if halves and kind.walks_to_half:
         outputs["halves"] = f"{MASKS}/halves.csv"

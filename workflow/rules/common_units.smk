@@ -49,6 +49,11 @@ def good_halves_of_all_tasks(wildcards):
     return files_of_all_tasks(wildcards, "good_half.safetensors")
 
 
+def paths_of_all_tasks(wildcards):
+    """The masks of every step of the searches of one (model, method), tasks first."""
+    return files_of_all_tasks(wildcards, "path.npz")
+
+
 def importances_of_all_tasks(wildcards):
     """The importances of one (model, method), tasks first."""
     return files_of_all_tasks(wildcards, "importance.npz")

@@ -64,7 +64,7 @@ def search(context: SearchContext) -> SearchResult:
         step_score = recalled(count, mask)
         accepted = passes(step_score, threshold)
         steps.append(
-            Step("weights", None, None, mask.kept_fraction, step_score, threshold, accepted)
+            Step("weights", None, None, mask.kept_fraction(), step_score, threshold, accepted)
         )
         if not accepted:
             break
@@ -73,7 +73,8 @@ def search(context: SearchContext) -> SearchResult:
     if options["halves"]:
         masks["good_half"] = ranking.keep_largest(size // 2)
         masks["bad_half"] = masks["good_half"].complement()
-    return SearchResult(masks, steps)
+    path = ranking.path([size, *counts][: len(steps)])
+    return SearchResult(masks, steps, path)
 
 
 def sample(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +62,19 @@ class Step:
     score: float | None
     threshold: float | None
     accepted: bool
+    others_kept: Mapping[str, int] = field(default_factory=dict)  # of further kinds, by array
 
     def row(self, step: int) -> dict[str, Any]:
         """The row, with its number."""
-        return {"step": step} | vars(self) | {"accepted": str(self.accepted).lower()}
+        row = {"step": step} | vars(self) | {"accepted": str(self.accepted).lower()}
+        others = row.pop("others_kept")
+        return row | {f"{array}_kept": count for array, count in others.items()}
+
+
+def trajectory_columns(steps: Sequence[Step]) -> list[str]:
+    """The columns of search.csv: those of further kinds of unit are last."""
+    others = dict.fromkeys(array for step in steps for array in step.others_kept)
+    return [*TRAJECTORY_COLUMNS, *(f"{array}_kept" for array in others)]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from lottery.algorithms.declaration import (
     Option,
     UnitKinds,
 )
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask
+from lottery.units import KINDS, kinds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,24 +87,23 @@ def search(context: SearchContext) -> SearchResult:
     from lottery.algorithms.search_context import SearchResult
     from lottery.algorithms.search_structured import StructuredSearch, other_half, walk_to_half
 
-    measure = _measured_once(context)
-    architecture = context.model.architecture
-    shape = (architecture.layers, architecture.heads)
-    found = StructuredSearch(measure, context.threshold, shape, context.options)
+    options, measure = context.options, _measured_once(context)
+    kinds = kinds_of(options["units"])
+    full = UnitMask.full(context.model.architecture, kinds, options["emptied_attention"])
+    found = StructuredSearch(measure, context.threshold, full, options)
     masks, steps = {"good": found.run()}, []
-    if context.options["halves"]:
-        masks["good_half"], steps = walk_to_half(measure, shape, context.options)
-        masks["bad_half"] = other_half(masks["good_half"], context.options["units"])
+    if options["halves"]:
+        masks["good_half"], steps = walk_to_half(measure, full, options)
+        masks["bad_half"] = other_half(masks["good_half"], kinds)
     importance = {
-        "heads": np.stack([measured.heads for measured in found.measurements]).astype(np.float32),
-        "mlps": np.stack([measured.mlps for measured in found.measurements]).astype(np.float32),
+        KINDS[kind].array: np.stack([each.importance[kind] for each in found.measurements])
+        for kind in full.units
     }
-    return SearchResult(masks, found.steps, importance=importance, halves=steps)
+    importance = {name: array.astype(np.float32) for name, array in importance.items()}
+    return SearchResult(masks, found.steps, found.path(), importance, steps)
 
 
-def sample(
-    kind: str, source: StructuredMask, path_to_model: Path, rng: np.random.Generator
-) -> StructuredMask:
+def sample(kind: str, source: UnitMask, path_to_model: Path, rng: np.random.Generator) -> UnitMask:
     """Draws a control of one seed.
 
     Args:
@@ -127,7 +127,7 @@ def _measured_once(context: SearchContext) -> Measure:
 
     options, architecture = context.options, context.model.architecture
 
-    def measured(mask: StructuredMask) -> dict[str, object]:
+    def measured(mask: UnitMask) -> dict[str, object]:
         passed = measure(
             context.model,
             context.tokens,
@@ -137,16 +137,15 @@ def _measured_once(context: SearchContext) -> Measure:
             options["search_order"],
             pruned=options["normalisation"] == "all",
         )
-        heads, mlps = normalise(
-            passed.heads, passed.mlps, mask, options["normalisation"], options["layer_norm"]
-        )
-        return {"heads": heads, "mlps": mlps, "score": context.score(passed.logits)}
+        scores = normalise(passed.units, mask, options["normalisation"], options["layer_norm"])
+        arrays = {KINDS[kind].array: array for kind, array in scores.items()}
+        return arrays | {"score": context.score(passed.logits)}
 
-    def recalled(mask: StructuredMask) -> Measurement:
-        units = np.concatenate([mask.heads.reshape(-1), mask.mlps])
-        known = context.memory.recall(np.packbits(units).tobytes().hex(), lambda: measured(mask))
-        kept_fraction = mask.kept_fraction(architecture, options["emptied_attention"])
-        return Measurement(known["heads"], known["mlps"], number(known["score"]), kept_fraction)
+    def recalled(mask: UnitMask) -> Measurement:
+        bits = np.concatenate([kept.ravel() for kept in mask.units.values()])
+        known = context.memory.recall(np.packbits(bits).tobytes().hex(), lambda: measured(mask))
+        importance = {kind: known[KINDS[kind].array] for kind in mask.units}
+        return Measurement(importance, number(known["score"]), mask.kept_fraction(architecture))
 
     return recalled
 

@@ -10,9 +10,6 @@ from lottery.config.study import Method, Study
 
 Params = dict[str, Any]
 
-# Options that decide which units a search removes, given its importances.
-WALK_OPTIONS = ("stage_start", "units", "head_step", "mlp_step")
-
 
 def stability_params(study: Study, model: str, method: str) -> Params:
     """Of measure_stability."""
@@ -43,7 +40,6 @@ def importance_params(study: Study, method: str) -> Params:
     return {
         "tasks": list(entry.tasks),
         "seeds": list(study.seeds),
-        "options": {name: entry.options[name] for name in WALK_OPTIONS if name in entry.options},
     }
 
 

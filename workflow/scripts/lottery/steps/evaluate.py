@@ -70,7 +70,7 @@ def evaluate(
     cell = {"model": model, "task": task, "seed": seed}
     cell |= {"method": method, "subnetwork": subnetwork, "phase": phase}
     files.write_parquet(path_to_predictions, scored.predictions_table())
-    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), **size))
+    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), size))
 
 
 def _pruned_logits(

@@ -102,7 +102,7 @@ def write_pruned_logits(
     # A weight mask changes the model in place, so each subnetwork begins with the file.
     model = load_model(path_to_model).to(device)
     probe = read_tokens(path_to_tokens, "validation")
-    model = apply_mask(model, mask, info.emptied_attention, probe)
+    model, _ = apply_mask(model, mask, probe)
     logits = predict_splits(model, path_to_tokens, splits, batch_size)
     path_to_logits.parent.mkdir(parents=True, exist_ok=True)
     write_logits(path_to_logits, logits, size_of(mask, info), key)

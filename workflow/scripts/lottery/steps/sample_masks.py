@@ -10,7 +10,7 @@ from lottery.algorithms import plugins
 from lottery.algorithms.common import base_name
 from lottery.architecture import read_architecture
 from lottery.controls import generator
-from lottery.masks import StructuredMask, read_mask, write_mask
+from lottery.masks import read_mask, write_mask
 
 VERSION = 1
 
@@ -48,10 +48,6 @@ def sample_masks(
     declared = algorithms.algorithm(info.algorithm)
     with plugins.blaming(declared):
         mask = declared.sample(base_name(subnetwork), source, path_to_model, rng)
-    if isinstance(mask, StructuredMask):
-        architecture = read_architecture(path_to_model)
-        kept = mask.kept_fraction(architecture, info.emptied_attention)
-    else:
-        kept = mask.kept_fraction
+    kept = mask.kept_fraction(read_architecture(path_to_model))
     info = replace(info, model=model, subnetwork=subnetwork, kept_fraction=kept)
     write_mask(path_to_mask, mask, info)

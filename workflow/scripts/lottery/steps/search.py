@@ -10,14 +10,19 @@ import numpy as np
 
 from lottery import algorithms, files, metrics
 from lottery.algorithms import plugins
-from lottery.algorithms.search_context import TRAJECTORY_COLUMNS, SearchContext, SearchResult, Step
+from lottery.algorithms.search_context import (
+    SearchContext,
+    SearchResult,
+    Step,
+    trajectory_columns,
+)
 from lottery.algorithms.search_memory import Memory
 from lottery.architecture import Architecture
 from lottery.checkpoints import load_model
 from lottery.controls import generator
 from lottery.data.tokens import read_tokens
 from lottery.errors import StudyError
-from lottery.masks import Mask, MaskInfo, StructuredMask, write_mask
+from lottery.masks import Mask, MaskInfo, write_mask
 from lottery.resume import Checkpoint
 from lottery.scoring import decide
 from lottery.steps.setup import prepare_torch
@@ -32,6 +37,7 @@ def search(
     path_to_majority: Path,
     paths_to_masks: list[Path],
     path_to_trajectory: Path,
+    path_to_path: Path,
     model: str,
     task: str,
     seed: int,
@@ -54,6 +60,7 @@ def search(
         path_to_majority: the baseline's scores.
         paths_to_masks: the masks to write; a file's name is that of its subnetwork.
         path_to_trajectory: search.csv to write.
+        path_to_path: path.npz to write: the mask of every row of search.csv.
         model, task, seed, method: the cell, for the mask files.
         algorithm: name of the algorithm.
         version: of its search.
@@ -94,8 +101,9 @@ def search(
         found = declared.search(context)
     cell = {"model": model, "task": task, "seed": seed, "method": method}
     for path in paths_to_masks:
-        _write(path, found.masks[path.stem], cell, algorithm, options, encoder.architecture)
+        _write(path, found.masks[path.stem], cell, algorithm, encoder.architecture)
     _write_steps(path_to_trajectory, found.trajectory)
+    files.write_npz(path_to_path, found.path)
     if path_to_halves is not None:
         _write_steps(path_to_halves, found.halves)
     if path_to_importance is not None:
@@ -141,19 +149,11 @@ def majority_score(path: Path, options: dict[str, Any], metric: str) -> float:
     raise RuntimeError(f"{path} holds no majority score for {wanted}")
 
 
-def kept_fraction(mask: Mask, options: dict[str, Any], architecture: Architecture) -> float:
-    """Kept parameters / parameters of the body, for a mask of either kind."""
-    if isinstance(mask, StructuredMask):
-        return mask.kept_fraction(architecture, options["emptied_attention"])
-    return mask.kept_fraction
-
-
 def _write(
     path: Path,
     mask: Mask,
     cell: dict[str, Any],
     algorithm: str,
-    options: dict[str, Any],
     architecture: Architecture,
 ) -> None:
     info = MaskInfo(
@@ -163,15 +163,14 @@ def _write(
         seed=str(cell["seed"]),
         method=cell["method"],
         subnetwork=path.stem,
-        kept_fraction=kept_fraction(mask, options, architecture),
-        emptied_attention=options.get("emptied_attention", ""),
+        kept_fraction=mask.kept_fraction(architecture),
     )
     write_mask(path, mask, info)
 
 
 def _write_steps(path: Path, steps: list[Step]) -> None:
     rows = [step.row(number) for number, step in enumerate(steps)]
-    files.write_csv(path, rows, TRAJECTORY_COLUMNS)
+    files.write_csv(path, rows, trajectory_columns(steps))
 
 
 def _write_importance(path: Path, found: SearchResult) -> None:
