@@ -146,9 +146,8 @@ class Library:
         here = self._modules[module]
         found = {(module, SIDE_EFFECTS)} if here.definitions.get(SIDE_EFFECTS) else set()
         for statement in here.definitions.get(name, ()):
-            local = _imports(statement)
-            known = _globals(statement)
-            for first, attributes in _chains(statement):
+            chains, local, known = _names(statement)
+            for first, attributes in chains:
                 for target in local.get(first, ()):
                     found.update(self._follow(target, attributes, module))
                 if first in known and first not in local:
@@ -211,7 +210,7 @@ class _Module:
 
     def digest(self, name: str) -> str:
         """Of a definition, or of what a name is imported as."""
-        parts = [_spelled(statement) for statement in self.definitions.get(name, ())]
+        parts = [_code(statement) for statement in self.definitions.get(name, ())]
         return _sha256("\n".join([*parts, *self.imports.get(name, ())]))
 
     def constant(self, name: str) -> int | None:
@@ -328,6 +327,19 @@ def _imports(statement: ast.stmt) -> dict[str, list[str]]:
             for each in node.names:
                 found.setdefault(each.asname or each.name, []).append(f"{node.module}.{each.name}")
     return found
+
+
+@cache
+def _names(
+    statement: ast.stmt,
+) -> tuple[set[tuple[str, tuple[str, ...]]], dict[str, list[str]], set[str]]:
+    """Names that a statement reads, with attributes; those it imports itself; global ones."""
+    return set(_chains(statement)), _imports(statement), _globals(statement)
+
+
+@cache
+def _code(statement: ast.stmt) -> str:
+    return _spelled(statement)
 
 
 def _globals(statement: ast.stmt) -> set[str]:
