@@ -222,7 +222,7 @@ class _Module:
         return None
 
     def declares_algorithm(self) -> bool:
-        return bool({"ALGORITHM", "OPTIONS"} & self.names())
+        return bool({"ALGORITHM", "OPTIONS"} & self.definitions.keys())
 
     def version_of_algorithm(self) -> int:
         version = self._declared("version")
@@ -230,10 +230,11 @@ class _Module:
 
     def functions_of_algorithm(self) -> list[str]:
         """Its functions. What else a declaration says is in params, or asks for no run."""
-        if "ALGORITHM" not in self.names():
+        if "ALGORITHM" not in self.definitions:
             return [name for name in ("search", "sample") if name in self.names()]
-        declared = (self._declared("search"), self._declared("sample"))
-        return [value.id for value in declared if isinstance(value, ast.Name)]
+        values = (self._declared("search"), self._declared("sample"))
+        given = [each for each in values if each and not isinstance(each, ast.Constant)]  # None
+        return [each.id if isinstance(each, ast.Name) else "ALGORITHM" for each in given]
 
     def _declared(self, keyword: str) -> ast.expr | None:
         for statement in self.definitions.get("ALGORITHM", ()):

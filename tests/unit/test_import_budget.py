@@ -11,8 +11,8 @@ import sys
 from dataclasses import dataclass
 
 import pytest
-from lottery.stages import step_names
 
+from lottery.stages import step_names
 from stage_digests import SCRIPTS
 
 HEAVY = {

@@ -292,6 +292,33 @@ def test_a_name_that_a_module_lacks_is_an_error() -> None:
         asked(F, F, "from lottery.tools import g\ndef a(): return g(1)")
 
 
+ALGORITHM = """
+HELP = "words"
+def search(context): return f(1)
+ALGORITHM = Algorithm(name="x", version=4, summary=HELP, search=search, sample=None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "result"),
+    [
+        ("words", "other words", []),  # what else it says is in params, or asks for no run
+        ("f(1)", "f(2)", ["search:x"]),
+        ("version=4", "version=5", ["search:x"]),
+        ("search=search", "search=lambda context: 3", ["search:x"]),
+    ],
+)
+def test_of_a_declaration_the_functions_and_the_version_count(
+    old: str, new: str, result: list[str]
+) -> None:
+    before, after = (
+        Library(BASE | {"lottery.tools": F, "lottery.algorithms": "", "lottery.algorithms.x": code})
+        for code in (IMPORTED + ALGORITHM, IMPORTED + ALGORITHM.replace(old, new))
+    )
+    assert before.stages()["search:x"].startswith("4 ")
+    assert changes(before.stages(), after.stages()) == result
+
+
 # The record.
 
 
