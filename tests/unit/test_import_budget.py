@@ -2,6 +2,10 @@
 
 Each group of steps has a budget: how many modules the import of one step may add to a fresh
 interpreter, and which heavy packages may be among them. Neither depends on the speed of a machine.
+
+For information, the seconds that `python -X importtime -c "import lottery.steps.<step>"` gave in
+its last line, best of six on a machine with other work: commands 0.04 (clean_unnamed), tables 0.09
+(evaluate), report 0.36 (write_report), figures 0.48 (plot_scores), models 1.9 (finetune).
 """
 
 from __future__ import annotations
