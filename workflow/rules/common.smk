@@ -3,7 +3,7 @@
 from snakemake.utils import update_config
 
 from lottery.algorithms import algorithm, algorithm_names, plugins
-from lottery.algorithms.common import base_name
+from lottery.subnetworks import CONSTRAINT, base_name
 from lottery.bundled import bundled
 from lottery.provenance import made_with
 from lottery.config import grid, load_study, mask_path, params, refuse_misread
@@ -50,7 +50,7 @@ wildcard_constraints:
     task=wildcard(STUDY.tasks),
     seed=wildcard(STUDY.seeds),
     method=wildcard([*STUDY.methods, "none"]),
-    subnetwork=r"[a-z0-9_]+",
+    subnetwork=CONSTRAINT,
     phase="finetuned|pruned|retrained",
     eval_task=wildcard(STUDY.evaluation_only_tasks),
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from lottery.algorithms.declaration import Choice, Integer, Number, Option, Switch, Text, UnitKinds
 
 # Options of every algorithm that searches down to a threshold.
@@ -72,25 +70,3 @@ SHARED = SEARCH_OPTIONS | {
     "units": Option(["head", "mlp"], ["head", "mlp"], UnitKinds(), "What is pruned."),
     "masks": Option(None, None, Text("^[^{}]*$"), "The files of masks.", applies_to="import"),
 }
-
-# Names of subnetworks of which a method may list further draws: random_2, random_half_3, ...
-DRAWN = ("random", "random_half")
-
-
-def base_name(subnetwork: str) -> str:
-    """The kind of a subnetwork: `random_half` of `random_half_2`, else the name itself."""
-    stem, _, draw = subnetwork.rpartition("_")
-    is_draw = draw.isascii() and draw.isdigit() and draw[0] != "0" and int(draw) >= 2
-    return stem if stem in DRAWN and is_draw else subnetwork
-
-
-def draws(subnetwork: str, n: int) -> Iterator[str]:
-    """The names of the first `n` draws: random_half, random_half_2, ..."""
-    return (subnetwork if draw == 1 else f"{subnetwork}_{draw}" for draw in range(1, n + 1))
-
-
-def with_draws(subnetworks: Sequence[str]) -> str:
-    """The allowed subnetworks as words for a message."""
-    return ", ".join(
-        f"{name} (also {name}_2, {name}_3, ...)" if name in DRAWN else name for name in subnetworks
-    )

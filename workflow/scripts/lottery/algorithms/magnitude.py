@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lottery import controls
-from lottery.algorithms.common import SEARCH_OPTIONS, draws
+from lottery.algorithms.common import SEARCH_OPTIONS
 from lottery.algorithms.declaration import WEIGHTS, Algorithm, Integer, Number, Option
 from lottery.masks import WeightMask
+from lottery.subnetworks import draws
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lottery.algorithms import built_in, register
+from lottery.algorithms import algorithm, built_in, register
 from lottery.algorithms.common import SHARED
 from lottery.algorithms.declaration import PRESETS, Algorithm, Plugin, problem
 from lottery.errors import StudyError
@@ -68,6 +68,28 @@ def load(file: str, sha256: str, root: Path = Path()) -> None:
         StudyError: the file is another one by now, or cannot be used.
     """
     register(_load(file, root, taken=built_in(), expected=sha256))
+
+
+def planned(name: str, version: int, plugin: dict[str, str] | None) -> Algorithm:
+    """The algorithm of a job, as it was when the job was planned.
+
+    Args:
+        name: of the algorithm.
+        version: that it had.
+        plugin: file and SHA-256 of the plugin that declares it; None for the workflow's own.
+
+    Raises:
+        StudyError: the plugin or the version is another one by now.
+    """
+    if plugin is not None:
+        load(**plugin)
+    declared = algorithm(name)
+    if declared.version != version:
+        raise StudyError(
+            f"The algorithm {name} has version {declared.version}, but the run was planned with "
+            f"version {version}; start the run again."
+        )
+    return declared
 
 
 def named_plugins(plugins: Sequence[Plugin]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lottery import controls
-from lottery.algorithms.common import EMPTIED_ATTENTION, SEARCH_OPTIONS, draws
+from lottery.algorithms.common import EMPTIED_ATTENTION, SEARCH_OPTIONS
 from lottery.algorithms.declaration import (
     UNITS,
     Algorithm,
@@ -18,6 +18,7 @@ from lottery.algorithms.declaration import (
     UnitKinds,
 )
 from lottery.masks import UnitMask
+from lottery.subnetworks import draws
 from lottery.units import KINDS, kinds_of
 
 if TYPE_CHECKING:

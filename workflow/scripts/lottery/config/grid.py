@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lottery.algorithms.common import base_name
 from lottery.algorithms.declaration import SEARCHED
 from lottery.config.study import Method, Study
+from lottery.subnetworks import base_name
 
 PHASES = ("pruned", "retrained")
 

@@ -15,9 +15,10 @@ from lottery.algorithms.declaration import SEARCHED
 from lottery.config import grid
 from lottery.config.ids import RESERVED_MODELS, RESERVED_WORDS
 from lottery.config.study import Study
+from lottery.subnetworks import CONSTRAINT
 
 ID = r"[a-z0-9_]{1,64}"
-WILDCARDS = {"seed": r"\d+"}  # the others are ids
+WILDCARDS = {"seed": r"\d+", "subnetwork": CONSTRAINT}  # the others are ids
 NO_MODELS = (*RESERVED_MODELS, *RESERVED_WORDS)
 # What a folder must hold to be one of the workflow's, where users may have folders of their own.
 FETCHED = re.compile(r"(config\.)?provenance\.json")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lottery.algorithms import algorithm
-from lottery.algorithms.common import base_name, with_draws
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Method
 from lottery.errors import StudyError
+from lottery.subnetworks import base_name, with_draws
 
 
 def method_from_config(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from lottery.algorithms import PRESETS, Algorithm, built_in
-from lottery.algorithms.common import DRAWN, base_name
 from lottery.algorithms.declaration import UNITS, spelled
 from lottery.config.schema import algorithm_schema, schema
+from lottery.subnetworks import DRAWN, base_name
 
 INTRODUCTION = """\
 # Options

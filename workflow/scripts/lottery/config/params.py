@@ -89,7 +89,8 @@ def search_params(study: Study, method: str, task: str) -> Params:
 
 def sample_params(study: Study, method: str) -> Params:
     """Of sample_masks: the source says the rest."""
-    return plugin_params(study.methods[method].declared)
+    declared = study.methods[method].declared
+    return {"version": declared.version} | plugin_params(declared)
 
 
 def plugin_params(declared: Algorithm) -> Params:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lottery.algorithms import Algorithm, Plugin
-from lottery.algorithms.common import base_name
 from lottery.algorithms.declaration import UNITS
+from lottery.subnetworks import base_name
 from lottery.tasks import Task
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from lottery.algorithms.common import base_name
 from lottery.page.numbers import MINUS, NOTHING, interval, p_value, parsed, percent, rounded
 from lottery.page.table import Cell, Group, Table
+from lottery.subnetworks import base_name
 from lottery.tables.layout import Layout
 from lottery.tables.overlap_caption import PARTS
 from lottery.tables.printed import SPLIT_NAMES

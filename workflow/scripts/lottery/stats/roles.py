@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lottery.algorithms.common import base_name
+from lottery.subnetworks import base_name
 
 PHASES = ("pruned", "retrained")
 FULL = ("full",)

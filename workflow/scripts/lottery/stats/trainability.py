@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lottery.algorithms.common import base_name
 from lottery.stats.roles import FULL, roles
+from lottery.subnetworks import base_name
 from lottery.tables import summary
 from lottery.tables.baselines import Baseline
 from lottery.tables.layout import Layout

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lottery import algorithms
 from lottery.algorithms import plugins
-from lottery.algorithms.common import base_name
 from lottery.architecture import read_architecture
 from lottery.controls import generator
 from lottery.masks import read_mask, write_mask
+from lottery.subnetworks import base_name
 
 VERSION = 1
 
@@ -25,6 +24,7 @@ def sample_masks(
     seed: int,
     method: str,
     subnetwork: str,
+    version: int,
     plugin: dict[str, str] | None = None,
 ) -> None:
     """Draws a control and writes its mask.
@@ -39,13 +39,12 @@ def sample_masks(
         path_to_mask: the mask to write.
         model, task, seed, method: the cell.
         subnetwork: random, bad, random_half, or a further draw like random_half_2.
+        version: of the algorithm.
         plugin: file and SHA-256 of an algorithm of the user's own.
     """
-    if plugin is not None:
-        plugins.load(**plugin)
     source, info = read_mask(path_to_source)
     rng = generator(model, task, seed, method, subnetwork)
-    declared = algorithms.algorithm(info.algorithm)
+    declared = plugins.planned(info.algorithm, version, plugin)
     with plugins.blaming(declared):
         mask = declared.sample(base_name(subnetwork), source, path_to_model, rng)
     kept = mask.kept_fraction(read_architecture(path_to_model))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lottery import algorithms, files, metrics
+from lottery import files, metrics
 from lottery.algorithms import plugins
 from lottery.algorithms.search_context import (
     SearchContext,
@@ -21,7 +21,6 @@ from lottery.architecture import Architecture
 from lottery.checkpoints import load_model
 from lottery.controls import generator
 from lottery.data.tokens import read_tokens
-from lottery.errors import StudyError
 from lottery.masks import Mask, MaskInfo, write_mask
 from lottery.resume import Checkpoint
 from lottery.scoring import decide
@@ -72,14 +71,7 @@ def search(
         path_to_halves: halves.csv to write: the steps to the good half.
         checkpoint: where the search's measurements are kept while it runs.
     """
-    if plugin is not None:
-        plugins.load(**plugin)
-    declared = algorithms.algorithm(algorithm)
-    if declared.version != version:
-        raise StudyError(
-            f"The search of {algorithm} has version {declared.version}, but the run was planned "
-            f"with version {version}; start the run again."
-        )
+    declared = plugins.planned(algorithm, version, plugin)
     device = prepare_torch(torch_threads)
     encoder = load_model(path_to_model).to(device)
     tokens = read_tokens(paths_to_tokens[0].parent, options["search_on"])

@@ -10,6 +10,7 @@ from typing import Any
 from lottery import files
 from lottery.errors import StudyError
 from lottery.metrics import chance
+from lottery.subnetworks import Subnetwork
 from lottery.tables.scores import Score
 
 # Which majority baseline stands in the table: on whole splits the published one, fitted to the
@@ -146,6 +147,7 @@ def _losing_full_models(
 
 
 def _row(document: Document, score: Document, full_loses: bool) -> Score:
+    named = Subnetwork.parse(document["subnetwork"])
     return Score(
         model=document["model"],
         task=document["task"],
@@ -161,7 +163,9 @@ def _row(document: Document, score: Document, full_loses: bool) -> Score:
         heads_kept=document["heads_kept"],
         mlps_kept=document["mlps_kept"],
         degenerate=bool(score["constant_prediction"] or score["value"] is None or full_loses),
-        start="pretrained" if document["phase"] == "retrained" else "",
+        target_kept=named.kept,
+        start=(named.start or "pretrained") if document["phase"] == "retrained" else "",
+        mask_source=named.source or "",
         units_kept=" ".join(f"{name}={n}" for name, n in document["units_kept"].items()),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from lottery.algorithms.common import base_name
+from lottery.subnetworks import base_name
 
 NOTABLE = 0.10
 NAMED = 3  # more tasks than these are given as a range
