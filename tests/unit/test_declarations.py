@@ -27,7 +27,8 @@ from lottery.config.options import options_page
 from lottery.config.schema import resolve, schema
 from lottery.config.study import Study
 from lottery.errors import StudyError
-from lottery.evaluation import decide, predict
+from lottery.evaluation import predict
+from lottery.scoring import decide
 
 EXAMPLES = ROOT / "docs" / "examples"
 # Every built-in algorithm under another name, as a user would write it.

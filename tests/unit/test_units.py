@@ -23,9 +23,10 @@ from lottery.checkpoints import load_model, save_model
 from lottery.data.batches import collate
 from lottery.encoder import Gates
 from lottery.errors import StudyError
-from lottery.evaluation import decide, predict
+from lottery.evaluation import predict
 from lottery.importance import measure
 from lottery.masks import MaskInfo, UnitMask, WeightMask, body_shapes, read_mask, write_mask
+from lottery.scoring import decide
 from lottery.shrink import check_under, gates_of, plan_of, shrink
 from lottery.training import loss_of
 from lottery.trust import apply_mask

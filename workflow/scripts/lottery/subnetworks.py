@@ -2,7 +2,7 @@
 
     {kind}[_{draw}][-kept_{share}][-start_{start}][-from_{place}]
 
-For example `good`, `random_half_2`, `bad-kept_0.3`, `good-start_shuffled`, `good-kept_0.5-from_mnli`.
+`good`, `random_half_2`, `bad-kept_0.3`, `good-start_shuffled`, `good-kept_0.5-from_mnli`.
 A part that is left out has its default: the first draw, the size that the search or the source
 gives, the pretrained weights, the cell's own mask. So far the algorithms make kinds and draws; the
 other parts are reserved (docs/files.md).
