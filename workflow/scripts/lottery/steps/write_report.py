@@ -67,7 +67,7 @@ def write_report(
         **facts: models, tasks, methods, seeds and counts (`lottery.config.report`).
     """
     order = Layout.of(**layout)
-    records = read_records(Path())
+    records = read_records(Path(), path_to_report.parent)
     read = [path_to_summary, path_to_overlap, path_to_claims, path_to_differences]
     read += [path_to_trainability, path_to_evaluation_only]
     read += [*paths_to_associations, *paths_to_figures]
