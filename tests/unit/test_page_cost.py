@@ -146,7 +146,7 @@ def test_a_record_that_cannot_be_read_is_passed_over(folder: Path):
 def test_records_are_those_of_the_studys_own_folders(folder: Path):
     for place in ("results/a", "elsewhere/b", "resources/c"):
         write_record(Path(place), "evaluate", {}, {"out": [f"{place}.txt"]})
-    found = records.read_records(Path(), "elsewhere")
+    found = records.read_records(Path("elsewhere"), Path("resources"))
     assert [path for each in found for path in each["outputs"]["out"]] == [
         "elsewhere/b.txt",
         "resources/c.txt",

@@ -9,23 +9,17 @@ from typing import Any
 from lottery import files
 from lottery.errors import StudyError
 
-RESOURCES = "resources"
-
 Record = dict[str, Any]
 
 
-def read_records(folder: Path, results: str | Path = "results") -> list[Record]:
-    """Reads every provenance record below the results and resources of a run's folder.
+def read_records(*folders: Path) -> list[Record]:
+    """Reads every provenance record below some folders: the results, and resources/.
 
     A record that cannot be read is left out: it is a description, not a result.
-
-    Args:
-        folder: the run's folder.
-        results: the folder of its results, relative to it.
     """
     records = []
-    for place in (results, RESOURCES):
-        for path in sorted((folder / place).rglob("*provenance.json")):
+    for folder in folders:
+        for path in sorted(folder.rglob("*provenance.json")):
             try:
                 record = files.read_json(path)
             except StudyError:

@@ -46,6 +46,7 @@ def write_report(
     layout: dict[str, Any],
     jobs_share_gpus: bool,
     config: dict[str, Any],
+    results: str = "results",
     path_to_claims: Path | None = None,
     path_to_differences: Path | None = None,
     path_to_trainability: Path | None = None,
@@ -64,10 +65,13 @@ def write_report(
         layout: see `Layout.of`.
         jobs_share_gpus: whether several jobs could hold one GPU.
         config: the config of the run.
+        results: the config's folder of results.
         **facts: models, tasks, methods, seeds and counts (`lottery.config.report`).
     """
     order = Layout.of(**layout)
-    records = read_records(Path(), path_to_report.parent)
+    # With the prefix of a module import both folders lie below it.
+    folder = path_to_report.parent
+    records = read_records(folder, Path(str(folder).removesuffix(results)) / "resources")
     read = [path_to_summary, path_to_overlap, path_to_claims, path_to_differences]
     read += [path_to_trainability, path_to_evaluation_only]
     read += [*paths_to_associations, *paths_to_figures]
