@@ -172,7 +172,7 @@ def measure_halves(
             SearchContext(
                 model=load_model(path_to_model),
                 tokens=search_half,
-                options={key: option.strict for key, option in module.OPTIONS.items()},
+                options={key: option.strict for key, option in module.options.items()},
                 score=lambda logits: metrics.score(task.metric, search_half.labels, decide(logits)),
                 # Only the halves are wanted, so the search itself may end at once.
                 threshold=lambda full_score: None,

@@ -37,7 +37,7 @@ from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder
 from lottery.evaluation import predict
 from lottery.importance import measure
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask
 from lottery.replay import CudaGraphs
 from lottery.steps.setup import prepare_torch
 from lottery.training import Recipe, train
@@ -95,8 +95,7 @@ def pass_twin(gated: GatedTwin, tokens: Tokens, shape: tuple[int, int]) -> torch
 
 def our_works(prototype: Encoder, training: Tokens, dev: Tokens, device: torch.device) -> Works:
     """This project's three kinds of work, each with a copy of the model on the device."""
-    sizes = prototype.architecture
-    mask = StructuredMask.full(sizes.layers, sizes.heads)
+    mask = UnitMask.full(prototype.architecture)
 
     def model() -> Encoder:
         return deepcopy(prototype).to(device)

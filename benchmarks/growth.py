@@ -22,7 +22,7 @@ from drawn import BERT_BASE, drawn_model, drawn_tokens
 from lottery.algorithms import structured
 from lottery.architecture import Architecture
 from lottery.importance import measure
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask
 from lottery.plots import style
 from lottery.training import Recipe, train
 from measuring import ROOT, arguments, machine, median_seconds, parsed
@@ -65,7 +65,7 @@ def works(examples: int, length: int, layers: int) -> dict[str, Callable[[], Cal
     sizes = BERT_BASE | SIZES | {"num_hidden_layers": layers}
     architecture = Architecture.from_config(sizes, "growth")
     tokens = drawn_tokens(np.full(examples, length), architecture)
-    mask = StructuredMask.full(layers, architecture.heads)
+    mask = UnitMask.full(architecture)
     options = {name: option.strict for name, option in structured.OPTIONS.items()}
     mode, size, order = (options[k] for k in ("importance", "search_batch_size", "search_order"))
     return {

@@ -15,13 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch.profiler import ProfilerActivity, profile
 
 from finetuning import CASES, RECIPE
 from lottery.evaluation import predict
 from lottery.importance import measure
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask
 from lottery.training import train
 from material import Case, Embedded, case_of
 from measuring import arguments, machine, parsed
@@ -70,12 +69,11 @@ def works(embedded: Embedded, case: Case) -> dict[str, Callable[[], Work]]:
     """What is watched of one task."""
     model = partial(embedded.model, case.task.n_outputs)
     architecture = model().architecture
-    sizes = architecture.layers, architecture.heads
-    whole = StructuredMask.full(*sizes)
-    nothing = StructuredMask(np.zeros(sizes, bool), np.zeros(sizes[0], bool))
+    whole = UnitMask.full(architecture)
+    nothing = whole.complement()
     half = mask_keeping(architecture, 0.5)
 
-    def importance(mask: StructuredMask, mode: str, order: str, *, pruned: bool) -> Work:
+    def importance(mask: UnitMask, mode: str, order: str, *, pruned: bool) -> Work:
         return partial(measure, model(), case.dev, mask, mode, BATCH_SIZE, order, pruned=pruned)
 
     published = partial(importance, mode="running_sum", order="file", pruned=True)

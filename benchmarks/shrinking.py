@@ -20,8 +20,8 @@ import numpy as np
 from lottery.architecture import Architecture
 from lottery.encoder import Encoder
 from lottery.evaluation import predict
-from lottery.masks import StructuredMask
-from lottery.shrink import plan_of, shrink
+from lottery.masks import UnitMask
+from lottery.shrink import shrink
 from lottery.training import Recipe, train
 from material import Case, Embedded, case_of
 from measuring import arguments, machine, median_seconds, parsed
@@ -34,7 +34,7 @@ EMPTIED = "drop_bias"
 BATCH_SIZE = 128  # of evaluation, as in the config
 
 
-def mask_keeping(architecture: Architecture, fraction: float, seed: int = 0) -> StructuredMask:
+def mask_keeping(architecture: Architecture, fraction: float, seed: int = 0) -> UnitMask:
     """A random mask whose kept fraction is as near to `fraction` as whole units allow.
 
     Heads and MLPs are kept in the same proportion as far as their sizes let them.
@@ -45,13 +45,13 @@ def mask_keeping(architecture: Architecture, fraction: float, seed: int = 0) -> 
     mlps = np.zeros(layers, bool)
     mlps[order_mlps[: round(fraction * layers)]] = True
 
-    def with_heads(count: int) -> StructuredMask:
+    def with_heads(count: int) -> UnitMask:
         kept = np.zeros(layers * heads, bool)
         kept[order_heads[:count]] = True
-        return StructuredMask(kept.reshape(layers, heads), mlps)
+        return UnitMask({"head": kept.reshape(layers, heads), "mlp": mlps}, EMPTIED)
 
-    def distance(mask: StructuredMask) -> float:
-        return abs(mask.kept_fraction(architecture, EMPTIED) - fraction)
+    def distance(mask: UnitMask) -> float:
+        return abs(mask.kept_fraction(architecture) - fraction)
 
     return min((with_heads(count) for count in range(layers * heads + 1)), key=distance)
 
@@ -59,14 +59,14 @@ def mask_keeping(architecture: Architecture, fraction: float, seed: int = 0) -> 
 def works(model: Callable[[], Encoder], case: Case) -> dict[str, Callable[[], Callable[[], Any]]]:
     """Training and evaluation of the whole model and of each shrunk one."""
 
-    def shrunk(mask: StructuredMask | None) -> Encoder:
+    def shrunk(mask: UnitMask | None) -> Encoder:
         whole = model()
-        return whole if mask is None else shrink(whole, plan_of(mask, EMPTIED))
+        return whole if mask is None else shrink(whole, mask)
 
-    def training(mask: StructuredMask | None) -> Callable[[], Any]:
+    def training(mask: UnitMask | None) -> Callable[[], Any]:
         return partial(train, shrunk(mask), case.train, RECIPE, 0)
 
-    def evaluation(mask: StructuredMask | None) -> Callable[[], Any]:
+    def evaluation(mask: UnitMask | None) -> Callable[[], Any]:
         return partial(predict, shrunk(mask), case.dev, BATCH_SIZE)
 
     architecture = model().architecture
@@ -91,7 +91,7 @@ def main() -> None:
         architecture = model().architecture
     for what in ("train", "evaluate"):
         for fraction in FRACTIONS:
-            kept = mask_keeping(architecture, fraction).kept_fraction(architecture, EMPTIED)
+            kept = mask_keeping(architecture, fraction).kept_fraction(architecture)
             name = f"{what}, {case.label}, kept_fraction {kept:.2f}"
             ours, whole = seconds[f"{what} {fraction}"], seconds[f"{what} 1.0"]
             rows.append(share(name, ours, "whole model", whole, TARGETS.get(fraction)))

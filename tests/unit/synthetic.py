@@ -15,7 +15,7 @@ from synthetic_masks import random_units, random_weights
 
 from lottery import files
 from lottery.architecture import Architecture
-from lottery.masks import MaskInfo, StructuredMask, read_mask, write_mask
+from lottery.masks import MaskInfo, read_mask, write_mask
 
 GLUE = {
     "cola": "matthews",
@@ -209,8 +209,8 @@ def _evaluation(
     if name != "none":
         mask, info = read_mask(tree.mask(task, seed, name, subnetwork))
         kept = info.kept_fraction
-        if isinstance(mask, StructuredMask):
-            heads, mlps = mask.heads_kept, mask.mlps_kept
+        if mask.granularity == "units":
+            heads, mlps = mask.counts()["heads"], mask.counts()["mlps"]
     scores = [
         {
             "split": split,
@@ -246,10 +246,8 @@ def _write_masks(tree, task, seed, name, facts, rng) -> None:
         keep = 0.5 if "half" in subnetwork else 0.25 if shared else 0.6
         if facts["algorithm"] == "magnitude":
             mask = random_weights(architecture, keep, rng)
-            kept, emptied = mask.kept_fraction, ""
         else:
             mask = random_units(architecture, keep, rng)
-            kept, emptied = mask.kept_fraction(architecture, "drop_bias"), "drop_bias"
         info = MaskInfo(
             algorithm=facts["algorithm"],
             model=tree.model,
@@ -257,8 +255,7 @@ def _write_masks(tree, task, seed, name, facts, rng) -> None:
             seed="" if shared else str(seed),
             method=name,
             subnetwork=subnetwork,
-            kept_fraction=kept,
-            emptied_attention=emptied,
+            kept_fraction=mask.kept_fraction(architecture),
         )
         write_mask(path, mask, info)
 

@@ -21,6 +21,7 @@ PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 PUBLISHED = [PAPER / "scores.csv", PAPER / "sizes.csv"]
 TASKS = ("cola", "mnli", "qnli", "rte")
 STRUCTURED = ("good", "random", "bad", "super_good", "super_random", "super_bad")
+GRANULARITIES = {"structured": "units", "magnitude": "weights"}
 METHODS = {"structured": STRUCTURED, "magnitude": ("good", "random", "bad")}
 SEARCH = {
     "search_on": "validation",
@@ -28,7 +29,7 @@ SEARCH = {
     "keep_score": 0.9,
     "search_metric": "search",
     "majority": "validation",
-    "units": "both",
+    "units": ["head", "mlp"],
 }
 # (method, subnetwork, phase) -> score on every task; what is not named here is 0.7.
 TRUE = {
@@ -241,7 +242,9 @@ def facts(method: str, names: tuple[str, ...], **changes: object) -> MethodFacts
     return MethodFacts(
         **{
             "id": method,
-            "algorithm": method,
+            "granularity": GRANULARITIES[method],
+            "units": ("head", "mlp") if GRANULARITIES[method] == "units" else (),
+            "importance": GRANULARITIES[method] == "units",
             "controls": "published",
             "models": (MODEL,),
             "search": SEARCH,

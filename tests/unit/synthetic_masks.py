@@ -5,18 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from lottery.architecture import Architecture
-from lottery.masks import StructuredMask, WeightMask
+from lottery.masks import UnitMask, WeightMask
 
 
-def random_units(
-    architecture: Architecture, keep: float, rng: np.random.Generator
-) -> StructuredMask:
+def unit_mask(heads: np.ndarray, mlps: np.ndarray, emptied: str = "keep_bias") -> UnitMask:
+    """A mask of heads [layers, heads] and MLPs [layers]."""
+    return UnitMask({"head": heads, "mlp": mlps}, emptied)
+
+
+def full_mask(layers: int, heads: int) -> UnitMask:
+    """The mask that keeps all heads and MLPs."""
+    return unit_mask(np.ones((layers, heads), bool), np.ones(layers, bool))
+
+
+def random_units(architecture: Architecture, keep: float, rng: np.random.Generator) -> UnitMask:
     """A structured mask; units in the middle layers survive more often."""
     layers, heads = architecture.layers, architecture.heads
     lift = 0.3 * np.sin(np.linspace(0, np.pi, layers))
-    return StructuredMask(
+    return unit_mask(
         rng.random((layers, heads)) < keep - 0.2 + lift[:, None],
         rng.random(layers) < keep - 0.1 + lift,
+        "drop_bias",
     )
 
 

@@ -24,7 +24,7 @@ WORKFLOW = Path(__file__).parents[2] / "workflow"
 PUBLISHED = [WORKFLOW / f"resources/paper/{name}.csv" for name in ("scores", "sizes")]
 TABLES = Path("results/tables")
 VERDICTS = ("supported", "contradicted", "undecided", "undecided (too few seeds)")
-SILENT = ("not comparable", "not run")
+SILENT = ("not applicable", "not comparable", "not run")
 # Where text may come from a user or from a table: it must arrive as text.
 ODD = """<b>&"odd"'</b><script>alert(1)</script>"""
 

@@ -13,7 +13,8 @@ from lottery.algorithms.search_context import TRAJECTORY_COLUMNS
 from lottery.algorithms.search_structured import Measurement, StructuredSearch
 from lottery.architecture import Architecture
 from lottery.importance import normalise
-from lottery.masks import MaskInfo, StructuredMask, write_mask
+from lottery.masks import MaskInfo, UnitMask, write_mask
+from lottery.units import KINDS
 
 PUBLISHED = {name: option.published for name, option in structured.OPTIONS.items()}
 STRICT = {name: option.strict for name, option in structured.OPTIONS.items()}
@@ -33,20 +34,21 @@ class Landscape:
         self.steepness = steepness
         shape = (architecture.layers, architecture.heads)
         self.heads, self.mlps = rng.gamma(1.0, 1.0, shape), rng.gamma(2.0, 1.0, shape[0])
-        self.measured: list[StructuredMask] = []
+        self.measured: list[UnitMask] = []
 
-    def __call__(self, mask: StructuredMask) -> Measurement:
+    def __call__(self, mask: UnitMask) -> Measurement:
         self.measured.append(mask)
         heads = self.heads * self.rng.gamma(4.0, 0.25, self.heads.shape)
         mlps = self.mlps * self.rng.gamma(4.0, 0.25, self.mlps.shape)
         options = self.options
-        heads, mlps = normalise(heads, mlps, mask, options["normalisation"], options["layer_norm"])
-        lost = self.heads[~mask.heads].sum() / self.heads.sum()
-        lost += self.mlps[~mask.mlps].sum() / self.mlps.sum()
+        found = {"head": heads, "mlp": mlps}
+        found = normalise(found, mask, options["normalisation"], options["layer_norm"])
+        lost = self.heads[~mask.units["head"]].sum() / self.heads.sum()
+        lost += self.mlps[~mask.units["mlp"]].sum() / self.mlps.sum()
         score = 0.9 - self.steepness * lost + 0.01 * self.rng.standard_normal()
-        kept = mask.kept_fraction(self.architecture, "drop_bias")
         # What the files hold: float32.
-        return Measurement(heads.astype(np.float32), mlps.astype(np.float32), score, kept)
+        found = {kind: scores.astype(np.float32) for kind, scores in found.items()}
+        return Measurement(found, score, mask.kept_fraction(self.architecture))
 
 
 def write_search(
@@ -58,22 +60,22 @@ def write_search(
     cell: dict[str, str] | None = None,
     steepness: float = 0.35,
 ) -> tuple[StructuredSearch, Landscape]:
-    """Runs a search and writes good.safetensors, search.csv and importance.npz into a folder."""
+    """Runs a search and writes its mask, search.csv, importance.npz and path.npz into a folder."""
     landscape = Landscape(architecture, options, np.random.default_rng(seed), steepness)
-    shape = (architecture.layers, architecture.heads)
-    search = StructuredSearch(landscape, lambda score: 0.9 * score, shape, options)
+    full = UnitMask.full(architecture, emptied_attention="drop_bias")
+    search = StructuredSearch(landscape, lambda score: 0.9 * score, full, options)
     good = search.run()
     rows = [step.row(number) for number, step in enumerate(search.steps)]
     files.write_csv(folder / "search.csv", rows, TRAJECTORY_COLUMNS)
     importance = {
-        kind: np.stack([getattr(each, kind) for each in search.measurements])
-        for kind in ("heads", "mlps")
+        kind.array: np.stack([each.importance[name] for each in search.measurements])
+        for name, kind in KINDS.items()
     }
     files.write_npz(folder / "importance.npz", importance)
+    files.write_npz(folder / "path.npz", search.path())
     info = MaskInfo(
         algorithm="structured",
-        kept_fraction=good.kept_fraction(architecture, "drop_bias"),
-        emptied_attention="drop_bias",
+        kept_fraction=good.kept_fraction(architecture),
         **{"model": "m", "task": "t", "seed": "1", "method": "s", "subnetwork": "good"}
         | (cell or {}),
     )

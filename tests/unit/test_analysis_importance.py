@@ -1,4 +1,4 @@
-"""Importances: the walk finds the masks again; cuts, histograms, correlations; magnitudes."""
+"""Importances: the walk has the masks of a search; cuts, histograms, correlations; magnitudes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_masks import random_weights
+from synthetic_masks import random_weights, unit_mask
 from synthetic_search import PUBLISHED, STRICT, write_search
 
 from lottery import files
@@ -16,8 +16,8 @@ from lottery.algorithms.search_context import TRAJECTORY_COLUMNS
 from lottery.analysis import importance, magnitudes
 from lottery.architecture import Architecture, describe, full_plan
 from lottery.errors import StudyError
-from lottery.masks import StructuredMask
 from lottery.steps.measure_weights import measure_weights
+from lottery.units import HEAD, MLP
 
 SIZES = synthetic.SMALL | {"num_hidden_layers": 4, "num_attention_heads": 8, "hidden_size": 16}
 MEDIUM = Architecture.from_config(SIZES, "medium")
@@ -29,6 +29,12 @@ OPTIONS = {
     "mlps": STRICT | {"units": "mlps"},
     "coarse": PUBLISHED | {"head_step": 0.4},
 }
+
+
+def walk_of(folder):
+    """The walk of a search that was written into a folder."""
+    paths = (folder / name for name in ("search.csv", "importance.npz", "path.npz"))
+    return importance.read_walk(*paths)
 
 
 def removals_of(monkeypatch):
@@ -48,20 +54,20 @@ def removals_of(monkeypatch):
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @settings(max_examples=40)
 @given(steepness=st.floats(0.01, 0.6), seed=st.integers(0, 10_000))
-def test_the_walk_finds_the_masks_and_the_removals_of_a_search(
+def test_the_walk_has_the_masks_and_the_removals_of_a_search(
     options, steepness, seed, tmp_path_factory
 ):
     folder = tmp_path_factory.mktemp("search")
     with pytest.MonkeyPatch.context() as patch:
         removals = removals_of(patch)
         _, landscape = write_search(folder, MEDIUM, seed, options, steepness=steepness)
-    walk = importance.read_walk(folder / "search.csv", folder / "importance.npz", options)
+    walk = walk_of(folder)
     assert len(walk.steps) == len(landscape.measured)
     for step, mask in enumerate(landscape.measured):
-        np.testing.assert_array_equal(walk.kept["heads"][step], mask.heads.ravel())
-        np.testing.assert_array_equal(walk.kept["mlps"][step], mask.mlps)
-    for unit in ("heads", "mlps"):
-        states = [(getattr(a, unit).ravel(), getattr(b, unit).ravel()) for a, b in removals]
+        np.testing.assert_array_equal(walk.kept["heads"][step], mask.units["head"].ravel())
+        np.testing.assert_array_equal(walk.kept["mlps"][step], mask.units["mlp"])
+    for kind, unit in (("head", "heads"), ("mlp", "mlps")):
+        states = [(a.units[kind].ravel(), b.units[kind].ravel()) for a, b in removals]
         states = [(before, after) for before, after in states if before.sum() > after.sum()]
         found = importance.cuts(walk, unit)
         assert len(found) == len(states)
@@ -75,7 +81,7 @@ def test_the_walk_finds_the_masks_and_the_removals_of_a_search(
 
 def test_the_histogram_counts_the_units_that_could_be_removed(tmp_path):
     write_search(tmp_path, MEDIUM, 3)
-    walk = importance.read_walk(tmp_path / "search.csv", tmp_path / "importance.npz", PUBLISHED)
+    walk = walk_of(tmp_path)
     rows = [r for r in importance.histogram_rows(walk, CELL) if r["unit"] == "heads"]
     first = [row for row in rows if row["when"] == "first"]
     assert len(first) == importance.BINS
@@ -94,16 +100,18 @@ def test_the_histogram_counts_the_units_that_could_be_removed(tmp_path):
 def test_a_search_that_may_not_prune_has_no_histogram(tmp_path):
     row = {"step": 0, "stage": "both", "kept_fraction": 1.0, "score": -0.1, "accepted": "false"}
     files.write_csv(tmp_path / "search.csv", [row], TRAJECTORY_COLUMNS)
-    arrays = {"heads": np.ones((1, 3, 4), np.float32), "mlps": np.ones((1, 3), np.float32)}
-    files.write_npz(tmp_path / "importance.npz", arrays)
-    walk = importance.read_walk(tmp_path / "search.csv", tmp_path / "importance.npz", PUBLISHED)
+    arrays = {"heads": np.ones((1, 3, 4)), "mlps": np.ones((1, 3))}
+    for name, kind in (("importance", np.float32), ("path", np.uint8)):
+        found = {array: values.astype(kind) for array, values in arrays.items()}
+        files.write_npz(tmp_path / f"{name}.npz", found)
+    walk = walk_of(tmp_path)
     assert importance.histogram_rows(walk, CELL) == []
     assert importance.correlation_rows(walk, CELL) == []
 
 
 def test_correlations_are_over_the_units_that_both_steps_keep(tmp_path):
     write_search(tmp_path, MEDIUM, 5, STRICT)
-    walk = importance.read_walk(tmp_path / "search.csv", tmp_path / "importance.npz", STRICT)
+    walk = walk_of(tmp_path)
     rows = {(r["unit"], r["step"]): r for r in importance.correlation_rows(walk, CELL)}
     kept = walk.kept["heads"]
     both = kept[1] & kept[2]
@@ -114,19 +122,21 @@ def test_correlations_are_over_the_units_that_both_steps_keep(tmp_path):
     assert rows["heads", 2]["stage"] == walk.steps[2].stage
 
 
-@pytest.mark.parametrize("damage", ["short", "other_options", "no_mlps"])
-def test_importances_of_another_search_are_one_sentence(tmp_path, damage):
+@pytest.mark.parametrize("name", ["importance", "path"])
+@pytest.mark.parametrize("damage", ["short", "no_mlps", "other_size"])
+def test_files_of_another_search_are_one_sentence(tmp_path, name, damage):
     write_search(tmp_path, MEDIUM, 7)
-    path, options = tmp_path / "importance.npz", PUBLISHED
+    path = tmp_path / f"{name}.npz"
     arrays = files.read_npz(path)
     if damage == "short":
-        files.write_npz(path, {name: array[:-1] for name, array in arrays.items()})
+        arrays = {name: array[:-1] for name, array in arrays.items()}
     elif damage == "no_mlps":
-        files.write_npz(path, {"heads": arrays["heads"]})
+        del arrays["mlps"]
     else:
-        options = PUBLISHED | {"stage_start": "recompute"}
-    with pytest.raises(StudyError, match=r"importance\.npz does not belong to"):
-        importance.read_walk(tmp_path / "search.csv", path, options)
+        arrays["heads"] = arrays["heads"][:, 1:]
+    files.write_npz(path, arrays)
+    with pytest.raises(StudyError, match=r"do not belong to .*search\.csv"):
+        walk_of(tmp_path)
 
 
 def weights_of(architecture, rng):
@@ -150,21 +160,21 @@ def test_magnitudes_of_units_are_means_over_the_parameters_that_go_with_them(tmp
     parts += [weights[f"{prefix}attention.self.{p}.bias"][own] for p in ("query", "key", "value")]
     parts.append(weights[f"{prefix}attention.output.dense.weight"][:, own])
     values = np.abs(np.concatenate([part.ravel() for part in parts]))
-    assert len(values) == MEDIUM.head_parameters
+    assert len(values) == HEAD.parameters(MEDIUM)
     assert found["heads"][2, 3] == pytest.approx(values.mean())
     parts = [
         weights[f"{prefix}{n}.dense.{k}"]
         for n in ("intermediate", "output")
         for k in ("weight", "bias")
     ]
-    assert sum(part.size for part in parts) == MEDIUM.mlp_parameters
+    assert sum(part.size for part in parts) == MLP.parameters(MEDIUM)
     expected = np.abs(np.concatenate([part.ravel() for part in parts])).mean()
     assert found["mlps"][2] == pytest.approx(expected)
 
 
 def test_kept_and_pruned_magnitudes_and_an_empty_group_is_missing():
     means = {"heads": np.arange(32.0).reshape(4, 8), "mlps": np.array([1.0, 2.0, 3.0, 4.0])}
-    mask = StructuredMask(means["heads"] >= 16, np.ones(4, bool))
+    mask = unit_mask(means["heads"] >= 16, np.ones(4, bool))
     rows = {r["unit"]: r for r in magnitudes.magnitude_rows(mask, means, MEDIUM, CELL)}
     assert rows["heads"]["kept_mean"] == pytest.approx(23.5)
     assert rows["heads"]["pruned_mean"] == pytest.approx(7.5)
@@ -172,7 +182,7 @@ def test_kept_and_pruned_magnitudes_and_an_empty_group_is_missing():
     assert (rows["mlps"]["kept_mean"], rows["mlps"]["pruned_mean"]) == (2.5, None)
     assert rows["mlps"]["difference"] is None
     assert (rows["mlps"]["kept_units"], rows["mlps"]["pruned_units"]) == (4, 0)
-    head, mlp = MEDIUM.head_parameters, MEDIUM.mlp_parameters
+    head, mlp = HEAD.parameters(MEDIUM), MLP.parameters(MEDIUM)
     pooled = (16 * 23.5 * head + 4 * 2.5 * mlp) / (16 * head + 4 * mlp)
     assert rows["both"]["kept_mean"] == pytest.approx(pooled)
     assert rows["both"]["pruned_mean"] == pytest.approx(7.5)

@@ -45,6 +45,6 @@ def test_what_is_computed_together_changes_nothing(monkeypatch, limit):
     monkeypatch.setattr(batches, "CPU_TOKENS", limit)
     again = measure(model, tokens, mask, "per_example", 9, "file")
     np.testing.assert_allclose(predict(model, tokens, 9), logits, atol=1e-5)
-    np.testing.assert_allclose(again.heads, measured.heads, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(again.mlps, measured.mlps, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(again.units["head"], measured.units["head"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(again.units["mlp"], measured.units["mlp"], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(again.logits, measured.logits, atol=1e-5)

@@ -83,7 +83,7 @@ def test_the_twin_gives_our_logits_with_gates_and_without(length):
         plain = twin_of(model).eval()(**inputs).logits
         torch.testing.assert_close(plain, model(*batch.inputs), rtol=1e-4, atol=1e-4)
         gates = gates_of(mask, CPU)
-        gated = GatedTwin(model).logits(inputs, gates.heads, gates.mlps)
+        gated = GatedTwin(model).logits(inputs, gates.units["head"], gates.units["mlp"])
         torch.testing.assert_close(gated, model(*batch.inputs, gates), rtol=1e-4, atol=1e-4)
         assert not torch.allclose(gated, plain, atol=1e-2)
 
@@ -135,8 +135,8 @@ def test_the_plain_search_takes_the_same_steps_as_ours(preset, seed, keep, head_
     ours = [searching.mask_of(key, layers, heads) for key in memory.keys]
     assert len(ours) == len(plain.visited) > 3
     assert searching.agreement(ours, plain.visited) == len(ours)
-    assert np.array_equal(good[0], found.masks["good"].heads)
-    assert np.array_equal(good[1], found.masks["good"].mlps)
+    assert np.array_equal(good[0], found.masks["good"].units["head"])
+    assert np.array_equal(good[1], found.masks["good"].units["mlp"])
 
 
 def test_agreement_ends_at_the_first_other_mask():
@@ -153,7 +153,7 @@ def test_masks_keep_what_they_are_asked_to(fraction):
     sizes = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12}
     architecture = tiny_architecture(**sizes, intermediate_size=1536)
     mask = shrinking.mask_keeping(architecture, fraction)
-    assert mask.kept_fraction(architecture, "drop_bias") == pytest.approx(fraction, abs=0.04)
+    assert mask.kept_fraction(architecture) == pytest.approx(fraction, abs=0.04)
 
 
 def test_the_exponent_is_that_of_a_power():
@@ -188,7 +188,7 @@ def test_the_work_for_a_gpu_runs_on_the_cpu():
     )
     assert ours.keys() == theirs.keys() | {gpu.SINGLE} == gpu.PER_WEIGHT.keys()
     measured = ours["importance pass"]
-    gates = np.column_stack([measured.heads, measured.mlps])
+    gates = np.column_stack([measured.units["head"], measured.units["mlp"]])
     assert np.corrcoef(gates.ravel(), theirs["importance pass"].ravel())[0, 1] > 0.99
 
 

@@ -55,7 +55,7 @@ def test_importance_params_hold_what_decides_the_removals():
         "seeds": [3, 1],
         "options": {
             "stage_start": "recompute",
-            "units": "both",
+            "units": ["head", "mlp"],
             "head_step": 0.1,
             "mlp_step": 1,
         },

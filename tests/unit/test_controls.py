@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+from synthetic_masks import unit_mask
 
 from lottery.controls import (
     bad_structured,
@@ -18,7 +19,7 @@ from lottery.controls import (
     smallest_weights,
     super_structured,
 )
-from lottery.masks import StructuredMask, WeightMask
+from lottery.masks import WeightMask
 
 seeds = st.integers(0, 2**31 - 1)
 shares = st.floats(0, 1)
@@ -26,11 +27,11 @@ shares = st.floats(0, 1)
 
 def mask_of(seed, share, shape=(6, 12)):
     rng = np.random.default_rng(seed)
-    return StructuredMask(rng.random(shape) < share, rng.random(shape[0]) < share)
+    return unit_mask(rng.random(shape) < share, rng.random(shape[0]) < share)
 
 
 def counts(mask):
-    return mask.heads_kept, mask.mlps_kept
+    return mask.counts()["heads"], mask.counts()["mlps"]
 
 
 @given(seeds, shares)
@@ -38,8 +39,8 @@ def test_bad_has_the_good_counts_and_takes_pruned_units_first(seed, share):
     good = mask_of(seed, share)
     bad = bad_structured(good, generator("x", seed))
     assert counts(bad) == counts(good)
-    for kind in ("heads", "mlps"):
-        kept, chosen = getattr(good, kind), getattr(bad, kind)
+    for kind in ("head", "mlp"):
+        kept, chosen = good.units[kind], bad.units[kind]
         if kept.sum() >= (~kept).sum():
             assert (chosen | kept).all()
         else:
@@ -55,9 +56,9 @@ def test_random_units_have_the_counts(seed, share):
 def test_random_matches_the_size_on_average_only():
     good = mask_of(0, 0.6, (12, 12))
     rng = generator("average")
-    heads = [random_structured(good, rng).heads_kept for _ in range(2000)]
-    assert abs(np.mean(heads) - good.heads_kept) < 0.5
-    share = good.heads.mean()
+    heads = [random_structured(good, rng).counts()["heads"] for _ in range(2000)]
+    assert abs(np.mean(heads) - good.counts()["heads"]) < 0.5
+    share = good.units["head"].mean()
     assert abs(np.std(heads) - np.sqrt(144 * share * (1 - share))) < 0.3
 
 
@@ -65,22 +66,24 @@ def test_random_matches_the_size_on_average_only():
 def test_super_masks(seed, shares_):
     goods = [mask_of([seed, i], share) for i, share in enumerate(shares_)]
     masks = super_structured(goods, generator("super", seed))
-    always = np.logical_and.reduce([good.heads for good in goods])
-    never = ~np.logical_or.reduce([good.heads for good in goods])
-    assert np.array_equal(masks["super_good"].heads, always)
+    always = np.logical_and.reduce([good.units["head"] for good in goods])
+    never = ~np.logical_or.reduce([good.units["head"] for good in goods])
+    assert np.array_equal(masks["super_good"].units["head"], always)
     assert len({counts(mask) for mask in masks.values()}) == 1
-    bad = masks["super_bad"].heads
+    bad = masks["super_bad"].units["head"]
     if never.sum() >= always.sum():
         assert not (bad & ~never).any()
     else:
         assert (bad | ~never).all()
     if 2 * always.sum() <= (~never | ~always).sum() and always.sum() <= never.sum():
-        assert not (masks["super_random"].heads & (always | bad)).any()
+        assert not (masks["super_random"].units["head"] & (always | bad)).any()
 
 
 def test_draws_repeat_and_differ_by_name():
     half = mask_of(3, 0.5)
-    draws = [random_units(half, generator("m", "t", 1, name)).heads for name in ("a", "a", "b")]
+    draws = [
+        random_units(half, generator("m", "t", 1, name)).units["head"] for name in ("a", "a", "b")
+    ]
     assert np.array_equal(draws[0], draws[1]) and not np.array_equal(draws[0], draws[2])
 
 

@@ -11,6 +11,7 @@ from lottery.data.batches import collate
 from lottery.encoder import Gates
 from lottery.errors import StudyError
 from lottery.shrink import gates_of
+from lottery.units import HEAD, MLP, body_size
 
 CPU = torch.device("cpu")
 
@@ -57,8 +58,8 @@ def test_gating_a_head_equals_scaling_its_attention_probabilities(monkeypatch):
     monkeypatch.setattr(torch.nn.functional, "softmax", scaled)
     expected = theirs(reference, given)
     monkeypatch.undo()
-    gates = Gates(heads=torch.ones(1, 3, 4), mlps=torch.ones(1, 3))
-    gates.heads[0, layer, head] = factor
+    gates = Gates({"head": torch.ones(1, 3, 4), "mlp": torch.ones(1, 3)})
+    gates.units["head"][0, layer, head] = factor
     with torch.no_grad():
         ours = model(*given.inputs, gates)
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=0)
@@ -71,8 +72,8 @@ def test_every_single_gate_changes_the_output():
         full = model(*given.inputs)
         for layer in range(3):
             for unit in range(5):
-                gates = Gates(heads=torch.ones(1, 3, 4), mlps=torch.ones(1, 3))
-                (gates.heads[0, layer] if unit < 4 else gates.mlps[0])[
+                gates = Gates({"head": torch.ones(1, 3, 4), "mlp": torch.ones(1, 3)})
+                (gates.units["head"][0, layer] if unit < 4 else gates.units["mlp"][0])[
                     unit if unit < 4 else layer
                 ] = 0
                 assert (model(*given.inputs, gates) - full).abs().max() > 1e-4
@@ -80,7 +81,7 @@ def test_every_single_gate_changes_the_output():
 
 def test_gates_of_ones_are_the_plain_model():
     model, given = tiny_model(), batch()
-    gates = Gates(heads=torch.ones(1, 3, 4), mlps=torch.ones(1, 3))
+    gates = Gates({"head": torch.ones(1, 3, 4), "mlp": torch.ones(1, 3)})
     with torch.no_grad():
         assert torch.equal(model(*given.inputs, gates), model(*given.inputs))
 
@@ -89,10 +90,10 @@ def test_gates_per_example_are_independent():
     model, given = tiny_model(), batch()
     heads, mlps = torch.ones(20, 3, 4), torch.ones(20, 3)
     masked = gates_of(random_mask(5), CPU)
-    heads[7], mlps[7] = masked.heads[0], masked.mlps[0]
+    heads[7], mlps[7] = masked.units["head"][0], masked.units["mlp"][0]
     with torch.no_grad():
         plain, gated = model(*given.inputs), model(*given.inputs, masked)
-        mixed = model(*given.inputs, Gates(heads, mlps))
+        mixed = model(*given.inputs, Gates({"head": heads, "mlp": mlps}))
     torch.testing.assert_close(mixed[7], gated[7], atol=1e-6, rtol=0)
     torch.testing.assert_close(mixed[8], plain[8], atol=1e-6, rtol=0)
 
@@ -109,9 +110,9 @@ def test_padding_does_not_change_an_example():
 
 def test_sizes_of_bert_base_are_the_papers():
     base = bert_base()
-    assert base.head_parameters == 196_800
-    assert base.mlp_parameters == 4_722_432
-    assert base.structured_body == 85_017_600
+    assert HEAD.parameters(base) == 196_800
+    assert MLP.parameters(base) == 4_722_432
+    assert body_size(base) == 85_017_600
 
 
 @pytest.mark.parametrize(

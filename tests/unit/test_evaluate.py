@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from lottery import files, metrics
 from lottery.checkpoints import load_model, save_model
 from lottery.errors import StudyError
 from lottery.evaluation import BATCH_SIZE, predict
-from lottery.masks import Mask, MaskInfo, StructuredMask, WeightMask, read_mask, write_mask
+from lottery.masks import Mask, MaskInfo, UnitMask, read_mask, write_mask
 from lottery.scoring import read_logits, write_logits
 from lottery.shrink import check_under, put_under
 from lottery.steps import evaluate_pruned as step
@@ -25,28 +26,26 @@ from lottery.steps.retrain import retrain
 
 SPLITS = ["validation", "validation_mismatched"]
 ARCHITECTURE = tiny_architecture()
-MASKS: dict[str, tuple[Mask, str]] = {
-    "good": (random_mask(0), "drop_bias"),
-    "random": (random_mask(0), "keep_bias"),  # a layer without heads: the bias decides
-    "bad": (random_mask(4), "drop_bias"),
-    "weights": (random_weights(ARCHITECTURE, 0.5, np.random.default_rng(0)), ""),
-    "full": (StructuredMask.full(3, 4), "drop_bias"),
+EMPTIED = random_mask(0)  # has a layer without heads, where the bias decides
+MASKS: dict[str, Mask] = {
+    "good": replace(EMPTIED, emptied_attention="drop_bias"),
+    "random": replace(EMPTIED, emptied_attention="keep_bias"),
+    "bad": random_mask(4),
+    "weights": random_weights(ARCHITECTURE, 0.5, np.random.default_rng(0)),
+    "full": UnitMask.full(ARCHITECTURE),
 }
 METRICS = {1: ["pearson", "spearman"], 2: ["f1", "accuracy"], 3: ["matthews", "accuracy"]}
 
 
-def put_mask(path: Path, mask: Mask, emptied_attention: str) -> Path:
-    weights = isinstance(mask, WeightMask)
-    kept = mask.kept_fraction if weights else mask.kept_fraction(ARCHITECTURE, emptied_attention)
+def put_mask(path: Path, mask: Mask) -> Path:
     info = MaskInfo(
-        algorithm="magnitude" if weights else "structured",
+        algorithm="any",
         model="m",
         task="t",
         seed="1",
         method="s",
         subnetwork=path.stem,
-        kept_fraction=kept,
-        emptied_attention=emptied_attention,
+        kept_fraction=mask.counts().get("heads", 6) / 12,
     )
     write_mask(path, mask, info)
     return path
@@ -66,7 +65,7 @@ class Folder:
             tokens = tiny_tokens(30 - number, number, n_outputs)
             files.write_arrays(path, tokens.arrays(), {})
         self.masks = {
-            name: put_mask(root / f"mask/{name}.safetensors", *mask) for name, mask in MASKS.items()
+            name: put_mask(root / f"mask/{name}.safetensors", mask) for name, mask in MASKS.items()
         }
 
     def put_model(self, seed: int) -> None:
@@ -107,10 +106,13 @@ class Folder:
         )
         return files.read_json(folder / "metrics.json")
 
-    def evaluate_pruned(self, name: str) -> dict[str, Any]:
+    def evaluate_pruned(
+        self, name: str, logits_by: str = f"evaluate_pruned {step.VERSION}"
+    ) -> dict[str, Any]:
         """Runs evaluate on a pruned subnetwork."""
         inputs = {"path_to_pruned": self.pruned, "path_to_mask": self.masks[name]}
-        return self.evaluate(self.logits(name).parent, **inputs, path_to_full=self.record)
+        inputs |= {"path_to_full": self.record, "logits_by": logits_by}
+        return self.evaluate(self.logits(name).parent, **inputs)
 
 
 @pytest.fixture
@@ -141,9 +143,9 @@ def test_pruned_logits_are_those_of_each_subnetwork_alone(tmp_path: Path, n_outp
     folder = Folder(tmp_path, n_outputs)
     found = folder.prune()
     assert found.keys() == MASKS.keys()
-    for name, (mask, emptied) in MASKS.items():
+    for name, mask in MASKS.items():
         logits, size = read_logits(folder.logits(name))
-        alone = put_under(tiny_model(0, n_outputs), mask, emptied)
+        alone, _ = put_under(tiny_model(0, n_outputs), mask)
         assert logits.keys() == set(SPLITS)
         for split in SPLITS:
             tokens = folder.read(split)
@@ -153,9 +155,9 @@ def test_pruned_logits_are_those_of_each_subnetwork_alone(tmp_path: Path, n_outp
             np.testing.assert_allclose(logits[split], one_by_one, rtol=1e-4, atol=1e-4)
         _, info = read_mask(folder.masks[name])
         assert size["kept_fraction"] == info.kept_fraction
-        units = isinstance(mask, StructuredMask)
-        assert size["heads_kept"] == (mask.heads.sum() if units else None)
-        assert size["mlps_kept"] == (mask.mlps.sum() if units else None)
+        units = {} if name == "weights" else mask.counts()
+        assert size["units_kept"] == units
+        assert (size["heads_kept"], size["mlps_kept"]) == (units.get("heads"), units.get("mlps"))
         assert found[name] == {
             "mask": files.sha256(folder.masks[name]),
             "logits": files.sha256(folder.logits(name)),
@@ -178,7 +180,7 @@ def test_what_has_changed_is_evaluated_again(folder: Folder, evaluated: list[str
     folder.prune()
     before = digests(folder)
     evaluated.clear()
-    put_mask(folder.masks["random"], random_mask(5), "drop_bias")
+    put_mask(folder.masks["random"], random_mask(5))
     folder.prune()
     assert evaluated == ["random"]
     after = digests(folder)
@@ -216,7 +218,7 @@ def test_a_mask_that_fails_stops_no_other(folder: Folder, damage: str) -> None:
         path.write_bytes(path.read_bytes()[:-1])
     else:
         other = tiny_architecture(hidden_size=16)
-        put_mask(path, random_weights(other, 0.5, np.random.default_rng(0)), "")
+        put_mask(path, random_weights(other, 0.5, np.random.default_rng(0)))
     found = folder.prune()
     assert found["random"].keys() == {"error"} and found["random"]["error"]
     for name in MASKS.keys() - {"random"}:
@@ -242,7 +244,7 @@ def test_a_subnetwork_that_failed_alone_is_evaluated_with_its_scores(folder: Fol
     assert all(np.array_equal(logits[split], again[split]) for split in SPLITS)
 
 
-@pytest.mark.parametrize("change", ["logits", "no logits", "mask", "model"])
+@pytest.mark.parametrize("change", ["logits", "no logits", "mask", "model", "version"])
 def test_logits_of_other_files_are_rejected(folder: Folder, change: str) -> None:
     folder.prune()
     folder.evaluate_pruned("bad")
@@ -252,11 +254,12 @@ def test_logits_of_other_files_are_rejected(folder: Folder, change: str) -> None
     elif change == "no logits":
         path.unlink()
     elif change == "mask":
-        put_mask(folder.masks["bad"], random_mask(5), "drop_bias")
-    else:
+        put_mask(folder.masks["bad"], random_mask(5))
+    elif change == "model":
         folder.put_model(9)
+    by = {"logits_by": f"evaluate_pruned {step.VERSION + 1}"} if change == "version" else {}
     with pytest.raises(StudyError) as refusal:
-        folder.evaluate_pruned("bad")
+        folder.evaluate_pruned("bad", **by)
     sentence = str(refusal.value)
     assert sentence.startswith(f"{path} is not what {folder.pruned} says of {folder.masks['bad']}")
     assert "\n" not in sentence
@@ -308,7 +311,7 @@ def test_trained_models_are_scored_by_the_logits_that_they_left(folder: Folder) 
         split: rng.normal(size=(len(folder.read(split)), 3)).astype(np.float32)
         for split in ("validation_mismatched", "validation")  # in any order
     }
-    size = {"kept_fraction": 0.25, "heads_kept": 3, "mlps_kept": 1}
+    size = {"kept_fraction": 0.25, "heads_kept": 3, "mlps_kept": 1, "units_kept": {"heads": 3}}
     path = folder.root / "retrain/logits.safetensors"
     write_logits(path, logits, size)
     place = folder.root / "evaluate/s/good/retrained"
@@ -378,7 +381,8 @@ def test_finetuning_leaves_the_logits_and_scores_of_the_model_that_it_saves(fold
     place = folder.root / "trained"
     finetune(**training(folder, place), path_to_metrics=place / "metrics.json", model="m", task="t")
     size = logits_of_saved(folder, place)
-    assert size == {"kept_fraction": 1.0, "heads_kept": 12, "mlps_kept": 3}
+    units = {"heads": 12, "mlps": 3}
+    assert size == {"kept_fraction": 1.0, "units_kept": units, "heads_kept": 12, "mlps_kept": 3}
     untrained = load_model(folder.model)
     assert not np.array_equal(
         read_logits(place / "logits.safetensors")[0]["validation"],
@@ -401,4 +405,4 @@ def test_retraining_leaves_the_logits_of_the_subnetwork_that_it_saves(
     mask, info = read_mask(folder.masks[name])
     check_under(load_model(place / "model.safetensors"), mask)
     assert size["kept_fraction"] == info.kept_fraction
-    assert size["heads_kept"] == (None if name == "weights" else mask.heads.sum())
+    assert size["heads_kept"] == mask.counts().get("heads")

@@ -14,7 +14,7 @@ from tiny import random_mask, tiny_model, tiny_tokens
 from lottery.evaluation import predict
 from lottery.importance import measure
 from lottery.replay import CudaGraphs
-from lottery.shrink import check_under, plan_of, shrink, zero_weights
+from lottery.shrink import check_under, shrink, zero_weights
 from lottery.steps.setup import prepare_torch
 from lottery.training import Recipe, train
 
@@ -38,7 +38,7 @@ def trained(device, precision, graphs, kind="whole"):
     """Weights and losses of a training, with dropout."""
     model, kept = tiny_model().to(device), None
     if kind == "shrunk":
-        model = shrink(model, plan_of(random_mask(3), "keep_bias"))
+        model = shrink(model, random_mask(3))
     elif kind == "masked":
         mask = random_weights(model)
         kept = zero_weights(model, mask)
@@ -69,7 +69,8 @@ def test_the_same_seed_gives_the_same_weights(device, precision, graphs):
 @pytest.mark.parametrize("emptied", ["keep_bias", "drop_bias"])
 @pytest.mark.parametrize("seed", range(6))
 def test_shrunk_models_give_the_logits_of_the_cpu(device, seed, emptied):
-    model, tokens = shrink(tiny_model(), plan_of(random_mask(seed), emptied)), tiny_tokens(30)
+    mask = replace(random_mask(seed), emptied_attention=emptied)
+    model, tokens = shrink(tiny_model(), mask), tiny_tokens(30)
     expected = predict(model, tokens, 8)
     found = predict(model.to(device), tokens, 8)
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-4)
@@ -80,5 +81,5 @@ def test_importances_are_those_of_the_cpu(device, mode):
     tokens, mask = tiny_tokens(30), random_mask(1)
     expected = measure(tiny_model(), tokens, mask, mode, 8, "file")
     found = measure(tiny_model().to(device), tokens, mask, mode, 8, "file")
-    np.testing.assert_allclose(found.heads, expected.heads, atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(found.units["head"], expected.units["head"], atol=1e-3, rtol=1e-3)
     np.testing.assert_allclose(found.mlps, expected.mlps, atol=1e-3, rtol=1e-3)

@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthetic_masks import full_mask, unit_mask
 from tiny import random_mask, tiny_model, tiny_tokens
 
 from lottery.data.batches import collate
 from lottery.encoder import Gates
 from lottery.importance import measure, normalise
-from lottery.masks import StructuredMask
 from lottery.training import loss_of
 
 CPU = torch.device("cpu")
@@ -21,13 +21,15 @@ CPU = torch.device("cpu")
 def gradients(model, tokens, rows, mask, reduction):
     """Gradients of a batch's loss with respect to the gates, all parameters trainable."""
     gates = Gates(
-        heads=torch.tensor(mask.heads[None], dtype=torch.float32, requires_grad=True),
-        mlps=torch.tensor(mask.mlps[None], dtype=torch.float32, requires_grad=True),
+        {
+            kind: torch.tensor(kept[None], dtype=torch.float32, requires_grad=True)
+            for kind, kept in mask.units.items()
+        }
     )
     batch = collate(tokens, rows, CPU)
     losses = loss_of(model(*batch.inputs, gates), batch.labels)
     getattr(losses, reduction)().backward()
-    return gates.heads.grad[0].double().numpy(), gates.mlps.grad[0].double().numpy()
+    return [gate.grad[0].double().numpy() for gate in gates.units.values()]
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
@@ -40,8 +42,8 @@ def test_per_example_equals_a_loop_over_single_examples(n_outputs, order):
         head, mlp = gradients(model, tokens, np.array([row]), mask, "mean")
         heads, mlps = heads + np.abs(head), mlps + np.abs(mlp)
     measured = measure(model, tokens, mask, "per_example", 7, order)
-    np.testing.assert_allclose(measured.heads, heads, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(measured.mlps, mlps, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(measured.units["head"], heads, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(measured.units["mlp"], mlps, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["running_sum", "per_batch"])
@@ -57,8 +59,8 @@ def test_batch_modes_equal_a_literal_re_enactment(mode):
         grad_h, grad_m = grad_h + head, grad_m + mlp
         imp_h, imp_m = imp_h + np.abs(grad_h), imp_m + np.abs(grad_m)
     measured = measure(model, tokens, mask, mode, 6, "file")
-    np.testing.assert_allclose(measured.heads, imp_h, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(measured.mlps, imp_m, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(measured.units["head"], imp_h, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(measured.units["mlp"], imp_m, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["per_example", "running_sum"])
@@ -66,23 +68,23 @@ def test_batch_modes_equal_a_literal_re_enactment(mode):
 @settings(max_examples=12, deadline=None)
 def test_without_the_pruned_units_the_kept_ones_measure_the_same(mode, seed, empty):
     model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(seed)
-    mask = StructuredMask(
-        mask.heads & (empty not in ("heads", "all")), mask.mlps & (empty not in ("mlps", "all"))
+    mask = unit_mask(
+        mask.units["head"] & (empty not in ("heads", "all")),
+        mask.units["mlp"] & (empty not in ("mlps", "all")),
     )
     whole = measure(model, tokens, mask, mode, 6, "file")
     kept = measure(model, tokens, mask, mode, 6, "file", pruned=False)
     np.testing.assert_allclose(kept.logits, whole.logits, rtol=1e-4, atol=1e-5)
-    for kind in ("heads", "mlps"):
-        state = getattr(mask, kind)
-        ours, theirs = getattr(kept, kind), getattr(whole, kind)
+    for kind, state in mask.units.items():
+        ours, theirs = kept.units[kind], whole.units[kind]
         np.testing.assert_allclose(ours[state], theirs[state], rtol=1e-3, atol=1e-5)
         assert not ours[~state].any()
 
 
 def test_the_three_importances_differ():
-    model, tokens, full = tiny_model(), tiny_tokens(), StructuredMask.full(3, 4)
+    model, tokens, full = tiny_model(), tiny_tokens(), full_mask(3, 4)
     heads = [
-        measure(model, tokens, full, mode, 6, "file").heads
+        measure(model, tokens, full, mode, 6, "file").units["head"]
         for mode in ("running_sum", "per_batch", "per_example")
     ]
     shares = [scores / scores.sum() for scores in heads]
@@ -106,19 +108,20 @@ def test_published_normalisation():
     heads, mlps, mask = rng.random((3, 4)), rng.random(3), random_mask(1)
     scaled = np.stack([row / (np.sqrt((row**2).sum()) + 1e-20) for row in heads])
     expected = (scaled - scaled.min()) / (scaled.max() - scaled.min())
-    got = normalise(heads, mlps, mask, "all", "l2")
-    np.testing.assert_allclose(got[0], expected)
-    np.testing.assert_allclose(got[1], (mlps - mlps.min()) / (mlps.max() - mlps.min()))
+    got = normalise({"head": heads, "mlp": mlps}, mask, "all", "l2")
+    np.testing.assert_allclose(got["head"], expected)
+    np.testing.assert_allclose(got["mlp"], (mlps - mlps.min()) / (mlps.max() - mlps.min()))
 
 
 @given(st.integers(0, 200), st.sampled_from(["l2", "none"]))
 def test_strict_normalisation_does_not_look_at_pruned_units(seed, layer_norm):
     rng = np.random.default_rng(seed)
-    heads, mlps, mask = rng.random((3, 4)), rng.random(3), random_mask(seed)
-    others = np.where(mask.heads, heads, 9.0), np.where(mask.mlps, mlps, 9.0)
-    first = normalise(heads, mlps, mask, "kept", layer_norm)
-    second = normalise(*others, mask, "kept", layer_norm)
-    for one, other, kept in zip(first, second, (mask.heads, mask.mlps), strict=True):
+    scores, mask = {"head": rng.random((3, 4)), "mlp": rng.random(3)}, random_mask(seed)
+    others = {kind: np.where(kept, scores[kind], 9.0) for kind, kept in mask.units.items()}
+    first = normalise(scores, mask, "kept", layer_norm)
+    second = normalise(others, mask, "kept", layer_norm)
+    for kind, kept in mask.units.items():
+        one, other = first[kind], second[kind]
         np.testing.assert_array_equal(one, other)
         assert np.isnan(one[~kept]).all()
         assert kept.sum() == 0 or (one[kept].min() == 0 and one[kept].max() <= 1)
@@ -126,5 +129,5 @@ def test_strict_normalisation_does_not_look_at_pruned_units(seed, layer_norm):
 
 def test_layers_of_zeros_stay_zeros():
     heads = np.zeros((2, 3))
-    got = normalise(heads, np.ones(2), StructuredMask.full(2, 3), "all", "l2")
-    assert not got[0].any() and not got[1].any()
+    got = normalise({"head": heads, "mlp": np.ones(2)}, full_mask(2, 3), "all", "l2")
+    assert not got["head"].any() and not got["mlp"].any()

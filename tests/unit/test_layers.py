@@ -28,6 +28,7 @@ FLOORS = (
         "dropout",
         "memory",
     ),
+    ("units",),
     (
         "start",
         "status",
@@ -115,7 +116,7 @@ LIGHT_STEPS = (
 @pytest.mark.parametrize(
     ("light", "heavy"),
     [
-        (PLANNING, (*HEAVY, "numpy", "pyarrow")),
+        (PLANNING, (*HEAVY, "pyarrow")),
         ([f"steps.{step}" for step in LIGHT_STEPS], HEAVY),
     ],
 )

@@ -15,7 +15,7 @@ from lottery.masks import read_mask
 from lottery.steps.fetch_config import fetch_config
 from lottery.steps.import_masks import import_masks
 
-SHAPE = (3, 4)
+SMALL = Architecture.from_config(synthetic.SMALL, "small")  # 3 layers of 4 heads
 HEADS = np.array([[1, 0, 1, 1], [0, 0, 0, 0], [1, 1, 0, 1]])
 MLPS = np.array([1, 0, 1])
 
@@ -40,15 +40,15 @@ WRITERS = pytest.mark.parametrize("write", [as_folder, as_npz])
 @WRITERS
 @pytest.mark.parametrize("kind", ["bool", "uint8", "int64", "float16", "float64", ">i4"])
 def test_zeros_and_ones_of_any_type_are_read(tmp_path, write, kind):
-    mask = read_imported(write(tmp_path, HEADS.astype(kind), MLPS.astype(kind)), "CoLA", 7, SHAPE)
-    np.testing.assert_array_equal(mask.heads, HEADS.astype(bool))
-    np.testing.assert_array_equal(mask.mlps, MLPS.astype(bool))
+    mask = read_imported(write(tmp_path, HEADS.astype(kind), MLPS.astype(kind)), "CoLA", 7, SMALL)
+    np.testing.assert_array_equal(mask.units["head"], HEADS.astype(bool))
+    np.testing.assert_array_equal(mask.units["mlp"], MLPS.astype(bool))
 
 
 def test_other_keys_are_ignored_even_where_they_could_not_be_read(tmp_path):
     odd = {"CoLA/7/head_importance": HEADS / 3, "note": np.array([{"a": 1}], dtype=object)}
-    mask = read_imported(as_npz(tmp_path, **odd), "CoLA", 7, SHAPE)
-    assert mask.heads_kept == 6
+    mask = read_imported(as_npz(tmp_path, **odd), "CoLA", 7, SMALL)
+    assert mask.counts()["heads"] == 6
 
 
 @WRITERS
@@ -71,7 +71,7 @@ def test_other_keys_are_ignored_even_where_they_could_not_be_read(tmp_path):
 def test_what_is_no_mask_is_one_sentence(tmp_path, write, arrays, words):
     path = write(tmp_path, **arrays)
     with pytest.raises(StudyError) as raised:
-        read_imported(path, "CoLA", 7, SHAPE)
+        read_imported(path, "CoLA", 7, SMALL)
     sentence = str(raised.value)
     assert "\n" not in sentence and sentence.count(". ") == 0
     assert "masks" in sentence and "CoLA" in sentence
@@ -89,7 +89,7 @@ def test_what_is_no_mask_is_one_sentence(tmp_path, write, arrays, words):
 def test_a_missing_seed_or_task_is_named_with_what_there_is(tmp_path, write, task, seed, words):
     path = write(tmp_path)
     with pytest.raises(StudyError) as raised:
-        read_imported(path, task, seed, SHAPE)
+        read_imported(path, task, seed, SMALL)
     assert all(word in str(raised.value) for word in words), raised.value
 
 
@@ -97,10 +97,10 @@ def test_a_missing_mlp_mask_and_an_empty_folder(tmp_path):
     folder = as_folder(tmp_path)
     mask_files(folder, "CoLA", 7)[1].unlink()
     with pytest.raises(StudyError, match=r"mlp_mask\.npy does not exist"):
-        read_imported(folder, "CoLA", 7, SHAPE)
+        read_imported(folder, "CoLA", 7, SMALL)
     (tmp_path / "empty").mkdir()
     with pytest.raises(StudyError, match="it holds no masks"):
-        read_imported(tmp_path / "empty", "CoLA", 7, SHAPE)
+        read_imported(tmp_path / "empty", "CoLA", 7, SMALL)
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "array"])
@@ -115,7 +115,7 @@ def test_a_damaged_npz_is_one_sentence(tmp_path, damage):
         with path.open("wb") as file:
             np.save(file, HEADS)
     with pytest.raises(StudyError, match=r"masks\.npz is cut short or no npz file"):
-        read_imported(path, "CoLA", 7, SHAPE)
+        read_imported(path, "CoLA", 7, SMALL)
 
 
 def test_a_damaged_npy_is_one_sentence(tmp_path):
@@ -123,7 +123,7 @@ def test_a_damaged_npy_is_one_sentence(tmp_path):
     path = mask_files(folder, "CoLA", 7)[0]
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(StudyError, match=r"head_mask\.npy is cut short or no npy file"):
-        read_imported(folder, "CoLA", 7, SHAPE)
+        read_imported(folder, "CoLA", 7, SMALL)
 
 
 def test_the_step_writes_a_mask_that_the_other_steps_read(tmp_path):
@@ -140,16 +140,16 @@ def test_the_step_writes_a_mask_that_the_other_steps_read(tmp_path):
         emptied_attention="drop_bias",
     )
     mask, info = read_mask(tmp_path / "good.safetensors")
-    np.testing.assert_array_equal(mask.heads, HEADS.astype(bool))
-    architecture = Architecture.from_config(synthetic.SMALL, "small")
-    assert info.kept_fraction == mask.kept_fraction(architecture, "drop_bias")
+    np.testing.assert_array_equal(mask.units["head"], HEADS.astype(bool))
+    assert mask.emptied_attention == "drop_bias"
+    assert info.kept_fraction == mask.kept_fraction(SMALL)
     assert (info.algorithm, info.subnetwork, info.seed) == ("imported", "good", "7")
     assert (info.model, info.task, info.method) == ("m", "cola", "authors")
     # Controls are drawn as those of a structured search.
     module = algorithms.algorithm(info.algorithm)
-    assert module.SOURCES == {"random": "good", "bad": "good"}
+    assert module.sources == {"random": "good", "bad": "good"}
     bad = module.sample("bad", mask, tmp_path, generator("x"))
-    assert (bad.heads_kept, bad.mlps_kept) == (mask.heads_kept, mask.mlps_kept)
+    assert bad.counts() == mask.counts()
 
 
 @pytest.mark.parametrize("kind", ["folder", "embedded"])

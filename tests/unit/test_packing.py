@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 from lottery.data.batches import collate, shuffled_rows
 from lottery.data.packing import GPU_SIZES, Sizes, pack, place
 from lottery.encoder import Encoder, draw_weights
-from lottery.shrink import gates_of, plan_of, shrink
+from lottery.shrink import gates_of, shrink
 from lottery.training import Recipe, loss_of, scheduled_rate, train
 
 CPU = torch.device("cpu")
@@ -36,7 +38,7 @@ def variants():
     yield "whole", model, None
     yield "gated", model, gates_of(mask, CPU)
     for kept in ("keep_bias", "drop_bias"):
-        yield kept, shrink(model, plan_of(mask, kept)).eval(), None
+        yield kept, shrink(model, replace(mask, emptied_attention=kept)).eval(), None
 
 
 @pytest.mark.parametrize(

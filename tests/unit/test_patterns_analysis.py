@@ -35,7 +35,6 @@ def masks_of(heads: np.ndarray) -> GoodMasks:
         MaskInfo(
             algorithm="structured",
             kept_fraction=0.5,
-            emptied_attention="drop_bias",
             model="tiny",
             task=task,
             seed=seed,

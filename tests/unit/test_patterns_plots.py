@@ -36,7 +36,6 @@ def write_tree(tree: synthetic.Tree) -> None:
         info = MaskInfo(
             algorithm="structured",
             kept_fraction=0.5,
-            emptied_attention="drop_bias",
             model=tree.model,
             task=task,
             seed=str(seed),

@@ -178,7 +178,7 @@ def draw_all(tree, folder: Path) -> list[Path]:
         path_to_all_png=png["all"],
         model=tree.model,
         method="magnitude",
-        algorithm="magnitude",
+        granularity="weights",
         averaged_tasks=list(tree.tasks)[:1],
     )
     plot_trajectories(
@@ -228,7 +228,7 @@ def test_the_table_of_survival_holds_what_is_drawn(drawn):
     expected = survival_of_task(read_shares(tree.masks("magnitude"), sizes)["sentiment"])
     by_place = {(row["task"], row["layer"], row["head"]): row for row in rows}
     row = by_place["sentiment", "2", "3"]
-    assert float(row["mean"]) == expected.heads[2, 3]
-    assert float(row["sd"]) == expected.heads_sd[2, 3]
+    assert float(row["mean"]) == expected.mean["head"][2, 3]
+    assert float(row["sd"]) == expected.sd["head"][2, 3]
     # Over all tasks that enter averages: here the first one alone.
     assert by_place["all", "2", "3"]["mean"] == row["mean"]

@@ -22,7 +22,8 @@ def settings():
 def test_heat_maps_hold_the_values_with_the_mlps_apart(settings):
     heads = np.arange(12).reshape(3, 4) / 12
     mlps = np.array([0.1, 0.5, 1.0])
-    survival = Survival(heads, heads / 2, mlps, np.full(3, np.nan), n_seeds=1)
+    spread = {"head": heads / 2, "mlp": np.full(3, np.nan)}
+    survival = Survival({"head": heads, "mlp": mlps}, spread, n_seeds=1)
     figure = draw_tasks({"t": survival}, title="title", measure="share")
     mean, sd = (np.ma.filled(axis.images[0].get_array(), np.nan) for axis in figure.axes[:2])
     np.testing.assert_array_equal(mean[:, :4], heads)
@@ -35,7 +36,8 @@ def test_heat_maps_hold_the_values_with_the_mlps_apart(settings):
 
 def test_shares_that_hardly_differ_get_a_scale_of_their_own(settings):
     heads, none = np.linspace(0.5, 0.6, 12).reshape(3, 4), np.zeros(3)
-    survival = Survival(heads, heads, np.full(3, 0.55), none, n_seeds=2)
+    mean, sd = {"head": heads, "mlp": np.full(3, 0.55)}, {"head": heads, "mlp": none}
+    survival = Survival(mean, sd, n_seeds=2)
     figure = draw_tasks({"t": survival}, title="title", measure="share")
     norm = figure.axes[0].images[0].norm
     assert (norm.vmin, norm.vmax) == pytest.approx((0.5, 0.6))
@@ -44,7 +46,8 @@ def test_shares_that_hardly_differ_get_a_scale_of_their_own(settings):
 def test_rounding_gets_no_scale_of_its_own(settings):
     heads, spread = np.full((3, 4), 0.5), np.full((3, 4), 1e-9)
     heads[0, 0] += 1e-9
-    survival = Survival(heads, spread, np.full(3, 0.5), np.zeros(3), n_seeds=2)
+    mean, sd = {"head": heads, "mlp": np.full(3, 0.5)}, {"head": spread, "mlp": np.zeros(3)}
+    survival = Survival(mean, sd, n_seeds=2)
     figure = draw_tasks({"t": survival}, title="title", measure="share")
     for axis in figure.axes[:2]:
         norm = axis.images[0].norm

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import synthetic
 from legible import complaints, saved_figures, texts_of
-from synthetic_search import PUBLISHED, write_search
+from synthetic_search import write_search
 from test_plots import BIG, DEMO_TASKS
 
 from lottery import files
@@ -91,11 +91,11 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
         **picture("correlations", "correlations_"),
         paths_to_searches=paths("{}/search.csv"),
         paths_to_importances=paths("{}/importance.npz"),
+        paths_to_paths=paths("{}/path.npz"),
         path_to_histograms=out / "histograms.csv",
         path_to_correlations=out / "correlations.csv",
         tasks=list(tree.tasks),
         seeds=list(tree.seeds),
-        options=PUBLISHED,
     )
     measure_magnitudes(
         **common,

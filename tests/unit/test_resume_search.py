@@ -30,7 +30,7 @@ ENDS = (SystemExit, KeyboardInterrupt, RuntimeError)
 
 
 def options_of(name: str, preset: str) -> dict[str, Any]:
-    options = {key: each.preset(preset) for key, each in algorithms.algorithm(name).OPTIONS.items()}
+    options = {key: each.preset(preset) for key, each in algorithms.algorithm(name).options.items()}
     # Small enough steps for a search of a dozen on three layers of four heads.
     return options | {"search_batch_size": 16, "head_step": 0.1, "step": 0.1, "max_steps": 12}
 
@@ -58,8 +58,8 @@ def search(
         {key: np.asarray(array, np.float32) for key, array in found.importance.items()},
     )
     for subnetwork, mask in found.masks.items():
-        parts = vars(mask).get("parameters", vars(mask))
-        files.write_arrays(folder / f"{subnetwork}.safetensors", parts, {})
+        files.write_arrays(folder / f"{subnetwork}.safetensors", mask.arrays(), {})
+    files.write_npz(folder / "path.npz", found.path)
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NAME}
 
 

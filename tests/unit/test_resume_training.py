@@ -27,7 +27,7 @@ from tiny import random_mask, tiny_model, tiny_tokens
 from lottery import files, resume
 from lottery.evaluation import predict
 from lottery.resume import NAME, Checkpoint
-from lottery.shrink import check_under, plan_of, shrink, zero_weights
+from lottery.shrink import check_under, shrink, zero_weights
 from lottery.training import Recipe, train
 
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=3, log_every=2, warmup_steps=3)
@@ -53,7 +53,7 @@ def training(
     elif kind == "bf16":
         recipe = replace(recipe, precision="bf16")
     elif kind == "shrunk":
-        model = shrink(model, plan_of(random_mask(3), "keep_bias"))
+        model = shrink(model, random_mask(3))
     elif kind == "weight mask":
         mask = random_weights(model)
         kept = zero_weights(model, mask)

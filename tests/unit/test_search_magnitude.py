@@ -15,10 +15,16 @@ from drawn import bert_base
 from lottery import metrics
 from lottery.algorithms import magnitude
 from lottery.algorithms.search_context import SearchContext
-from lottery.algorithms.search_magnitude import MagnitudeRanking, body_of, kept_counts
+from lottery.algorithms.search_magnitude import (
+    MagnitudeRanking,
+    body_of,
+    kept_counts,
+    mask_of_step,
+)
 from lottery.checkpoints import save_model
+from lottery.errors import StudyError
 from lottery.evaluation import predict
-from lottery.masks import body_names
+from lottery.masks import body_shapes
 from lottery.scoring import decide
 
 OPTIONS = {name: option.published for name, option in magnitude.OPTIONS.items()}
@@ -29,7 +35,7 @@ def pruned_by_torch(model, step, steps):
     """Masks after each of several calls of global_unstructured over the same tensors."""
     modules = dict(model.named_modules())
     names = {model.architecture.family.checkpoint_name(n): n for n, _ in model.named_parameters()}
-    places = [names[name].rsplit(".", 1) for name in body_names(model.architecture)]
+    places = [names[name].rsplit(".", 1) for name in body_shapes(model.architecture)]
     parameters = [(modules[module], kind) for module, kind in places]
     for _ in range(steps):
         prune.global_unstructured(parameters, prune.L1Unstructured, amount=step)
@@ -66,6 +72,38 @@ def test_equal_magnitudes_are_pruned_by_position(levels, seed):
         expected = np.ones(len(ranking), bool)
         expected[ranking[: len(ranking) - count]] = False
         assert np.array_equal(cuts.keep_largest(count).vector, expected)
+    path, weights = cuts.path(counts), weights_of(model)
+    for step, count in enumerate(counts):
+        derived = mask_of_step(weights, model.architecture, path, step)
+        assert np.array_equal(derived.vector, cuts.keep_largest(count).vector)
+
+
+def weights_of(model):
+    """The weights as a model's file holds them."""
+    return {name: p.detach().numpy() for name, p in model.checkpoint_parameters().items()}
+
+
+@given(st.integers(0, 10**6), st.floats(0.01, 0.5))
+def test_the_path_gives_the_mask_of_every_step(seed, step):
+    model = tiny_model(seed)
+    size = body_size(model)
+    counts = [size, *kept_counts(size, step, 8)]
+    ranking = MagnitudeRanking(model, counts)
+    path = ranking.path(counts)
+    kinds = {name: array.dtype for name, array in path.items()}
+    assert kinds == {"counts": np.int64, "threshold": np.float32, "ties": np.int64}
+    for row, count in enumerate(counts):
+        derived = mask_of_step(weights_of(model), model.architecture, path, row)
+        expected = ranking.keep_largest(count)
+        assert derived.shapes == expected.shapes
+        assert np.array_equal(derived.vector, expected.vector)
+
+
+def test_the_path_of_another_model_is_one_sentence():
+    model, other = tiny_model(), tiny_model(3)
+    ranking = MagnitudeRanking(model, [5000])
+    with pytest.raises(StudyError, match="Step 0 of the search kept 5000 weights"):
+        mask_of_step(weights_of(other), other.architecture, ranking.path([5000]), 0)
 
 
 def search(keep_score, options, score=None):
@@ -86,15 +124,22 @@ def test_the_search_keeps_the_last_mask_that_passed():
     *accepted, failed = found.trajectory
     assert all(step.accepted and step.score >= step.threshold for step in accepted)
     assert not failed.accepted and failed.score < failed.threshold
-    assert found.masks["good"].kept_fraction == accepted[-1].kept_fraction
+    assert found.masks["good"].kept_fraction() == accepted[-1].kept_fraction
     assert accepted[-1].kept_fraction == pytest.approx(0.95 ** (len(accepted) - 1), abs=1e-3)
     assert set(found.masks) == {"good"}
+    path = found.path
+    assert all(len(array) == len(found.trajectory) for array in path.values())
+    model = tiny_model()
+    derived = mask_of_step(weights_of(model), model.architecture, path, len(accepted) - 1)
+    assert np.array_equal(derived.vector, found.masks["good"].vector)
+    size = body_size(model)
+    assert (path["counts"] / size).tolist() == [step.kept_fraction for step in found.trajectory]
 
 
 def test_with_all_steps_used_up_one_removal_less_is_kept():
     found = search(0.0, OPTIONS | {"max_steps": 4})
     assert len(found.trajectory) == 4
-    assert found.masks["good"].kept_fraction == pytest.approx(0.95**3, abs=1e-3)
+    assert found.masks["good"].kept_fraction() == pytest.approx(0.95**3, abs=1e-3)
 
 
 def test_an_undefined_score_prunes_nothing():
@@ -146,7 +191,7 @@ def test_the_body_of_bert_base_is_the_papers():
     with torch.device("meta"):
         model = Encoder(bert_base(), 2)
     parameters = model.checkpoint_parameters()
-    names = body_names(model.architecture)
+    names = body_shapes(model.architecture)
     assert sum(parameters[name].numel() for name in names) == 85_008_384
     assert "bert.encoder.layer.0.output.dense.bias" not in names
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthetic_masks import full_mask, unit_mask
 from tiny import tiny_model, tiny_tokens
 
 from lottery import metrics
@@ -19,8 +20,9 @@ from lottery.algorithms.search_structured import (
 )
 from lottery.importance import measure as measure_gates
 from lottery.importance import normalise
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask
 from lottery.scoring import decide
+from lottery.units import kinds_of
 
 PUBLISHED = {name: option.published for name, option in structured.OPTIONS.items()}
 STRICT = {name: option.strict for name, option in structured.OPTIONS.items()}
@@ -33,12 +35,13 @@ class Landscape:
         self.seed, self.shape, self.steepness = seed, shape, steepness
         self.asked: list[tuple[bytes, bytes]] = []
 
-    def __call__(self, mask: StructuredMask) -> Measurement:
-        self.asked.append((mask.heads.tobytes(), mask.mlps.tobytes()))
-        pruned = 2 - mask.heads.mean() - mask.mlps.mean()
-        rng = np.random.default_rng([self.seed, mask.heads_kept, mask.mlps_kept])
+    def __call__(self, mask: UnitMask) -> Measurement:
+        self.asked.append(tuple(kept.tobytes() for kept in mask.units.values()))
+        pruned = 2 - mask.units["head"].mean() - mask.units["mlp"].mean()
+        rng = np.random.default_rng([self.seed, *mask.counts().values()])
         score = 0.9 - self.steepness * pruned + 0.02 * rng.normal()
-        return Measurement(rng.random(self.shape), rng.random(self.shape[0]), score, 1.0)
+        importance = {"head": rng.random(self.shape), "mlp": rng.random(self.shape[0])}
+        return Measurement(importance, score, 1.0)
 
 
 def re_enact(evaluate, shape, n, keep=0.9):
@@ -46,9 +49,9 @@ def re_enact(evaluate, shape, n, keep=0.9):
     scores = []
 
     def measured(heads, mlps):
-        result = evaluate(StructuredMask(heads.copy(), mlps.copy()))
+        result = evaluate(unit_mask(heads.copy(), mlps.copy()))
         scores.append(result.score)
-        return result.heads.copy(), result.mlps.copy(), result.score
+        return *(scores.copy() for scores in result.importance.values()), result.score
 
     def zero_least(array, importance, count):
         importance = importance.copy()
@@ -93,10 +96,10 @@ def threshold(score):
 @settings(max_examples=150)
 def test_the_published_search_is_the_papers(seed, shape, steepness):
     first, second = Landscape(seed, shape, steepness), Landscape(seed, shape, steepness)
-    found = StructuredSearch(first, threshold, shape, PUBLISHED)
+    found = StructuredSearch(first, threshold, full_mask(*shape), PUBLISHED)
     mask = found.run()
     heads, mlps, scores = re_enact(second, shape, int(0.1 * shape[0] * shape[1]))
-    assert np.array_equal(mask.heads, heads) and np.array_equal(mask.mlps, mlps)
+    assert np.array_equal(mask.units["head"], heads) and np.array_equal(mask.units["mlp"], mlps)
     assert [step.score for step in found.steps] == scores
     assert first.asked == second.asked
 
@@ -108,7 +111,7 @@ def test_the_search_of_a_model_is_the_papers():
     def score(logits):
         return metrics.score("accuracy", predictions, decide(logits))
 
-    full = StructuredMask.full(3, 4)
+    full = full_mask(3, 4)
     predictions = decide(measure_gates(model, tokens, full, "per_batch", 16, "file").logits)
     options = PUBLISHED | {"search_batch_size": 16, "keep_score": 0.5, "head_step": 0.2}
     context = SearchContext(model, tokens, options, score, lambda s: 0.5 * s)
@@ -116,13 +119,13 @@ def test_the_search_of_a_model_is_the_papers():
 
     def evaluate(mask):
         got = measure_gates(model, tokens, mask, "running_sum", 16, "file")
-        return Measurement(*normalise(got.heads, got.mlps, mask, "all", "l2"), score(got.logits), 1)
+        return Measurement(normalise(got.units, mask, "all", "l2"), score(got.logits), 1)
 
     heads, mlps, scores = re_enact(evaluate, (3, 4), n=int(0.2 * 12), keep=0.5)
     assert len(found.trajectory) > 4
     assert [step.score for step in found.trajectory] == scores
-    assert np.array_equal(found.masks["good"].heads, heads)
-    assert np.array_equal(found.masks["good"].mlps, mlps)
+    assert np.array_equal(found.masks["good"].units["head"], heads)
+    assert np.array_equal(found.masks["good"].units["mlp"], mlps)
     assert found.importance["heads"].shape == (len(scores), 3, 4)
     assert found.importance["mlps"].shape == (len(scores), 3)
 
@@ -130,8 +133,10 @@ def test_the_search_of_a_model_is_the_papers():
 def test_stale_and_recomputed_stage_starts():
     shape = (12, 12)
     stale, fresh = Landscape(1, shape, 0.15), Landscape(1, shape, 0.15)
-    StructuredSearch(stale, threshold, shape, PUBLISHED).run()
-    search = StructuredSearch(fresh, threshold, shape, PUBLISHED | {"stage_start": "recompute"})
+    StructuredSearch(stale, threshold, full_mask(*shape), PUBLISHED).run()
+    search = StructuredSearch(
+        fresh, threshold, full_mask(*shape), PUBLISHED | {"stage_start": "recompute"}
+    )
     search.run()
     stages = [step.stage for step in search.steps]
     first_of_heads = search.steps[stages.index("heads")]
@@ -146,9 +151,9 @@ def test_stale_and_recomputed_stage_starts():
 @pytest.mark.parametrize("score", [None, -0.2])
 def test_nothing_is_pruned_from_a_model_without_a_score(score):
     def measured(mask):
-        return Measurement(np.ones((3, 4)), np.ones(3), score, 1.0)
+        return Measurement({"head": np.ones((3, 4)), "mlp": np.ones(3)}, score, 1.0)
 
-    search = StructuredSearch(measured, lambda s: None, (3, 4), PUBLISHED)
+    search = StructuredSearch(measured, lambda s: None, full_mask(3, 4), PUBLISHED)
     mask = search.run()
     assert mask.is_full and len(search.steps) == 1 and not search.steps[0].accepted
 
@@ -156,9 +161,9 @@ def test_nothing_is_pruned_from_a_model_without_a_score(score):
 def test_an_undefined_score_counts_as_failed():
     def measured(mask):
         score = 0.8 if mask.is_full else None
-        return Measurement(np.ones((3, 4)), np.ones(3), score, 1.0)
+        return Measurement({"head": np.ones((3, 4)), "mlp": np.ones(3)}, score, 1.0)
 
-    search = StructuredSearch(measured, threshold, (3, 4), PUBLISHED)
+    search = StructuredSearch(measured, threshold, full_mask(3, 4), PUBLISHED)
     assert search.run().is_full
     assert [step.stage for step in search.steps] == ["both", "both", "heads", "mlps"]
 
@@ -172,38 +177,43 @@ def test_masks_nest_along_a_search_and_counts_fall_by_the_stride(seed, steepness
         asked.append(mask)
         return landscape(mask)
 
-    search = StructuredSearch(measured, threshold, (12, 12), PUBLISHED | {"units": units})
+    search = StructuredSearch(measured, threshold, full_mask(12, 12), PUBLISHED | {"units": units})
     good = search.run()
-    for step, mask in zip(search.steps, asked, strict=True):
+    path = search.path()
+    assert list(path) == ["heads", "mlps"]
+    for number, (step, mask) in enumerate(zip(search.steps, asked, strict=True)):
+        for name, array in mask.arrays().items():
+            assert np.array_equal(path[name][number], array)
         if step.accepted:
-            assert not (good.heads & ~mask.heads).any() or step.stage != search.steps[-1].stage
-        if units == "both" and mask.heads_kept:
-            assert (144 - mask.heads_kept) % 7 == 0
+            lost = good.units["head"] & ~mask.units["head"]
+            assert not lost.any() or step.stage != search.steps[-1].stage
+        if units == "both" and mask.counts()["heads"]:
+            assert (144 - mask.counts()["heads"]) % 7 == 0
     if units == "heads":
-        assert all(mask.mlps.all() for mask in asked)
+        assert all(mask.units["mlp"].all() for mask in asked)
         assert {step.stage for step in search.steps} == {"heads"}
     if units == "mlps":
-        assert all(mask.heads.all() for mask in asked)
+        assert all(mask.units["head"].all() for mask in asked)
 
 
 @given(st.integers(0, 1000), st.sampled_from([(6, 12), (3, 4), (5, 3)]))
 def test_halves_are_halves_and_complementary(seed, shape):
     for units in ("both", "heads", "mlps"):
         options = STRICT | {"units": units}
-        half, steps = walk_to_half(Landscape(seed, shape, 0.9), shape, options)
-        other = other_half(half, units)
+        half, steps = walk_to_half(Landscape(seed, shape, 0.9), full_mask(*shape), options)
+        other = other_half(half, kinds_of(units))
         heads, mlps = shape[0] * shape[1], shape[0]
-        assert half.heads_kept == (heads if units == "mlps" else heads // 2)
-        assert half.mlps_kept == (mlps if units == "heads" else mlps // 2)
-        assert (units == "mlps") == bool((half.heads & other.heads).any())
-        assert (half.heads | other.heads).all() and (half.mlps | other.mlps).all()
-        assert (steps[0].heads_kept, steps[-1].heads_kept) == (heads, half.heads_kept)
+        assert half.counts()["heads"] == (heads if units == "mlps" else heads // 2)
+        assert half.counts()["mlps"] == (mlps if units == "heads" else mlps // 2)
+        assert (units == "mlps") == bool((half.units["head"] & other.units["head"]).any())
+        assert all((half.units[kind] | other.units[kind]).all() for kind in half.units)
+        assert (steps[0].heads_kept, steps[-1].heads_kept) == (heads, half.counts()["heads"])
 
 
 def test_halves_begin_like_the_search():
     landscape = Landscape(3, (12, 12), 0.01)
-    search = StructuredSearch(landscape, threshold, (12, 12), STRICT)
+    search = StructuredSearch(landscape, threshold, full_mask(12, 12), STRICT)
     search.run()
     walk = Landscape(3, (12, 12), 0.01)
-    walk_to_half(walk, (12, 12), STRICT)
+    walk_to_half(walk, full_mask(12, 12), STRICT)
     assert walk.asked[:5] == landscape.asked[:5]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from synthetic_masks import full_mask, unit_mask
 from tiny import random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
 
 from lottery.checkpoints import load_model, save_model
@@ -16,24 +19,24 @@ from lottery.errors import StudyError
 from lottery.evaluation import predict
 from lottery.masks import (
     MaskInfo,
-    StructuredMask,
     WeightMask,
-    body_names,
+    body_shapes,
     read_mask,
     write_mask,
 )
-from lottery.shrink import MaskError, check_under, gates_of, plan_of, put_under, shrink
+from lottery.shrink import MaskError, check_under, gates_of, put_under, shrink
 from lottery.trust import apply_mask
+from lottery.units import body_size
 
 CPU = torch.device("cpu")
-INFO = MaskInfo("structured", "m", "t", "1", "s", "good", 0.5, "keep_bias")
+INFO = MaskInfo("structured", "m", "t", "1", "s", "good", 0.5)
 
 
 def random_weights(model, seed: int = 0, share: float = 0.6) -> WeightMask:
     rng = np.random.default_rng(seed)
     parameters = model.checkpoint_parameters()
     return WeightMask(
-        {n: rng.random(parameters[n].shape) < share for n in body_names(model.architecture)}
+        {n: rng.random(parameters[n].shape) < share for n in body_shapes(model.architecture)}
     )
 
 
@@ -41,7 +44,7 @@ def random_weights(model, seed: int = 0, share: float = 0.6) -> WeightMask:
 def test_masked_and_shrunk_logits_agree(seed):
     model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(seed)
     masked = predict(model, tokens, 8, gates_of(mask, CPU))
-    shrunk = predict(shrink(model, plan_of(mask, "keep_bias")), tokens, 8)
+    shrunk = predict(shrink(model, mask), tokens, 8)
     np.testing.assert_allclose(shrunk, masked, atol=1e-5)
 
 
@@ -53,20 +56,20 @@ def test_the_published_variant_drops_the_bias_of_an_emptied_layer(seed):
     with torch.no_grad():
         for index, layer in enumerate(reference.bert.encoder.layer):
             dense = layer.attention.output.dense
-            columns = torch.from_numpy(np.repeat(mask.heads[index], 8))
+            columns = torch.from_numpy(np.repeat(mask.units["head"][index], 8))
             dense.weight.mul_(columns)
-            if not mask.heads[index].any():
+            if not mask.units["head"][index].any():
                 dense.bias.zero_()
-            if not mask.mlps[index]:
+            if not mask.units["mlp"][index]:
                 layer.output.dense.weight.zero_()
                 layer.output.dense.bias.zero_()
     batch = collate(tokens, np.arange(len(tokens)), CPU)
     ids, types, present = batch.inputs
     with torch.no_grad():
         expected = reference(input_ids=ids, token_type_ids=types, attention_mask=present.long())
-    shrunk = predict(shrink(model, plan_of(mask, "drop_bias")), tokens, 8)
+    shrunk = predict(shrink(model, replace(mask, emptied_attention="drop_bias")), tokens, 8)
     np.testing.assert_allclose(shrunk, expected.logits.numpy(), atol=1e-5)
-    kept = predict(shrink(model, plan_of(mask, "keep_bias")), tokens, 8)
+    kept = predict(shrink(model, mask), tokens, 8)
     assert np.abs(shrunk - kept).max() > 1e-4
 
 
@@ -74,7 +77,7 @@ def test_the_published_variant_drops_the_bias_of_an_emptied_layer(seed):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_shrunk_model_comes_back_from_its_file(tmp_path, seed, emptied):
     model, tokens = tiny_model(), tiny_tokens()
-    shrunk = shrink(model, plan_of(random_mask(seed), emptied))
+    shrunk = shrink(model, replace(random_mask(seed), emptied_attention=emptied))
     save_model(tmp_path / "model.safetensors", shrunk)
     loaded = load_model(tmp_path / "model.safetensors")
     assert np.array_equal(predict(loaded, tokens, 8), predict(shrunk, tokens, 8))
@@ -102,25 +105,29 @@ def test_a_full_models_file_loads_into_transformers(tmp_path):
     st.sampled_from(["keep_bias", "drop_bias"]),
 )
 def test_kept_fraction_counts_the_parameters_of_the_shrunk_model(heads, mlps, emptied):
-    mask, sizes = StructuredMask(heads, mlps), tiny_architecture()
+    mask, sizes = unit_mask(heads, mlps, emptied), tiny_architecture()
     model = tiny_model()
-    shrunk = shrink(model, plan_of(mask, emptied))
+    shrunk = shrink(model, mask)
 
     def body(some):
         parts = ("query", "key", "value", "attention_output", "intermediate", "output")
         return sum(p.numel() for n, p in some.named_parameters() if n.split(".")[-2] in parts)
 
-    assert body(model) == sizes.structured_body
-    assert mask.kept_fraction(sizes, emptied) == pytest.approx(body(shrunk) / body(model))
+    assert body(model) == body_size(sizes)
+    assert mask.kept_fraction(sizes) == pytest.approx(body(shrunk) / body(model))
 
 
-@given(arrays.arrays(bool, (3, 4)), arrays.arrays(bool, 3))
-def test_structured_masks_round_trip(tmp_path_factory, heads, mlps):
+@given(
+    arrays.arrays(bool, (3, 4)),
+    arrays.arrays(bool, 3),
+    st.sampled_from(["keep_bias", "drop_bias"]),
+)
+def test_unit_masks_round_trip(tmp_path_factory, heads, mlps, emptied):
     path = tmp_path_factory.mktemp("mask") / "good.safetensors"
-    write_mask(path, StructuredMask(heads, mlps), INFO)
+    write_mask(path, unit_mask(heads, mlps, emptied), INFO)
     mask, info = read_mask(path)
-    assert np.array_equal(mask.heads, heads) and np.array_equal(mask.mlps, mlps)
-    assert info == INFO
+    assert np.array_equal(mask.units["head"], heads) and np.array_equal(mask.units["mlp"], mlps)
+    assert info == INFO and mask.emptied_attention == emptied
 
 
 @given(
@@ -166,7 +173,7 @@ def test_put_under_a_weight_mask_zeroes_exactly_the_pruned_entries():
     model = tiny_model()
     before = {n: p.detach().clone() for n, p in model.checkpoint_parameters().items()}
     mask = random_weights(model)
-    put_under(model, mask, "")
+    put_under(model, mask)
     for name, parameter in model.checkpoint_parameters().items():
         kept = torch.from_numpy(mask.parameters.get(name, np.ones(parameter.shape, bool)))
         assert torch.equal(parameter, before[name] * kept)
@@ -176,21 +183,21 @@ def test_put_under_a_weight_mask_zeroes_exactly_the_pruned_entries():
 def test_a_model_that_broke_its_mask_is_an_error():
     model = tiny_model()
     mask = random_weights(model)
-    put_under(model, mask, "")
+    put_under(model, mask)
     name, array = next(iter(mask.parameters.items()))
     with torch.no_grad():
         model.checkpoint_parameters()[name][tuple(np.argwhere(~array)[0])] = 1e-30
     with pytest.raises(MaskError, match="1 pruned entries"):
         check_under(model, mask)
     with pytest.raises(MaskError):
-        check_under(shrink(tiny_model(), plan_of(random_mask(1), "keep_bias")), random_mask(2))
+        check_under(shrink(tiny_model(), random_mask(1)), random_mask(2))
 
 
 def test_a_mask_that_changes_nothing_is_an_error():
     model, tokens = tiny_model(), tiny_tokens()
     mask = random_weights(model)
     with torch.no_grad():  # all that the mask prunes is zero already
-        put_under(model, mask, "")
+        put_under(model, mask)
     with pytest.raises(MaskError, match="prunes something"):
-        apply_mask(model, mask, "", tokens)
-    apply_mask(tiny_model(), StructuredMask.full(3, 4), "drop_bias", tokens)
+        apply_mask(model, mask, tokens)
+    apply_mask(tiny_model(), full_mask(3, 4), tokens)

@@ -8,25 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import synthetic
-from synthetic_masks import random_units, random_weights
+from synthetic_masks import full_mask, random_units, random_weights, unit_mask
 
 from lottery import files
 from lottery.analysis import agreement, noise, stability
 from lottery.analysis.good_masks import read_good_masks, shared_bits
 from lottery.architecture import Architecture
 from lottery.errors import StudyError
-from lottery.masks import MaskInfo, StructuredMask, write_mask
+from lottery.masks import MaskInfo, write_mask
 from lottery.steps.measure_stability import measure_stability
-from lottery.tables.survival import kept_shares
 
 PUBLISHED = Path(__file__).parents[2] / "workflow/resources/paper/stability.csv"
 SMALL = Architecture.from_config(synthetic.SMALL, "small")
 
 
 def write(folder, mask, task="t", seed="1", method="s"):
-    info = MaskInfo("structured", "m", task, seed, method, "good", 0.5, "drop_bias")
-    if not isinstance(mask, StructuredMask):
-        info = replace(info, algorithm="magnitude", emptied_attention="")
+    info = MaskInfo("structured", "m", task, seed, method, "good", 0.5)
+    if mask.granularity == "weights":
+        info = replace(info, algorithm="magnitude")
     path = folder / method / task / f"{seed}.safetensors"
     write_mask(path, mask, info)
     return path
@@ -51,13 +50,13 @@ def test_rows_of_units_compare_the_seeds_of_each_task(tmp_path):
     masks, read = made(tmp_path, random_units)
     rows = stability.stability_rows(read, "m", "s", 50)
     by_place = {(r["task"], r["other_task"], r["unit"], r["statistic"]): r for r in rows}
-    heads = np.stack([masks["s", "b", seed].heads.ravel() for seed in "123"])
+    heads = np.stack([masks["s", "b", seed].units["head"].ravel() for seed in "123"])
     row = by_place["b", "", "heads", "fleiss_kappa"]
     expected = agreement.fleiss_kappa(agreement.shared_counts(heads), 12)
     assert row["value"] == pytest.approx(float(expected))
     assert (row["n_masks"], row["n_units"]) == (3, 12)
     # Both tasks' masks together, as published.
-    both = np.stack([masks["s", task, seed].mlps for task in "ab" for seed in "123"])
+    both = np.stack([masks["s", task, seed].units["mlp"] for task in "ab" for seed in "123"])
     row = by_place["a", "b", "mlps", "krippendorff_alpha"]
     expected = agreement.krippendorff_alpha(agreement.shared_counts(both), 3)
     assert row["value"] == pytest.approx(float(expected))
@@ -74,7 +73,7 @@ def test_rows_say_which_subnetworks_they_compare(tmp_path):
     for kind in kinds:
         for seed in "12":
             path = tmp_path / seed / f"{kind}.safetensors"
-            info = MaskInfo("structured", "m", "a", seed, "s", kind, 0.5, "keep_bias")
+            info = MaskInfo("structured", "m", "a", seed, "s", kind, 0.5)
             write_mask(path, random_units(SMALL, 0.5, rng), info)
             paths[kind].append(path)
     files.write_json(tmp_path / "config.json", synthetic.SMALL)
@@ -112,7 +111,7 @@ def test_rows_of_weights_compare_bits_and_shares(tmp_path):
         np.mean([np.corrcoef(bits)[a, b] for a, b in agreement.pairs(3)])
     )
     assert row["n_units"] == bits.shape[1]
-    shares = np.stack([kept_shares(mask, SMALL).heads.ravel() for mask in masks.values()])
+    shares = np.stack([mask.shares(SMALL)["head"].ravel() for mask in masks.values()])
     expected = agreement.interval_alpha(shares)
     assert by_place["head_shares", "krippendorff_alpha"]["value"] == pytest.approx(float(expected))
     assert {"mlp_shares", "head_shares", "weights"} == {unit for unit, _ in by_place}
@@ -130,7 +129,7 @@ def test_pairs_of_seeds(tmp_path):
     rows = stability.pair_rows(read, "m", "s")
     assert len(rows) == 2 * 3
     row = next(r for r in rows if (r["unit"], r["seed"], r["other_seed"]) == ("heads", "1", "3"))
-    first, second = masks["s", "a", "1"].heads, masks["s", "a", "3"].heads
+    first, second = masks["s", "a", "1"].units["head"], masks["s", "a", "3"].units["head"]
     assert (row["kept"], row["other_kept"]) == (first.sum(), second.sum())
     assert row["shared"] == (first & second).sum()
     assert row["shared_expected"] == pytest.approx(first.sum() * second.sum() / 12)
@@ -143,7 +142,7 @@ def test_noise_sets_seeds_beside_data(tmp_path, make):
     rows = noise.noise_rows(read, "m", methods)
     unit = "heads" if make is random_units else "weights"
     vector = {
-        cell: mask.heads.ravel() if make is random_units else mask.vector
+        cell: mask.units["head"].ravel() if make is random_units else mask.vector
         for cell, mask in masks.items()
     }
 
@@ -166,8 +165,8 @@ def test_noise_sets_seeds_beside_data(tmp_path, make):
 
 
 def test_noise_leaves_out_pairs_that_say_nothing(tmp_path):
-    full = StructuredMask.full(3, 4)
-    part = StructuredMask(np.eye(3, 4) > 0, np.array([True, False, True]))
+    full = full_mask(3, 4)
+    part = unit_mask(np.eye(3, 4) > 0, np.array([True, False, True]))
     paths = [
         write(tmp_path, mask, "a", seed, method)
         for method, masks in (("v", (part, full)), ("t", (part, part)))
@@ -187,6 +186,6 @@ def test_noise_leaves_out_pairs_that_say_nothing(tmp_path):
 
 
 def test_a_mask_of_another_size_is_one_sentence(tmp_path):
-    path = write(tmp_path, StructuredMask.full(2, 4))
-    with pytest.raises(StudyError, match="2 layers of 4 heads, the model 3 of 4"):
+    path = write(tmp_path, full_mask(2, 4))
+    with pytest.raises(StudyError, match="2 x 4 heads, the model 3 x 4"):
         read_good_masks([path], SMALL)

@@ -8,6 +8,7 @@ import pytest
 from synthetic_claims import (
     ALSO_FALSE,
     FALSE,
+    GRANULARITIES,
     METHODS,
     PAPER,
     PUBLISHED,
@@ -17,6 +18,7 @@ from synthetic_claims import (
     rows_of,
 )
 
+from lottery.algorithms.declaration import PAPERS_METHODS
 from lottery.stats.claims import outcomes, verdicts
 from lottery.stats.claims.paper import papers_value, read_paper
 from lottery.stats.claims.table import CLAIMS, Part
@@ -33,8 +35,8 @@ def true_rows():
 
 
 def spoken_of() -> list[tuple[str, str]]:
-    """(claim, method) of every claim about the method's algorithm."""
-    return [(claim.id, algorithm) for claim in CLAIMS for algorithm in claim.parts]
+    """(claim, method) of every claim about the method's granularity."""
+    return [(claim.id, PAPERS_METHODS[name]) for claim in CLAIMS for name in claim.parts]
 
 
 def test_there_is_a_row_for_every_claim_and_method(true_rows):
@@ -151,9 +153,47 @@ def test_claims_without_their_runs_or_tables_are_not_run():
     assert all(rows[claim, "structured"]["reason"] for claim in expected)
 
 
-def test_claims_about_another_algorithm_are_not_comparable(true_rows):
-    assert true_rows["C2", "structured"]["verdict"] == "not comparable"
+def test_claims_about_another_granularity_are_not_applicable(true_rows):
+    assert true_rows["C2", "structured"]["verdict"] == "not applicable"
     assert true_rows["C2", "structured"]["reason"] == "The claim is about magnitude pruning."
+
+
+def test_claims_about_what_a_method_does_not_do_are_not_applicable():
+    """A one-shot method searches down to no threshold; one that prunes MLPs alone has no heads."""
+    methods = {
+        "structured": facts("structured", METHODS["structured"], units=("mlp",), importance=False),
+        "magnitude": facts("magnitude", METHODS["magnitude"], search={}),
+    }
+    rows = rows_of(World(), methods=methods)
+    for claim in ("C1", "C4"):
+        row = rows[claim, "magnitude"]
+        assert row["verdict"] == "not applicable" and "estimate" not in row
+        assert "stop" not in row["reason"] and "this method makes none" in row["reason"]
+    for claim in ("C10", "C11", "C12", "C13", "C14"):
+        assert rows[claim, "structured"]["verdict"] == "not applicable"
+    assert "heads" in rows["C12", "structured"]["reason"]
+    assert "importances" in rows["C11", "structured"]["reason"]
+    # What they do is judged.
+    assert rows["C2", "magnitude"]["verdict"] == "supported"
+    assert rows["C1", "structured"]["verdict"] == "true by construction"
+    # Nothing is left that it could be compared with.
+    assert rows["C4", "structured"]["verdict"] == "not run"
+
+
+def test_masks_made_elsewhere_are_judged_by_what_they_score():
+    imported = facts("structured", METHODS["structured"], search={}, imported=True)
+    rows = rows_of(World(), methods={"structured": imported})
+    assert rows["C1", "structured"]["verdict"] == "supported"
+    assert rows["C4", "structured"]["verdict"] == "not applicable"
+
+
+def test_sizes_are_compared_between_the_granularities_alone():
+    methods = {
+        name: facts(name, METHODS["magnitude"], granularity="weights", units=()) for name in METHODS
+    }
+    rows = rows_of(World(), methods=methods)
+    assert {rows["C4", name]["verdict"] for name in METHODS} == {"not run"}
+    assert {rows["C3", name]["verdict"] for name in METHODS} == {"not run"}
 
 
 def test_patterns_without_annotations_are_not_comparable():
@@ -236,12 +276,13 @@ def test_the_papers_numbers_come_out_of_its_tables(true_rows):
         ("C12", "structured"): 0.0023,
     }
     published, paper = Published.read(*PUBLISHED), read_paper(PAPER / "claims.csv")
-    for (claim_id, algorithm), value in expected.items():
+    for (claim_id, method), value in expected.items():
         (claim,) = (claim for claim in CLAIMS if claim.id == claim_id)
-        part = claim.parts[algorithm][0]
-        found = papers_value(part, claim_id, algorithm, published, paper)
+        granularity = GRANULARITIES[method]
+        part = claim.parts[granularity][0]
+        found = papers_value(part, claim_id, granularity, published, paper)
         assert found == pytest.approx(value, abs=6e-4), claim_id
-    assert set(paper) == set(spoken_of())
+    assert set(paper) == {(claim.id, name) for claim in CLAIMS for name in claim.parts}
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def test_where_the_paper_has_no_such_number_its_words_stand(text):
 
 def test_each_method_has_the_claims_about_it_in_order(text):
     tables = tables_of(text)
-    for title, algorithm in ((STRUCTURED, "structured"), (MAGNITUDE, "magnitude")):
-        assert list(tables[title]) == [c.id for c in CLAIMS if algorithm in c.parts]
+    for title, granularity in ((STRUCTURED, "units"), (MAGNITUDE, "weights")):
+        assert list(tables[title]) == [c.id for c in CLAIMS if granularity in c.parts]
     assert set(tables) == {STRUCTURED, MAGNITUDE}
 
 
@@ -52,7 +52,7 @@ def test_the_cells_of_claims_are_short():
 
 def test_claims_without_numbers_stand_below_with_their_reason(text):
     own = text[text.index(f"## {MAGNITUDE}") :]
-    assert "- C3, C6, C7, C8, C9, C10, C11, C12, C13, C14: not comparable. The claim is" in own
+    assert "- C3, C6, C7, C8, C9, C10, C11, C12, C13, C14: not applicable. The claim is" in own
     assert "C1: true by construction. The search stopped at this threshold" in own
 
 

@@ -23,7 +23,8 @@ methods:
 def test_claims_are_judged_on_pretrained_models_and_know_the_kinds_of_subnetworks():
     facts = claim_params(study(METHODS))["facts"]
     assert all(each["models"] == ["small"] for each in facts.values())
-    assert facts["m"]["algorithm"] == "magnitude"
+    assert (facts["m"]["granularity"], facts["m"]["units"]) == ("weights", [])
+    assert (facts["s"]["granularity"], facts["heads"]["units"]) == ("units", ["head"])
     assert (facts["s"]["controls"], facts["s_strict"]["controls"]) == ("published", "strict")
 
 

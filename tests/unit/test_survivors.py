@@ -12,6 +12,7 @@ from lottery.analysis.good_masks import GoodMasks
 from lottery.architecture import Architecture
 from lottery.masks import MaskInfo
 from lottery.tables.overlap_caption import overlap_sentence
+from lottery.units import HEAD, MLP, body_size
 
 SMALL = Architecture.from_config(synthetic.SMALL, "small")  # 3 layers of 4 heads
 
@@ -19,7 +20,7 @@ SMALL = Architecture.from_config(synthetic.SMALL, "small")  # 3 layers of 4 head
 def masks_of(heads: dict[str, list[str]], mlps: dict[str, list[str]]) -> GoodMasks:
     """task -> a text of 0 and 1 per seed."""
     infos = [
-        MaskInfo("structured", "m", task, str(seed), "s", "good", 0.25, "drop_bias")
+        MaskInfo("structured", "m", task, str(seed), "s", "good", 0.25)
         for task, of_seeds in heads.items()
         for seed, _ in enumerate(of_seeds)
     ]
@@ -27,7 +28,8 @@ def masks_of(heads: dict[str, list[str]], mlps: dict[str, list[str]]) -> GoodMas
     def array(texts):
         return np.array([[c == "1" for c in text] for seeds in texts.values() for text in seeds])
 
-    return GoodMasks(tuple(infos), {"heads": array(heads), "mlps": array(mlps)})
+    units = {"heads": array(heads), "mlps": array(mlps)}
+    return GoodMasks(tuple(infos), units, emptied_attention="drop_bias")
 
 
 MASKS = masks_of(
@@ -51,8 +53,8 @@ def test_sizes_of_good_and_of_what_all_seeds_keep():
     found = rows["a", None, "super_good"]
     assert (found["heads_kept"], found["mlps_kept"]) == (2, 1)
     # Both heads are in layer 0, so one attention bias belongs to them.
-    kept = 2 * SMALL.head_parameters + SMALL.mlp_parameters + SMALL.hidden
-    assert found["kept_fraction"] == pytest.approx(kept / SMALL.structured_body)
+    kept = 2 * HEAD.parameters(SMALL) + MLP.parameters(SMALL) + SMALL.hidden
+    assert found["kept_fraction"] == pytest.approx(kept / body_size(SMALL))
 
 
 def test_survivors_stand_beside_what_chance_gives():

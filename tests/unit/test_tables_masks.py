@@ -7,18 +7,19 @@ import pytest
 import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_masks import random_weights
+from synthetic_masks import random_weights, unit_mask
 
 from lottery import files
 from lottery.architecture import Architecture
 from lottery.errors import StudyError
-from lottery.masks import MaskInfo, StructuredMask, WeightMask, write_mask
+from lottery.masks import MaskInfo, UnitMask, WeightMask, write_mask
 from lottery.stats import differences
 from lottery.steps.compare_controls import compare_controls
 from lottery.steps.gather_tables import gather_tables
 from lottery.tables import survival
 from lottery.tables.controls import reference_of
 from lottery.tables.overlap import COLUMNS
+from lottery.units import HEAD, MLP
 
 SMALL = Architecture.from_config(synthetic.SMALL, "small")
 BERT_BASE = synthetic.SMALL | {
@@ -32,7 +33,7 @@ BERT_BASE = synthetic.SMALL | {
 def write(folder, mask, subnetwork, seed="1", method="s"):
     path = folder / f"{subnetwork}_{seed}.safetensors"
     info = MaskInfo(
-        algorithm="structured" if isinstance(mask, StructuredMask) else "magnitude",
+        algorithm="structured" if mask.granularity == "units" else "magnitude",
         model="m",
         task="t",
         seed=seed,
@@ -58,11 +59,11 @@ def compare(folder, controls, references, config):
     return files.read_csv(folder / "overlap.csv")
 
 
-def units(layers, heads, kept_heads, kept_mlps) -> StructuredMask:
-    mask = StructuredMask(np.zeros((layers, heads), bool), np.zeros(layers, bool))
+def units(layers, heads, kept_heads, kept_mlps) -> UnitMask:
+    mask = unit_mask(np.zeros((layers, heads), bool), np.zeros(layers, bool))
     for place in kept_heads:
-        mask.heads[place] = True
-    mask.mlps[list(kept_mlps)] = True
+        mask.units["head"][place] = True
+    mask.units["mlp"][list(kept_mlps)] = True
     return mask
 
 
@@ -106,7 +107,9 @@ def test_the_note_tells_of_a_control_that_overlaps(tmp_path, heads):
     good, bad = units(3, 4, [(0, 0)], []), units(3, 4, heads, [])
     paths = [write(tmp_path, bad, "bad")], [write(tmp_path, good, "good")]
     compare(tmp_path, *paths, synthetic.SMALL)
-    head, bias = SMALL.head_parameters, SMALL.hidden
+    size = SMALL.head_size
+    head = 3 * (size * SMALL.hidden + size) + SMALL.hidden * size  # query, key, value; output
+    bias = SMALL.hidden  # of the output, once a layer
     share = (head + bias) / (2 * head + bias)  # of the first control
     sentence = f"Of the parameters of bad, {share:.0%} in t belong to good as well."
     note = (tmp_path / "overlap_note.rst").read_text()
@@ -181,33 +184,33 @@ def test_a_head_owns_its_rows_and_the_columns_of_the_output():
     empty.parameters[f"{prefix}output.dense.weight"][:, own] = True
     # The output's bias belongs to no head.
     empty.parameters[f"{prefix}output.dense.bias"][:] = True
-    assert empty.kept == SMALL.head_parameters + SMALL.hidden
-    shares = survival.kept_shares(empty, SMALL)
+    assert empty.kept == HEAD.parameters(SMALL) + SMALL.hidden
+    shares = empty.shares(SMALL)
     expected = np.zeros((SMALL.layers, SMALL.heads))
     expected[layer, head] = 1.0
-    np.testing.assert_array_equal(shares.heads, expected)
-    np.testing.assert_array_equal(shares.mlps, 0.0)
+    np.testing.assert_array_equal(shares["head"], expected)
+    np.testing.assert_array_equal(shares["mlp"], 0.0)
 
 
 @given(seed=st.integers(0, 2**32 - 1), keep=st.floats(0, 1))
 def test_shares_of_units_account_for_every_kept_weight(seed, keep):
     mask = random_weights(SMALL, keep, np.random.default_rng(seed))
-    shares = survival.kept_shares(mask, SMALL)
+    shares = mask.shares(SMALL)
     biases = sum(
         array.sum() for name, array in mask.parameters.items() if "output.dense.bias" in name
     )
-    mlp = SMALL.mlp_parameters - SMALL.hidden  # the output's bias is not in magnitude's body
-    total = shares.heads.sum() * SMALL.head_parameters + shares.mlps.sum() * mlp + biases
+    mlp = MLP.parameters(SMALL) - SMALL.hidden  # the output's bias is not in magnitude's body
+    total = shares["head"].sum() * HEAD.parameters(SMALL) + shares["mlp"].sum() * mlp + biases
     assert total == pytest.approx(mask.kept)
 
 
 def test_survival_is_the_mean_and_sample_sd_over_seeds():
     masks = [units(3, 4, [(0, 0), (1, 1)], [2]), units(3, 4, [(0, 0)], [2]), units(3, 4, [], [2])]
-    by_seed = {str(i): survival.kept_shares(mask, SMALL) for i, mask in enumerate(masks)}
+    by_seed = {str(i): mask.shares(SMALL) for i, mask in enumerate(masks)}
     found = survival.survival_of_task(by_seed)
-    assert found.heads[0, 0] == pytest.approx(2 / 3)
-    assert found.heads_sd[0, 0] == pytest.approx(np.std([1, 1, 0], ddof=1))
-    np.testing.assert_array_equal(found.mlps, [0, 0, 1])
+    assert found.mean["head"][0, 0] == pytest.approx(2 / 3)
+    assert found.sd["head"][0, 0] == pytest.approx(np.std([1, 1, 0], ddof=1))
+    np.testing.assert_array_equal(found.mean["mlp"], [0, 0, 1])
     assert found.n_seeds == 3
 
 
@@ -215,19 +218,21 @@ def test_survival_over_tasks_counts_the_tasks_of_each_seed():
     first = {"1": units(3, 4, [(0, 0)], [0]), "2": units(3, 4, [(0, 0)], [])}
     second = {"1": units(3, 4, [(0, 0), (1, 1)], [0]), "2": units(3, 4, [], [])}
     shares = {
-        task: {seed: survival.kept_shares(mask, SMALL) for seed, mask in masks.items()}
+        task: {seed: mask.shares(SMALL) for seed, mask in masks.items()}
         for task, masks in (("a", first), ("b", second))
     }
     counted = survival.survival_over_tasks(shares, counted=True)
-    assert counted.heads[0, 0] == pytest.approx(1.5)  # two tasks with seed 1, one with seed 2
-    assert counted.heads_sd[0, 0] == pytest.approx(np.std([2, 1], ddof=1))
-    assert counted.mlps[0] == pytest.approx(1.0)
+    assert counted.mean["head"][0, 0] == pytest.approx(
+        1.5
+    )  # two tasks with seed 1, one with seed 2
+    assert counted.sd["head"][0, 0] == pytest.approx(np.std([2, 1], ddof=1))
+    assert counted.mean["mlp"][0] == pytest.approx(1.0)
     assert counted.n_tasks == 2
     averaged = survival.survival_over_tasks(shares, counted=False)
-    assert averaged.heads[0, 0] == pytest.approx(0.75)
+    assert averaged.mean["head"][0, 0] == pytest.approx(0.75)
 
 
 def test_a_mask_of_another_size_is_one_sentence(tmp_path):
     path = write(tmp_path, units(2, 4, [], []), "good")
-    with pytest.raises(StudyError, match="2 layers of 4 heads, the model 3 of 4"):
+    with pytest.raises(StudyError, match="2 x 4 heads, the model 3 x 4"):
         survival.read_shares([path], SMALL)

@@ -68,7 +68,7 @@ def flags(evaluations: list[dict], majority_value: float | None) -> list[bool]:
 def test_columns_are_those_of_the_blueprint():
     assert (
         "model task seed method subnetwork phase split metric value n_examples kept_fraction "
-        "heads_kept mlps_kept degenerate eval_task group"
+        "heads_kept mlps_kept degenerate eval_task group target_kept start mask_source units_kept"
     ).split() == COLUMNS
 
 
@@ -166,7 +166,21 @@ def test_the_step_writes_every_score_once_in_the_order_of_the_grid(tmp_path):
         heads_kept=3,
         mlps_kept=1,
         degenerate=True,
+        units_kept="heads=3 mlps=1",
     )
+
+
+def test_start_and_units_are_those_of_the_run():
+    retrained = evaluation(0.5, subnetwork="good") | {"phase": "retrained"}
+    weights = evaluation(0.5, subnetwork="good") | {"heads_kept": None, "mlps_kept": None}
+    rows = gather([evaluation(0.5), retrained, weights], [majority(0.1)], REPORTED)
+    found = [(row.phase, row.start, row.units_kept) for row in rows]
+    assert found == [
+        *[("none", "", "")] * 3,
+        *[("finetuned", "", "heads=3 mlps=1")] * 2,
+        *[("retrained", "pretrained", "heads=3 mlps=1")] * 2,
+        *[("pruned", "", "")] * 2,
+    ]
 
 
 def test_a_file_of_another_format_is_one_sentence(tmp_path):

@@ -15,7 +15,7 @@ from tiny import random_mask, tiny_model, tiny_tokens
 
 from lottery.data.batches import length_grouped_rows
 from lottery.errors import StudyError
-from lottery.shrink import check_under, plan_of, shrink, zero_weights
+from lottery.shrink import check_under, shrink, zero_weights
 from lottery.training import Recipe, scheduled_rate, train
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
@@ -112,8 +112,8 @@ def test_the_compact_vocabulary_changes_no_result(monkeypatch):
 @pytest.mark.parametrize("emptied", ["drop_bias", "keep_bias"])
 def test_a_shrunk_model_trains(emptied):
     mask = random_mask(3)
-    assert not mask.heads.any(axis=1).all()
-    model = shrink(tiny_model(), plan_of(mask, emptied))
+    assert not mask.units["head"].any(axis=1).all()
+    model = shrink(tiny_model(), replace(mask, emptied_attention=emptied))
     history = train(model, tiny_tokens(), replace(RECIPE, epochs=8), seed=1)
     assert history[-1]["loss"] < history[0]["loss"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from synthetic_masks import unit_mask
 from transformers import BertConfig, BertForSequenceClassification
 
 from lottery.architecture import Architecture
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder, draw_weights
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask
 
 SIZES = {
     "vocab_size": 90,
@@ -73,10 +74,10 @@ def tiny_tokens(count: int = 20, seed: int = 0, n_outputs: int = 3) -> Tokens:
     )
 
 
-def random_mask(seed: int, layers: int = 3, heads: int = 4) -> StructuredMask:
+def random_mask(seed: int, layers: int = 3, heads: int = 4) -> UnitMask:
     """A random structured mask; some have emptied layers."""
     rng = np.random.default_rng(seed)
-    mask = StructuredMask(rng.random((layers, heads)) < 0.5, rng.random(layers) < 0.5)
+    mask = unit_mask(rng.random((layers, heads)) < 0.5, rng.random(layers) < 0.5)
     if seed % 3 == 0:
-        mask.heads[seed % layers] = False
+        mask.units["head"][seed % layers] = False
     return mask

@@ -77,8 +77,8 @@ def test_masks_made_elsewhere_need_no_weights(tmp_path: Path, published: Run):
             mask, _ = read_mask(published.cell(task, seed) / "mask/structured/good.safetensors")
             folder = tmp_path / "masks" / theirs / f"seed_{seed}"
             folder.mkdir(parents=True)
-            np.save(folder / "head_mask.npy", mask.heads.astype(np.float64))
-            np.save(folder / "mlp_mask.npy", mask.mlps.astype(np.int64))
+            np.save(folder / "head_mask.npy", mask.units["head"].astype(np.float64))
+            np.save(folder / "mlp_mask.npy", mask.units["mlp"].astype(np.int64))
     method = {"algorithm": "imported", "masks": str(tmp_path / "masks"), "tasks": names}
     config = config | {"methods": {"elsewhere": method}}
     table = "results/tables/tiny/elsewhere/stability.csv"
@@ -89,7 +89,7 @@ def test_masks_made_elsewhere_need_no_weights(tmp_path: Path, published: Run):
     imported = tmp_path / f"run/results/tiny/tone/seed_{seed}/mask/elsewhere/good.safetensors"
     original = published.cell("tone", seed) / "mask/structured/good.safetensors"
     mine, theirs = read_mask(imported), read_mask(original)
-    assert np.array_equal(mine[0].heads, theirs[0].heads)
+    assert np.array_equal(mine[0].units["head"], theirs[0].units["head"])
     assert mine[1].kept_fraction == theirs[1].kept_fraction
 
 

@@ -14,7 +14,21 @@ from command_line import planned
 from runs import Config, Run
 
 # What every new or changed score leads to.
-SCORED = {"collect_scores": 1, "summarize": 1, "plot_scores": 2}
+SCORED = {
+    "collect_scores": 1,
+    "collect_scores_of_method": 2,
+    "summarize": 1,
+    "plot_scores": 2,
+    "plot_differences": 2,
+}
+# The same where the scores of one method are new: figures of the other show nothing of it.
+OF_ONE = {
+    "collect_scores": 1,
+    "collect_scores_of_method": 1,
+    "summarize": 1,
+    "plot_scores": 1,
+    "plot_differences": 1,
+}
 
 
 def edited(config: Config, changes: dict[str, Any]) -> Config:
@@ -39,6 +53,7 @@ EDITS = {
             "search_magnitude": 2,
             "sample_super_masks": 2,
             "retrain": 2 * 3 + 4,
+            "evaluate_pruned": 8,
             "evaluate": 2 * (1 + 6) + 8,
             "compare_controls": 1,
             "plot_survival": 2,
@@ -57,6 +72,7 @@ EDITS = {
             "search_magnitude": 2,
             "sample_super_masks": 1,
             "retrain": 6,
+            "evaluate_pruned": 4,
             "evaluate": 14,
             "compare_controls": 1,
             "plot_survival": 2,
@@ -75,14 +91,13 @@ EDITS = {
         {
             "search_structured": 4,
             "retrain": 4,
+            "evaluate_pruned": 4,
             "evaluate": 8,
             "compare_controls": 1,
             "plot_survival": 1,
             "plot_trajectories": 1,
-            "collect_scores": 1,
-            "summarize": 1,
-            "plot_scores": 3,
-        },
+        }
+        | OF_ONE,
     ),
     "a method with halves": (
         {
@@ -96,14 +111,13 @@ EDITS = {
             "search_structured_halves": 4,
             "sample_masks": 4,
             "retrain": 4,
+            "evaluate_pruned": 4,
             "evaluate": 8,
             "compare_controls": 1,
             "plot_survival": 1,
             "plot_trajectories": 1,
-            "collect_scores": 1,
-            "summarize": 1,
-            "plot_scores": 3,
-        },
+        }
+        | OF_ONE,
     ),
     "the learning rate of one task": (
         {"tasks.tone.training.learning_rate": 5e-3},
@@ -113,6 +127,7 @@ EDITS = {
             "search_magnitude": 2,
             "sample_super_masks": 1,
             "retrain": 6,
+            "evaluate_pruned": 4,
             "evaluate": 14,
             "compare_controls": 1,
             "plot_survival": 2,
@@ -126,36 +141,48 @@ EDITS = {
             "search_structured": 4,
             "sample_super_masks": 2,
             "retrain": 8,
+            "evaluate_pruned": 4,
             "evaluate": 16,
             "compare_controls": 1,
             "plot_survival": 1,
             "plot_trajectories": 1,
         }
-        | SCORED,
+        | OF_ONE,
     ),
     "the search's batch size of a method": (
         {"methods.magnitude.search_batch_size": 8},
         {
             "search_magnitude": 4,
             "retrain": 4,
+            "evaluate_pruned": 4,
             "evaluate": 8,
             "plot_survival": 1,
             "plot_trajectories": 1,
         }
-        | SCORED,
+        | OF_ONE,
     ),
-    "the batch size of evaluation": ({"evaluation.batch_size": 8}, {"evaluate": 28} | SCORED),
+    "the batch size of evaluation": (
+        {"evaluation.batch_size": 8},
+        {"evaluate_pruned": 8, "evaluate": 28} | SCORED,
+    ),
     "what is averaged": (
         {"tasks.degree.in_average": False},
-        {"summarize": 1, "plot_scores": 2, "plot_survival": 2},
+        {"summarize": 1, "plot_scores": 2, "plot_differences": 2, "plot_survival": 2},
     ),
     "a draw more": (
         {"methods.structured.subnetworks": ["good", "super_good", "random_2"]},
-        {"sample_masks": 4, "retrain": 4, "evaluate": 8, "compare_controls": 1} | SCORED,
+        {
+            "sample_masks": 4,
+            "retrain": 4,
+            "evaluate_pruned": 4,
+            "evaluate": 8,
+            "compare_controls": 1,
+        }
+        | OF_ONE,
     ),
     "a subnetwork less": (
         {"methods.structured.subnetworks": ["good"]},
-        {"compare_controls": 1} | SCORED,
+        {"compare_controls": 1} | OF_ONE,
     ),
     "words that say the same": (
         {"methods.magnitude.preset": "published", "compute.slots_per_gpu": 3},
@@ -169,6 +196,7 @@ RULES = {
     *("search_structured", "search_structured_halves", "search_magnitude", "sample_masks"),
     *("search_magnitude_halves", "sample_super_masks", "sample_super_good", "compare_controls"),
     *("collect_scores", "summarize", "plot_scores", "plot_survival", "plot_trajectories"),
+    *("evaluate_pruned", "collect_scores_of_method", "plot_differences"),
 }
 
 

@@ -38,7 +38,9 @@ def test_tables_and_figures_are_there(published: Run):
     rows = read(tables / "pattern_shares.csv")
     assert {row["task"] for row in rows} == {"tone", "degree"}
     of_task = [
-        read_mask(published.cell("tone", seed) / "mask/structured/good.safetensors")[0].heads
+        read_mask(published.cell("tone", seed) / "mask/structured/good.safetensors")[0].units[
+            "head"
+        ]
         for seed in published.config["seeds"]
     ]
     survivors = int(np.logical_and.reduce(of_task).sum())

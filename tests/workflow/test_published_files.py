@@ -18,6 +18,7 @@ SPLITS = ("validation", "search_half", "report_half")
 COLUMNS = [
     *"model task seed method subnetwork phase split metric value n_examples".split(),
     *"kept_fraction heads_kept mlps_kept degenerate eval_task group".split(),
+    *"target_kept start mask_source units_kept".split(),
 ]
 VERSIONS = {stage_version(stage) for stage in STAGES}
 LISTED = ["good", "super_good"], ["good"]

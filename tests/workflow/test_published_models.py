@@ -14,7 +14,7 @@ from lottery.checkpoints import load_model
 from lottery.data.batches import collate
 from lottery.data.tokens import Tokens, read_tokens
 from lottery.encoder import Encoder, Gates
-from lottery.masks import StructuredMask, WeightMask, read_mask
+from lottery.masks import WeightMask, read_mask
 from lottery.shrink import gates_of
 
 CELLS = [(task, seed) for task in ("tone", "degree") for seed in (7, 3)]
@@ -56,11 +56,11 @@ def test_retrained_models_are_as_small_as_their_mask(
     cell = published.cell(task, seed)
     folder = cell / "mask" if subnetwork == "good" else cell.parent / "super"
     mask, _ = read_mask(folder / f"structured/{subnetwork}.safetensors")
-    assert isinstance(mask, StructuredMask) and not mask.is_full
+    assert mask.granularity == "units" and not mask.is_full
     weights = load_file(cell / f"retrain/structured/{subnetwork}/model.safetensors")
     for layer in range(LAYERS):
         prefix = f"bert.encoder.layer.{layer}"
-        width = HEAD_SIZE * int(mask.heads[layer].sum())
+        width = HEAD_SIZE * int(mask.units["head"][layer].sum())
         for part in ("query", "key", "value"):
             name = f"{prefix}.attention.self.{part}.weight"
             assert weights[name].shape[0] == width if width else name not in weights
@@ -71,8 +71,8 @@ def test_retrained_models_are_as_small_as_their_mask(
             # The published evaluation drops the bias of an emptied layer as well.
             else (f"{output}.weight" not in weights and f"{output}.bias" not in weights)
         )
-        assert (f"{prefix}.intermediate.dense.weight" in weights) == mask.mlps[layer]
-        assert (f"{prefix}.output.dense.weight" in weights) == mask.mlps[layer]
+        assert (f"{prefix}.intermediate.dense.weight" in weights) == mask.units["mlp"][layer]
+        assert (f"{prefix}.output.dense.weight" in weights) == mask.units["mlp"][layer]
 
 
 @pytest.mark.parametrize(("task", "seed"), CELLS)
@@ -84,7 +84,7 @@ def test_pruned_logits_are_those_of_the_gated_model(published: Run, task: str, s
     full = compute(model, tokens)
     assert np.allclose(full, logits_of(published, task, seed, "none/full/finetuned"), atol=1e-5)
     with torch.no_grad():  # as published: an emptied layer loses its bias too
-        for layer, heads in zip(model.layers, mask.heads, strict=True):
+        for layer, heads in zip(model.layers, mask.units["head"], strict=True):
             if not heads.any():
                 layer.attention_output.bias.zero_()
     gated = compute(model, tokens, gates_of(mask, torch.device("cpu")))

@@ -63,7 +63,7 @@ def test_labels_are_those_of_the_files(published: Run) -> None:
 
 
 def test_sizes_are_those_of_the_masks(published: Run) -> None:
-    from lottery.masks import StructuredMask, read_mask
+    from lottery.masks import read_mask
 
     for cell, rows in scores(published).groupby(CELL):
         _, task, seed, method, subnetwork, _ = cell
@@ -77,9 +77,9 @@ def test_sizes_are_those_of_the_masks(published: Run) -> None:
         )
         mask, info = read_mask(place / f"{subnetwork}.safetensors")
         assert (rows["kept_fraction"] == info.kept_fraction).all()
-        if isinstance(mask, StructuredMask):
-            assert (rows["heads_kept"] == mask.heads.sum()).all()
-            assert (rows["mlps_kept"] == mask.mlps.sum()).all()
+        if mask.granularity == "units":
+            assert (rows["heads_kept"] == mask.units["head"].sum()).all()
+            assert (rows["mlps_kept"] == mask.units["mlp"].sum()).all()
 
 
 def test_full_models_have_learnt_and_degenerate_runs_are_marked(published: Run) -> None:
@@ -171,9 +171,9 @@ def test_super_masks_serve_all_seeds(published: Run) -> None:
             read_mask(published.cell(task, seed) / "mask/structured/good.safetensors")[0]
             for seed in (7, 3)
         ]
-        assert np.array_equal(masks["super_good"].heads, goods[0].heads & goods[1].heads)
-        assert np.array_equal(masks["super_good"].mlps, goods[0].mlps & goods[1].mlps)
-        counts = {(mask.heads_kept, mask.mlps_kept) for mask in masks.values()}
+        for kind, kept in masks["super_good"].units.items():
+            assert np.array_equal(kept, goods[0].units[kind] & goods[1].units[kind])
+        counts = {tuple(mask.counts().values()) for mask in masks.values()}
         assert len(counts) == 1
         used = {
             digest

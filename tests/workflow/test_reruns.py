@@ -11,42 +11,34 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 from command_line import ROOT, planned, run_snakemake
-from lottery.versions import STAGES
 from runs import Config, Run, Share, run_to_the_end
-from test_incremental import RULES, edited
+from test_incremental import OF_ONE, RULES, edited
 from tiny_study import write_model, write_study
 
+from lottery.stages import stage
+
 LIBRARY = Path("workflow/scripts/lottery")
-TRIGGERS = ["mtime", "params", "input", "software-env"]
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A copy of the workflow that a test may edit."""
+    """A copy of the workflow that a test may edit; all its files are newer than the study."""
     folder = tmp_path / "clone"
     for name in ("workflow", "envs", "profiles"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(ROOT / "Snakefile", folder)
+        shutil.copytree(
+            ROOT / name,
+            folder / name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+            copy_function=shutil.copyfile,
+        )
+    shutil.copyfile(ROOT / "Snakefile", folder / "Snakefile")
     return folder
 
 
-@pytest.fixture(scope="module")
-def plain(published: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """What an unedited copy of the workflow would run: what reads its own published numbers."""
-    folder = tmp_path_factory.mktemp("plain")
-    copied = folder / "clone"
-    for name in ("workflow", "envs", "profiles"):
-        shutil.copytree(ROOT / name, copied / name)
-    shutil.copy2(ROOT / "Snakefile", copied)
-    return planned(published.folder, published.config, config_folder=folder, root=copied)
-
-
-def runs_more(run: Run, clone: Path, plain: dict[str, int], *options: str) -> dict[str, int]:
-    """What a copy runs in a finished study beyond what an unedited copy does."""
-    found = planned(run.folder, run.config, *options, config_folder=clone.parent, root=clone)
-    return {rule: number for rule, number in found.items() if plain.get(rule) != number}
+def runs_in(run: Run, clone: Path, *options: str) -> dict[str, int]:
+    """What a copy of the workflow would run in a finished study."""
+    return planned(run.folder, run.config, *options, config_folder=clone.parent, root=clone)
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -55,89 +47,80 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_another_clone_computes_nothing_anew(published: Run, plain: dict[str, int]) -> None:
-    # Only tables and figures with published numbers, whose files lie in the clone.
-    assert not {"finetune", "retrain", "evaluate", "search_structured"} & plain.keys()
-
-
-def test_a_comment_in_a_script_runs_nothing(
-    published: Run, clone: Path, plain: dict[str, int]
-) -> None:
-    with (clone / "workflow/scripts/evaluate.py").open("a") as script:
-        script.write("# a word more\n")
-    assert runs_more(published, clone, plain) == {}
-
-
-def test_snakemake_itself_would_run_the_jobs_of_a_newer_script(
-    published: Run, clone: Path, plain: dict[str, int]
-) -> None:
-    # Why profiles/default leaves this trigger out: a checkout makes all scripts newer.
-    (clone / "workflow/scripts/evaluate.py").touch()
-    more = runs_more(published, clone, plain, "--rerun-triggers", "code", *TRIGGERS)
-    assert more["evaluate"] == 28
-
-
 @pytest.mark.parametrize(
-    "profile",
-    [
-        "profiles/default",
-        *map(
-            str, sorted(path.relative_to(ROOT) for path in (ROOT / "workflow/profiles").iterdir())
-        ),
-    ],
+    "options",
+    [(), ("--workflow-profile", "none"), ("--rerun-triggers", "code", "mtime", "params", "input")],
+    ids=["profile", "no profile", "every trigger"],
 )
-def test_every_profile_leaves_the_date_of_scripts_out(profile: str) -> None:
-    stated = yaml.safe_load((ROOT / profile / "config.yaml").read_text())
-    assert stated["rerun-triggers"] == TRIGGERS
+def test_another_clone_runs_nothing(published: Run, clone: Path, options: tuple[str, ...]) -> None:
+    assert runs_in(published, clone, *options) == {}
 
 
-def test_an_edit_of_the_library_runs_nothing_by_itself(
-    published: Run, clone: Path, plain: dict[str, int]
-) -> None:
+def test_an_edited_and_newer_runner_runs_nothing(published: Run, clone: Path) -> None:
+    # Snakemake itself would run all jobs; a test holds what the runner is (test_steps.py).
+    with (clone / "workflow/scripts/run_step.py").open("a") as script:
+        script.write("# a word more\n")
+    assert runs_in(published, clone, "--workflow-profile", "none") == {}
+
+
+def test_an_edit_of_the_library_runs_nothing_by_itself(published: Run, clone: Path) -> None:
     with (clone / LIBRARY / "evaluation.py").open("a") as module:
         module.write("\nEDITED = True\n")
-    assert runs_more(published, clone, plain) == {}
+    assert runs_in(published, clone) == {}
+
+
+def test_published_numbers_that_change_are_read_again(published: Run, clone: Path) -> None:
+    with (clone / "workflow/resources/paper/hans.csv").open("a") as numbers:
+        numbers.write("\n")
+    assert runs_in(published, clone) == {}  # there is no evaluation-only task
+    with (clone / "workflow/resources/paper/stability.csv").open("a") as numbers:
+        numbers.write("\n")
+    found = runs_in(published, clone)
+    assert found["measure_stability"] == 2 and "summarize" not in found
 
 
 @pytest.mark.parametrize(
-    ("stage", "jobs"),
+    ("step", "jobs"),
     [
         (
-            "search_magnitude",
-            {"search_magnitude": 4, "retrain": 4, "evaluate": 8, "plot_survival": 1}
-            | {"plot_trajectories": 1},
+            "evaluate_pruned",
+            # Its logits are no declared outputs, yet what they score is made again.
+            {"evaluate_pruned": 8, "evaluate": 12},
         ),
-        # A figure's style: code of its own stage.
+        (
+            "sample_super_masks",
+            {"sample_super_masks": 2, "retrain": 4, "evaluate_pruned": 4, "evaluate": 8}
+            | {"compare_controls": 1},
+        ),
+        # A figure's style: code of its own step.
         ("plot_survival", {"plot_survival": 2}),
     ],
 )
-def test_a_stage_with_a_raised_version_runs_with_what_hangs_on_it(
-    published: Run, clone: Path, plain: dict[str, int], stage: str, jobs: dict[str, int]
+def test_a_step_with_a_raised_version_runs_with_what_depends_on_it(
+    published: Run, clone: Path, step: str, jobs: dict[str, int]
 ) -> None:
-    path = clone / LIBRARY / "versions.py"
-    text, changed = re.subn(rf'"{stage}": \d+,', f'"{stage}": 1001,', path.read_text())
+    path = clone / LIBRARY / "steps" / f"{step}.py"
+    text, changed = re.subn(r"^VERSION = \d+$", "VERSION = 1001", path.read_text(), flags=re.M)
     assert changed == 1
     path.write_text(text)
-    more = runs_more(published, clone, plain)
-    alike = {"collect_scores", "summarize", "plot_scores"}  # an unedited copy may run these too
-    assert {rule: n for rule, n in more.items() if rule in RULES - alike} == jobs
+    found = {rule: n for rule, n in runs_in(published, clone).items() if rule in RULES}
+    assert {rule: n for rule, n in found.items() if rule not in OF_ONE} == jobs
 
 
 def test_numbers_that_trade_places_are_seen(published: Run, clone: Path) -> None:
     threads = 1  # the default
-    version = STAGES["finetune"]
+    version = int(stage("finetune").split()[1])
     assert version != threads
-    replace(clone / LIBRARY / "versions.py", f'"finetune": {version},', f'"finetune": {threads},')
+    path = clone / LIBRARY / "steps/finetune.py"
+    replace(path, f"VERSION = {version}\n", f"VERSION = {threads}\n")
     config = edited(published.config, {"compute.torch_threads": version})
     found = planned(published.folder, config, config_folder=clone.parent, root=clone)
     assert found["finetune"] == 4
 
 
-def test_an_upgraded_package_runs_nothing_by_itself(
-    published: Run, clone: Path, plain: dict[str, int]
-) -> None:
+def test_an_upgraded_package_runs_nothing_by_itself(published: Run, clone: Path) -> None:
     replace(clone / "envs/torch.yaml", "- numpy==", "- numpy==99.")
-    assert runs_more(published, clone, plain) == {}
+    assert runs_in(published, clone) == {}
 
 
 FEWER = {

@@ -11,7 +11,7 @@ from runs import HALVES, Run
 from safetensors.numpy import load_file
 from tiny_study import HEADS, LAYERS
 
-from lottery.masks import Mask, StructuredMask, read_mask
+from lottery.masks import Mask, read_mask
 
 UNITS = ("heads", "mlps")
 
@@ -32,7 +32,7 @@ def test_structured_halves(strict: Run, seed: int) -> None:
         assert np.array_equal(getattr(bad, kind), ~getattr(good, kind))
         for name in HALVES[1:4]:
             assert getattr(found[name], kind).sum() == sizes[kind]
-    draws = {found[name].heads.tobytes() for name in HALVES[1:4]}
+    draws = {found[name].units["head"].tobytes() for name in HALVES[1:4]}
     assert len(draws) == 3, "three draws are three masks"
 
 
@@ -110,9 +110,9 @@ def test_super_good_stands_alone(strict: Run) -> None:
     folder = strict.folder / "results/tiny/tone/super/structured"
     assert {path.name for path in folder.iterdir()} == {"super_good.safetensors", "provenance.json"}
     mask, info = read_mask(folder / "super_good.safetensors")
-    assert isinstance(mask, StructuredMask) and info.seed == ""
+    assert mask.granularity == "units" and info.seed == ""
     goods = [masks(strict, "structured", seed)["good"] for seed in (7, 3)]
-    assert np.array_equal(mask.heads, goods[0].heads & goods[1].heads)
+    assert np.array_equal(mask.units["head"], goods[0].units["head"] & goods[1].units["head"])
 
 
 def test_halves_are_evaluated_and_retrained_at_their_size(strict: Run) -> None:

@@ -74,8 +74,8 @@ def mask_of(run: Run, method: str, seed: int, subnetwork: str = "good", model: s
 def test_a_pruning_mode_leaves_the_other_kind_whole(switched: Run, seed: int):
     heads, _ = mask_of(switched, "heads", seed)
     mlps, _ = mask_of(switched, "mlps", seed)
-    assert heads.mlps.all() and not heads.heads.all()
-    assert mlps.heads.all() and not mlps.mlps.all()
+    assert heads.units["mlp"].all() and not heads.units["head"].all()
+    assert mlps.units["head"].all() and not mlps.units["mlp"].all()
     for name, column, total in (("heads", "mlps_kept", LAYERS), ("mlps", "heads_kept", None)):
         path = switched.cell("tone", seed) / "mask" / name / "search.csv"
         with path.open(newline="") as file:
@@ -95,8 +95,8 @@ def test_modes_stand_side_by_side_with_their_sizes_and_scores(switched: Run):
     scores = rows(switched, "scores.csv")
     for row in table:
         masks = [mask_of(switched, row["method"], seed)[0] for seed in (7, 3)]
-        assert float(row["heads_kept"]) == np.mean([mask.heads_kept for mask in masks])
-        assert float(row["mlps_kept"]) == np.mean([mask.mlps_kept for mask in masks])
+        assert float(row["heads_kept"]) == np.mean([mask.counts()["heads"] for mask in masks])
+        assert float(row["mlps_kept"]) == np.mean([mask.counts()["mlps"] for mask in masks])
         values = [
             float(score["value"])
             for score in scores
@@ -117,8 +117,8 @@ def test_the_untrained_control_takes_its_sizes_from_the_pretrained_model(switche
     drawn, info = mask_of(switched, "structured", seed, "random", UNTRAINED)
     # Each unit with the kept share of its kind, drawn anew by the same seeds.
     rng = generator(UNTRAINED, "tone", seed, "structured", "random")
-    assert np.array_equal(drawn.heads, rng.random((LAYERS, HEADS)) < good.heads.mean())
-    assert np.array_equal(drawn.mlps, rng.random(LAYERS) < good.mlps.mean())
+    for kind, kept in good.units.items():
+        assert np.array_equal(drawn.units[kind], rng.random(kept.shape) < kept.mean())
     assert (info.model, info.subnetwork) == (UNTRAINED, "random")
     folder = switched.folder / "results" / UNTRAINED / "tone" / f"seed_{seed}" / "mask"
     # Nothing is searched on it, and no other subnetwork is drawn.
@@ -177,7 +177,9 @@ def test_agreement_of_other_examples_stands_beside_that_of_seeds(switched: Run):
     # The same fine-tuned model, searched on different examples: mean over both seeds.
     expected = []
     for seed in (7, 3):
-        one, other = (mask_of(switched, name, seed)[0].heads for name in ("structured", "half"))
+        one, other = (
+            mask_of(switched, name, seed)[0].units["head"] for name in ("structured", "half")
+        )
         expected.append((one & other).sum() / (one | other).sum())
     (row,) = (r for r in heads if r["other_method"] == "half" and r["method"] == "structured")
     assert float(row["mean"]) == pytest.approx(np.mean(expected))

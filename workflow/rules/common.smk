@@ -2,9 +2,10 @@
 
 from snakemake.utils import update_config
 
-from lottery.algorithms import algorithm, algorithm_names
+from lottery.algorithms import algorithm, algorithm_names, plugins
 from lottery.algorithms.common import base_name
 from lottery.bundled import bundled
+from lottery.provenance import made_with
 from lottery.config import grid, load_study, mask_path, params, refuse_misread
 from lottery.config import evaluation_only, layout, targets, typed, wildcard
 from lottery.stages import stage
@@ -16,7 +17,11 @@ if not workflow.modifier.is_module:
         stop_on_error(refuse_misread, Path(path))
     # Inside lists and mappings --config leaves text.
     update_config(config, typed(workflow.config_settings.config))
+if workflow.is_main_process:
+    plugins.forget()
 STUDY = stop_on_error(load_study, config, Path.cwd())
+if workflow.is_main_process:
+    plugins.announce(STUDY.plugins)
 RESULTS = STUDY.results
 
 CELL = f"{RESULTS}/{{model}}/{{task}}/seed_{{seed}}"
@@ -131,10 +136,11 @@ def search_outputs(name, halves):
     outputs = {
         "masks": [f"{MASKS}/{mask}.safetensors" for mask in masks],
         "trajectory": f"{MASKS}/search.csv",
+        "path": f"{MASKS}/path.npz",
     }
-    if halves and kind.HALVES_ARE_WALKED:
+    if halves and kind.walks_to_half:
         outputs["halves"] = f"{MASKS}/halves.csv"
-    if kind.HAS_IMPORTANCE:
+    if kind.importance:
         outputs["importance"] = f"{MASKS}/importance.npz"
     return outputs | {"provenance": f"{MASKS}/provenance.json"}
 
@@ -142,7 +148,7 @@ def search_outputs(name, halves):
 def source_mask(wildcards):
     """The mask that a control takes its size from, maybe of another model (`sizes_from`)."""
     method = STUDY.methods[wildcards.method]
-    kind = algorithm(method.algorithm).SOURCES[base_name(wildcards.subnetwork)]
+    kind = method.declared.sources[base_name(wildcards.subnetwork)]
     row = dict(wildcards.items()) | {"subnetwork": kind}
     return mask_path(STUDY, row | {"model": method.searched_model(wildcards.model)})
 
@@ -172,10 +178,17 @@ def evaluated_logits(wildcards):
         return {"logits": f"{CELL}/finetune/logits.safetensors".format(**wildcards)}
     if wildcards.phase == "retrained":
         return {"logits": f"{RETRAINED}/logits.safetensors".format(**wildcards)}
-    # Ancient: one job evaluates all subnetworks of a method, and one more of them leaves the others
-    # as they are. What a cell depends on itself are its mask and its model.
+    # One job evaluates all subnetworks of a method. When it runs for one more of them, it leaves the
+    # others as they are, so a cell that is done waits for nothing but its own mask and model.
+    # Of a cell whose params have changed Snakemake must see that its input is made again.
+    pruned = f"{CELL}/evaluate/{{method}}/pruned.json".format(**wildcards)
+    own = {
+        "settings": params.evaluate_params(STUDY, wildcards.task, wildcards.phase),
+        "step": stage("evaluate"),
+    }
+    done = made_with(f"{EVALUATED}/provenance.json".format(**wildcards), own)
     return {
-        "pruned": ancient(f"{CELL}/evaluate/{{method}}/pruned.json".format(**wildcards)),
+        "pruned": ancient(pruned) if done else pruned,
         "mask": mask_of(wildcards),
         "full": f"{CELL}/finetune/provenance.json".format(**wildcards),
     }
@@ -311,12 +324,15 @@ def figure_files(name, rows):
 
 
 def figure_targets():
-    """The figures of the main table. Nothing is scored without subnetworks, or searched elsewhere."""
+    """The figures of the main table.
+
+    Nothing is scored without subnetworks, and only searches down to a threshold have a way to show.
+    """
     return (
         figure_files("scores", figure_rows(lambda method: method.subnetworks))
         + figure_files("survival_tasks", figure_rows())
         + figure_files("survival_all", figure_rows())
-        + figure_files("trajectories", figure_rows(lambda method: method.algorithm != "imported"))
+        + figure_files("trajectories", figure_rows(lambda method: method.declared.to_threshold))
     )
 
 
@@ -332,9 +348,7 @@ def step_targets():
         "resources/tasks/{task}/provenance.json": grid.fetch_rows(STUDY),
         f"{TOKENS}/provenance.json": grid.tokenize_rows(STUDY),
         f"{CELL}/finetune/provenance.json": grid.finetune_rows(STUDY),
-        f"{MASKS}/provenance.json": [
-            row for name in algorithm_names() for row in grid.search_rows(STUDY, name)
-        ],
+        f"{MASKS}/provenance.json": grid.mask_rows(STUDY),
         f"{MASKS}/{{subnetwork}}.provenance.json": grid.sample_rows(STUDY),
         f"{CELL}/evaluate/{{method}}/pruned.provenance.json": grid.pruned_rows(STUDY),
         f"{RESULTS}/{{model}}/{{task}}/super/{{method}}/provenance.json": grid.super_rows(STUDY),

@@ -4,7 +4,6 @@ from lottery.config import stability, statistics
 from lottery.config.patterns import has_patterns
 from lottery.mask_import import mask_files
 
-UNIT_ALGORITHMS = ("structured", "imported")
 
 
 def methods_where(condition):
@@ -14,12 +13,17 @@ def methods_where(condition):
 
 def prunes_units(method):
     """Whether the masks are of whole units."""
-    return method.algorithm in UNIT_ALGORITHMS
+    return method.prunes_units
 
 
 def leaves_importances(method):
     """Whether the searches leave importance.npz."""
-    return algorithm(method.algorithm).HAS_IMPORTANCE
+    return method.declared.importance
+
+
+def prunes_models_of_ours(method):
+    """Whether units of our fine-tuned models are pruned; masks made elsewhere may have none here."""
+    return method.prunes_units and not method.declared.imported
 
 
 def good_masks_of_family(wildcards):
@@ -43,6 +47,11 @@ def good_halves_of_all_tasks(wildcards):
     if not STUDY.methods[wildcards.method].halves:
         return []
     return files_of_all_tasks(wildcards, "good_half.safetensors")
+
+
+def paths_of_all_tasks(wildcards):
+    """The masks of every step of the searches of one (model, method), tasks first."""
+    return files_of_all_tasks(wildcards, "path.npz")
 
 
 def importances_of_all_tasks(wildcards):
@@ -98,8 +107,7 @@ def analysis_targets():
         "importance_correlations": leaves_importances,
         "patterns": has_patterns,
         "example_maps": has_patterns,
-        # Masks made elsewhere belong to models that need not be there.
-        "magnitudes": lambda method: prunes_units(method) and method.algorithm != "imported",
+        "magnitudes": prunes_models_of_ours,
     }
     return [
         path
@@ -128,15 +136,21 @@ def imported_files(wildcards):
 
 
 def report_figures(wildcards):
-    """Every figure that the run makes, as svg: none can be forgotten here."""
-    wanted = [*rules.all.input, *rules.analyses.input]
-    return list(dict.fromkeys(str(path) for path in wanted if str(path).endswith(".svg")))
+    """Every figure that the run makes, as svg."""
+    wanted = [
+        *figure_targets(),
+        *analysis_targets(),
+        *difference_targets(),
+        *figure_files("methods", COMPARISONS),
+        *evaluation_only_targets(),
+    ]
+    return list(dict.fromkeys(path for path in wanted if path.endswith(".svg")))
 
 
 def analysis_step_targets():
     """As `step_targets`, for the analyses."""
     conditions = {
-        "magnitudes": lambda method: prunes_units(method) and method.algorithm != "imported",
+        "magnitudes": prunes_models_of_ours,
         "patterns": has_patterns,
     }
     cells = [

@@ -52,7 +52,7 @@ rule evaluate:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        settings=settings(params.evaluate_params, "task"),
+        settings=settings(params.evaluate_params, "task", "phase"),
         step=stage("evaluate"),
     message:
         "evaluate {wildcards.subnetwork} {wildcards.phase} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"

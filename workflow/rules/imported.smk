@@ -38,7 +38,7 @@ rule import_masks:
     benchmark:
         f"{BENCHMARKS}/import_masks/{{model}}/{{task}}/seed_{{seed}}/{{method}}.tsv"
     wildcard_constraints:
-        method=wildcard(STUDY.methods_of("imported")),
+        method=wildcard(methods_where(lambda method: method.declared.imported)),
     conda:
         "../../envs/analysis.yaml"
     params:

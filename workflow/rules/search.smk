@@ -8,7 +8,7 @@ SEARCHES = {
         [m for m in STUDY.methods_of(name) if STUDY.methods[m].halves == halves],
     )
     for name in algorithm_names()
-    if hasattr(algorithm(name), "search")
+    if algorithm(name).search is not None
     for halves in (False, True)
 }
 
@@ -65,6 +65,7 @@ rule sample_masks:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        settings=settings(params.sample_params, "method"),
         step=stage("sample_masks"),
     message:
         "draw {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"

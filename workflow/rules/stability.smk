@@ -121,6 +121,7 @@ rule measure_importance:
     input:
         searches=trajectories_of_all_tasks,
         importances=importances_of_all_tasks,
+        paths=paths_of_all_tasks,
     output:
         histograms=f"{ANALYSED}/importance_histograms.csv",
         correlations=f"{ANALYSED}/importance_correlations.csv",

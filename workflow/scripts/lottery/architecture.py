@@ -55,22 +55,6 @@ class Architecture:
         """Dimensions of one head."""
         return self.hidden // self.heads
 
-    @property
-    def head_parameters(self) -> int:
-        """Parameters that go with one head: its rows of Q, K, V with biases, its columns of O."""
-        return self.head_size * (4 * self.hidden + 3)
-
-    @property
-    def mlp_parameters(self) -> int:
-        """Parameters that go with one MLP: both matrices and both biases."""
-        return 2 * self.hidden * self.intermediate + self.hidden + self.intermediate
-
-    @property
-    def structured_body(self) -> int:
-        """Parameters that structured pruning may remove, attention-output biases included."""
-        per_layer = self.heads * self.head_parameters + self.hidden + self.mlp_parameters
-        return self.layers * per_layer
-
     @classmethod
     def from_config(cls, config: dict[str, Any], source: str) -> Architecture:
         """Reads a checkpoint's config.json.
@@ -129,18 +113,21 @@ def _number(config: dict[str, Any], key: str, source: str, default: float) -> fl
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What a layer holds: the heads kept, and whether its MLP and attention bias are there.
+    """What a layer holds: the heads kept, and how much of its MLP and attention bias is there.
 
     Attributes:
         heads: indices of the kept heads in the full layer, ascending.
         mlp: whether the MLP is there.
         attention_bias: whether the bias of the attention output is there. It matters only for a
             layer without heads; a layer with heads always has it.
+        inner: indices of the MLP's kept inner positions, ascending; None if all are kept. Without
+            any, the bias of the MLP's output is left.
     """
 
     heads: tuple[int, ...]
     mlp: bool = True
     attention_bias: bool = True
+    inner: tuple[int, ...] | None = None
 
 
 Plan = tuple[LayerPlan, ...]
@@ -157,9 +144,14 @@ def describe(architecture: Architecture, n_outputs: int, plan: Plan) -> dict[str
         "format": FORMAT,
         "architecture": asdict(architecture),
         "n_outputs": n_outputs,
-        "plan": [asdict(layer) for layer in plan],
+        "plan": [_describe_layer(layer) for layer in plan],
     }
     return {DESCRIPTION: json.dumps(facts, sort_keys=True)}
+
+
+def _describe_layer(layer: LayerPlan) -> dict[str, Any]:
+    """A layer's plan; `inner` is left out where all inner positions are kept."""
+    return {name: value for name, value in asdict(layer).items() if value is not None}
 
 
 def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architecture, int, Plan]:
@@ -175,7 +167,12 @@ def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architectur
             "models enter the study through the config's `models`."
         )
     plan = tuple(
-        LayerPlan(tuple(layer["heads"]), layer["mlp"], layer["attention_bias"])
+        LayerPlan(
+            heads=tuple(layer["heads"]),
+            mlp=layer["mlp"],
+            attention_bias=layer["attention_bias"],
+            inner=tuple(layer["inner"]) if "inner" in layer else None,
+        )
         for layer in facts["plan"]
     )
     return Architecture(**facts["architecture"]), int(facts["n_outputs"]), plan

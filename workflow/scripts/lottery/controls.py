@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lottery import files
-from lottery.masks import StructuredMask, WeightMask
+from lottery.masks import UnitMask, WeightMask
 
 
 def generator(*parts: str | int) -> np.random.Generator:
@@ -21,28 +21,26 @@ def generator(*parts: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(words))
 
 
-def random_structured(good: StructuredMask, rng: np.random.Generator) -> StructuredMask:
+def random_structured(good: UnitMask, rng: np.random.Generator) -> UnitMask:
     """Keeps each unit with the kept share of its kind, so that the size only matches on average."""
-    heads = rng.random(good.heads.shape) < good.heads.mean()
-    return StructuredMask(heads, rng.random(good.mlps.shape) < good.mlps.mean())
+    units = good.units.items()
+    return good.with_units({kind: rng.random(kept.shape) < kept.mean() for kind, kept in units})
 
 
-def random_units(source: StructuredMask, rng: np.random.Generator) -> StructuredMask:
+def random_units(source: UnitMask, rng: np.random.Generator) -> UnitMask:
     """Keeps as many units of each kind as `source`, drawn uniformly."""
-    return StructuredMask(_shuffled(source.heads, rng), _shuffled(source.mlps, rng))
+    return source.with_units({kind: _shuffled(kept, rng) for kind, kept in source.units.items()})
 
 
-def bad_structured(good: StructuredMask, rng: np.random.Generator) -> StructuredMask:
+def bad_structured(good: UnitMask, rng: np.random.Generator) -> UnitMask:
     """Keeps the pruned units, cut or topped up with good ones to the good mask's counts."""
-    return StructuredMask(
-        _fill(int(good.heads.sum()), [~good.heads, good.heads], rng),
-        _fill(int(good.mlps.sum()), [~good.mlps, good.mlps], rng),
+    units = good.units.items()
+    return good.with_units(
+        {kind: _fill(int(kept.sum()), [~kept, kept], rng) for kind, kept in units}
     )
 
 
-def super_structured(
-    goods: list[StructuredMask], rng: np.random.Generator
-) -> dict[str, StructuredMask]:
+def super_structured(goods: list[UnitMask], rng: np.random.Generator) -> dict[str, UnitMask]:
     """Draws the super_* masks of one task, which serve all seeds.
 
     super_good holds the units kept by every seed's good mask. super_bad holds units pruned by every
@@ -54,8 +52,8 @@ def super_structured(
         rng: one draw shared by all seeds (the released super_random differed by seed).
     """
     masks: dict[str, dict[str, np.ndarray]] = {}
-    for kind in ("heads", "mlps"):
-        kept = np.stack([getattr(good, kind) for good in goods])
+    for kind in goods[0].units:
+        kept = np.stack([good.units[kind] for good in goods])
         always, never = kept.all(axis=0), ~kept.any(axis=0)
         middle = ~always & ~never
         count, rest = int(always.sum()), np.ones_like(always)
@@ -64,7 +62,7 @@ def super_structured(
         chosen = masks["super_bad"][kind]
         neither = ~always & ~chosen
         masks.setdefault("super_random", {})[kind] = _fill(count, [neither, rest], rng)
-    return {name: StructuredMask(**parts) for name, parts in masks.items()}
+    return {name: goods[0].with_units(units) for name, units in masks.items()}
 
 
 def random_weights(source: WeightMask, rng: np.random.Generator) -> WeightMask:

@@ -11,6 +11,7 @@ Shapes: B examples, T tokens, H heads kept in the layer, D dimensions per head, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ from lottery.architecture import Architecture, LayerPlan, Plan, full_plan
 from lottery.attention import attend
 from lottery.data.batches import Packing
 from lottery.dropout import drop
+from lottery.units import KINDS
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,17 @@ class Gates:
 
     A head's gate scales its output before the attention output projection, which equals scaling
     its attention probabilities. An MLP's gate scales its output, bias included, before the
-    residual is added (Michel et al. 2019 for heads; Prasanna et al. 2020 for MLPs).
+    residual is added (Michel et al. 2019 for heads; Prasanna et al. 2020 for MLPs). The gate of
+    inner positions scales their activations before the output projection.
 
     Attributes:
-        heads: float [1 or B, layers, heads].
-        mlps: float [1 or B, layers].
+        units: kind of unit -> float [1 or B, layers, units] or [1 or B, layers], for the units of
+            the *full* model. Where it acts: `lottery.units.UnitKind.gate`.
         open_mlps: bool [layers], False where an MLP's gates are all zero; nothing goes back through
             such an MLP, and it is not computed as if it did. None means that all are open.
     """
 
-    heads: Tensor
-    mlps: Tensor
+    units: Mapping[str, Tensor]
     open_mlps: np.ndarray | None = None
 
 
@@ -78,7 +80,10 @@ class Layer(nn.Module):
         else:
             self.attention_output = None
         self.attention_norm = nn.LayerNorm(hidden, eps=architecture.norm_epsilon)
-        self.intermediate = Linear(hidden, inner) if plan.mlp else None
+        if plan.inner is not None:
+            inner = len(plan.inner)
+        self.inner = inner if plan.mlp else 0
+        self.intermediate = Linear(hidden, inner) if self.inner else None
         self.output = Linear(inner, hidden) if plan.mlp else None
         self.output_norm = nn.LayerNorm(hidden, eps=architecture.norm_epsilon)
 
@@ -86,8 +91,7 @@ class Layer(nn.Module):
         self,
         x: Tensor,
         visible: Tensor,
-        head_gate: Tensor | None,
-        mlp_gate: Tensor | None,
+        gates: Mapping[str, Tensor],
         wanted: Tensor | None = None,
         mlp_open: bool = True,
     ) -> Tensor:
@@ -96,26 +100,34 @@ class Layer(nn.Module):
         Args:
             x: hidden states [B, T, C].
             visible: bool [B, 1, 1 or Q, T]; whether the (wanted) token sees the other.
-            head_gate: [1 or B, H], or None for ones.
-            mlp_gate: [1 or B], or None for ones.
+            gates: place -> factors, ones where it is missing: "head" [1 or B, H], "inner" [1 or B,
+                inner positions kept], "mlp" [1 or B].
             wanted: int64 [B, Q], positions of tokens; None means all, Q = T.
-            mlp_open: False if `mlp_gate` is zero, so that nothing goes back through the MLP.
+            mlp_open: False if the MLP's gate is zero, so that nothing goes back through the MLP.
 
         Returns:
             [B, Q, C].
         """
         own = x if wanted is None else x.take_along_dim(wanted[..., None], dim=1)
         if self.attention_output is not None:
-            own = self.attention_norm(own + self._attend(own, x, visible, head_gate))
+            own = self.attention_norm(own + self._attend(own, x, visible, gates.get("head")))
         else:
             own = self.attention_norm(own)
         if self.output is None:
             return self.output_norm(own)
-        inner = functional.gelu(self.intermediate(own if mlp_open else own.detach()))
-        update = self._drop(self.output(inner))
-        if mlp_gate is not None:
-            update = update * mlp_gate[:, None, None]
+        update = self._drop(self._mlp(own if mlp_open else own.detach(), gates.get("inner")))
+        if "mlp" in gates:
+            update = update * gates["mlp"][:, None, None]
         return self.output_norm(own + update)
+
+    def _mlp(self, own: Tensor, gate: Tensor | None) -> Tensor:
+        """The MLP's update before dropout, [B, Q, C]."""
+        if not self.inner:
+            return self.output.bias.expand_as(own)
+        inner = functional.gelu(self.intermediate(own))
+        if gate is not None:
+            inner = inner * gate[:, None, :]
+        return self.output(inner)
 
     def _attend(self, own: Tensor, x: Tensor, visible: Tensor, gate: Tensor | None) -> Tensor:
         """The attention sub-layer's update of the wanted tokens' residual, [B, Q, C]."""
@@ -207,29 +219,44 @@ class Encoder(nn.Module):
             input_ids: int64 [R, T].
             token_types: int64 [R, T].
             attention_mask: bool [R, T], False for padding; with `packing` [R, T, T].
-            gates: factors of heads and MLPs of the *full* model; None means ones. With `packing`
-                the same for all examples.
+            gates: factors of the units of the *full* model; None means ones. With `packing` the
+                same for all examples.
             packing: where the examples stand; None for one in each row, from its start on.
         """
         x = self.embeddings(input_ids, token_types, packing and packing.positions)  # [R, T, C]
         visible = attention_mask[:, None] if packing else attention_mask[:, None, None, :]
         wanted = None
         for index, layer in enumerate(self.layers):
-            head_gate, mlp_gate, mlp_open = None, None, True
+            of_layer, mlp_open = {}, True
             if gates is not None:
-                heads = list(self.plan[index].heads)
-                head_gate, mlp_gate = gates.heads[:, index, heads], gates.mlps[:, index]
+                of_layer = self._gates_of_layer(gates, index)
                 mlp_open = gates.open_mlps is None or bool(gates.open_mlps[index])
             if index == len(self.layers) - 1:
                 # Of the last layer nothing but the examples' first tokens is looked at.
                 wanted = packing.firsts if packing else torch.zeros_like(input_ids[:, :1])
                 if packing:
                     visible = visible.take_along_dim(wanted[:, None, :, None], dim=2)
-            x = layer(x, visible, head_gate, mlp_gate, wanted, mlp_open)
+            x = layer(x, visible, of_layer, wanted, mlp_open)
         first = x.flatten(0, 1)[packing.places] if packing else x[:, 0]  # [B, C]
         pooled = torch.tanh(self.pooler(first))
         dropout = self.architecture.classifier_dropout
         return self.classifier(drop(pooled, dropout, self.training))
+
+    def _gates_of_layer(self, gates: Gates, index: int) -> dict[str, Tensor]:
+        """The factors of what a layer holds, by the place where they act."""
+        plan, sizes = self.plan[index], self.architecture
+        places = {"head": (sizes.heads, plan.heads), "inner": (sizes.intermediate, plan.inner)}
+        found: dict[str, Tensor] = {}
+        for kind, units in gates.units.items():
+            place, factor = KINDS[kind].gate, units[:, index]
+            if place in places:
+                width, kept = places[place]
+                if factor.shape[1] != width:
+                    factor = factor.repeat_interleave(width // factor.shape[1], dim=1)
+                if kept is not None and len(kept) < width:
+                    factor = factor[:, list(kept)]
+            found[place] = found[place] * factor if place in found else factor
+        return found
 
     def checkpoint_parameters(self) -> dict[str, nn.Parameter]:
         """The parameters under the names of the family's checkpoints."""

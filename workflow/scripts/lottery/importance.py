@@ -1,4 +1,4 @@
-"""How much each head and each MLP matters: the loss's sensitivity to its gate.
+"""How much each unit matters: the loss's sensitivity to its gate.
 
 The stated quantity is I = E_x |dL(x)/d gate| (Michel et al. 2019). What is summed differs:
 
@@ -10,8 +10,8 @@ The stated quantity is I = E_x |dL(x)/d gate| (Michel et al. 2019). What is summ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,8 +21,8 @@ from lottery.data.batches import Batch, collate, ordered_rows, parts
 from lottery.data.packing import pack
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder, Gates
-from lottery.masks import StructuredMask
-from lottery.shrink import plan_of, shrink
+from lottery.masks import UnitMask
+from lottery.shrink import shrink
 from lottery.training import loss_of
 
 # Added to a layer's norm by the authors, so that a layer of zeros stays zeros.
@@ -34,20 +34,18 @@ class Sensitivity:
     """What one pass over a split measures.
 
     Attributes:
-        heads: float64 [layers, heads], summed absolute gradients.
-        mlps: float64 [layers].
+        units: kind -> float64 [layers, units] or [layers], summed absolute gradients.
         logits: float32 [examples, n_outputs].
     """
 
-    heads: np.ndarray
-    mlps: np.ndarray
+    units: dict[str, np.ndarray]
     logits: np.ndarray
 
 
 def measure(
     model: Encoder,
     tokens: Tokens,
-    mask: StructuredMask,
+    mask: UnitMask,
     mode: str,
     batch_size: int,
     order: str,
@@ -62,7 +60,8 @@ def measure(
     Args:
         model: the whole model, on the device to run on; frozen and put into evaluation mode.
         tokens: the split.
-        mask: pruned units have their gates at zero; they still get gradients.
+        mask: its kinds of unit are measured. Pruned units have their gates at zero; they still get
+            gradients.
         mode: "per_example", "per_batch" or "running_sum".
         batch_size: examples per batch.
         order: "file" or "length". Unless the mode is "per_example" the result depends on both.
@@ -70,17 +69,18 @@ def measure(
             computation, and their sums are 0.
     """
     if not pruned:
-        model = shrink(model, plan_of(mask, "keep_bias"))  # as gates do
+        model = shrink(model, replace(mask, emptied_attention="keep_bias"))  # as gates do
     model.eval().requires_grad_(False)
     device = model.classifier.weight.device
-    state = torch.from_numpy(np.column_stack([mask.heads, mask.mlps])).float().to(device)
+    columns = _columns(mask)
+    state = torch.from_numpy(np.column_stack(list(mask.units.values()))).float().to(device)
     logits = np.empty((len(tokens), model.n_outputs), np.float32)
     total = torch.zeros(state.shape, dtype=torch.float64, device=device)
     running = torch.zeros_like(total)
     for rows in ordered_rows(tokens, batch_size, order):
         for batch, copies in _parts(tokens, rows, mode, device):
-            gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, heads + 1]
-            gates = Gates(gate[:, :, :-1], gate[:, :, -1], mask.mlps)
+            gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, units]
+            gates = Gates({k: gate[:, :, c] for k, c in columns.items()}, mask.units["mlp"])
             output = model(*batch.inputs, gates, batch.packing)
             gradient = _gradient(loss_of(output, batch.labels).sum(), gate).double()
             if mode == "per_example":
@@ -93,7 +93,17 @@ def measure(
         if mode == "per_batch":
             running.zero_()
     sums = total.cpu().numpy()
-    return Sensitivity(heads=sums[:, :-1], mlps=sums[:, -1], logits=logits)
+    return Sensitivity({kind: sums[:, place] for kind, place in columns.items()}, logits)
+
+
+def _columns(mask: UnitMask) -> dict[str, slice | int]:
+    """Where each kind of unit is among the columns of all; a number for one unit per layer."""
+    columns: dict[str, slice | int] = {}
+    end = 0
+    for kind, kept in mask.units.items():
+        start, end = end, end + (kept.shape[1] if kept.ndim == 2 else 1)
+        columns[kind] = slice(start, end) if kept.ndim == 2 else start
+    return columns
 
 
 def _parts(
@@ -116,30 +126,32 @@ def _gradient(loss: Tensor, gate: Tensor) -> Tensor:
 
 
 def normalise(
-    heads: np.ndarray, mlps: np.ndarray, mask: StructuredMask, over: str, layer_norm: str
-) -> tuple[np.ndarray, np.ndarray]:
+    units: Mapping[str, np.ndarray], mask: UnitMask, over: str, layer_norm: str
+) -> dict[str, np.ndarray]:
     """Makes importances comparable between layers, then maps each kind to [0, 1].
 
     The published code first divides MLP scores by the number of tokens; the min-max mapping undoes
     that, so it is left out.
 
     Args:
-        heads: [layers, heads].
-        mlps: [layers].
+        units: kind -> [layers, units] or [layers].
         mask: the state in which they were measured.
         over: "all" units take part in norm and range, or only the "kept" ones.
-        layer_norm: "l2" divides each layer's heads by their L2 norm; "none" does not.
+        layer_norm: "l2" divides the units of a kind in a layer by their L2 norm, if the kind has
+            several in a layer; "none" does not.
 
     Returns:
-        Scores of heads and MLPs, float64. With "kept", pruned units score NaN.
+        Scores by kind, float64. With "kept", pruned units score NaN.
     """
-    if over == "kept":
-        heads = np.where(mask.heads, heads, np.nan)
-        mlps = np.where(mask.mlps, mlps, np.nan)
-    if layer_norm == "l2":
-        norms = np.sqrt(np.nansum(heads**2, axis=1, keepdims=True))
-        heads = heads / (norms + NORM_EPSILON)
-    return _to_unit_range(heads), _to_unit_range(mlps)
+    scores = {}
+    for kind, measured in units.items():
+        values = np.where(mask.units[kind], measured, np.nan) if over == "kept" else measured
+        if layer_norm == "l2" and values.ndim == 2:
+            norms = np.sqrt(np.nansum(values**2, axis=1, keepdims=True))
+            scores[kind] = _to_unit_range(values / (norms + NORM_EPSILON))
+        else:
+            scores[kind] = _to_unit_range(values)
+    return scores
 
 
 def _to_unit_range(scores: np.ndarray) -> np.ndarray:

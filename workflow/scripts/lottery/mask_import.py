@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from lottery.architecture import Architecture
 from lottery.errors import StudyError
 from lottery.files.arrays import NPZ_DAMAGE
 from lottery.files.reading import GIVEN, reading
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask
+from lottery.units import ALWAYS, KINDS
 
-# Names of the two arrays of a mask, in a folder and in an npz.
-FILES = {"heads": "head_mask.npy", "mlps": "mlp_mask.npy"}
+# Names of the arrays of a mask: in an npz, and of its file in a folder.
+FILES = {KINDS[kind].array: f"{kind}_mask.npy" for kind in ALWAYS}
 NUMBERS = "biuf"  # numpy's kinds of boolean, signed, unsigned and real numbers
 
 
@@ -23,15 +25,22 @@ def mask_files(folder: Path, task: str, seed: int) -> list[Path]:
     return [folder / task / f"seed_{seed}" / name for name in FILES.values()]
 
 
-def read_imported(path: Path, task: str, seed: int, shape: tuple[int, int]) -> StructuredMask:
-    """Reads one structured mask from a folder or an npz file.
+def read_imported(
+    path: Path,
+    task: str,
+    seed: int,
+    architecture: Architecture,
+    emptied_attention: str = "keep_bias",
+) -> UnitMask:
+    """Reads one mask of heads and MLPs from a folder or an npz file.
 
     Args:
         path: the folder, or the npz file with the keys {task}/{seed}/heads and {task}/{seed}/mlps;
             other files and keys are ignored.
         task: the task's name in there.
         seed: the seed.
-        shape: layers and heads per layer of the model.
+        architecture: sizes of the model.
+        emptied_attention: see `UnitMask`.
 
     Raises:
         StudyError: the mask is not there, is damaged, holds anything but zeros and ones, or does
@@ -39,10 +48,12 @@ def read_imported(path: Path, task: str, seed: int, shape: tuple[int, int]) -> S
     """
     read = _from_folder if path.is_dir() else _from_npz
     arrays = read(path, task, seed)
-    wanted = {"heads": shape, "mlps": shape[:1]}
-    for kind, (name, array) in arrays.items():
-        _check(name, array, wanted[kind])
-    return StructuredMask(*(arrays[kind][1].astype(bool) for kind in FILES))
+    units = {}
+    for kind in ALWAYS:
+        name, array = arrays[KINDS[kind].array]
+        _check(name, array, KINDS[kind].shape(architecture))
+        units[kind] = array.astype(bool)
+    return UnitMask(units, emptied_attention)
 
 
 def _from_folder(folder: Path, task: str, seed: int) -> dict[str, tuple[str, np.ndarray]]:

@@ -1,100 +1,182 @@
 """Masks: which units or weights of an encoder are kept (true = kept). numpy only.
 
-Two kinds, one for each granularity. Both know how much of the body they keep, have a complement,
-and go to and come from a safetensors file (formats: docs/files.md).
+Two kinds, one for each granularity, with one interface. Both know how much of the body they keep,
+have a complement, can be compared, and go to and come from a safetensors file (formats:
+docs/files.md).
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lottery import files
 from lottery.architecture import Architecture
 from lottery.errors import StudyError
+from lottery.units import (
+    ALWAYS,
+    EMPTIED_ATTENTION,
+    KINDS,
+    Kept,
+    body_size,
+    count_entries,
+    in_masks,
+    kept_entries,
+    part_shapes,
+    shared_entries,
+)
 
 FORMAT = "1"
 
-# The linear layers that magnitude pruning may prune, and whether their bias belongs to the body:
-# all but the bias of the FFN output (the paper's code has 7,084,032 parameters for a layer of
-# bert-base, which this table reproduces).
-BODY_PARTS = {
-    "query": ("weight", "bias"),
-    "key": ("weight", "bias"),
-    "value": ("weight", "bias"),
-    "attention_output": ("weight", "bias"),
-    "intermediate": ("weight", "bias"),
-    "output": ("weight",),
-}
+# Magnitude pruning may prune all linear layers but not the bias of the FFN output (the paper's code
+# has 7,084,032 parameters for a layer of bert-base, which this reproduces).
+NOT_IN_BODY = ("output.bias",)
 
 
 @dataclass(frozen=True, eq=False)
-class StructuredMask:
-    """Kept heads and MLPs.
+class UnitMask:
+    """Kept units.
 
     Attributes:
-        heads: bool [layers, heads].
-        mlps: bool [layers].
+        units: kind -> bool [layers, units] or [layers], in the order of `lottery.units.KINDS`. Of a
+            kind that is missing all units are kept.
+        emptied_attention: "drop_bias" if a layer without heads loses the bias of its attention
+            output (as the published evaluation and retraining have it), "keep_bias" if it keeps it
+            (as gates do, also those of the published search).
+
+    Raises:
+        TypeError: an array is not boolean.
+        ValueError: a kind is unknown, heads or MLPs are missing, or the arrays do not fit.
     """
 
-    heads: np.ndarray
-    mlps: np.ndarray
+    units: dict[str, np.ndarray]
+    emptied_attention: str = "keep_bias"
+    granularity: ClassVar[str] = "units"
 
     def __post_init__(self) -> None:
-        if self.heads.dtype != bool or self.mlps.dtype != bool:
-            raise TypeError("a structured mask is boolean")
-        if self.heads.ndim != 2 or self.mlps.shape != self.heads.shape[:1]:
-            raise ValueError(f"heads {self.heads.shape} and mlps {self.mlps.shape} do not fit")
+        if self.emptied_attention not in EMPTIED_ATTENTION:
+            raise ValueError(f"emptied_attention is {self.emptied_attention!r}")
+        if not set(ALWAYS) <= set(self.units) <= set(KINDS):
+            raise ValueError(f"its kinds of unit are {list(self.units)}")
+        ordered = {name: self.units[name] for name in KINDS if name in self.units}
+        object.__setattr__(self, "units", ordered)
+        for name, array in self.units.items():
+            if array.dtype != bool:
+                raise TypeError("a mask of units is boolean")
+            if array.ndim != (1 if KINDS[name].per_layer is None else 2):
+                raise ValueError(f"{KINDS[name].array} have {array.ndim} axes")
+        if len({len(array) for array in self.units.values()}) > 1:
+            raise ValueError("its kinds of unit have different numbers of layers")
 
     @classmethod
-    def full(cls, layers: int, heads: int) -> StructuredMask:
-        """The mask that keeps everything."""
-        return cls(np.ones((layers, heads), bool), np.ones(layers, bool))
+    def full(
+        cls,
+        architecture: Architecture,
+        kinds: Iterable[str] = ALWAYS,
+        emptied_attention: str = "keep_bias",
+    ) -> UnitMask:
+        """The mask that keeps everything.
 
-    @property
-    def heads_kept(self) -> int:
-        """Number of kept heads."""
-        return int(self.heads.sum())
-
-    @property
-    def mlps_kept(self) -> int:
-        """Number of kept MLPs."""
-        return int(self.mlps.sum())
+        Args:
+            architecture: sizes of the model.
+            kinds: the kinds that are pruned; heads and MLPs are in any case in the mask.
+            emptied_attention: see the class.
+        """
+        shapes = {name: KINDS[name].shape(architecture) for name in in_masks(kinds)}
+        units = {name: np.ones(shape, bool) for name, shape in shapes.items()}
+        return cls(units, emptied_attention)
 
     @property
     def is_full(self) -> bool:
         """Whether nothing is pruned."""
-        return bool(self.heads.all() and self.mlps.all())
+        return all(bool(array.all()) for array in self.units.values())
 
-    def complement(self) -> StructuredMask:
+    def counts(self) -> dict[str, int]:
+        """Number of kept units by the name of the kind's array."""
+        return {KINDS[name].array: int(array.sum()) for name, array in self.units.items()}
+
+    def with_units(self, units: Mapping[str, np.ndarray]) -> UnitMask:
+        """A mask with other arrays for some kinds."""
+        return replace(self, units=self.units | dict(units))
+
+    def complement(self) -> UnitMask:
         """The mask of everything that this one prunes."""
-        return StructuredMask(~self.heads, ~self.mlps)
+        return self.with_units({name: ~array for name, array in self.units.items()})
 
-    def kept_fraction(self, architecture: Architecture, emptied_attention: str) -> float:
+    def entries(self, architecture: Architecture) -> list[Kept]:
+        """Which entries of each layer's parameters are kept, see `lottery.units.kept_entries`.
+
+        Raises:
+            ValueError: the mask does not have the model's size.
+        """
+        self._check(architecture)
+        drop_bias = self.emptied_attention == "drop_bias"
+        return kept_entries(self.units, architecture, drop_bias=drop_bias)
+
+    def kept_fraction(self, architecture: Architecture) -> float:
         """Kept parameters / parameters of the body.
 
-        Args:
-            architecture: sizes of the full model.
-            emptied_attention: "drop_bias" if a layer without heads loses the bias of its attention
-                output, "keep_bias" if it keeps it.
+        Raises:
+            ValueError: the mask does not have the model's size.
         """
-        biased = (
-            self.heads.any(axis=1) if emptied_attention == "drop_bias" else np.ones_like(self.mlps)
+        return count_entries(self.entries(architecture)) / body_size(architecture)
+
+    def shares(self, architecture: Architecture) -> dict[str, np.ndarray]:
+        """The share of every unit that is kept, 0 or 1: kind -> float64 of the kind's shape.
+
+        Raises:
+            ValueError: the mask does not have the model's size.
+        """
+        self._check(architecture)
+        return {name: array.astype(float) for name, array in self.units.items()}
+
+    def overlap(self, other: Mask, architecture: Architecture) -> dict[str, int]:
+        """Counts units and parameters: those of this mask, and with _shared those of both.
+
+        The bias of an attention output counts with a mask that has a head in its layer.
+
+        Raises:
+            ValueError: the masks cannot be compared.
+        """
+        if not isinstance(other, UnitMask):
+            raise ValueError("one is a mask of units, the other of weights")
+        shapes, theirs = ({n: a.shape for n, a in m.units.items()} for m in (self, other))
+        if shapes != theirs:
+            raise ValueError("they differ in the number of layers or units")
+        both = self.with_units({name: a & other.units[name] for name, a in self.units.items()})
+        shared = both.counts()
+        counts = {}
+        for name, count in self.counts().items():
+            counts |= {name: count, f"{name}_shared": shared[name]}
+        ours, theirs = (
+            replace(mask, emptied_attention="drop_bias").entries(architecture)
+            for mask in (self, other)
         )
-        kept = (
-            self.heads_kept * architecture.head_parameters
-            + self.mlps_kept * architecture.mlp_parameters
-            + int(biased.sum()) * architecture.hidden
-        )
-        return kept / architecture.structured_body
+        counts["parameters"] = count_entries(ours)
+        counts["parameters_shared"] = count_entries(shared_entries(ours, theirs))
+        return counts
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the mask's file."""
-        return {"heads": self.heads.astype(np.uint8), "mlps": self.mlps.astype(np.uint8)}
+        return {KINDS[name].array: array.astype(np.uint8) for name, array in self.units.items()}
+
+    def metadata(self) -> dict[str, str]:
+        """What the metadata of the mask's file say of the mask."""
+        return {"emptied_attention": self.emptied_attention}
+
+    def _check(self, architecture: Architecture) -> None:
+        for name, array in self.units.items():
+            kind = KINDS[name]
+            if array.shape != kind.shape(architecture):
+                raise ValueError(
+                    f"it has {_times(array.shape)} {kind.label}, "
+                    f"the model {_times(kind.shape(architecture))}"
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +188,7 @@ class WeightMask:
     """
 
     parameters: dict[str, np.ndarray]
+    granularity: ClassVar[str] = "weights"
 
     @classmethod
     def from_vector(cls, kept: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> WeightMask:
@@ -138,37 +221,91 @@ class WeightMask:
         return sum(array.size for array in self.parameters.values())
 
     @property
-    def kept_fraction(self) -> float:
-        """Kept entries / entries of the body."""
-        return self.kept / self.size
-
-    @property
     def is_full(self) -> bool:
         """Whether nothing is pruned."""
         return self.kept == self.size
+
+    def counts(self) -> dict[str, int]:
+        """Number of kept entries, under the name weights."""
+        return {"weights": self.kept}
 
     def complement(self) -> WeightMask:
         """The mask of everything that this one prunes."""
         return WeightMask({name: ~array for name, array in self.parameters.items()})
 
+    def kept_fraction(self, architecture: Architecture | None = None) -> float:
+        """Kept entries / entries of the body, which the mask itself has."""
+        return self.kept / self.size
+
+    def shares(self, architecture: Architecture) -> dict[str, np.ndarray]:
+        """The share of every unit's entries that is kept: kind -> float64 of the kind's shape.
+
+        Entries that do not belong to the body of the mask are left out.
+
+        Raises:
+            ValueError: the mask does not have the model's parameters.
+        """
+        shapes = body_shapes(architecture)
+        if self.shapes != shapes:
+            odd = sorted(set(self.shapes.items()) ^ set(shapes.items()))[0][0]
+            raise ValueError(f"the shape of {odd} is another, or only one of both has it")
+        kept = [
+            {
+                part: self.parameters[parameter_name(architecture, layer, part)]
+                for part in _body(architecture)
+            }
+            for layer in range(architecture.layers)
+        ]
+        size = {part: np.ones(shape, bool) for part, shape in _body(architecture).items()}
+        found = {}
+        for name, kind in KINDS.items():
+            count = kind.count(architecture)
+            shares = [kind.sums(layer, count) / kind.sums(size, count) for layer in kept]
+            found[name] = np.stack(shares).reshape(kind.shape(architecture))
+        return found
+
+    def overlap(self, other: Mask, architecture: Architecture | None = None) -> dict[str, int]:
+        """Counts weights, which are the parameters: of this mask, and with _shared of both.
+
+        Raises:
+            ValueError: the masks cannot be compared.
+        """
+        if not isinstance(other, WeightMask):
+            raise ValueError("one is a mask of units, the other of weights")
+        if self.shapes.keys() != other.shapes.keys():
+            raise ValueError("they name different parameters")
+        kept = self.kept
+        shared = sum(
+            int(np.count_nonzero(array & other.parameters[name]))
+            for name, array in self.parameters.items()
+        )
+        return {
+            "weights": kept,
+            "weights_shared": shared,
+            "parameters": kept,
+            "parameters_shared": shared,
+        }
+
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the mask's file: bits, packed in C order, most significant first."""
         return {name: np.packbits(array) for name, array in self.parameters.items()}
 
+    def metadata(self) -> dict[str, str]:
+        """What the metadata of the mask's file say of the mask."""
+        return {"emptied_attention": "", "shapes": json.dumps(self.shapes)}
 
-Mask = StructuredMask | WeightMask
+
+Mask = UnitMask | WeightMask
 
 
 @dataclass(frozen=True)
 class MaskInfo:
-    """What a mask file says about its mask besides the bits.
+    """Where a mask comes from, and its size.
 
     Attributes:
         algorithm, model, task, seed, method, subnetwork: where it comes from; the seed is empty for
             a mask that serves all seeds.
         kept_fraction: kept parameters / parameters of the body.
-        emptied_attention: "drop_bias" or "keep_bias", see `StructuredMask.kept_fraction`; empty for
-            weight masks.
     """
 
     algorithm: str
@@ -178,27 +315,32 @@ class MaskInfo:
     method: str
     subnetwork: str
     kept_fraction: float
-    emptied_attention: str = ""
 
 
-def body_names(architecture: Architecture) -> list[str]:
-    """Checkpoint names of the body's parameters for magnitude pruning, layer by layer."""
-    translate = architecture.family.checkpoint_name
-    return [
-        translate(f"layers.{layer}.{part}.{kind}")
+def parameter_name(architecture: Architecture, layer: int, part: str) -> str:
+    """Checkpoint name of a part of a layer."""
+    return architecture.family.checkpoint_name(f"layers.{layer}.{part}")
+
+
+def _body(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    shapes = part_shapes(architecture)
+    return {part: shape for part, shape in shapes.items() if part not in NOT_IN_BODY}
+
+
+def body_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """The body's parameters for magnitude pruning, layer by layer: checkpoint name -> shape."""
+    return {
+        parameter_name(architecture, layer, part): shape
         for layer in range(architecture.layers)
-        for part, kinds in BODY_PARTS.items()
-        for kind in kinds
-    ]
+        for part, shape in _body(architecture).items()
+    }
 
 
 def write_mask(path: Path, mask: Mask, info: MaskInfo) -> None:
     """Writes a mask file."""
     metadata = {"format": FORMAT} | {key: str(value) for key, value in vars(info).items()}
     metadata["kept_fraction"] = repr(info.kept_fraction)
-    if isinstance(mask, WeightMask):
-        metadata["shapes"] = json.dumps(mask.shapes)
-    files.write_arrays(path, mask.arrays(), metadata)
+    files.write_arrays(path, mask.arrays(), metadata | mask.metadata())
 
 
 def read_mask(path: Path) -> tuple[Mask, MaskInfo]:
@@ -218,9 +360,14 @@ def read_mask(path: Path) -> tuple[Mask, MaskInfo]:
     info = MaskInfo(**fields)
     if "shapes" in metadata:
         return _unpack(path, arrays, json.loads(metadata["shapes"])), info
-    if set(arrays) != {"heads", "mlps"} or any(array.max() > 1 for array in arrays.values()):
-        raise StudyError(f"{path}: a structured mask holds heads and mlps, each 0 or 1.")
-    return StructuredMask(arrays["heads"].astype(bool), arrays["mlps"].astype(bool)), info
+    kinds = {kind.array: name for name, kind in KINDS.items()}
+    if not set(arrays) <= set(kinds) or any(array.max() > 1 for array in arrays.values()):
+        raise StudyError(f"{path}: a mask of units holds {', '.join(kinds)}, each 0 or 1.")
+    units = {kinds[name]: arrays[name].astype(bool) for name in kinds if name in arrays}
+    try:
+        return UnitMask(units, metadata.get("emptied_attention", "")), info
+    except ValueError as error:
+        raise StudyError(f"{path} is no mask of units: {error}.") from error
 
 
 def _unpack(path: Path, arrays: dict[str, np.ndarray], shapes: dict[str, Any]) -> WeightMask:
@@ -236,19 +383,36 @@ def _unpack(path: Path, arrays: dict[str, np.ndarray], shapes: dict[str, Any]) -
 
 
 def size_of(mask: Mask, info: MaskInfo) -> dict[str, Any]:
-    """What a mask keeps, as metrics.json says it: kept_fraction, heads_kept, mlps_kept."""
-    is_structured = isinstance(mask, StructuredMask)
-    return {
-        "kept_fraction": info.kept_fraction,
-        "heads_kept": mask.heads_kept if is_structured else None,
-        "mlps_kept": mask.mlps_kept if is_structured else None,
-    }
+    """What a mask keeps, as metrics.json says it.
+
+    Returns:
+        kept_fraction; units_kept, the kept units by the array of their kind (empty for masks of
+        single weights); and, as they always stood there, heads_kept and mlps_kept.
+    """
+    units = mask.counts() if isinstance(mask, UnitMask) else {}
+    return {"kept_fraction": info.kept_fraction} | _units_kept(units)
 
 
 def full_size(architecture: Architecture) -> dict[str, Any]:
     """The same of the full model."""
-    return {
-        "kept_fraction": 1.0,
-        "heads_kept": architecture.layers * architecture.heads,
-        "mlps_kept": architecture.layers,
-    }
+    return {"kept_fraction": 1.0} | _units_kept(UnitMask.full(architecture).counts())
+
+
+def _units_kept(units: dict[str, int]) -> dict[str, Any]:
+    kept = {f"{name}_kept": units.get(name) for name in ("heads", "mlps")}
+    return kept | {"units_kept": units}
+
+
+def of_units(mask: Mask, path: Path) -> UnitMask:
+    """The mask, if it is one of whole units.
+
+    Raises:
+        StudyError: it is a mask of weights.
+    """
+    if isinstance(mask, UnitMask):
+        return mask
+    raise StudyError(f"{path} is a mask of single weights, where whole units are compared.")
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -65,6 +65,23 @@ def _ignore_dates_of_scripts(ours: set[Any]) -> None:
     Job.outputs_older_than_script_or_notebook = outputs_older
 
 
+def _let_subnetworks_be_left_out(persistence: Any) -> None:
+    """Lets evaluate_pruned stay finished when the config lists fewer subnetworks than before.
+
+    Snakemake runs a job again whose set of inputs has changed in any way. What is left of this
+    job's masks was evaluated as it is now.
+    """
+    changed = persistence._input_changed
+
+    def input_changed(job: Any, file: Any = None) -> bool:
+        if not changed(job, file=file):
+            return False
+        fewer = step_of(job.rule) == "evaluate_pruned" if job.params.get("step") else False
+        return not (fewer and {*persistence._input(job)} < {*persistence.input(file)})
+
+    persistence._input_changed = input_changed
+
+
 class _Run:
     """A run of Snakemake: what happens at its first planned step, its start and its end."""
 
@@ -88,6 +105,7 @@ class _Run:
 
     def _prepare(self) -> None:
         """Puts the start behind Snakemake's own work on the plan, and adds to the end."""
+        _let_subnetworks_be_left_out(self._workflow.persistence)
         workflow, dag = self._workflow, self._workflow.dag
         finish, succeeded, failed = dag.postprocess, workflow._onsuccess, workflow._onerror
 

@@ -111,7 +111,7 @@ def _check_mask(study: Study, cell: dict[str, str], sizes: Architecture) -> None
     params = import_params(study, cell["method"], cell["task"])
     place = Path(params["masks"]).expanduser()
     with blaming(f"methods.{cell['method']}.masks"):
-        read_imported(place, params["task_name"], int(cell["seed"]), (sizes.layers, sizes.heads))
+        read_imported(place, params["task_name"], int(cell["seed"]), sizes)
 
 
 def _check_length(study: Study, cell: dict[str, str], sizes: Architecture) -> None:

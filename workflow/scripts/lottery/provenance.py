@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 import resource
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,20 @@ class Record:
             "energy_joules": lease.energy_joules(),
         }
         files.write_json(self._path, record)
+
+
+def made_with(path: str | Path, params: Mapping[str, Any]) -> bool:
+    """Whether a step has left a record, and was run with these params.
+
+    Args:
+        path: of the record.
+        params: all params of the rule.
+    """
+    try:
+        record = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(record, dict) and record.get("params") == json.loads(json.dumps(params))
 
 
 def _digests(named: Iterable[tuple[str, Any]]) -> dict[str, dict[str, str]]:

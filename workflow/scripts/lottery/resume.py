@@ -190,12 +190,12 @@ class Checkpoint:
 
     def _key(self) -> str:
         """A digest of all that must be the same for the rest of a job to come out the same."""
-        everything = {"format": FORMAT, "job": self._identity, "machine": machine()}
+        everything = {"format": FORMAT, "job": self._identity, "machine": _machine()}
         text = json.dumps(everything, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def machine() -> dict[str, object]:
+def _machine() -> dict[str, object]:
     """What results depend on bit for bit, besides inputs and params."""
     import numpy as np
     import torch

@@ -37,7 +37,7 @@ def write_logits(
     Args:
         path: a .safetensors file.
         logits: split -> float32 [examples, n_outputs], in the order of the tokens.
-        size: what is kept of the model: kept_fraction, heads_kept, mlps_kept (docs/files.md).
+        size: what is kept of the model (`lottery.masks.size_of`).
         key: digest of what they were computed from; empty where the file's own step records it.
     """
     metadata = {"format": str(FORMAT), "size": json.dumps(size, sort_keys=True), "key": key}
@@ -119,21 +119,16 @@ def score_entries(
 
 
 def metrics_file(
-    cell: dict[str, Any],
-    entries: list[dict[str, Any]],
-    kept_fraction: float,
-    heads_kept: int | None = None,
-    mlps_kept: int | None = None,
+    cell: dict[str, Any], entries: list[dict[str, Any]], size: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The content of metrics.json (docs/files.md)."""
-    return {
-        "format": FORMAT,
-        **cell,
-        "kept_fraction": kept_fraction,
-        "heads_kept": heads_kept,
-        "mlps_kept": mlps_kept,
-        "scores": entries,
-    }
+    """The content of metrics.json (docs/files.md).
+
+    Args:
+        cell: model, task, seed, method, subnetwork and phase.
+        entries: of `score_entries`, each with its split.
+        size: what is kept (`lottery.masks.size_of`).
+    """
+    return {"format": FORMAT, **cell, **size, "scores": entries}
 
 
 def example_columns(

@@ -1,4 +1,4 @@
-"""Puts a model under a mask: structured masks by removing units, weight masks by zeros."""
+"""Puts a model under a mask: masks of units by removing units, masks of weights by zeros."""
 
 from __future__ import annotations
 
@@ -8,72 +8,67 @@ from torch import Tensor
 
 from lottery.architecture import Architecture, LayerPlan, Plan
 from lottery.encoder import Encoder, Gates
-from lottery.masks import Mask, StructuredMask, WeightMask
+from lottery.masks import Mask, UnitMask, WeightMask
+from lottery.units import OUTPUT_BIAS, Kept
 
 
-def plan_of(mask: StructuredMask, emptied_attention: str) -> Plan:
+def plan_of(mask: UnitMask, architecture: Architecture) -> Plan:
     """The plan of a model shrunk to a mask.
 
-    Args:
-        mask: for the full model.
-        emptied_attention: "keep_bias" or "drop_bias": whether a layer that loses all its heads
-            keeps the bias of its attention output (gates keep it; the published evaluation and
-            retraining drop it, though the published search keeps it).
+    Raises:
+        ValueError: the mask does not have the model's size.
     """
-    keep_bias = emptied_attention == "keep_bias"
-    return tuple(
-        LayerPlan(
-            heads=tuple(int(head) for head in np.flatnonzero(heads)),
-            mlp=bool(mlp),
-            attention_bias=bool(heads.any()) or keep_bias,
-        )
-        for heads, mlp in zip(mask.heads, mask.mlps, strict=True)
+    return tuple(_plan_of_layer(kept, architecture) for kept in mask.entries(architecture))
+
+
+def _plan_of_layer(kept: Kept, architecture: Architecture) -> LayerPlan:
+    heads = kept["query.bias"][0].reshape(architecture.heads, -1).any(axis=1)
+    inner = kept["intermediate.bias"][0]
+    mlp = bool(kept["output.bias"][0].any())
+    return LayerPlan(
+        heads=tuple(np.flatnonzero(heads).tolist()),
+        mlp=mlp,
+        attention_bias=bool(kept[OUTPUT_BIAS][0].any()),
+        inner=tuple(np.flatnonzero(inner).tolist()) if mlp and not inner.all() else None,
     )
 
 
-def shrink(model: Encoder, plan: Plan) -> Encoder:
-    """Removes all that a plan does not name from a whole model.
+def shrink(model: Encoder, mask: UnitMask) -> Encoder:
+    """Removes all that a mask prunes from a whole model.
 
     Args:
         model: a whole model; it is not changed.
-        plan: what to keep.
+        mask: of the model's size.
 
     Returns:
         A smaller model with copies of the kept weights, in the mode (training or evaluation) and
         on the device of the given one.
     """
-    shrunk = Encoder(model.architecture, model.n_outputs, plan)
+    entries = mask.entries(model.architecture)
+    shrunk = Encoder(model.architecture, model.n_outputs, plan_of(mask, model.architecture))
     full = model.state_dict()
-    state = {
-        name: _slice(name, full[name], model.architecture, plan) for name in shrunk.state_dict()
-    }
+    state = {name: _cut(name, full[name], entries) for name in shrunk.state_dict()}
     shrunk.load_state_dict(state, strict=True, assign=True)
     shrunk.requires_grad_(True)
     return shrunk.train(model.training)
 
 
-def _slice(name: str, tensor: Tensor, architecture: Architecture, plan: Plan) -> Tensor:
-    """Cuts one parameter down to the heads that its layer keeps."""
+def _cut(name: str, tensor: Tensor, entries: list[Kept]) -> Tensor:
+    """A copy of a parameter, cut down to the entries that are kept."""
     tensor = tensor.detach().clone()
-    room, *rest = name.split(".")
-    if room != "layers":
-        return tensor
-    index, part, kind = rest
-    heads = torch.tensor(plan[int(index)].heads, dtype=torch.long, device=tensor.device)
-    size = architecture.head_size
-    units = (heads[:, None] * size + torch.arange(size, device=tensor.device)).flatten()
-    if part in ("query", "key", "value"):
-        return tensor[units].contiguous()
-    if part == "attention_output" and kind == "weight":
-        return tensor[:, units].contiguous()
+    module, *rest = name.split(".", 2)
+    axes = entries[int(rest[0])].get(rest[1], ()) if module == "layers" else ()
+    for axis, kept in enumerate(axes):
+        if not kept.all():
+            places = torch.from_numpy(np.flatnonzero(kept)).to(tensor.device)
+            tensor = tensor.index_select(axis, places)
     return tensor
 
 
-def gates_of(mask: StructuredMask, device: torch.device) -> Gates:
-    """The gates that switch off what a mask prunes: float32 [1, layers, heads], [1, layers]."""
+def gates_of(mask: UnitMask, device: torch.device) -> Gates:
+    """The gates that switch off what a mask prunes: float32 [1, layers, units] or [1, layers]."""
     return Gates(
-        heads=torch.from_numpy(mask.heads).float()[None].to(device),
-        mlps=torch.from_numpy(mask.mlps).float()[None].to(device),
+        {name: torch.from_numpy(kept).float()[None].to(device) for name, kept in mask.units.items()}
     )
 
 
@@ -97,16 +92,17 @@ def zero_weights(model: Encoder, mask: WeightMask) -> dict[str, Tensor]:
     return kept
 
 
-def put_under(model: Encoder, mask: Mask, emptied_attention: str) -> Encoder:
-    """Puts a whole model under a mask of either kind.
+def put_under(model: Encoder, mask: Mask) -> tuple[Encoder, dict[str, Tensor] | None]:
+    """Puts a whole model under a mask of either granularity.
 
     Returns:
-        A shrunk model for a structured mask; the same model, changed in place, for a weight mask.
+        A shrunk model for a mask of units; the same model, changed in place, for a mask of weights.
+        With the latter the mask as bool tensors (see `zero_weights`), which training needs to keep
+        pruned weights at zero; None with the former.
     """
-    if isinstance(mask, StructuredMask):
-        return shrink(model, plan_of(mask, emptied_attention))
-    zero_weights(model, mask)
-    return model
+    if mask.granularity == "units":
+        return shrink(model, mask), None
+    return model, zero_weights(model, mask)
 
 
 class MaskError(RuntimeError):
@@ -119,10 +115,8 @@ def check_under(model: Encoder, mask: Mask) -> None:
     Raises:
         MaskError: a unit is there or missing against the mask, or a pruned entry is not zero.
     """
-    if isinstance(mask, StructuredMask):
-        heads = [list(layer.heads) for layer in model.plan]
-        mlps = [layer.mlp for layer in model.plan]
-        if heads != [list(np.flatnonzero(row)) for row in mask.heads] or mlps != mask.mlps.tolist():
+    if mask.granularity == "units":
+        if model.plan != plan_of(mask, model.architecture):
             raise MaskError("the shrunk model does not hold the units that its mask keeps")
         return
     parameters = model.checkpoint_parameters()

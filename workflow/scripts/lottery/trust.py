@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
 from lottery.data.tokens import Tokens
 from lottery.encoder import Encoder
@@ -13,17 +14,19 @@ from lottery.shrink import MaskError, check_under, put_under
 PROBE_EXAMPLES = 8
 
 
-def apply_mask(model: Encoder, mask: Mask, emptied_attention: str, tokens: Tokens) -> Encoder:
+def apply_mask(
+    model: Encoder, mask: Mask, tokens: Tokens
+) -> tuple[Encoder, dict[str, Tensor] | None]:
     """Puts a whole model under a mask, and shows on a few examples that the outputs changed.
 
     Args:
         model: whole; a weight mask changes it in place.
         mask: of the model's sizes.
-        emptied_attention: see `lottery.shrink.plan_of`.
         tokens: any split with examples.
 
     Returns:
-        The model under the mask, in evaluation mode.
+        The model under the mask, in evaluation mode, and of a weight mask the mask's tensors, see
+        `lottery.shrink.put_under`.
 
     Raises:
         MaskError: the outputs are those of the full model though something is pruned, or differ
@@ -31,10 +34,10 @@ def apply_mask(model: Encoder, mask: Mask, emptied_attention: str, tokens: Token
     """
     probe = tokens.select(np.arange(min(PROBE_EXAMPLES, len(tokens))))
     before = predict(model, probe, PROBE_EXAMPLES)
-    masked = put_under(model, mask, emptied_attention)
+    masked, kept = put_under(model, mask)
     check_under(masked, mask)
     same = np.array_equal(before, predict(masked, probe, PROBE_EXAMPLES))
     if same != mask.is_full:
         state = "keeps everything" if mask.is_full else "prunes something"
         raise MaskError(f"the mask {state}, but the outputs {'did not change' if same else 'did'}")
-    return masked
+    return masked, kept

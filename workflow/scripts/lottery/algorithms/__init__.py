@@ -1,45 +1,78 @@
-"""Pruning algorithms: one module each, found by its place in this folder.
+"""Pruning algorithms: one module each, with one declaration `ALGORITHM` (`declaration.py`).
 
-A module `lottery/algorithms/{algorithm}.py` says, at module level and without heavy imports,
-
-- `OPTIONS: dict[str, Option]`: every option of the algorithm with its value in either preset;
-- `SUBNETWORKS: dict[preset, names]`: what a method may list, further draws of random ones aside;
-- `DEFAULT_SUBNETWORKS: dict[preset, names]`: what a method gets that lists none;
-
-and its steps import torch inside their functions. Modules that are no algorithm of their own start
-with `search_` or `_`, or are `common`. An algorithm also has an entry in the schema of the config.
+A module is light at its top level: its functions import torch inside. Users add algorithms of
+their own by plugins (`plugins.py`, docs/extending.md).
 """
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
+from collections.abc import Iterable
 from functools import cache
-from types import ModuleType
 
-from lottery.algorithms.common import PRESETS, Option
+from lottery.algorithms.declaration import (
+    PRESETS,
+    Algorithm,
+    Choice,
+    Integer,
+    Number,
+    Option,
+    Plugin,
+    Switch,
+    Text,
+    UnitKinds,
+)
 
-__all__ = ["PRESETS", "Option", "algorithm", "algorithm_names"]
+__all__ = [
+    "PRESETS",
+    "Algorithm",
+    "Choice",
+    "Integer",
+    "Number",
+    "Option",
+    "Plugin",
+    "Switch",
+    "Text",
+    "UnitKinds",
+    "algorithm",
+    "algorithm_names",
+    "built_in",
+    "declared",
+    "register",
+]
+
+# The modules with a declaration, in the order in which they are shown.
+MODULES = ("structured", "magnitude", "imported")
+
+_registered: dict[str, Algorithm] = {}
 
 
 @cache
+def built_in() -> tuple[Algorithm, ...]:
+    """The algorithms of this package."""
+    return tuple(importlib.import_module(f"{__name__}.{name}").ALGORITHM for name in MODULES)
+
+
+def declared() -> tuple[Algorithm, ...]:
+    """All algorithms: those of this package, then those of plugins."""
+    return (*built_in(), *_registered.values())
+
+
 def algorithm_names() -> tuple[str, ...]:
-    """The algorithms of this folder, sorted; nothing is imported."""
-    return tuple(
-        sorted(
-            module.name
-            for module in pkgutil.iter_modules(__path__)
-            if module.name != "common" and not module.name.startswith(("_", "search_"))
-        )
-    )
+    """The names of all algorithms."""
+    return tuple(each.name for each in declared())
 
 
-def algorithm(name: str) -> ModuleType:
-    """The module of one algorithm.
+def algorithm(name: str) -> Algorithm:
+    """The declaration of one algorithm.
 
     Raises:
         KeyError: there is no such algorithm (the schema of the config is what users meet first).
     """
-    if name not in algorithm_names():
-        raise KeyError(name)
-    return importlib.import_module(f"{__name__}.{name}")
+    return {each.name: each for each in declared()}[name]
+
+
+def register(algorithms: Iterable[Algorithm]) -> None:
+    """Makes these the algorithms of plugins, in place of any before: a process has one study."""
+    _registered.clear()
+    _registered.update({each.name: each for each in algorithms})

@@ -1,49 +1,76 @@
-"""What the options of pruning algorithms have in common. Plain facts, no heavy imports."""
+"""Options that algorithms share, and the names of subnetworks. Plain facts, no heavy imports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-PRESETS = ("published", "strict")
+from lottery.algorithms.declaration import Choice, Integer, Number, Option, Switch, Text, UnitKinds
 
-
-@dataclass(frozen=True)
-class Option:
-    """One option of a method and its value in the two presets.
-
-    Attributes:
-        published: the value that repeats the procedure as published.
-        strict: the value of the mended procedure.
-        choices: the allowed values of an option that is a word; empty for numbers and switches,
-            whose ranges stand in the schema of the config.
-        applies_to: the stages whose result depends on it: "search" (the masks), "model" (what a
-            model under the mask computes, in evaluation and retraining), "import".
-    """
-
-    published: object
-    strict: object
-    choices: tuple[str, ...] = ()
-    applies_to: str = "search"
-
-    def preset(self, name: str) -> object:
-        """The value in preset `name`, one of `PRESETS`."""
-        return {"published": self.published, "strict": self.strict}[name]
-
-
-# Options of every algorithm that searches. What each value means stands in the schema.
+# Options of every algorithm that searches down to a threshold.
 SEARCH_OPTIONS: dict[str, Option] = {
-    #                           published       strict
     "search_on": Option(
-        "validation", "search_half", ("validation", "search_half", "report_half", "train_sample")
+        "validation",
+        "search_half",
+        Choice("validation", "search_half", "report_half", "train_sample"),
+        "The examples that the search scores - validation, one of its halves, or a fixed sample of "
+        "the training data of the size of validation.",
     ),
-    "threshold": Option("full", "majority", ("full", "majority")),
-    "keep_score": Option(0.9, 0.9),
-    "search_metric": Option("search", "reported", ("search", "reported")),
-    "majority": Option("validation", "train", ("validation", "train")),
-    "search_batch_size": Option(64, 64),
-    "search_order": Option("file", "length", ("file", "length")),
-    "halves": Option(False, True),
+    "threshold": Option(
+        "full",
+        "majority",
+        Choice("full", "majority"),
+        "The score a subnetwork must keep - full is keep_score x the full model's; majority is "
+        "majority + keep_score x (full - majority).",
+    ),
+    "keep_score": Option(0.9, 0.9, Number(above=0, at_most=1), "The factor of the threshold."),
+    "search_metric": Option(
+        "search",
+        "reported",
+        Choice("search", "reported"),
+        "The score of the search - search is the task's own (STS-B the mean of Pearson and "
+        "Spearman), reported the one that tables show.",
+    ),
+    "majority": Option(
+        "validation",
+        "train",
+        Choice("validation", "train"),
+        "The labels that the majority baseline of the threshold is made from.",
+    ),
+    "search_batch_size": Option(64, 64, Integer(at_least=1), "Examples per batch of the search."),
+    "search_order": Option(
+        "file",
+        "length",
+        Choice("file", "length"),
+        "Order of the examples in the search; running_sum and per_batch depend on it and require "
+        "file.",
+    ),
+    "halves": Option(
+        False,
+        True,
+        Switch(),
+        "Whether subnetworks of exactly half of each kind of unit (or of the weights) are made, "
+        "and the controls come from them.",
+    ),
+}
+# Those of an algorithm that scores a subnetwork without a threshold.
+SCORE_OPTIONS = {
+    name: SEARCH_OPTIONS[name] for name in ("search_on", "search_metric", "search_batch_size")
+}
+# Those that decide where a search down to a threshold ends.
+THRESHOLD_OPTIONS = {name: SEARCH_OPTIONS[name] for name in ("threshold", "keep_score", "majority")}
+# Of every algorithm that prunes units.
+EMPTIED_ATTENTION = Option(
+    "drop_bias",
+    "keep_bias",
+    Choice("drop_bias", "keep_bias"),
+    "The output bias of an attention layer that lost all its heads, in evaluation and retraining.",
+    applies_to="model",
+)
+# The names that the workflow itself reads, so that no algorithm may use them for something else.
+SHARED = SEARCH_OPTIONS | {
+    "emptied_attention": EMPTIED_ATTENTION,
+    "units": Option(["head", "mlp"], ["head", "mlp"], UnitKinds(), "What is pruned."),
+    "masks": Option(None, None, Text("^[^{}]*$"), "The files of masks.", applies_to="import"),
 }
 
 # Names of subnetworks of which a method may list further draws: random_2, random_half_3, ...

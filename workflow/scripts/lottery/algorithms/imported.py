@@ -5,27 +5,52 @@ They are masks of whole units, so their controls are drawn as those of a structu
 
 from __future__ import annotations
 
-from lottery.algorithms.common import Option
-from lottery.algorithms.structured import SOURCES as STRUCTURED_SOURCES
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lottery.algorithms.common import EMPTIED_ATTENTION
+from lottery.algorithms.declaration import UNITS, Algorithm, Option, Text
 from lottery.algorithms.structured import sample
 
-__all__ = ["DEFAULT_SUBNETWORKS", "HAS_IMPORTANCE", "OPTIONS", "SOURCES", "SUBNETWORKS", "sample"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
-OPTIONS: dict[str, Option] = {
-    "masks": Option(None, None, applies_to="import"),
-    #                            published    strict
-    "emptied_attention": Option(
-        "drop_bias", "keep_bias", ("drop_bias", "keep_bias"), applies_to="model"
-    ),
-}
 
-SUBNETWORKS = {
-    "published": ("good", "random", "bad", "super_good", "super_random", "super_bad"),
-    "strict": ("good", "super_good"),
-}
-DEFAULT_SUBNETWORKS: dict[str, tuple[str, ...]] = {"published": (), "strict": ()}
+def check(options: Mapping[str, Any], root: Path) -> str | None:
+    """Rejects masks that are not there, or are no folder and no npz."""
+    path = root / Path(options["masks"]).expanduser()
+    if path.is_dir() or (path.is_file() and path.suffix == ".npz"):
+        return None
+    found = "neither a folder nor an npz file" if path.exists() else "which does not exist"
+    return f"masks is {options['masks']!r}, {found}"
 
-HAS_IMPORTANCE = False  # only the masks are imported, not the scores they came from
 
-# Which masks a control is drawn from.
-SOURCES = {kind: source for kind, source in STRUCTURED_SOURCES.items() if source == "good"}
+ALGORITHM = Algorithm(
+    name="imported",
+    summary="Structured masks made elsewhere.",
+    granularity=UNITS,
+    version=1,
+    options={
+        "masks": Option(
+            None,
+            None,
+            Text("^[^{}]*$"),
+            "A folder {task}/seed_{seed}/head_mask.npy and mlp_mask.npy, or one npz with the keys "
+            "{task}/{seed}/heads and {task}/{seed}/mlps.",
+            applies_to="import",
+        ),
+        "emptied_attention": EMPTIED_ATTENTION,
+    },
+    subnetworks={
+        "published": ("good", "random", "bad", "super_good", "super_random", "super_bad"),
+        "strict": ("good", "super_good"),
+    },
+    default_subnetworks={"published": (), "strict": ()},
+    sources={"random": "good", "bad": "good"},
+    sample=sample,
+    check=check,
+    units=("head", "mlp"),
+    imported=True,
+    needs=frozenset(),
+)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lottery import controls
-from lottery.algorithms.common import SEARCH_OPTIONS, Option, draws
+from lottery.algorithms.common import SEARCH_OPTIONS, draws
+from lottery.algorithms.declaration import WEIGHTS, Algorithm, Integer, Number, Option
 from lottery.masks import WeightMask
 
 if TYPE_CHECKING:
@@ -16,24 +17,13 @@ if TYPE_CHECKING:
     from lottery.algorithms.search_context import SearchContext, SearchResult
 
 OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
-    #             published  strict
-    "step": Option(0.05, 0.05),
-    "max_steps": Option(30, 30),
+    "step": Option(
+        0.05, 0.05, Number(above=0, below=1), "Share of the remaining weights removed per step."
+    ),
+    "max_steps": Option(30, 30, Integer(at_least=1), "Steps after which the search ends."),
 }
 
-SUBNETWORKS = {
-    "published": ("good", "random", "bad"),
-    "strict": ("good", "good_half", "random_half", "bad_half"),
-}
-DEFAULT_SUBNETWORKS = {
-    "published": ("good", "random", "bad"),
-    "strict": ("good", "good_half", *draws("random_half", 3), "bad_half"),
-}
-
-HAS_IMPORTANCE = False
-HALVES_ARE_WALKED = False  # the ranking that the search cuts gives them at once
-
-# Which masks a control is drawn from.
+# Control -> the mask it is drawn from.
 SOURCES = {"random": "good", "bad": "good", "random_half": "good_half"}
 
 
@@ -74,7 +64,7 @@ def search(context: SearchContext) -> SearchResult:
         step_score = recalled(count, mask)
         accepted = passes(step_score, threshold)
         steps.append(
-            Step("weights", None, None, mask.kept_fraction, step_score, threshold, accepted)
+            Step("weights", None, None, mask.kept_fraction(), step_score, threshold, accepted)
         )
         if not accepted:
             break
@@ -83,7 +73,8 @@ def search(context: SearchContext) -> SearchResult:
     if options["halves"]:
         masks["good_half"] = ranking.keep_largest(size // 2)
         masks["bad_half"] = masks["good_half"].complement()
-    return SearchResult(masks, steps)
+    path = ranking.path([size, *counts][: len(steps)])
+    return SearchResult(masks, steps, path)
 
 
 def sample(
@@ -100,3 +91,26 @@ def sample(
     if kind == "bad":
         return controls.smallest_weights(source, path_to_model)
     return controls.random_weights(source, rng)
+
+
+ALGORITHM = Algorithm(
+    name="magnitude",
+    summary="Removes single weights of the body, the smallest of the fine-tuned model first.",
+    granularity=WEIGHTS,
+    version=3,
+    options=OPTIONS,
+    subnetworks={
+        "published": ("good", "random", "bad"),
+        "strict": ("good", "good_half", "random_half", "bad_half"),
+    },
+    default_subnetworks={
+        "published": ("good", "random", "bad"),
+        "strict": ("good", "good_half", *draws("random_half", 3), "bad_half"),
+    },
+    sources=SOURCES,
+    search=search,
+    sample=sample,
+    to_threshold=True,
+    # The ranking that the search cuts gives the halves at once: walks_to_half is false.
+    paper="magnitude",
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ class SearchContext:
         threshold: full model's score -> the score that a subnetwork must reach, None if nothing
             may be pruned.
         memory: what the search has measured, over interruptions too.
+        rng: for searches that draw; seeded by the cell, so that a search can be repeated.
     """
 
     model: Encoder
@@ -47,6 +48,7 @@ class SearchContext:
     score: Callable[[np.ndarray], float | None]
     threshold: Callable[[float | None], float | None]
     memory: Memory = field(default_factory=Memory)
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,19 @@ class Step:
     score: float | None
     threshold: float | None
     accepted: bool
+    others_kept: Mapping[str, int] = field(default_factory=dict)  # of further kinds, by array
 
     def row(self, step: int) -> dict[str, Any]:
         """The row, with its number."""
-        return {"step": step} | vars(self) | {"accepted": str(self.accepted).lower()}
+        row = {"step": step} | vars(self) | {"accepted": str(self.accepted).lower()}
+        others = row.pop("others_kept")
+        return row | {f"{array}_kept": count for array, count in others.items()}
+
+
+def trajectory_columns(steps: Sequence[Step]) -> list[str]:
+    """The columns of search.csv: those of further kinds of unit are last."""
+    others = dict.fromkeys(array for step in steps for array in step.others_kept)
+    return [*TRAJECTORY_COLUMNS, *(f"{array}_kept" for array in others)]
 
 
 @dataclass(frozen=True)
@@ -73,12 +84,17 @@ class SearchResult:
     Attributes:
         masks: by subnetwork: good, and with halves good_half and bad_half.
         trajectory: one step per evaluation, the full model first.
+        path: the mask of every step of the trajectory, as arrays [steps, ...] of path.npz. Of
+            units: uint8 [steps, layers, units] or [steps, layers] by the kind's array. Of weights:
+            `counts`, `threshold` and `ties`, see
+            `lottery.algorithms.search_magnitude.mask_of_step`.
         importance: arrays [steps, ...] of importance.npz; empty if the algorithm has none.
         halves: the steps towards the halves, where they are walked apart from the search.
     """
 
     masks: dict[str, Mask]
     trajectory: list[Step]
+    path: dict[str, np.ndarray] = field(default_factory=dict)
     importance: dict[str, np.ndarray] = field(default_factory=dict)
     halves: list[Step] = field(default_factory=list)
 

@@ -1,20 +1,26 @@
 """The search for a structured subnetwork, step by step as the paper's code does it.
 
-Three stages, each removing the least important units until the score falls below the threshold:
-`both` (heads and MLPs together), then `heads`, then `mlps`. A failing step is undone as a whole.
-The logic knows nothing of models: it is given a function that measures a mask.
+Stages, each removing the least important units until the score falls below the threshold: `both`
+(all kinds of unit together), then each kind alone: `heads`, then `mlps`. A search over one kind has
+its stage alone. A failing step is undone as a whole. The logic knows nothing of models: it is given
+a function that measures a mask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lottery.algorithms.search_context import Step, passes
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask
+from lottery.units import ALWAYS, KINDS, kinds_of
+
+OTHER_STEP = 0.1  # share of the units of a kind without an option of its own
+TOGETHER = "both"  # stage that removes units of several kinds
 
 
 @dataclass(frozen=True)
@@ -22,36 +28,33 @@ class Measurement:
     """What is known of a model under a mask.
 
     Attributes:
-        heads: importance of heads, float64 [layers, heads]; NaN where it is not known.
-        mlps: importance of MLPs, float64 [layers].
+        importance: kind -> importance of its units, float64 [layers, units] or [layers]; NaN where
+            it is not known.
         score: the search metric; None if undefined.
         kept_fraction: of the body.
     """
 
-    heads: np.ndarray
-    mlps: np.ndarray
+    importance: dict[str, np.ndarray]
     score: float | None
     kept_fraction: float
 
 
-Measure = Callable[[StructuredMask], Measurement]
+Measure = Callable[[UnitMask], Measurement]
+Strides = Mapping[str, int]  # kind -> units that a step removes
 
 
-@dataclass(frozen=True)
-class Stride:
-    """How many units a step removes: `heads` in stage both, half of them in stage heads.
+def strides_of(full: UnitMask, options: Mapping[str, Any]) -> dict[str, int]:
+    """How many units a step removes, of the kinds that a method prunes.
 
-    Small models step by at least one unit, where the published shares would round down to none.
+    `mlp_step` is a number of MLPs, `head_step` a share of all heads, rounded down; of other kinds
+    it is a tenth. Small models step by at least one unit, where shares would round down to none.
     """
-
-    heads: int
-    mlps: int
-
-    @classmethod
-    def of(cls, shape: tuple[int, int], options: dict[str, Any]) -> Stride:
-        """Reads `head_step`, a share of all heads rounded down, and `mlp_step`."""
-        heads = int(options["head_step"] * shape[0] * shape[1])
-        return cls(heads=max(1, heads), mlps=options["mlp_step"])
+    strides = {}
+    for kind in kinds_of(options["units"]):
+        share = options["head_step"] if kind == "head" else OTHER_STEP
+        count = max(1, int(math.prod(full.units[kind].shape, start=share)))
+        strides[kind] = options["mlp_step"] if kind == "mlp" else count
+    return strides
 
 
 class StructuredSearch:
@@ -60,7 +63,7 @@ class StructuredSearch:
     Args:
         measure: measures a mask; called once per step.
         threshold: the score to reach, from the full model's score; None if nothing may be pruned.
-        shape: layers and heads per layer.
+        full: the mask that keeps everything.
         options: of the method.
     """
 
@@ -68,38 +71,39 @@ class StructuredSearch:
         self,
         measure: Measure,
         threshold: Callable[[float | None], float | None],
-        shape: tuple[int, int],
-        options: dict[str, Any],
+        full: UnitMask,
+        options: Mapping[str, Any],
     ) -> None:
         self._measure = measure
         self._stale = options["stage_start"] == "stale"
-        self._units = options["units"]
-        self._stride = Stride.of(shape, options)
+        self._strides = strides_of(full, options)
         self.steps: list[Step] = []
         self.measurements: list[Measurement] = []
-        self._good = StructuredMask.full(*shape)
+        self.masks: list[UnitMask] = []
+        self._good = full
         self._latest = measure(self._good)
         self._threshold = threshold(self._latest.score)
-        stage = self._units if self._units != "both" else "both"
-        self._record(self._good, stage)
+        self._record(self._good, stage_of(self._strides))
 
-    def run(self) -> StructuredMask:
-        """Searches; returns the last mask that passed. The trajectory stands in `steps`."""
-        if not self.steps[0].accepted:
-            return self._good
-        stride = self._stride
-        if self._units == "heads":
-            self._stage("heads", Stride(stride.heads, 0))
-        elif self._units == "mlps":
-            self._stage("mlps", Stride(0, stride.mlps))
-        else:
-            self._stage("both", stride)
-            self._stage("heads", Stride(max(1, stride.heads // 2), 0))
-            self._stage("mlps", Stride(0, stride.mlps))
+    def run(self) -> UnitMask:
+        """Searches; returns the last mask that passed. The trajectory is in `steps`."""
+        if self.steps[0].accepted:
+            self._stage(self._strides)
+            if len(self._strides) > 1:
+                for kind, stride in self._strides.items():
+                    # As published, heads step by half as many when they are removed alone.
+                    several = self._good.units[kind].ndim == 2
+                    self._stage({kind: max(1, stride // 2) if several else stride})
         return self._good
 
-    def _stage(self, stage: str, stride: Stride) -> None:
+    def path(self) -> dict[str, np.ndarray]:
+        """The mask of every step: kind's array -> uint8 [steps, ...]."""
+        arrays = [mask.arrays() for mask in self.masks]
+        return {name: np.stack([each[name] for each in arrays]) for name in arrays[0]}
+
+    def _stage(self, strides: Strides) -> None:
         """Removes units until a step fails or none is left; keeps the last state that passed."""
+        stage = stage_of(strides)
         if not self._stale and len(self.steps) > 1:
             self._latest = self._measure(self._good)
             self._record(self._good, stage)
@@ -108,30 +112,35 @@ class StructuredSearch:
         while passed:
             # As published, each kind's last passing state is kept by itself: when the heads run
             # out, the MLPs fall back to the state before their last removal.
-            if stride.heads:
-                self._good = StructuredMask(candidate.heads, self._good.mlps)
-                if not candidate.heads.any():
+            for kind in strides:
+                self._good = self._good.with_units({kind: candidate.units[kind]})
+                if not candidate.units[kind].any():
                     return
-            if stride.mlps:
-                self._good = StructuredMask(self._good.heads, candidate.mlps)
-                if not candidate.mlps.any():
-                    return
-            candidate = remove(candidate, self._latest, stride)
+            candidate = remove(candidate, self._latest, strides)
             self._latest = self._measure(candidate)
             passed = self._record(candidate, stage)
 
-    def _record(self, mask: StructuredMask, stage: str) -> bool:
+    def _record(self, mask: UnitMask, stage: str) -> bool:
         accepted = passes(self._latest.score, self._threshold)
         self.steps.append(_step(mask, stage, self._latest, self._threshold, accepted))
         self.measurements.append(self._latest)
+        self.masks.append(mask)
         return accepted
 
 
-def remove(mask: StructuredMask, measured: Measurement, stride: Stride) -> StructuredMask:
+def stage_of(kinds: Iterable[str]) -> str:
+    """The word for a stage that removes units of these kinds."""
+    first, *more = kinds
+    return TOGETHER if more else KINDS[first].array
+
+
+def remove(mask: UnitMask, measured: Measurement, strides: Strides) -> UnitMask:
     """Removes the least important kept units, at most as many as are left of each kind."""
-    return StructuredMask(
-        _without_least(mask.heads, measured.heads, stride.heads),
-        _without_least(mask.mlps, measured.mlps, stride.mlps),
+    return mask.with_units(
+        {
+            kind: _without_least(mask.units[kind], measured.importance[kind], count)
+            for kind, count in strides.items()
+        }
     )
 
 
@@ -144,54 +153,50 @@ def _without_least(kept: np.ndarray, scores: np.ndarray, count: int) -> np.ndarr
 
 
 def walk_to_half(
-    measure: Measure, shape: tuple[int, int], options: dict[str, Any]
-) -> tuple[StructuredMask, list[Step]]:
-    """Follows stage `both` whatever the score until half of each kind of unit is left.
+    measure: Measure, full: UnitMask, options: Mapping[str, Any]
+) -> tuple[UnitMask, list[Step]]:
+    """Follows the first stage whatever the score until half of each kind of unit is left.
 
     A kind that has arrived at floor(n / 2) stops there, and its last step is clipped.
 
     Returns:
         The good half, and the steps; their threshold is None.
     """
-    stride, units = Stride.of(shape, options), options["units"]
-    head_goal = shape[0] * shape[1] // 2 if units in ("both", "heads") else shape[0] * shape[1]
-    mlp_goal = shape[0] // 2 if units in ("both", "mlps") else shape[0]
-    mask = StructuredMask.full(*shape)
-    steps = []
+    strides = strides_of(full, options)
+    mask, steps = full, []
     while True:
         measured = measure(mask)
-        steps.append(_step(mask, "both" if units == "both" else units, measured, None, True))
-        clipped = Stride(
-            min(stride.heads, mask.heads_kept - head_goal),
-            min(stride.mlps, mask.mlps_kept - mlp_goal),
-        )
-        if clipped == Stride(0, 0):
+        steps.append(_step(mask, stage_of(strides), measured, None, True))
+        missing = {
+            kind: int(mask.units[kind].sum()) - full.units[kind].size // 2 for kind in strides
+        }
+        clipped = {kind: min(stride, missing[kind]) for kind, stride in strides.items()}
+        if not any(clipped.values()):
             return mask, steps
         mask = remove(mask, measured, clipped)
 
 
-def other_half(mask: StructuredMask, units: str) -> StructuredMask:
-    """The complement of a half, for the kinds of unit that are pruned; the other kind is whole."""
-    other = mask.complement()
-    return StructuredMask(
-        other.heads if units in ("both", "heads") else mask.heads,
-        other.mlps if units in ("both", "mlps") else mask.mlps,
-    )
+def other_half(mask: UnitMask, kinds: Iterable[str]) -> UnitMask:
+    """The complement of a half, for the kinds of unit that are pruned; the others are whole."""
+    return mask.with_units({kind: ~mask.units[kind] for kind in kinds})
 
 
 def _step(
-    mask: StructuredMask,
+    mask: UnitMask,
     stage: str,
     measured: Measurement,
     threshold: float | None,
     accepted: bool,
 ) -> Step:
+    counts = mask.counts()
+    heads, mlps = (counts.pop(KINDS[kind].array) for kind in ALWAYS)
     return Step(
         stage=stage,
-        heads_kept=mask.heads_kept,
-        mlps_kept=mask.mlps_kept,
+        heads_kept=heads,
+        mlps_kept=mlps,
         kept_fraction=measured.kept_fraction,
         score=measured.score,
         threshold=threshold,
         accepted=accepted,
+        others_kept=counts,
     )

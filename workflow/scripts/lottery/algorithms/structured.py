@@ -7,42 +7,78 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lottery import controls
-from lottery.algorithms.common import SEARCH_OPTIONS, Option, draws
-from lottery.masks import StructuredMask
+from lottery.algorithms.common import EMPTIED_ATTENTION, SEARCH_OPTIONS, draws
+from lottery.algorithms.declaration import (
+    UNITS,
+    Algorithm,
+    Choice,
+    Integer,
+    Number,
+    Option,
+    UnitKinds,
+)
+from lottery.masks import UnitMask
+from lottery.units import KINDS, kinds_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+    from typing import Any
 
     from lottery.algorithms.search_context import SearchContext, SearchResult
     from lottery.algorithms.search_structured import Measure
 
+# Importances that follow the running state of the batches, hence the order of the examples.
+ORDERED_IMPORTANCES = ("running_sum", "per_batch")
+
 OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
-    #                            published      strict
-    "importance": Option("running_sum", "per_example", ("running_sum", "per_batch", "per_example")),
-    "units": Option("both", "both", ("both", "heads", "mlps")),
-    "normalisation": Option("all", "kept", ("all", "kept")),
-    "layer_norm": Option("l2", "l2", ("l2", "none")),
-    "stage_start": Option("stale", "recompute", ("stale", "recompute")),
-    "head_step": Option(0.1, 0.1),
-    "mlp_step": Option(1, 1),
-    "emptied_attention": Option(
-        "drop_bias", "keep_bias", ("drop_bias", "keep_bias"), applies_to="model"
+    "importance": Option(
+        "running_sum",
+        "per_example",
+        Choice("running_sum", "per_batch", "per_example"),
+        "Importance of a unit - running_sum sums the absolute running sum of the batches' "
+        "gradients, never reset; per_batch the absolute gradient of each batch; per_example of "
+        "each example. The first two depend on the order of the data.",
     ),
+    "units": Option(
+        ["head", "mlp"],
+        ["head", "mlp"],
+        UnitKinds(),
+        "What is pruned - attention heads, MLPs, or both; heads, mlps and both are words for the "
+        "lists.",
+    ),
+    "normalisation": Option(
+        "all",
+        "kept",
+        Choice("all", "kept"),
+        "Whether removed units take part when importances are normalised (all) or not (kept).",
+    ),
+    "layer_norm": Option(
+        "l2",
+        "l2",
+        Choice("l2", "none"),
+        "Whether the importances of a layer's heads are divided by their L2 norm before the "
+        "min-max over all heads.",
+    ),
+    "stage_start": Option(
+        "stale",
+        "recompute",
+        Choice("stale", "recompute"),
+        "Importances at the first step of the stages heads and mlps - stale keeps those of the "
+        "state that failed, recompute takes those of the kept one.",
+    ),
+    "head_step": Option(
+        0.1,
+        0.1,
+        Number(above=0, at_most=1),
+        "Heads removed per step as a share of all heads, rounded down; half as many in the stage "
+        "of heads alone that follows the stage of both.",
+    ),
+    "mlp_step": Option(1, 1, Integer(at_least=1), "MLPs removed per step."),
+    "emptied_attention": EMPTIED_ATTENTION,
 }
 
-SUBNETWORKS = {
-    "published": ("good", "random", "bad", "super_good", "super_random", "super_bad"),
-    "strict": ("good", "good_half", "random_half", "bad_half", "super_good"),
-}
-DEFAULT_SUBNETWORKS = {
-    "published": ("good", "random", "bad"),
-    "strict": ("good", "good_half", *draws("random_half", 3), "bad_half"),
-}
-
-HAS_IMPORTANCE = True  # the search writes importance.npz
-HALVES_ARE_WALKED = True  # a half needs steps of its own, which halves.csv shows
-
-# Which masks a control is drawn from.
+# Control -> the mask it is drawn from.
 SOURCES = {"random": "good", "bad": "good", "random_half": "good_half"}
 
 
@@ -51,24 +87,23 @@ def search(context: SearchContext) -> SearchResult:
     from lottery.algorithms.search_context import SearchResult
     from lottery.algorithms.search_structured import StructuredSearch, other_half, walk_to_half
 
-    measure = _measured_once(context)
-    architecture = context.model.architecture
-    shape = (architecture.layers, architecture.heads)
-    found = StructuredSearch(measure, context.threshold, shape, context.options)
+    options, measure = context.options, _measured_once(context)
+    kinds = kinds_of(options["units"])
+    full = UnitMask.full(context.model.architecture, kinds, options["emptied_attention"])
+    found = StructuredSearch(measure, context.threshold, full, options)
     masks, steps = {"good": found.run()}, []
-    if context.options["halves"]:
-        masks["good_half"], steps = walk_to_half(measure, shape, context.options)
-        masks["bad_half"] = other_half(masks["good_half"], context.options["units"])
+    if options["halves"]:
+        masks["good_half"], steps = walk_to_half(measure, full, options)
+        masks["bad_half"] = other_half(masks["good_half"], kinds)
     importance = {
-        "heads": np.stack([measured.heads for measured in found.measurements]).astype(np.float32),
-        "mlps": np.stack([measured.mlps for measured in found.measurements]).astype(np.float32),
+        KINDS[kind].array: np.stack([each.importance[kind] for each in found.measurements])
+        for kind in full.units
     }
-    return SearchResult(masks, found.steps, importance, steps)
+    importance = {name: array.astype(np.float32) for name, array in importance.items()}
+    return SearchResult(masks, found.steps, found.path(), importance, steps)
 
 
-def sample(
-    kind: str, source: StructuredMask, path_to_model: Path, rng: np.random.Generator
-) -> StructuredMask:
+def sample(kind: str, source: UnitMask, path_to_model: Path, rng: np.random.Generator) -> UnitMask:
     """Draws a control of one seed.
 
     Args:
@@ -92,7 +127,7 @@ def _measured_once(context: SearchContext) -> Measure:
 
     options, architecture = context.options, context.model.architecture
 
-    def measured(mask: StructuredMask) -> dict[str, object]:
+    def measured(mask: UnitMask) -> dict[str, object]:
         passed = measure(
             context.model,
             context.tokens,
@@ -102,15 +137,50 @@ def _measured_once(context: SearchContext) -> Measure:
             options["search_order"],
             pruned=options["normalisation"] == "all",
         )
-        heads, mlps = normalise(
-            passed.heads, passed.mlps, mask, options["normalisation"], options["layer_norm"]
-        )
-        return {"heads": heads, "mlps": mlps, "score": context.score(passed.logits)}
+        scores = normalise(passed.units, mask, options["normalisation"], options["layer_norm"])
+        arrays = {KINDS[kind].array: array for kind, array in scores.items()}
+        return arrays | {"score": context.score(passed.logits)}
 
-    def recalled(mask: StructuredMask) -> Measurement:
-        units = np.concatenate([mask.heads.reshape(-1), mask.mlps])
-        known = context.memory.recall(np.packbits(units).tobytes().hex(), lambda: measured(mask))
-        kept_fraction = mask.kept_fraction(architecture, options["emptied_attention"])
-        return Measurement(known["heads"], known["mlps"], number(known["score"]), kept_fraction)
+    def recalled(mask: UnitMask) -> Measurement:
+        bits = np.concatenate([kept.ravel() for kept in mask.units.values()])
+        known = context.memory.recall(np.packbits(bits).tobytes().hex(), lambda: measured(mask))
+        importance = {kind: known[KINDS[kind].array] for kind in mask.units}
+        return Measurement(importance, number(known["score"]), mask.kept_fraction(architecture))
 
     return recalled
+
+
+def check(options: Mapping[str, Any], root: Path) -> str | None:
+    """Rejects an importance that depends on the order of the examples under another order."""
+    if options["importance"] in ORDERED_IMPORTANCES and options["search_order"] != "file":
+        return (
+            f"importance is {options['importance']}, which depends on the order of the examples, "
+            f"and search_order is {options['search_order']}; it must be file"
+        )
+    return None
+
+
+ALGORITHM = Algorithm(
+    name="structured",
+    summary="Removes attention heads and MLPs by the gradients of their gates.",
+    granularity=UNITS,
+    version=3,
+    options=OPTIONS,
+    subnetworks={
+        "published": ("good", "random", "bad", "super_good", "super_random", "super_bad"),
+        "strict": ("good", "good_half", "random_half", "bad_half", "super_good"),
+    },
+    default_subnetworks={
+        "published": ("good", "random", "bad"),
+        "strict": ("good", "good_half", *draws("random_half", 3), "bad_half"),
+    },
+    sources=SOURCES,
+    search=search,
+    sample=sample,
+    check=check,
+    to_threshold=True,
+    importance=True,
+    walks_to_half=True,
+    units=("head", "mlp"),
+    paper="structured",
+)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lottery.analysis.agreement import pairs
 from lottery.architecture import Architecture
-from lottery.errors import StudyError
-from lottery.masks import Mask, MaskInfo, StructuredMask, WeightMask, read_mask
+from lottery.masks import MaskInfo, read_mask
 from lottery.tables.survival import Shares, kept_shares
+from lottery.units import KINDS
 
-HEADS, MLPS, WEIGHTS = "heads", "mlps", "weights"
-# Units of weight masks: not kept or pruned but kept in part.
-HEAD_SHARES, MLP_SHARES = "head_shares", "mlp_shares"
+WEIGHTS = "weights"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,17 +24,20 @@ class GoodMasks:
 
     Attributes:
         infos: what the mask files say, [cells].
-        units: kind of unit -> [cells, units]: bool of `heads` (layer by layer) and `mlps`, or
-            float shares of each unit's weights, `head_shares` and `mlp_shares`, for weight masks.
+        units: kind of unit -> [cells, units], layer by layer: bool under the name of the kind's
+            array, as `heads`; of weight masks the float shares of each unit's weights that are
+            kept, as `head_shares`.
         shared_weights: float64 [cells, cells], the weights that two masks keep in common; None for
             structured masks.
         n_weights: number of weights of the body; 0 for structured masks.
+        emptied_attention: of the first mask of units, see `lottery.masks.UnitMask`.
     """
 
     infos: tuple[MaskInfo, ...]
     units: dict[str, np.ndarray]
     shared_weights: np.ndarray | None = None
     n_weights: int = 0
+    emptied_attention: str = "keep_bias"
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -64,20 +66,26 @@ def read_good_masks(paths: Iterable[Path], architecture: Architecture) -> GoodMa
     infos: list[MaskInfo] = []
     shares: list[Shares] = []
     packed: list[np.ndarray] = []
-    size = 0
+    facts: dict[str, Any] = {}
     for path in paths:
         mask, info = read_mask(path)
         infos.append(info)
-        shares.append(_shares(path, mask, architecture))
-        if isinstance(mask, WeightMask):
+        shares.append(kept_shares(path, mask, architecture))
+        if mask.granularity == "weights":
             packed.append(np.concatenate(list(mask.arrays().values())))
-            size = mask.size
-    heads = np.stack([share.heads.ravel() for share in shares])
-    mlps = np.stack([share.mlps for share in shares])
-    if not packed:
-        return GoodMasks(tuple(infos), {HEADS: heads.astype(bool), MLPS: mlps.astype(bool)})
-    units = {HEAD_SHARES: heads, MLP_SHARES: mlps}
-    return GoodMasks(tuple(infos), units, shared_bits(packed), size)
+            facts["n_weights"] = mask.size
+        else:
+            facts.setdefault("emptied_attention", mask.emptied_attention)
+    units = {
+        kind: np.stack([share[kind] for share in shares]).reshape(len(shares), -1)
+        for kind in shares[0]
+    }
+    if packed:
+        facts["shared_weights"] = shared_bits(packed)
+        units = {f"{kind}_shares": values for kind, values in units.items()}
+    else:
+        units = {KINDS[kind].array: values.astype(bool) for kind, values in units.items()}
+    return GoodMasks(tuple(infos), units, **facts)
 
 
 def shared_bits(packed: list[np.ndarray]) -> np.ndarray:
@@ -96,31 +104,6 @@ def _ones(packed: np.ndarray) -> int:
     return int(np.bitwise_count(packed).sum(dtype=np.int64))
 
 
-def _shares(path: Path, mask: Mask, architecture: Architecture) -> Shares:
-    shape = (architecture.layers, architecture.heads)
-    try:
-        found = kept_shares(mask, architecture)
-    except (KeyError, ValueError) as error:
-        raise StudyError(f"{path} does not fit the model: {error}.") from error
-    if found.heads.shape != shape:
-        raise StudyError(
-            f"{path} has {found.heads.shape[0]} layers of {found.heads.shape[1]} heads, the model "
-            f"{shape[0]} of {shape[1]}."
-        )
-    return found
-
-
 def super_survivors(masks: np.ndarray) -> np.ndarray:
     """The units that every mask keeps: bool [masks, units] -> bool [units]."""
     return masks.all(axis=0)
-
-
-def structured(mask: Mask, path: Path) -> StructuredMask:
-    """The mask, if it is one of whole units.
-
-    Raises:
-        StudyError: it is a mask of weights.
-    """
-    if isinstance(mask, StructuredMask):
-        return mask
-    raise StudyError(f"{path} is a mask of single weights, where whole units are compared.")

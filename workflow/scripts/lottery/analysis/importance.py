@@ -1,8 +1,4 @@
-"""Importances along a search: how they are spread, where they are cut, how they change.
-
-A search leaves its scores (importance.npz) and how many units were kept (search.csv), but not which
-ones; they follow from the scores, so the search is walked through once more.
-"""
+"""Importances along a search: how they are spread, where they are cut, how they change."""
 
 from __future__ import annotations
 
@@ -14,10 +10,7 @@ from typing import Any
 import numpy as np
 
 from lottery import files, metrics
-from lottery.algorithms.search_structured import Measurement, StructuredSearch
-from lottery.analysis.good_masks import HEADS, MLPS
 from lottery.errors import StudyError
-from lottery.masks import StructuredMask
 from lottery.tables.trajectory import Step, read_trajectory
 
 BINS = 24  # as published
@@ -48,7 +41,6 @@ HISTOGRAM_COLUMNS = [
     "count",
 ]
 MOMENTS = ("first", "middle", "last")
-STAGES = {HEADS: ("both", "heads"), MLPS: ("both", "mlps")}  # in which a kind of unit is removed
 Row = dict[str, Any]
 
 
@@ -69,121 +61,84 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """A search walked through again.
+    """The way of a search.
 
     Attributes:
         steps: rows of search.csv.
-        scores: kind of unit -> float [steps, units].
-        kept: kind of unit -> bool [steps, units], the state in which the scores were measured.
-        recomputed: whether a later stage begins with a row that removes nothing.
+        scores: kind's array -> float [steps, units].
+        kept: kind's array -> bool [steps, units], the state in which the scores were measured.
+        before: kind's array -> bool [steps, units], the state from which the search came there: it
+            removed what is in `before` and not in `kept`. It removed nothing where a later stage
+            begins with the state that it has.
     """
 
     steps: list[Step]
     scores: dict[str, np.ndarray]
     kept: dict[str, np.ndarray]
-    recomputed: bool = False
-
-    def removes(self, step: int, unit: str) -> bool:
-        """Whether a row of search.csv stands for a removal of units of this kind."""
-        stage = self.steps[step].stage
-        if step == 0 or stage not in STAGES[unit]:
-            return False
-        return not (self.recomputed and stage != self.steps[step - 1].stage)
+    before: dict[str, np.ndarray]
 
 
-def read_walk(path_to_search: Path, path_to_importance: Path, options: Mapping[str, Any]) -> Walk:
-    """Reads a search and finds out which units were kept at every step.
+def read_walk(path_to_search: Path, path_to_importance: Path, path_to_path: Path) -> Walk:
+    """Reads the way of a search.
 
     Args:
         path_to_search: search.csv.
         path_to_importance: importance.npz.
-        options: the method's options: stage_start, units, head_step and mlp_step.
+        path_to_path: path.npz.
 
     Raises:
-        StudyError: the files are damaged, or do not belong to one search with these options.
+        StudyError: the files are damaged, or do not belong to one search.
     """
     steps = read_trajectory(path_to_search)
-    arrays = files.read_npz(path_to_importance)
-    try:
-        heads, mlps = arrays["heads"], arrays["mlps"]
-        if not len(steps) == len(heads) == len(mlps):
-            raise ValueError(f"{len(heads)} steps where the search has {len(steps)}")
-        masks = _walk(steps, heads, mlps, options)
-    except (KeyError, ValueError, IndexError) as error:
+    scores, kept = files.read_npz(path_to_importance), files.read_npz(path_to_path)
+    shapes, others = ({name: a.shape for name, a in each.items()} for each in (scores, kept))
+    if shapes != others or any(shape[0] != len(steps) for shape in shapes.values()):
         raise StudyError(
-            f"{path_to_importance} does not belong to {path_to_search} ({error}); delete the "
-            "folder and run the search again."
-        ) from error
+            f"{path_to_importance} and {path_to_path} do not belong to {path_to_search}: they do "
+            "not have the same units and steps; delete the folder and run the search again."
+        )
     n = len(steps)
+    kept = {name: array.reshape(n, -1).astype(bool) for name, array in kept.items()}
     return Walk(
         steps=steps,
-        scores={HEADS: heads.reshape(n, -1), MLPS: mlps},
-        kept={
-            HEADS: np.stack([mask.heads.ravel() for mask in masks]),
-            MLPS: np.stack([mask.mlps for mask in masks]),
-        },
-        recomputed=options["stage_start"] == "recompute",
+        scores={name: array.reshape(n, -1) for name, array in scores.items()},
+        kept=kept,
+        before=_states_before(steps, kept),
     )
 
 
-def _walk(
-    steps: list[Step], heads: np.ndarray, mlps: np.ndarray, options: Mapping[str, Any]
-) -> list[StructuredMask]:
-    """The masks of all steps. The search itself is run on what it measured the first time.
+def _states_before(steps: list[Step], kept: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The state from which the search came to each step: kind's array -> bool [steps, units].
 
-    The files hold float32, the search ranked float64: scores that agree in seven digits may change
-    places, which no figure shows.
+    The search keeps the last state that passed, each kind of unit by itself: when a step has left
+    no unit of one kind, the kinds after it fall back to the state before the step.
     """
-    seen: list[StructuredMask] = []
-
-    def measured(mask: StructuredMask) -> Measurement:
-        step = len(seen)
-        seen.append(mask)
-        return Measurement(heads[step], mlps[step], steps[step].score, steps[step].kept_fraction)
-
-    search = StructuredSearch(
-        measured, lambda _: steps[0].threshold, heads.shape[1:], dict(options)
-    )
-    search.run()
-    if len(seen) != len(steps):
-        raise ValueError(f"the search has {len(steps)} steps, its scores lead to {len(seen)}")
-    return seen
+    good = {name: states[0] for name, states in kept.items()}
+    before = {name: [] for name in kept}
+    for number, step in enumerate(steps):
+        for name in kept:
+            before[name].append(good[name])
+        if not step.accepted:
+            continue
+        for name in kept if step.stage not in kept else (step.stage,):
+            good[name] = kept[name][number]
+            if not good[name].any():
+                break
+    return {name: np.stack(states) for name, states in before.items()}
 
 
 def cuts(walk: Walk, unit: str) -> list[Cut]:
     """All removals of one kind of unit, in order."""
     found = []
-    kept = walk.kept[unit]
-    for step in range(len(kept)):
-        if not walk.removes(step, unit):
-            continue
-        before = _state_before(walk, unit, step)
-        removed = before & ~kept[step]
+    for step in range(1, len(walk.steps)):
+        before = walk.before[unit][step]
+        removed = before & ~walk.kept[unit][step]
         scores = walk.scores[unit][step - 1].astype(float)
         known = scores[removed & ~np.isnan(scores)]
         if len(known):
             eligible = scores[before]
             found.append(Cut(step - 1, eligible[~np.isnan(eligible)], float(known.max())))
     return found
-
-
-def _state_before(walk: Walk, unit: str, step: int) -> np.ndarray:
-    """The units that were left when a step removed some: bool [units].
-
-    Every stage starts from the last state that passed. One exception: when a step of stage both has
-    left no head, the MLPs fall back to the state before it, the smallest one that holds all that
-    is kept now and more.
-    """
-    kept = walk.kept[unit]
-    passed = [earlier for earlier in range(step) if walk.steps[earlier].accepted]
-    larger = [
-        earlier
-        for earlier in range(step)
-        if not (kept[step] & ~kept[earlier]).any() and (kept[earlier] & ~kept[step]).any()
-    ]
-    if passed[-1] in larger:
-        return kept[passed[-1]]
-    return kept[min(larger, key=lambda earlier: kept[earlier].sum())]
 
 
 def moments(found: list[Cut]) -> dict[str, Cut]:

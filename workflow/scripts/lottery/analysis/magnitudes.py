@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lottery.analysis.good_masks import HEADS, MLPS
 from lottery.architecture import Architecture
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask, parameter_name
+from lottery.units import KINDS, part_shapes
 
 # kept_mean, pruned_mean: mean |w| over all parameters of the kept and of the pruned units; missing,
-# not 0, where there is no such unit. unit: head, mlp, or both of them pooled by parameter.
+# not 0, where there is no such unit. unit: heads, mlps, or both of them pooled by parameter.
 COLUMNS = [
     "model",
     "method",
@@ -33,39 +33,32 @@ def unit_magnitudes(
 ) -> dict[str, np.ndarray]:
     """Mean |w| of every unit, over the parameters that go with it.
 
-    A head owns its rows of query, key and value with their biases, and its columns of the output
-    projection; an MLP both of its matrices with both biases.
+    What belongs to a unit: `lottery.units`.
 
     Args:
         weights: checkpoint's parameter name -> array.
         architecture: sizes of the model.
 
     Returns:
-        `heads` float64 [layers, heads] and `mlps` float64 [layers].
+        Kind's array -> float64 [layers, units] or [layers].
     """
-    name, n_heads = architecture.family.checkpoint_name, architecture.heads
-    heads = np.zeros((architecture.layers, n_heads))
-    mlps = np.zeros(architecture.layers)
+    sums: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
     for layer in range(architecture.layers):
-
-        def absolute(part: str, layer: int = layer) -> np.ndarray:
-            return np.abs(weights[name(f"layers.{layer}.{part}")]).astype(np.float64)
-
-        for part in ("query", "key", "value"):
-            for kind in ("weight", "bias"):
-                heads[layer] += absolute(f"{part}.{kind}").reshape(n_heads, -1).sum(axis=1)
-        output = absolute("attention_output.weight")  # [hidden, heads * head_size]
-        heads[layer] += output.reshape(len(output), n_heads, -1).sum(axis=(0, 2))
-        for part in ("intermediate", "output"):
-            mlps[layer] += absolute(f"{part}.weight").sum() + absolute(f"{part}.bias").sum()
+        parts = {
+            part: np.abs(weights[parameter_name(architecture, layer, part)]).astype(np.float64)
+            for part in part_shapes(architecture)
+        }
+        for name, kind in KINDS.items():
+            sums[name].append(kind.sums(parts, kind.count(architecture)))
     return {
-        "heads": heads / architecture.head_parameters,
-        "mlps": mlps / architecture.mlp_parameters,
+        kind.array: np.stack(sums[name]).reshape(kind.shape(architecture))
+        / kind.parameters(architecture)
+        for name, kind in KINDS.items()
     }
 
 
 def magnitude_rows(
-    mask: StructuredMask,
+    mask: UnitMask,
     means: Mapping[str, np.ndarray],
     architecture: Architecture,
     cell: Mapping[str, Any],
@@ -78,15 +71,15 @@ def magnitude_rows(
         architecture: sizes of the model.
         cell: model, method, task and seed.
     """
-    heads, mlps = means["heads"].ravel(), means["mlps"]
-    sizes = np.repeat(
-        [architecture.head_parameters, architecture.mlp_parameters], [len(heads), len(mlps)]
-    )
-    values = np.concatenate([heads, mlps])
-    kept = np.concatenate([mask.heads.ravel(), mask.mlps])
-    is_head = np.arange(len(values)) < len(heads)
+    kinds = [KINDS[name] for name in mask.units]
+    counts = [array.size for array in mask.units.values()]
+    sizes = np.repeat([kind.parameters(architecture) for kind in kinds], counts)
+    values = np.concatenate([means[kind.array].ravel() for kind in kinds])
+    kept = np.concatenate([array.ravel() for array in mask.units.values()])
+    unit_of = np.repeat([kind.array for kind in kinds], counts)
     rows = []
-    for unit, part in ((HEADS, is_head), (MLPS, ~is_head), (BOTH, np.ones_like(is_head))):
+    for unit in (*(kind.array for kind in kinds), BOTH):
+        part = np.ones_like(kept) if unit == BOTH else unit_of == unit
         groups = (part & kept, part & ~kept)
         first, second = (
             float(np.average(values[group], weights=sizes[group])) if group.any() else None

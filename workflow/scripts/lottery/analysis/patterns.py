@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from lottery import files
-from lottery.analysis.good_masks import HEADS, GoodMasks, super_survivors
+from lottery.analysis.good_masks import GoodMasks, super_survivors
 from lottery.architecture import Architecture
 from lottery.errors import StudyError
 from lottery.patterns.classes import ATTENTION, CLASSES, HETEROGENEOUS, WEIGHTS
+from lottery.units import HEAD
 
 ALL, SURVIVORS = "all", "super_survivors"
 AVERAGE = "average"  # of the tasks that enter averages
@@ -104,7 +105,7 @@ def read_pattern_counts(
         cells = masks.cells(task=task)
         counts[task] = np.stack([read[c]["counts"].reshape(*flat, len(CLASSES)) for c in cells])
         probability[task] = np.stack([read[c]["probability"].reshape(flat) for c in cells])
-        survivors[task] = super_survivors(masks.units[HEADS][cells])
+        survivors[task] = super_survivors(masks.units[HEAD.array][cells])
     seeds = tuple(masks.seeds(masks.cells(task=masks.tasks[0])))
     return PatternCounts(counts, probability, survivors, seeds)
 

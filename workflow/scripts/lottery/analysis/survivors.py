@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from lottery.analysis.chance import shared_by_chance, upper_p
-from lottery.analysis.good_masks import HEADS, MLPS, GoodMasks, super_survivors
+from lottery.analysis.good_masks import GoodMasks, super_survivors
 from lottery.architecture import Architecture
 from lottery.controls import generator
-from lottery.masks import StructuredMask
+from lottery.masks import UnitMask
+from lottery.units import ALWAYS, KINDS
 
 SIZE_COLUMNS = [
     "model",
@@ -50,33 +51,28 @@ Row = dict[str, Any]
 def size_rows(masks: GoodMasks, architecture: Architecture, model: str, method: str) -> list[Row]:
     """Sizes of the good subnetworks and of super_good: rows with the keys `SIZE_COLUMNS`."""
     rows = []
-    shape = (architecture.layers, architecture.heads)
+    shapes = {
+        name: kind.shape(architecture) for name, kind in KINDS.items() if kind.array in masks.units
+    }
     for task in masks.tasks:
         cells = masks.cells(task=task)
         for cell in cells:
             info = masks.infos[cell]
-            kept = {name: int(masks.units[name][cell].sum()) for name in (HEADS, MLPS)}
-            rows.append(_size(model, method, task, info.seed, "good", kept, info.kept_fraction))
-        heads, mlps = (super_survivors(masks.units[name][cells]) for name in (HEADS, MLPS))
-        mask = StructuredMask(heads.reshape(shape), mlps)
-        fraction = mask.kept_fraction(architecture, masks.infos[cells[0]].emptied_attention)
-        kept = {HEADS: mask.heads_kept, MLPS: mask.mlps_kept}
-        rows.append(_size(model, method, task, None, "super_good", kept, fraction))
+            kept = {name: states[cell] for name, states in masks.units.items()}
+            place = {"model": model, "method": method, "task": task, "seed": info.seed}
+            rows.append(place | _size("good", kept, info.kept_fraction))
+        kept = {name: super_survivors(states[cells]) for name, states in masks.units.items()}
+        units = {name: kept[KINDS[name].array].reshape(shape) for name, shape in shapes.items()}
+        fraction = UnitMask(units, masks.emptied_attention).kept_fraction(architecture)
+        place = {"model": model, "method": method, "task": task, "seed": None}
+        rows.append(place | _size("super_good", kept, fraction))
     return rows
 
 
-def _size(
-    model: str,
-    method: str,
-    task: str,
-    seed: str | None,
-    subnetwork: str,
-    kept: dict[str, int],
-    fraction: float,
-) -> Row:
-    place = {"model": model, "method": method, "task": task, "seed": seed}
-    counts = {"heads_kept": kept[HEADS], "mlps_kept": kept[MLPS]}
-    return place | {"subnetwork": subnetwork} | counts | {"kept_fraction": fraction}
+def _size(subnetwork: str, kept: dict[str, np.ndarray], fraction: float) -> Row:
+    arrays = [KINDS[kind].array for kind in ALWAYS]
+    counts = {f"{array}_kept": int(kept[array].sum()) for array in arrays}
+    return {"subnetwork": subnetwork} | counts | {"kept_fraction": fraction}
 
 
 def survivor_rows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lottery.config.params import evaluate_params, layout_params
+from lottery.config.params import layout_params, pruned_params
 from lottery.config.study import Study
 from lottery.tasks import WEB
 
@@ -16,12 +16,12 @@ def evaluate_on_params(study: Study, eval_task: str) -> Params:
     """Of evaluate_on: the map from the trained labels, whole and in the order of the outputs."""
     task = study.tasks[eval_task]
     labels = study.tasks[task.evaluate_with].labels
-    options = evaluate_params(study, eval_task)
+    options = pruned_params(study, eval_task)
     mapped = dict(task.label_map or ())
     return {
         "label_map": labels and [[label, mapped.get(label, label)] for label in labels],
         "labels": task.labels and list(task.labels),
-        "metrics": options["metrics"],
+        "metrics": list(task.metrics),
         "batch_size": options["batch_size"],
     }
 

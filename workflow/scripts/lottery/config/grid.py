@@ -9,13 +9,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lottery.algorithms import algorithm
 from lottery.algorithms.common import base_name
+from lottery.algorithms.declaration import SEARCHED
 from lottery.config.study import Method, Study
 
 PHASES = ("pruned", "retrained")
-# Subnetworks whose masks the search itself writes; the others are drawn from them.
-SEARCHED = ("good", "good_half", "bad_half")
 
 Row = Mapping[str, Any]
 
@@ -133,6 +131,12 @@ def search_rows(study: Study, algorithm_name: str) -> list[Row]:
     ]
 
 
+def mask_rows(study: Study) -> list[Row]:
+    """Jobs of every search and import: model, task, seed, method."""
+    algorithms = dict.fromkeys(method.algorithm for method in study.methods.values())
+    return [row for name in algorithms for row in search_rows(study, name)]
+
+
 def sample_rows(study: Study) -> list[Row]:
     """Jobs of sample_masks, one per mask file: model, task, seed, method, subnetwork."""
     return [row for row in retrain_rows(study) if is_sampled(str(row["subnetwork"]))]
@@ -151,9 +155,7 @@ def super_rows(study: Study) -> list[Row]:
 
 def super_masks(method: Method) -> tuple[str, ...]:
     """The masks that one job of sample_super_masks writes, listed by the method or not."""
-    return tuple(
-        name for name in algorithm(method.algorithm).SUBNETWORKS[method.controls] if is_super(name)
-    )
+    return tuple(name for name in method.declared.subnetworks[method.controls] if is_super(name))
 
 
 def is_super(subnetwork: str) -> bool:

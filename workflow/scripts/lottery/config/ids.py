@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lottery.algorithms import algorithm, algorithm_names
-from lottery.algorithms.common import PRESETS, base_name
+from lottery.algorithms import PRESETS, declared
+from lottery.algorithms.common import base_name
 from lottery.config.sentences import dotted, listed
 from lottery.errors import StudyError
 
@@ -21,12 +21,7 @@ RESERVED_MODELS = ("tables", "figures", "logs", "benchmarks")
 
 def subnetwork_names() -> tuple[str, ...]:
     """Every kind of subnetwork that some algorithm makes, without further draws."""
-    names = [
-        name
-        for each in algorithm_names()
-        for preset in PRESETS
-        for name in algorithm(each).SUBNETWORKS[preset]
-    ]
+    names = [name for each in declared() for preset in PRESETS for name in each.subnetworks[preset]]
     return tuple(dict.fromkeys(names))
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from lottery.algorithms.declaration import SEARCHED
 from lottery.config import grid
 from lottery.config.ids import RESERVED_MODELS, RESERVED_WORDS
 from lottery.config.study import Study
@@ -54,7 +55,7 @@ def _holds_sources(study: Study, root: Path, path: Path) -> bool:
     """Whether the study reads something from there, as a user's own data or model."""
     sources = [file for task in study.tasks.values() for file in task.source_files]
     sources += [model.source for model in study.models.values() if model.kind == "folder"]
-    sources += [str(m.options["masks"]) for m in study.methods.values() if "masks" in m.options]
+    sources += [str(m.options["masks"]) for m in study.methods.values() if m.declared.imported]
     sources += [study.glue_folder] if study.glue_folder else []
     places = [(root / Path(source).expanduser()).resolve() for source in sources]
     return any(place.is_relative_to((root / path).resolve()) for place in places)
@@ -67,9 +68,9 @@ def _named(study: Study) -> dict[str, Iterable[str]]:
     cells = [model | task for model in models for task in tasks]
     evaluated = grid.evaluate_rows(study)
     retrained = grid.retrain_rows(study)
-    masks = _mask_rows(study)
+    masks = grid.mask_rows(study)
     # The search makes its own masks whether the method lists them or not.
-    drawn = [{**row, "subnetwork": name} for row in masks for name in grid.SEARCHED]
+    drawn = [{**row, "subnetwork": name} for row in masks for name in SEARCHED]
     drawn += grid.sample_rows(study)
     pairs = [*masks, *retrained]
     results = study.results
@@ -95,12 +96,6 @@ def _named(study: Study) -> dict[str, Iterable[str]]:
         f"{results}/figures/{{model}}/{{method}}": pairs,
     }
     return {template: grid.targets(template, each) for template, each in rows.items()}
-
-
-def _mask_rows(study: Study) -> list[grid.Row]:
-    """Model, task, seed and method of every search or import."""
-    algorithms = dict.fromkeys(method.algorithm for method in study.methods.values())
-    return [row for name in algorithms for row in grid.search_rows(study, name)]
 
 
 def _matches(root: Path, template: str) -> Iterator[Path]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lottery.algorithms import plugins
 from lottery.config.ids import check_ids
 from lottery.config.methods import method_from_config
 from lottery.config.schema import check_schema, defaults
@@ -28,18 +30,21 @@ BASE_60_OR_8 = re.compile(r"[-+]?(0[\d_]+|.+:.+)")
 def load_study(config: Mapping[str, Any], root: Path) -> Study:
     """Checks a config and fills in every default.
 
+    The algorithms of its plugins take the place of those of any study loaded before.
+
     Args:
         config: the parsed config, as Snakemake hands it over; not changed.
         root: folder that relative paths in the config start from (the working directory).
 
     Raises:
-        StudyError: one sentence about the first problem: of the schema in the order of the
-            document, then of ids, models, tasks and methods.
+        StudyError: one sentence about the first problem: of the plugins, of the schema in the order
+            of the document, then of ids, models, tasks and methods.
     """
+    loaded = plugins.load_all(config.get("plugins"), Path(root))
     check_schema(config)
     check_ids(config)
     try:
-        return _checked(config, Path(root))
+        return replace(_checked(config, Path(root)), plugins=loaded)
     except OSError as error:  # as of a name that is too long
         name = str(error.filename)
         shown = name if len(name) <= 80 else f"{name[:80]}..."

@@ -12,9 +12,6 @@ from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Method
 from lottery.errors import StudyError
 
-# Importances that follow the running state of the batches, hence the order of the examples.
-ORDERED_IMPORTANCES = ("running_sum", "per_batch")
-
 
 def method_from_config(
     method_id: str,
@@ -39,18 +36,19 @@ def method_from_config(
         StudyError: the entry names what does not exist, or two of its keys do not go together.
     """
     key = f"methods.{method_id}"
-    module = algorithm(entry["algorithm"])
+    declared = algorithm(entry["algorithm"])
     preset = entry.get("preset", "published")
     options = {
-        name: entry.get(name, option.preset(preset)) for name, option in module.OPTIONS.items()
+        name: option.values.normalised(entry[name]) if name in entry else option.preset(preset)
+        for name, option in declared.options.items()
     }
     # Where an algorithm can make halves, that option decides which controls there are.
     column = "strict" if options.get("halves", preset == "strict") else "published"
-    subnetworks = tuple(entry.get("subnetworks", module.DEFAULT_SUBNETWORKS[column]))
+    subnetworks = tuple(entry.get("subnetworks", declared.default_subnetworks[column]))
     names = _task_names(key, entry, tasks)
     method = Method(
         id=method_id,
-        algorithm=entry["algorithm"],
+        declared=declared,
         preset=preset,
         subnetworks=subnetworks,
         models=_chosen(f"{key}.models", entry.get("models"), models),
@@ -60,9 +58,11 @@ def method_from_config(
         sizes_from=entry.get("sizes_from"),
         task_names=names,
     )
-    _check_subnetworks(key, method, column, module.SUBNETWORKS, n_seeds)
+    _check_subnetworks(key, method, column, declared.subnetworks, n_seeds)
     _check_sizes_from(key, method, models)
-    _check_options(key, method, root)
+    problem = declared.check(options, root) if declared.check else None
+    if problem:
+        raise StudyError(f"{key}.{problem}.")
     return method
 
 
@@ -153,18 +153,3 @@ def _check_sizes_from(key: str, method: Method, models: Sequence[str]) -> None:
             f"{key}.subnetworks names {other}, but with sizes_from nothing is searched on "
             f"{listed(borrowers)}; allowed are the random ones."
         )
-
-
-def _check_options(key: str, method: Method, root: Path) -> None:
-    """What no single key decides."""
-    options = method.options
-    if options.get("importance") in ORDERED_IMPORTANCES and options["search_order"] != "file":
-        raise StudyError(
-            f"{key}.importance is {options['importance']}, which depends on the order of the "
-            f"examples, and search_order is {options['search_order']}; it must be file."
-        )
-    if "masks" in options:
-        path = root / Path(options["masks"]).expanduser()
-        if not (path.is_dir() or (path.is_file() and path.suffix == ".npz")):
-            found = "neither a folder nor an npz file" if path.exists() else "which does not exist"
-            raise StudyError(f"{key}.masks is {options['masks']!r}, {found}.")

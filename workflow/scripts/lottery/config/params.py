@@ -12,15 +12,15 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from lottery.algorithms import algorithm
+from lottery.algorithms import Algorithm
 from lottery.config.study import Method, Study
 from lottery.presets import DISPLAY_SPLIT
+from lottery.stages import stage
 from lottery.tasks import GLUE
 
 Params = dict[str, Any]
 
 PAPERS_MODEL = "google-bert/bert-base-uncased"
-PAPERS_METHODS = ("structured", "magnitude")
 # The published recipe; precision and batching are the ways to compute it that the authors used.
 PAPERS_RECIPE = {
     "learning_rate": 2e-5,
@@ -81,9 +81,21 @@ def search_params(study: Study, method: str, task: str) -> Params:
     wanted = entry.options["search_metric"]
     return {
         "algorithm": entry.algorithm,
+        "version": entry.declared.version,
         "options": dict(entry.options),
         "metric": scored.search_metric if wanted == "search" else scored.metric,
-    }
+    } | plugin_params(entry.declared)
+
+
+def sample_params(study: Study, method: str) -> Params:
+    """Of sample_masks: the source says the rest."""
+    return plugin_params(study.methods[method].declared)
+
+
+def plugin_params(declared: Algorithm) -> Params:
+    """The file whose code an algorithm runs, so that an edit runs it again; none for our own."""
+    plugin = declared.plugin
+    return {"plugin": {"file": plugin.file, "sha256": plugin.sha256}} if plugin else {}
 
 
 def pruned_params(study: Study, task: str) -> Params:
@@ -94,9 +106,14 @@ def pruned_params(study: Study, task: str) -> Params:
     }
 
 
-def evaluate_params(study: Study, task: str) -> Params:
-    """Of evaluate."""
-    return pruned_params(study, task) | {"metrics": list(study.tasks[task].metrics)}
+def evaluate_params(study: Study, task: str, phase: str) -> Params:
+    """Of evaluate.
+
+    The logits of pruned subnetworks are no declared outputs of the step that makes them, so its
+    version stands here.
+    """
+    own = pruned_params(study, task) | {"metrics": list(study.tasks[task].metrics)}
+    return own | ({"logits_by": stage("evaluate_pruned")} if phase == "pruned" else {})
 
 
 def score_params(study: Study, method: str | None = None) -> Params:
@@ -143,7 +160,7 @@ def layout_params(
         "methods": {
             method.id: {
                 "preset": method.preset,
-                "published": method.algorithm if _is_papers_method(method) else None,
+                "published": method.declared.paper if _is_papers_method(method) else None,
                 "subnetworks": list(method.subnetworks),
             }
             for method in shown
@@ -159,9 +176,8 @@ def method_layout_params(study: Study, model: str, method: str) -> Params:
 def survival_params(study: Study, model: str, method: str) -> Params:
     """Of plot_survival."""
     tasks = [study.tasks[name] for name in study.methods[method].tasks]
-    algorithm = study.methods[method].algorithm
     return {
-        "algorithm": "magnitude" if algorithm == "magnitude" else "structured",
+        "granularity": study.methods[method].declared.granularity,
         "averaged_tasks": [task.id for task in tasks if task.in_average],
     }
 
@@ -190,7 +206,7 @@ def _is_papers_task(study: Study, name: str) -> bool:
 
 
 def _is_papers_method(method: Method) -> bool:
-    if method.algorithm not in PAPERS_METHODS:
-        return False
-    options = algorithm(method.algorithm).OPTIONS
-    return all(method.options[name] == option.published for name, option in options.items())
+    options = method.declared.options
+    return method.declared.paper is not None and all(
+        method.options[name] == option.preset("published") for name, option in options.items()
+    )

@@ -40,7 +40,8 @@ def has_patterns(method: Method) -> bool:
 
     Masks made elsewhere belong to models that need not be there.
     """
-    return method.algorithm == "structured" and method.options["units"] != "mlps"
+    declared = method.declared
+    return not declared.imported and declared.prunes("head", method.options)
 
 
 def annotated_files(study: Study) -> list[str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lottery.algorithms import algorithm, algorithm_names
+from lottery.algorithms.declaration import spelled
 from lottery.config import grid
 from lottery.config.params import Params, layout_params
 from lottery.config.study import Method, Model, Study
@@ -28,10 +28,11 @@ def report_params(study: Study, config: Mapping[str, Any]) -> Params:
         "seeds": list(study.seeds),
         "counts": {
             "finetuned": len(grid.finetune_rows(study)),
-            "searched": sum(len(grid.search_rows(study, name)) for name in algorithm_names()),
+            "searched": len(grid.mask_rows(study)),
             "retrained": len(grid.retrain_rows(study)),
             "evaluated": len(grid.evaluate_rows(study)),
         },
+        "results": study.results,
         "jobs_share_gpus": study.compute["slots_per_gpu"] > 1,
         "config": json.loads(json.dumps(config, default=str)),
     }
@@ -77,9 +78,11 @@ def _source(study: Study, task: Task) -> tuple[str, str]:
 
 
 def _method(method: Method) -> dict[str, Any]:
+    plugin = method.declared.plugin
     return {
         "id": method.id,
-        "algorithm": method.algorithm,
+        "algorithm": method.algorithm + (f" ({plugin.file})" if plugin else ""),
+        "paper": method.declared.paper or "",
         "preset": method.preset,
         "search_on": str(method.options.get("search_on", "")),
         "models": list(method.models),
@@ -91,17 +94,12 @@ def _method(method: Method) -> dict[str, Any]:
 
 def _named_options(method: Method) -> dict[str, str]:
     """The options that no column of their own shows, where they differ from the preset's."""
-    usual = algorithm(method.algorithm).OPTIONS
+    usual = method.declared.options
     named = {
-        name: _spelled(value)
+        name: spelled(value)
         for name, value in method.options.items()
         if name != "search_on" and value != usual[name].preset(method.preset)
     }
     if method.sizes_from is not None:
         named["sizes_from"] = method.sizes_from
     return named
-
-
-def _spelled(value: Any) -> str:
-    """A value as the config spells it."""
-    return json.dumps(value) if isinstance(value, bool) else str(value)

@@ -9,20 +9,68 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from lottery.algorithms import PRESETS, declared
 from lottery.config.sentences import key_sentence, key_text, place, sentence
 from lottery.errors import StudyError
+from lottery.units import KINDS
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
+    from lottery.algorithms import Algorithm
+
 SCHEMA_PATH = Path(__file__).resolve().parents[3] / "schemas" / "config.schema.yaml"
 
 
-@cache
 def schema() -> dict[str, Any]:
-    """The schema of the config, read once."""
+    """The schema of the config, with the algorithms that are declared at present."""
+    return _schema(declared(), tuple(KINDS))
+
+
+@cache
+def _schema(algorithms: tuple[Algorithm, ...], kinds: tuple[str, ...]) -> dict[str, Any]:
     with SCHEMA_PATH.open(encoding="utf-8") as file:
-        return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        made = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    definitions, method = made["$defs"], made["$defs"]["method"]
+    method["properties"]["algorithm"]["enum"] = [each.name for each in algorithms]
+    # Each name leads to the algorithm's own, closed entry.
+    method["allOf"] = [
+        {
+            "if": {"properties": {"algorithm": {"const": each.name}}, "required": ["algorithm"]},
+            "then": {"$ref": f"#/$defs/algorithms/{each.name}"},
+        }
+        for each in algorithms
+    ]
+    common = definitions["common"]
+    definitions["algorithms"] = {each.name: algorithm_schema(each, common) for each in algorithms}
+    return made
+
+
+def algorithm_schema(declared: Algorithm, common: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a method of one algorithm.
+
+    Args:
+        declared: the algorithm.
+        common: the entries of the keys that methods share.
+    """
+    # Masks made elsewhere may name tasks otherwise; nothing is searched that could lend sizes.
+    left_out = "sizes_from" if declared.imported else "tasks"
+    keys = {key: {"$ref": f"#/$defs/common/{key}"} for key in common if key != left_out}
+    left = "; ".join(
+        f"{preset}: {', '.join(declared.default_subnetworks[preset]) or 'none'}"
+        for preset in PRESETS
+    )
+    keys["subnetworks"]["description"] = (
+        f"{common['subnetworks']['description']} Left out - {left}."
+    )
+    options = {name: option.schema() for name, option in declared.options.items()}
+    return {
+        "description": declared.summary,
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name for name, option in declared.options.items() if option.required],
+        "properties": keys | options,
+    }
 
 
 def defaults(section: str) -> dict[str, Any]:
@@ -51,7 +99,7 @@ def check_schema(config: Mapping[str, Any]) -> None:
     lists = {key for key, entry in schema()["properties"].items() if entry.get("type") == "array"}
     for path, key in _odd_keys({k: v for k, v in config.items() if k not in lists}, ()):
         raise StudyError(key_sentence(path, key))
-    errors = list(_validator().iter_errors(config))
+    errors = list(_validator(declared(), tuple(KINDS)).iter_errors(config))
     if errors:
         first = min(errors, key=lambda error: place(error, config))
         raise StudyError(sentence(first, config, schema()))
@@ -72,14 +120,14 @@ def _odd_keys(
 
 
 @cache
-def _validator() -> Validator:
-    # jsonschema takes a tenth of a second to import; who wants only this room's types is spared it.
+def _validator(algorithms: tuple[Algorithm, ...], kinds: tuple[str, ...]) -> Validator:
+    # jsonschema takes a tenth of a second to import, and jobs that only want types need none of it.
     from jsonschema import Draft202012Validator, validators
 
     checker = Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_integer, "number": _is_number}
     )
-    return validators.extend(Draft202012Validator, type_checker=checker)(schema())
+    return validators.extend(Draft202012Validator, type_checker=checker)(_schema(algorithms, kinds))
 
 
 def _is_integer(_: object, value: object) -> bool:

@@ -113,7 +113,7 @@ def _unknown(error: ValidationError, config: Mapping[str, Any], schema: Mapping[
         others = [
             name
             for name in schema["$defs"]["method"]["properties"]["algorithm"]["enum"]
-            if key in schema["$defs"][name]["properties"]
+            if key in schema["$defs"]["algorithms"][name]["properties"]
         ]
         if others:
             found = f"{dotted((*path, key))} is an option of {listed(others)} but not of {own}"
@@ -196,7 +196,8 @@ def _not_in_list(error: ValidationError) -> str:
         hint = f": {_boolean_hint(value)};"
     else:
         hint = f"{did_you_mean(value, allowed)};"
-    return f"{_name(error)} is {shown(value)}{hint} {allowed_are(allowed)}."
+    also = f", {error.schema['$comment']}" if "$comment" in error.schema else ""
+    return f"{_name(error)} is {shown(value)}{hint} {allowed_are(allowed)}{also}."
 
 
 def _bad_range(error: ValidationError) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lottery.algorithms import algorithm
+from lottery.algorithms.declaration import PAPERS_METHODS, UNITS
 from lottery.config.params import layout_params
 from lottery.config.study import Method, Study
 
 Params = dict[str, Any]
-
-# Options that decide which units a search removes, given its importances.
-WALK_OPTIONS = ("stage_start", "units", "head_step", "mlp_step")
 
 
 def stability_params(study: Study, model: str, method: str) -> Params:
@@ -43,7 +40,6 @@ def importance_params(study: Study, method: str) -> Params:
     return {
         "tasks": list(entry.tasks),
         "seeds": list(study.seeds),
-        "options": {name: entry.options[name] for name in WALK_OPTIONS},
     }
 
 
@@ -68,7 +64,7 @@ def published_tasks(study: Study, model: str, method: str) -> dict[str, str]:
     layout = layout_params(study)
     if model not in layout["published_models"]:
         return {}
-    if layout["methods"][method]["published"] != "structured":
+    if layout["methods"][method]["published"] != PAPERS_METHODS[UNITS]:
         return {}
     tasks = {name: layout["tasks"][name]["published"] for name in study.methods[method].tasks}
     return {name: glue for name, glue in tasks.items() if glue}
@@ -96,7 +92,7 @@ def families(study: Study) -> list[str]:
 
 
 def _search_options(method: Method) -> tuple[Any, ...]:
-    options = algorithm(method.algorithm).OPTIONS
+    options = method.declared.options
     decisive = {
         name: value
         for name, value in method.options.items()

@@ -12,13 +12,15 @@ Params = dict[str, Any]
 
 # The options that decide how much a search keeps.
 SEARCH = ("search_on", "threshold", "keep_score", "search_metric", "majority")
+# The kinds of units that make up the body, all of which is pruned weight by weight.
+BODY = ["head", "mlp"]
 
 
 def comparison_params(study: Study, model: str, method: str) -> Params:
     """Of compare_subnetworks: the layout, and how much is resampled."""
     return {
         "layout": layout_params(study, [model], [method]),
-        "controls": study.methods[method].controls,
+        "controls": _roles(study.methods[method]),
         "bootstrap_samples": study.analysis["bootstrap_samples"],
         "permutations": study.analysis["test_permutations"],
     }
@@ -44,7 +46,7 @@ def trainability_params(study: Study) -> Params:
     """Of tabulate_trainability: the layout, and which models were never pretrained."""
     return {
         "layout": layout_params(study),
-        "controls": {method.id: method.controls for method in study.methods.values()},
+        "controls": {method.id: _roles(method) for method in study.methods.values()},
         "untrained": [model.id for model in study.models.values() if model.init == "random"],
     }
 
@@ -62,19 +64,31 @@ def claim_params(study: Study) -> Params:
 
 
 def _claim_facts(study: Study, method: Method) -> Params:
-    options = method.options
-    searched = all(name in options for name in SEARCH)
+    declared, options = method.declared, method.options
+    units = list(options.get("units", declared.units))
     return {
-        # Masks made elsewhere are masks of whole units.
-        "algorithm": "magnitude" if method.algorithm == "magnitude" else "structured",
-        "controls": method.controls,
+        "granularity": declared.granularity,
+        "units": units,
+        "importance": declared.importance,
+        "imported": declared.imported,
+        "controls": _roles(method),
         # The claims are about pretrained models with masks of their own.
         "models": [
             model
             for model in method.models
             if study.models[model].init == "pretrained" and not method.borrows_sizes(model)
         ],
-        "search": {name: options[name] for name in SEARCH} | {"units": options.get("units", "both")}
-        if searched
+        "search": {name: options[name] for name in SEARCH} | {"units": units or BODY}
+        if declared.to_threshold
         else {},
     }
+
+
+def _roles(method: Method) -> str:
+    """Whose column of `lottery.stats.roles.NAMES` says what is read as good, random and bad.
+
+    Halves are read so where a method makes them. An algorithm that draws its controls from the good
+    mask whatever the preset has the others.
+    """
+    kinds = method.declared.subnetworks[method.controls]
+    return "published" if "random" in kinds else method.controls

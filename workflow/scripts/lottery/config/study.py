@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lottery.algorithms import Algorithm, Plugin
 from lottery.algorithms.common import base_name
+from lottery.algorithms.declaration import UNITS
 from lottery.tasks import Task
 
 
@@ -38,7 +40,7 @@ class Method:
 
     Attributes:
         id: key in the config.
-        algorithm: name of the algorithm.
+        declared: what its algorithm declares about itself.
         preset: where the options not set come from: "published" or "strict".
         subnetworks: what is evaluated and retrained, in the config's order.
         models: ids of the models it runs on.
@@ -51,7 +53,7 @@ class Method:
     """
 
     id: str
-    algorithm: str
+    declared: Algorithm
     preset: str
     subnetworks: tuple[str, ...]
     models: tuple[str, ...]
@@ -60,6 +62,16 @@ class Method:
     controls: str
     sizes_from: str | None = None
     task_names: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def algorithm(self) -> str:
+        """The name of the algorithm."""
+        return self.declared.name
+
+    @property
+    def prunes_units(self) -> bool:
+        """Whether the masks are of whole units."""
+        return self.declared.granularity == UNITS
 
     @property
     def halves(self) -> bool:
@@ -97,6 +109,7 @@ class Study:
         glue_folder: local folder of the GLUE presets; None takes them from the hub.
         results: folder of everything that the study makes, but for models and tasks.
         keep_retrained: whether the weights of retrained subnetworks stay.
+        plugins: the files of the user's own algorithms, in the config's order.
     """
 
     models: Mapping[str, Model]
@@ -110,6 +123,7 @@ class Study:
     glue_folder: str | None = None
     results: str = "results"
     keep_retrained: bool = True
+    plugins: tuple[Plugin, ...] = ()
 
     @property
     def trained_tasks(self) -> tuple[str, ...]:

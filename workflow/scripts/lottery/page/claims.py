@@ -16,6 +16,7 @@ VERDICTS = {
     "undecided": "undecided",
     "undecided (too few seeds)": "undecided",
     "true by construction": "constructed",
+    "not applicable": "silent",
     "not comparable": "silent",
     "not run": "silent",
 }

@@ -47,9 +47,9 @@ SECTIONS = (
     Section(
         "good",
         "Do small subnetworks work as well as the full model?",
-        "The search removes what matters least until the score falls below its threshold. What is"
-        " left is the good subnetwork. It is scored as it stands (pruned), and after it was"
-        " fine-tuned anew from the pretrained weights (retrained).",
+        "A method removes what matters least by its own measure, as a rule until the score falls"
+        " below a threshold. What is left is the good subnetwork. It is scored as it is (pruned),"
+        " and after another fine-tuning from the pretrained weights (retrained).",
         (
             Shown("scores", "Scores"),
             Shown("methods", "Methods side by side"),

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lottery.encoder import Encoder, Layer
+from lottery.units import HEAD, split
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def attention_maps(
     visible = attention_mask[:, None, None, :]
     for layer in model.layers:
         yield LayerMaps(probabilities(layer, x, visible), transformed_norms(layer, x))
-        x = layer(x, visible, None, None)
+        x = layer(x, visible, {})
 
 
 def probabilities(layer: Layer, x: Tensor, visible: Tensor) -> Tensor:
@@ -93,8 +94,8 @@ def transformed_norms(layer: Layer, x: Tensor) -> Tensor:
 
 def head_columns(layer: Layer) -> Tensor:
     """Each head's columns of the attention output projection: float [H, C, D]."""
-    weight = layer.attention_output.weight  # [C, H * D]
-    return weight.view(-1, layer.heads, layer.head_size).transpose(0, 1)
+    (axis,) = (owned.axis for owned in HEAD.owns if owned.part == "attention_output.weight")
+    return split(layer.attention_output.weight, axis, layer.heads)
 
 
 def split_heads(layer: Layer, x: Tensor) -> Tensor:

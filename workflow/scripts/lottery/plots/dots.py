@@ -11,18 +11,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lottery.plots import style
+from lottery.units import KINDS
 
 CHANCE = "#cccccc"
 LINE = 0.17  # inches for one task
 DOT = {"marker": "o", "markersize": 4, "linestyle": "", "markeredgewidth": 0.6}
-UNIT_NAMES = {
-    "heads": "heads",
-    "mlps": "MLPs",
-    "weights": "weights",
-    "head_shares": "share kept per head",
-    "mlp_shares": "share kept per MLP",
-    "both": "heads and MLPs",
+UNIT_NAMES = {kind.array: kind.label for kind in KINDS.values()}
+UNIT_NAMES |= {
+    f"{name}_shares": f"share kept per {kind.label.removesuffix('s')}"
+    for name, kind in KINDS.items()
 }
+UNIT_NAMES |= {"weights": "weights", "both": "heads and MLPs"}
 
 
 def height(tasks: Sequence[str]) -> float:

@@ -19,6 +19,7 @@ from lottery.tables.methods import FULL, MAJORITY, PHASES, comparison_split, run
 from lottery.tables.printed import SPLIT_NAMES
 from lottery.tables.published import Published
 from lottery.tables.scores import Score, mean, sample_sd
+from lottery.units import HEAD, KINDS, MLP
 
 COLUMNS = 3
 ROW = 0.34  # inches for a method
@@ -26,7 +27,7 @@ NARROWEST = 5.4  # inches that title and legend need
 KEPT, SCORE = 1.0, 1.35  # widths of the two panels of a task, to each other
 COLOURS = {"pruned": style.ORANGE, "retrained": style.BLUE}
 SHIFT = {"pruned": -0.18, "retrained": 0.18, "heads": -0.18, "mlps": 0.18, "weights": 0.0}
-SHARES = {"heads": ("heads", "^"), "mlps": ("MLPs", "s")}
+SHARES = {HEAD.array: (HEAD.label, "^"), MLP.array: (MLP.label, "s")}
 BAR = "#cccccc"
 SEED = {"marker": "o", "markersize": 1.8, "linestyle": "", "markeredgewidth": 0.4, "zorder": 4}
 MEAN = {"markersize": 4, "linestyle": "", "markeredgewidth": 0.7, "zorder": 3}
@@ -132,7 +133,7 @@ def _draw_kept(axis: Axes, line: int, runs: Sequence[Score], architecture: Archi
         axis.text(0.5, line, "not run", ha="center", va="center", color="#666666")
         return
     axis.barh(line, mean([run.kept_fraction for run in runs]), height=0.8, color=BAR, zorder=1)
-    totals = {"heads": architecture.layers * architecture.heads, "mlps": architecture.layers}
+    totals = {kind.array: math.prod(kind.shape(architecture)) for kind in KINDS.values()}
     for unit, (_, marker) in SHARES.items():
         counts = [getattr(run, f"{unit}_kept") for run in runs]
         if None not in counts:

@@ -66,9 +66,9 @@ def _draw(
     spreads = ScalarMappable(Normalize(0.0, _largest_sd(maps)), SD_COLOURS)
     for index, (name, survival) in enumerate(maps.items()):
         left, right = axes[2 * index], axes[2 * index + 1]
-        _draw_map(left, survival.heads, survival.mlps, means)
+        _draw_map(left, survival.mean, means)
         left.set_title(f"{name}: mean")
-        _draw_map(right, survival.heads_sd, survival.mlps_sd, spreads)
+        _draw_map(right, survival.sd, spreads)
         right.set_title(f"{name}: sd (n = {survival.n_seeds})")
         if 2 * index % COLUMNS == 0:
             left.set_ylabel("layer")
@@ -86,8 +86,9 @@ def _draw(
     return figure
 
 
-def _draw_map(axis: Axes, heads: np.ndarray, mlps: np.ndarray, colours: ScalarMappable) -> None:
-    """Draws one map; a value that is missing (the sd of one seed) stays hatched."""
+def _draw_map(axis: Axes, units: Mapping[str, np.ndarray], colours: ScalarMappable) -> None:
+    """Draws heads and MLPs; a value that is missing (the sd of one seed) stays hatched."""
+    heads, mlps = units["head"], units["mlp"]
     layers, width = heads.shape
     # Room between heads and MLPs, so that the labels below do not touch.
     column = width + max(1, round(width / 8))
@@ -126,7 +127,7 @@ def _share_bounds(survivals: Mapping[str, Survival]) -> tuple[float, float]:
     Magnitude pruning keeps much the same share of every unit; on a scale from 0 to 1 its maps
     would be blank.
     """
-    values = np.concatenate([[*s.heads.ravel(), *s.mlps] for s in survivals.values()])
+    values = np.concatenate([_numbers(s.mean) for s in survivals.values()])
     low, high = float(values.min()), float(values.max())
     if high - low > 0.5 or high - low < NARROWEST:
         return 0.0, 1.0
@@ -134,7 +135,12 @@ def _share_bounds(survivals: Mapping[str, Survival]) -> tuple[float, float]:
 
 
 def _largest_sd(survivals: Mapping[str, Survival]) -> float:
-    values = np.concatenate([[*s.heads_sd.ravel(), *s.mlps_sd] for s in survivals.values()])
+    values = np.concatenate([_numbers(s.sd) for s in survivals.values()])
     known = values[~np.isnan(values)]
     # Where no spread is known, or all are as good as 0, any bound will do that makes them white.
     return float(known.max()) if known.size and known.max() > NARROWEST else 1.0
+
+
+def _numbers(units: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The numbers that a map shows."""
+    return np.concatenate([units[kind].ravel() for kind in ("head", "mlp")])

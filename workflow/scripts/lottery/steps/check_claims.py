@@ -45,7 +45,8 @@ def check_claims(
         path_to_claims: results/tables/claims.csv.
         path_to_printed: results/tables/claims.md.
         layout: see `Layout.of`.
-        facts: method -> algorithm, controls, models and search (`MethodFacts`).
+        facts: method -> granularity, units, importance, imported, controls, models and search
+            (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
             other analyses, where they were made (`lottery.stats.claims.evidence.SIDE_COLUMNS`).
         path_to_baselines: scores of other systems, where the user gives them.
@@ -79,7 +80,10 @@ def _method_facts(layout: Layout, facts: dict[str, dict[str, Any]]) -> dict[str,
     return {
         method.id: MethodFacts(
             id=method.id,
-            algorithm=facts[method.id]["algorithm"],
+            granularity=facts[method.id]["granularity"],
+            units=tuple(facts[method.id]["units"]),
+            importance=facts[method.id]["importance"],
+            imported=facts[method.id]["imported"],
             controls=facts[method.id]["controls"],
             models=tuple(facts[method.id]["models"]),
             search=facts[method.id]["search"],

@@ -32,6 +32,7 @@ def evaluate(
     path_to_pruned: Path | None = None,
     path_to_mask: Path | None = None,
     path_to_full: Path | None = None,
+    logits_by: str | None = None,
 ) -> None:
     """Scores one cell of the grid.
 
@@ -47,6 +48,7 @@ def evaluate(
         path_to_pruned: for a pruned subnetwork, what evaluate_pruned left.
         path_to_mask: the pruned subnetwork.
         path_to_full: provenance.json of the fine-tuned model, which lies next to it.
+        logits_by: for a pruned subnetwork, the step and version whose logits are scored.
 
     Raises:
         StudyError: the logits are missing, damaged, or of other files than those of the cell.
@@ -54,6 +56,7 @@ def evaluate(
     path_to_tokens = paths_to_tokens[0].parent
     if path_to_pruned is not None:
         path_to_logits = _pruned_logits(
+            logits_by,
             path_to_pruned,
             path_to_mask,
             path_to_full,
@@ -67,10 +70,11 @@ def evaluate(
     cell = {"model": model, "task": task, "seed": seed}
     cell |= {"method": method, "subnetwork": subnetwork, "phase": phase}
     files.write_parquet(path_to_predictions, scored.predictions_table())
-    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), **size))
+    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), size))
 
 
 def _pruned_logits(
+    logits_by: str | None,
     path_to_pruned: Path,
     path_to_mask: Path,
     path_to_full: Path,
@@ -94,6 +98,7 @@ def _pruned_logits(
         )
     elif (
         found != {"mask": files.sha256(path_to_mask), "logits": _digest(path)}
+        or pruned["step"] != logits_by
         or pruned["model"] not in files.read_json(path_to_full)["outputs"]["model"].values()
     ):
         raise StudyError(

@@ -72,7 +72,7 @@ def evaluate_on(
     cell = {"model": model, "task": task, "seed": seed, "method": method}
     cell |= {"subnetwork": subnetwork, "phase": phase, "eval_task": eval_task}
     files.write_parquet(path_to_predictions, transfer.predictions_table())
-    files.write_json(path_to_metrics, metrics_file(cell, transfer.scores(), **size))
+    files.write_json(path_to_metrics, metrics_file(cell, transfer.scores(), size))
 
 
 def _model_of_cell(
@@ -89,7 +89,7 @@ def _model_of_cell(
     mask, info = read_mask(path_to_mask)
     if phase == "pruned":
         tokens = read_tokens(path_to_tokens, "validation")
-        model = apply_mask(model, mask, info.emptied_attention, tokens)
+        model, _ = apply_mask(model, mask, tokens)
     else:
         check_under(model, mask)
     return model, size_of(mask, info)

@@ -14,7 +14,6 @@ from lottery.data.tokens import read_tokens
 from lottery.errors import StudyError
 from lottery.evaluation import predict_splits
 from lottery.masks import read_mask, size_of
-from lottery.resume import machine
 from lottery.scoring import write_logits
 from lottery.steps.setup import prepare_torch
 from lottery.trust import apply_mask
@@ -39,7 +38,8 @@ def evaluate_pruned(
 
     Each one's logits go to `{subnetwork}/pruned/logits.safetensors` next to `path_to_pruned`. They
     are no declared outputs: those that are there and were computed from the same files and options
-    are kept, so one more subnetwork costs one more evaluation. One that fails stops no other.
+    are kept, whatever device computed them, so one more subnetwork costs one evaluation. One that
+    fails stops no other.
 
     Args:
         path_to_model: the fine-tuned model.
@@ -58,7 +58,7 @@ def evaluate_pruned(
         "tokens": {path.stem: files.sha256(path) for path in paths_to_tokens},
         "splits": splits,
         "batch_size": batch_size,
-        "machine": machine(),
+        "torch_threads": torch_threads,
     }
     found: dict[str, dict[str, str]] = {}
     for path_to_mask in paths_to_masks:
@@ -83,7 +83,8 @@ def evaluate_pruned(
         except Exception as error:
             logger.exception("%s cannot be evaluated", subnetwork)
             found[subnetwork] = {"error": f"{type(error).__name__}: {error}"}
-    files.write_json(path_to_pruned, {"format": 1, "model": shared["model"], "subnetworks": found})
+    pruned = {"format": 1, "step": f"evaluate_pruned {VERSION}", "model": shared["model"]}
+    files.write_json(path_to_pruned, pruned | {"subnetworks": found})
 
 
 def write_pruned_logits(
@@ -101,7 +102,7 @@ def write_pruned_logits(
     # A weight mask changes the model in place, so each subnetwork begins with the file.
     model = load_model(path_to_model).to(device)
     probe = read_tokens(path_to_tokens, "validation")
-    model = apply_mask(model, mask, info.emptied_attention, probe)
+    model, _ = apply_mask(model, mask, probe)
     logits = predict_splits(model, path_to_tokens, splits, batch_size)
     path_to_logits.parent.mkdir(parents=True, exist_ok=True)
     write_logits(path_to_logits, logits, size_of(mask, info), key)

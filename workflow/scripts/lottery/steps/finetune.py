@@ -65,9 +65,10 @@ def finetune(
     logits = predict_splits(encoder, path_to_tokens, splits)
     # Every metric of the kind of task: so an edit of how a task is reported trains nothing again.
     scored = score_logits(logits, path_to_tokens, applicable_metrics(n_outputs))
+    size = full_size(encoder.architecture)
     cell = {"model": model, "task": task, "seed": seed}
     cell |= {"method": "none", "subnetwork": "full", "phase": "finetuned"}
     files.write_csv(path_to_history, history, HISTORY_COLUMNS)
-    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), kept_fraction=1.0))
-    write_logits(path_to_logits, logits, full_size(encoder.architecture))
+    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), size))
+    write_logits(path_to_logits, logits, size)
     save_model(path_to_model, encoder)

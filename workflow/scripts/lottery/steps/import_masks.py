@@ -40,9 +40,9 @@ def import_masks(
     """
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
-    shape = (architecture.layers, architecture.heads)
     with blaming(f"methods.{method}.masks"):
-        mask = read_imported(Path(masks).expanduser(), task_name, seed, shape)
+        place = Path(masks).expanduser()
+        mask = read_imported(place, task_name, seed, architecture, emptied_attention)
     info = MaskInfo(
         algorithm="imported",
         model=model,
@@ -50,7 +50,6 @@ def import_masks(
         seed=str(seed),
         method=method,
         subnetwork="good",
-        kept_fraction=mask.kept_fraction(architecture, emptied_attention),
-        emptied_attention=emptied_attention,
+        kept_fraction=mask.kept_fraction(architecture),
     )
     write_mask(path_to_mask, mask, info)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from lottery import files
 from lottery.analysis import importance
@@ -17,6 +16,7 @@ def measure_importance(
     *,
     paths_to_searches: list[Path],
     paths_to_importances: list[Path],
+    paths_to_paths: list[Path],
     path_to_histograms: Path,
     path_to_correlations: Path,
     path_to_histograms_svg: Path,
@@ -27,27 +27,26 @@ def measure_importance(
     method: str,
     tasks: list[str],
     seeds: list[int],
-    options: dict[str, Any],
 ) -> None:
     """Shows importances at the cuts, and how they change from step to step.
 
     Args:
         paths_to_searches: search.csv of every task and seed, tasks first.
         paths_to_importances: importance.npz, in the same order.
+        paths_to_paths: path.npz, in the same order.
         path_to_histograms: csv of the bins (`lottery.analysis.importance.HISTOGRAM_COLUMNS`).
         path_to_correlations: csv of the correlations between consecutive steps.
         path_to_histograms_svg, path_to_histograms_png: the histograms.
         path_to_correlations_svg, path_to_correlations_png: the correlations.
         model, method: ids.
         tasks, seeds: what the searches are of, in their order.
-        options: the method's options that decide which units a search removes.
     """
     histograms, correlations = [], []
     cells = [(task, seed) for task in tasks for seed in seeds]
-    for (task, seed), search, scores in zip(
-        cells, paths_to_searches, paths_to_importances, strict=True
+    for (task, seed), *paths in zip(
+        cells, paths_to_searches, paths_to_importances, paths_to_paths, strict=True
     ):
-        walk = importance.read_walk(search, scores, options)
+        walk = importance.read_walk(*paths)
         cell = {"model": model, "method": method, "task": task, "seed": seed}
         histograms += importance.histogram_rows(walk, cell)
         correlations += importance.correlation_rows(walk, cell)

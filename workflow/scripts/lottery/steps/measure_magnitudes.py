@@ -6,9 +6,8 @@ from pathlib import Path
 
 from lottery import files
 from lottery.analysis import magnitudes
-from lottery.analysis.good_masks import structured
 from lottery.architecture import Architecture
-from lottery.masks import read_mask
+from lottery.masks import of_units, read_mask
 from lottery.plots import style
 from lottery.plots.importance import draw_magnitudes
 
@@ -42,7 +41,7 @@ def measure_magnitudes(
         mask, info = read_mask(path)
         cell = {"model": model, "method": method, "task": info.task, "seed": info.seed}
         means = files.read_npz(measured)
-        rows += magnitudes.magnitude_rows(structured(mask, path), means, architecture, cell)
+        rows += magnitudes.magnitude_rows(of_units(mask, path), means, architecture, cell)
     files.write_csv(path_to_table, rows, magnitudes.COLUMNS)
     title = f"{model}, {method}: weights of kept and of pruned units"
     with style.settings():

@@ -24,7 +24,7 @@ def plot_survival(
     path_to_all_png: Path,
     model: str,
     method: str,
-    algorithm: str,
+    granularity: str,
     averaged_tasks: list[str],
 ) -> None:
     """Draws which heads and MLPs survive, per task and over all tasks.
@@ -36,13 +36,14 @@ def plot_survival(
         path_to_tasks_svg, path_to_tasks_png: the maps of each task.
         path_to_all_svg, path_to_all_png: the maps over all tasks.
         model, method: ids of what is drawn.
-        algorithm: "magnitude" draws shares of kept weights, any other units that survive.
+        granularity: of the masks: "units" counts those that survive, "weights" draws shares of kept
+            weights.
         averaged_tasks: the tasks that enter averages, and so the maps over all tasks; where the
             masks are of none of them, all do.
     """
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
     shares = survival.read_shares(paths_to_masks, architecture)
-    counted = algorithm != "magnitude"
+    counted = granularity == "units"
     by_task = {task: survival.survival_of_task(seeds) for task, seeds in shares.items()}
     averaged = {task: shares[task] for task in shares if task in averaged_tasks} or shares
     over_all = survival.survival_over_tasks(averaged, counted=counted)

@@ -10,10 +10,10 @@ from lottery.checkpoints import load_pretrained, save_model
 from lottery.data.tokens import read_tokens
 from lottery.evaluation import predict_splits
 from lottery.history import HISTORY_COLUMNS
-from lottery.masks import WeightMask, read_mask, size_of
+from lottery.masks import read_mask, size_of
 from lottery.resume import Checkpoint
 from lottery.scoring import write_logits
-from lottery.shrink import check_under, zero_weights
+from lottery.shrink import check_under
 from lottery.steps.setup import prepare_torch
 from lottery.training import Recipe, recorder_for, train
 from lottery.trust import apply_mask
@@ -60,8 +60,7 @@ def retrain(
     path_to_tokens = paths_to_tokens[0].parent
     tokens = read_tokens(path_to_tokens, "train")
     model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
-    model = apply_mask(model, mask, info.emptied_attention, tokens)
-    kept = zero_weights(model, mask) if isinstance(mask, WeightMask) else None
+    model, kept = apply_mask(model, mask, tokens)
     recipe = Recipe.from_options(training)
     graphs = recorder_for(cuda_graphs, device, recipe, len(tokens))
     history = train(model, tokens, recipe, seed, kept, checkpoint, graphs)

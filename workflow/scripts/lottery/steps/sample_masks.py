@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from lottery import algorithms
+from lottery.algorithms import plugins
 from lottery.algorithms.common import base_name
 from lottery.architecture import read_architecture
 from lottery.controls import generator
-from lottery.masks import StructuredMask, read_mask, write_mask
+from lottery.masks import read_mask, write_mask
 
 VERSION = 1
 
@@ -24,6 +25,7 @@ def sample_masks(
     seed: int,
     method: str,
     subnetwork: str,
+    plugin: dict[str, str] | None = None,
 ) -> None:
     """Draws a control and writes its mask.
 
@@ -37,15 +39,15 @@ def sample_masks(
         path_to_mask: the mask to write.
         model, task, seed, method: the cell.
         subnetwork: random, bad, random_half, or a further draw like random_half_2.
+        plugin: file and SHA-256 of an algorithm of the user's own.
     """
+    if plugin is not None:
+        plugins.load(**plugin)
     source, info = read_mask(path_to_source)
     rng = generator(model, task, seed, method, subnetwork)
-    module = algorithms.algorithm(info.algorithm)
-    mask = module.sample(base_name(subnetwork), source, path_to_model, rng)
-    if isinstance(mask, StructuredMask):
-        architecture = read_architecture(path_to_model)
-        kept = mask.kept_fraction(architecture, info.emptied_attention)
-    else:
-        kept = mask.kept_fraction
+    declared = algorithms.algorithm(info.algorithm)
+    with plugins.blaming(declared):
+        mask = declared.sample(base_name(subnetwork), source, path_to_model, rng)
+    kept = mask.kept_fraction(read_architecture(path_to_model))
     info = replace(info, model=model, subnetwork=subnetwork, kept_fraction=kept)
     write_mask(path_to_mask, mask, info)

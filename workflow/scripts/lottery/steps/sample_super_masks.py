@@ -31,5 +31,5 @@ def sample_super_masks(
     architecture = Architecture.from_config(config, str(path_to_config))
     for path in paths_to_masks:
         name = path.stem
-        kept = masks[name].kept_fraction(architecture, info.emptied_attention)
+        kept = masks[name].kept_fraction(architecture)
         write_mask(path, masks[name], replace(info, subnetwork=name, kept_fraction=kept))

@@ -9,12 +9,20 @@ from typing import Any
 import numpy as np
 
 from lottery import algorithms, files, metrics
-from lottery.algorithms.search_context import TRAJECTORY_COLUMNS, SearchContext, SearchResult, Step
+from lottery.algorithms import plugins
+from lottery.algorithms.search_context import (
+    SearchContext,
+    SearchResult,
+    Step,
+    trajectory_columns,
+)
 from lottery.algorithms.search_memory import Memory
 from lottery.architecture import Architecture
 from lottery.checkpoints import load_model
+from lottery.controls import generator
 from lottery.data.tokens import read_tokens
-from lottery.masks import Mask, MaskInfo, StructuredMask, write_mask
+from lottery.errors import StudyError
+from lottery.masks import Mask, MaskInfo, write_mask
 from lottery.resume import Checkpoint
 from lottery.scoring import decide
 from lottery.steps.setup import prepare_torch
@@ -29,14 +37,17 @@ def search(
     path_to_majority: Path,
     paths_to_masks: list[Path],
     path_to_trajectory: Path,
+    path_to_path: Path,
     model: str,
     task: str,
     seed: int,
     method: str,
     algorithm: str,
     options: dict[str, Any],
+    version: int,
     metric: str,
     torch_threads: int,
+    plugin: dict[str, str] | None = None,
     path_to_importance: Path | None = None,
     path_to_halves: Path | None = None,
     checkpoint: Checkpoint | None = None,
@@ -49,38 +60,59 @@ def search(
         path_to_majority: the baseline's scores.
         paths_to_masks: the masks to write; a file's name is that of its subnetwork.
         path_to_trajectory: search.csv to write.
+        path_to_path: path.npz to write: the mask of every row of search.csv.
         model, task, seed, method: the cell, for the mask files.
-        algorithm: name of a module of `lottery.algorithms`.
+        algorithm: name of the algorithm.
+        version: of its search.
         options: the method's options.
         metric: what the search scores.
         torch_threads: see `prepare_torch`.
+        plugin: file and SHA-256 of an algorithm of the user's own.
         path_to_importance: importance.npz to write, for algorithms that have one.
         path_to_halves: halves.csv to write: the steps to the good half.
         checkpoint: where the search's measurements are kept while it runs.
     """
+    if plugin is not None:
+        plugins.load(**plugin)
+    declared = algorithms.algorithm(algorithm)
+    if declared.version != version:
+        raise StudyError(
+            f"The search of {algorithm} has version {declared.version}, but the run was planned "
+            f"with version {version}; start the run again."
+        )
     device = prepare_torch(torch_threads)
     encoder = load_model(path_to_model).to(device)
     tokens = read_tokens(paths_to_tokens[0].parent, options["search_on"])
-    baseline = majority_score(path_to_majority, options, metric)
+    limit = _no_threshold
+    if declared.to_threshold:
+        baseline = majority_score(path_to_majority, options, metric)
+        limit = partial(threshold, options=options, baseline=baseline)
     memory = Memory(checkpoint)
     context = SearchContext(
         model=encoder,
         tokens=tokens,
         options=options,
         score=lambda logits: metrics.score(metric, tokens.labels, decide(logits)),
-        threshold=partial(threshold, options=options, baseline=baseline),
+        threshold=limit,
         memory=memory,
+        rng=generator(model, task, seed, method, "search"),
     )
-    with memory.kept_when_interrupted():
-        found = algorithms.algorithm(algorithm).search(context)
+    with memory.kept_when_interrupted(), plugins.blaming(declared):
+        found = declared.search(context)
     cell = {"model": model, "task": task, "seed": seed, "method": method}
     for path in paths_to_masks:
-        _write(path, found.masks[path.stem], cell, algorithm, options, encoder.architecture)
+        _write(path, found.masks[path.stem], cell, algorithm, encoder.architecture)
     _write_steps(path_to_trajectory, found.trajectory)
+    files.write_npz(path_to_path, found.path)
     if path_to_halves is not None:
         _write_steps(path_to_halves, found.halves)
     if path_to_importance is not None:
         _write_importance(path_to_importance, found)
+
+
+def _no_threshold(full_score: float | None) -> float | None:
+    """Of a search that does not go down to a threshold."""
+    return None
 
 
 def threshold(
@@ -117,19 +149,11 @@ def majority_score(path: Path, options: dict[str, Any], metric: str) -> float:
     raise RuntimeError(f"{path} holds no majority score for {wanted}")
 
 
-def kept_fraction(mask: Mask, options: dict[str, Any], architecture: Architecture) -> float:
-    """Kept parameters / parameters of the body, for a mask of either kind."""
-    if isinstance(mask, StructuredMask):
-        return mask.kept_fraction(architecture, options["emptied_attention"])
-    return mask.kept_fraction
-
-
 def _write(
     path: Path,
     mask: Mask,
     cell: dict[str, Any],
     algorithm: str,
-    options: dict[str, Any],
     architecture: Architecture,
 ) -> None:
     info = MaskInfo(
@@ -139,15 +163,14 @@ def _write(
         seed=str(cell["seed"]),
         method=cell["method"],
         subnetwork=path.stem,
-        kept_fraction=kept_fraction(mask, options, architecture),
-        emptied_attention=options.get("emptied_attention", ""),
+        kept_fraction=mask.kept_fraction(architecture),
     )
     write_mask(path, mask, info)
 
 
 def _write_steps(path: Path, steps: list[Step]) -> None:
     rows = [step.row(number) for number, step in enumerate(steps)]
-    files.write_csv(path, rows, TRAJECTORY_COLUMNS)
+    files.write_csv(path, rows, trajectory_columns(steps))
 
 
 def _write_importance(path: Path, found: SearchResult) -> None:

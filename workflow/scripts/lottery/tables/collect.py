@@ -161,6 +161,8 @@ def _row(document: Document, score: Document, full_loses: bool) -> Score:
         heads_kept=document["heads_kept"],
         mlps_kept=document["mlps_kept"],
         degenerate=bool(score["constant_prediction"] or score["value"] is None or full_loses),
+        start="pretrained" if document["phase"] == "retrained" else "",
+        units_kept=" ".join(f"{name}={n}" for name, n in document["units_kept"].items()),
     )
 
 

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lottery.architecture import Architecture
 from lottery.errors import StudyError
-from lottery.masks import Mask, MaskInfo, StructuredMask, WeightMask, read_mask
+from lottery.masks import Mask, MaskInfo, read_mask
 from lottery.tables.controls import reference_of
 
 # kept counts are the control's; *_shared those that the reference (good, or good_half for halves)
@@ -88,68 +86,16 @@ def _belong_together(control: MaskInfo, reference: MaskInfo) -> bool:
 def _compare_pair(
     control: Mask, reference: Mask, architecture: Architecture, path: Path
 ) -> dict[str, Any]:
-    if isinstance(control, StructuredMask) and isinstance(reference, StructuredMask):
-        if control.heads.shape != reference.heads.shape:
-            raise StudyError(f"{path} and its reference have different numbers of layers or heads.")
-        return _compare_units(control, reference, architecture)
-    if isinstance(control, WeightMask) and isinstance(reference, WeightMask):
-        if control.parameters.keys() != reference.parameters.keys():
-            raise StudyError(f"{path} and its reference name different parameters.")
-        return _compare_weights(control, reference)
-    raise StudyError(f"{path} and its reference are masks of different algorithms.")
-
-
-def _compare_units(
-    control: StructuredMask, reference: StructuredMask, architecture: Architecture
-) -> dict[str, Any]:
-    shared = StructuredMask(control.heads & reference.heads, control.mlps & reference.mlps)
-    # The bias of an attention output belongs to a subnetwork that has a head in its layer.
-    biases = control.heads.any(axis=1)
-    shared_biases = biases & reference.heads.any(axis=1)
-    parameters = parameters_of(control, biases, architecture)
-    parameters_shared = parameters_of(shared, shared_biases, architecture)
-    return {
-        "heads": control.heads_kept,
-        "heads_shared": shared.heads_kept,
-        "heads_share": ratio(shared.heads_kept, control.heads_kept),
-        "mlps": control.mlps_kept,
-        "mlps_shared": shared.mlps_kept,
-        "mlps_share": ratio(shared.mlps_kept, control.mlps_kept),
-        "parameters": parameters,
-        "parameters_shared": parameters_shared,
-        "parameters_share": ratio(parameters_shared, parameters),
+    try:
+        counts = control.overlap(reference, architecture)
+    except ValueError as error:
+        raise StudyError(f"{path} cannot be compared with its reference: {error}.") from error
+    shares = {
+        f"{name}_share": ratio(counts[f"{name}_shared"], count)
+        for name, count in counts.items()
+        if f"{name}_shared" in counts
     }
-
-
-def parameters_of(mask: StructuredMask, biases: np.ndarray, architecture: Architecture) -> int:
-    """Number of parameters of the units of a mask.
-
-    Args:
-        mask: the units.
-        biases: bool [layers], whether the bias of a layer's attention output counts.
-        architecture: sizes of the full model.
-    """
-    return (
-        mask.heads_kept * architecture.head_parameters
-        + mask.mlps_kept * architecture.mlp_parameters
-        + int(biases.sum()) * architecture.hidden
-    )
-
-
-def _compare_weights(control: WeightMask, reference: WeightMask) -> dict[str, Any]:
-    kept = control.kept
-    shared = sum(
-        int(np.count_nonzero(array & reference.parameters[name]))
-        for name, array in control.parameters.items()
-    )
-    return {
-        "weights": kept,
-        "weights_shared": shared,
-        "weights_share": ratio(shared, kept),
-        "parameters": kept,
-        "parameters_shared": shared,
-        "parameters_share": ratio(shared, kept),
-    }
+    return {name: number for name, number in (counts | shares).items() if name in COLUMNS}
 
 
 def ratio(part: int, whole: int) -> float | None:

@@ -29,6 +29,11 @@ class Score:
         degenerate: the prediction is constant, the metric undefined, or the full model of the same
             seed does not beat majority.
         eval_task, group: empty but for tasks that are only evaluated on.
+        target_kept: the kept fraction that the method aimed at; None if it aimed at none.
+        start: the weights from which a retrained subnetwork started; empty in other phases.
+        mask_source: where the mask is from, if not from the row's own model, task and seed.
+        units_kept: number of kept units by kind, as "heads=70 mlps=5"; empty for masks of weights
+            and for majority.
     """
 
     model: str
@@ -47,6 +52,10 @@ class Score:
     degenerate: bool
     eval_task: str = ""
     group: str = ""
+    target_kept: float | None = None
+    start: str = ""
+    mask_source: str = ""
+    units_kept: str = ""
 
     @property
     def counted(self) -> float | None:
@@ -87,6 +96,7 @@ def _parse(row: dict[str, str]) -> Score:
         "heads_kept": number(texts["heads_kept"], int),
         "mlps_kept": number(texts["mlps_kept"], int),
         "degenerate": texts["degenerate"] == "true",
+        "target_kept": number(texts["target_kept"]),
     }
     return Score(**texts | numbers)
 

@@ -1,8 +1,8 @@
-"""Which heads and MLPs survive: per task, and over all tasks."""
+"""Which units survive: per task, and over all tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,13 @@ import numpy as np
 
 from lottery.architecture import Architecture
 from lottery.errors import StudyError
-from lottery.masks import Mask, StructuredMask, WeightMask, read_mask
+from lottery.masks import Mask, read_mask
 
 COLUMNS = ["model", "method", "task", "unit", "layer", "head", "mean", "sd", "n"]
 ALL_TASKS = "all"
+
+
+Shares = Mapping[str, np.ndarray]  # kind -> share of every unit that one mask keeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,68 +25,34 @@ class Survival:
     """Survival of every unit: mean and spread over seeds.
 
     Attributes:
-        heads, heads_sd: float [layers, heads]; 0 or 1 per seed for structured masks, the share of
-            kept entries for masks of weights; over all tasks, the number of tasks survived, for
-            masks of weights the mean share. The sd is the sample's, NaN for one seed.
-        mlps, mlps_sd: float [layers], likewise.
+        mean, sd: kind -> float [layers, units] or [layers]; 0 or 1 per seed for masks of units, the
+            share of kept entries for masks of weights; over all tasks, the number of tasks
+            survived, for masks of weights the mean share. The sd is the sample's, NaN for one seed.
         n_seeds: number of seeds.
         n_tasks: number of tasks.
     """
 
-    heads: np.ndarray
-    heads_sd: np.ndarray
-    mlps: np.ndarray
-    mlps_sd: np.ndarray
+    mean: dict[str, np.ndarray]
+    sd: dict[str, np.ndarray]
     n_seeds: int
     n_tasks: int = 1
 
 
-@dataclass(frozen=True, eq=False)
-class Shares:
-    """Share of every unit that one mask keeps: heads float [layers, heads], mlps float [layers]."""
+def kept_shares(path: Path, mask: Mask, architecture: Architecture) -> Shares:
+    """The share of every unit that a mask keeps, see `lottery.masks`.
 
-    heads: np.ndarray
-    mlps: np.ndarray
+    Args:
+        path: the mask's file, for the message.
+        mask: what it holds.
+        architecture: sizes of the model.
 
-
-def kept_shares(mask: Mask, architecture: Architecture) -> Shares:
-    """Gives the share of each unit's entries that a mask keeps (0 or 1 in a structured mask)."""
-    if isinstance(mask, StructuredMask):
-        return Shares(mask.heads.astype(float), mask.mlps.astype(float))
-    layers = range(architecture.layers)
-    return Shares(
-        heads=np.stack([_head_shares(mask, layer, architecture) for layer in layers]),
-        mlps=np.array([_mlp_share(mask, layer, architecture) for layer in layers]),
-    )
-
-
-def _head_shares(mask: WeightMask, layer: int, architecture: Architecture) -> np.ndarray:
-    """float [heads]: a head owns rows of Q, K and V with biases, and columns of the output.
-
-    The bias of the attention output belongs to no head.
+    Raises:
+        StudyError: the mask does not have the model's size.
     """
-    name = architecture.family.checkpoint_name
-    heads = architecture.heads
-    kept = np.zeros(heads)
-    size = 0
-    for part in ("query", "key", "value"):
-        for kind in ("weight", "bias"):
-            array = mask.parameters[name(f"layers.{layer}.{part}.{kind}")]
-            kept += array.reshape(heads, -1).sum(axis=1)
-            size += array.size
-    # [hidden, heads * head_size]: the columns in groups of one head each.
-    output = mask.parameters[name(f"layers.{layer}.attention_output.weight")]
-    kept += output.reshape(output.shape[0], heads, -1).sum(axis=(0, 2))
-    return kept / ((size + output.size) / heads)
-
-
-def _mlp_share(mask: WeightMask, layer: int, architecture: Architecture) -> float:
-    name = architecture.family.checkpoint_name
-    arrays = [
-        mask.parameters[name(f"layers.{layer}.{part}")]
-        for part in ("intermediate.weight", "intermediate.bias", "output.weight")
-    ]
-    return sum(int(array.sum()) for array in arrays) / sum(array.size for array in arrays)
+    try:
+        return mask.shares(architecture)
+    except ValueError as error:
+        raise StudyError(f"{path} does not fit the model: {error}.") from error
 
 
 def read_shares(paths: Iterable[Path], architecture: Architecture) -> dict[str, dict[str, Shares]]:
@@ -95,16 +64,7 @@ def read_shares(paths: Iterable[Path], architecture: Architecture) -> dict[str, 
     shares: dict[str, dict[str, Shares]] = {}
     for path in paths:
         mask, info = read_mask(path)
-        try:
-            found = kept_shares(mask, architecture)
-        except (KeyError, ValueError) as error:
-            raise StudyError(f"{path} does not fit the model: {error}.") from error
-        if found.heads.shape != (architecture.layers, architecture.heads):
-            raise StudyError(
-                f"{path} has {found.heads.shape[0]} layers of {found.heads.shape[1]} heads, the "
-                f"model {architecture.layers} of {architecture.heads}."
-            )
-        shares.setdefault(info.task, {})[info.seed] = found
+        shares.setdefault(info.task, {})[info.seed] = kept_shares(path, mask, architecture)
     return shares
 
 
@@ -125,23 +85,20 @@ def survival_over_tasks(shares: dict[str, dict[str, Shares]], *, counted: bool) 
     ]
     together = np.sum if counted else np.mean
     per_seed = [
-        Shares(
-            heads=together([of_task[seed].heads for of_task in shares.values()], axis=0),
-            mlps=together([of_task[seed].mlps for of_task in shares.values()], axis=0),
-        )
+        {
+            kind: together([of_task[seed][kind] for of_task in shares.values()], axis=0)
+            for kind in next(iter(shares.values()))[seed]
+        }
         for seed in seeds
     ]
     return _over_seeds(per_seed, n_tasks=len(shares))
 
 
 def _over_seeds(shares: list[Shares], n_tasks: int) -> Survival:
-    heads = np.stack([share.heads for share in shares])
-    mlps = np.stack([share.mlps for share in shares])
+    values = {kind: np.stack([share[kind] for share in shares]) for kind in shares[0]}
     return Survival(
-        heads=heads.mean(axis=0),
-        heads_sd=_sample_sd(heads),
-        mlps=mlps.mean(axis=0),
-        mlps_sd=_sample_sd(mlps),
+        mean={kind: array.mean(axis=0) for kind, array in values.items()},
+        sd={kind: _sample_sd(array) for kind, array in values.items()},
         n_seeds=len(shares),
         n_tasks=n_tasks,
     )
@@ -157,6 +114,8 @@ def _sample_sd(values: np.ndarray) -> np.ndarray:
 def survival_rows(survivals: dict[str, Survival], model: str, method: str) -> list[dict[str, Any]]:
     """The numbers behind the heat-maps as rows with the keys `COLUMNS`, layers counted from 0.
 
+    The column head is a unit's place among those of its kind in the layer.
+
     Args:
         survivals: task (or `all`) -> survival.
         model, method: ids.
@@ -164,10 +123,8 @@ def survival_rows(survivals: dict[str, Survival], model: str, method: str) -> li
     rows = []
     for task, survival in survivals.items():
         cell = {"model": model, "method": method, "task": task, "n": survival.n_seeds}
-        for (layer, head), value in np.ndenumerate(survival.heads):
-            place = {"unit": "head", "layer": layer, "head": head}
-            rows.append(cell | place | {"mean": value, "sd": survival.heads_sd[layer, head]})
-        for layer, value in enumerate(survival.mlps):
-            place = {"unit": "mlp", "layer": layer, "head": None}
-            rows.append(cell | place | {"mean": value, "sd": survival.mlps_sd[layer]})
+        for kind, values in survival.mean.items():
+            for (layer, *unit), value in np.ndenumerate(values):
+                place = {"unit": kind, "layer": layer, "head": unit[0] if unit else None}
+                rows.append(cell | place | {"mean": value, "sd": survival.sd[kind][layer, *unit]})
     return rows

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lottery.algorithms.declaration import PAPERS_METHODS
 from lottery.stats.claims import outcomes, verdicts
 from lottery.stats.claims.evidence import Evidence, MethodFacts, Subject, UnmeasuredError
 from lottery.stats.claims.measured import Measured
 from lottery.stats.claims.paper import papers_value
 from lottery.stats.claims.quantities import measure
-from lottery.stats.claims.table import CLAIMS, Claim, Part
+from lottery.stats.claims.table import CLAIMS, HEADS, IMPORTANCE, SIZED, THRESHOLD, Claim, Part
 from lottery.stats.differences import AVERAGE
 from lottery.stats.intervals import Estimate
 
@@ -26,6 +27,25 @@ details reason""".split()
 
 DEGENERATE = "Every run that it rests on is degenerate."
 CONSTRUCTED = "The search stopped at this threshold, on the examples scored here"
+# What a claim may need -> (whether a method has it, what the claim is about).
+NEEDS: dict[str, tuple[Callable[[MethodFacts], bool], str]] = {
+    THRESHOLD: (
+        lambda method: method.to_threshold,
+        "searches down to a threshold, and this method makes none",
+    ),
+    SIZED: (
+        lambda method: method.to_threshold or method.imported,
+        "searches down to a threshold, and this method makes none",
+    ),
+    IMPORTANCE: (
+        lambda method: method.importance,
+        "importances of units, and this method records none",
+    ),
+    HEADS: (
+        lambda method: "head" in method.units,
+        "attention heads, and this method prunes none",
+    ),
+}
 YET = ", yet the scores are below it: evaluation computes something else than the search."
 
 
@@ -69,10 +89,13 @@ def check(evidence: Evidence) -> Iterator[dict[str, Any]]:
 
 def _judge(claim: Claim, subject: Subject) -> dict[str, Any]:
     method, evidence = subject.method, subject.evidence
-    if method.algorithm not in claim.parts:
-        return _about_another_algorithm(claim, evidence)
-    facts = evidence.paper.get((claim.id, method.algorithm), {})
+    if method.granularity not in claim.parts:
+        return _about_another_granularity(claim, evidence)
+    facts = evidence.paper.get((claim.id, method.granularity), {})
     numbers = {"published": facts.get("words", "")}
+    if lacking := [need for need in claim.needs if not NEEDS[need][0](method)]:
+        reason = f"The claim is about {NEEDS[lacking[0]][1]}."
+        return numbers | {"verdict": outcomes.NOT_APPLICABLE, "reason": reason}
     tested, missing = _test_parts(claim, subject)
     if tested:
         numbers |= _summary(tested, subject)
@@ -98,7 +121,7 @@ def _judge(claim: Claim, subject: Subject) -> dict[str, Any]:
 def _test_parts(claim: Claim, subject: Subject) -> tuple[list[Tested], UnmeasuredError | None]:
     """The parts of a claim that could be tested, and why the first other one could not."""
     tested, missing = [], None
-    for part in claim.parts[subject.method.algorithm]:
+    for part in claim.parts[subject.method.granularity]:
         try:
             tested.append(_test(claim, part, subject))
         except UnmeasuredError as error:
@@ -116,17 +139,18 @@ def _summary(tested: list[Tested], subject: Subject) -> dict[str, Any]:
 
 def constructed(method: MethodFacts) -> bool:
     """Whether the search itself makes C1 true on the split where the method is shown."""
-    return method.search.get("search_on") == method.split and method.search["keep_score"] >= 0.9
+    search = method.search
+    return (
+        method.to_threshold and search["search_on"] == method.split and search["keep_score"] >= 0.9
+    )
 
 
-def _about_another_algorithm(claim: Claim, evidence: Evidence) -> dict[str, Any]:
-    (algorithm,) = claim.parts
-    runs = any(each.algorithm == algorithm for each in evidence.methods.values())
+def _about_another_granularity(claim: Claim, evidence: Evidence) -> dict[str, Any]:
+    (granularity,) = claim.parts
     return {
-        "published": evidence.paper.get((claim.id, algorithm), {}).get("words", ""),
-        "verdict": outcomes.NOT_COMPARABLE if runs else outcomes.NOT_RUN,
-        "reason": f"The claim is about {algorithm} pruning"
-        + ("." if runs else ", of which this study has no method."),
+        "published": evidence.paper.get((claim.id, granularity), {}).get("words", ""),
+        "verdict": outcomes.NOT_APPLICABLE,
+        "reason": f"The claim is about {PAPERS_METHODS[granularity]} pruning.",
     }
 
 
@@ -139,8 +163,8 @@ def _test(claim: Claim, part: Part, subject: Subject) -> Tested:
             (measured.sound, list(measured.sound_by_task.values())),
         )
     ]
-    algorithm, evidence = subject.method.algorithm, subject.evidence
-    published = papers_value(part, claim.id, algorithm, evidence.published, evidence.paper)
+    granularity, evidence = subject.method.granularity, subject.evidence
+    published = papers_value(part, claim.id, granularity, evidence.published, evidence.paper)
     return Tested(part, measured, *words, published)
 
 

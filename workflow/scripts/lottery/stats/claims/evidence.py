@@ -46,7 +46,7 @@ class UnmeasuredError(Exception):
     """A quantity that this run does not give.
 
     Attributes:
-        verdict: `not run` or `not comparable`.
+        verdict: `not run`, `not applicable` or `not comparable`.
         reason: one sentence.
     """
 
@@ -61,21 +61,33 @@ class MethodFacts:
 
     Attributes:
         id: the method's id.
-        algorithm: "structured" (imported masks too) or "magnitude": what the claims speak of.
+        granularity: "units" or "weights": what the claims speak of.
         controls: "published" or "strict", the kinds of its subnetworks.
         models: the models it is judged on.
-        search: options of the search that decide what size is comparable; empty for imports.
+        search: options of the search that decide what size is comparable; empty for methods that
+            do not search down to a threshold.
         subnetworks: its subnetworks.
         split: the split on which it is shown.
+        units: the kinds of units that it prunes; none for weights.
+        importance: whether its searches leave importances of units.
+        imported: whether its masks were made elsewhere.
     """
 
     id: str
-    algorithm: str
+    granularity: str
     controls: str
     models: tuple[str, ...]
     search: Mapping[str, object]
     subnetworks: tuple[str, ...]
     split: str
+    units: tuple[str, ...] = ()
+    importance: bool = False
+    imported: bool = False
+
+    @property
+    def to_threshold(self) -> bool:
+        """Whether its searches go on until the score falls below a threshold."""
+        return bool(self.search)
 
     def draws(self, role: str) -> tuple[str, ...] | None:
         """The subnetworks that are read as a role; None where the method has none."""
@@ -91,7 +103,7 @@ class Evidence:
         layout: models, tasks and methods.
         methods: facts by method.
         published: the paper's scores and sizes.
-        paper: (claim, algorithm) -> row of resources/paper/claims.csv.
+        paper: (claim, granularity) -> row of resources/paper/claims.csv.
         differences: rows of differences.csv.
         tables: name of `SIDE_COLUMNS` -> its rows, only of analyses that were made.
     """

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from lottery.algorithms.declaration import UNITS, WEIGHTS
 from lottery.stats.claims import other_tables
 from lottery.stats.claims.evidence import Subject, UnmeasuredError
 from lottery.stats.claims.measured import Measured
 from lottery.stats.claims.outcomes import NOT_COMPARABLE, NOT_RUN, TOO_FEW, UNDECIDED
-from lottery.stats.claims.table import MAGNITUDE, STRUCTURED, Part
+from lottery.stats.claims.table import Part
 from lottery.stats.intervals import Estimate, mean_estimate, spread_ratio
 from lottery.stats.runs import Cell
 from lottery.tables.scores import mean
@@ -110,16 +111,16 @@ def _kept_difference(options: Options, subject: Subject) -> Measured:
         (
             each
             for each in subject.evidence.methods.values()
-            if each.algorithm != ours.algorithm
-            and each.search
+            if each.granularity != ours.granularity
+            and each.to_threshold
             and dict(each.search) == dict(ours.search)
             and subject.model in each.models
         ),
         None,
     )
     if partner is None:
-        raise UnmeasuredError(NOT_RUN, "No method of the other algorithm has the same threshold.")
-    pair = {ours.algorithm: ours, partner.algorithm: partner}
+        raise UnmeasuredError(NOT_RUN, "No method of the other granularity has the same threshold.")
+    pair = {ours.granularity: ours, partner.granularity: partner}
     subject.draws("found")
     differences = []
     for task in subject.evidence.tasks:
@@ -127,7 +128,7 @@ def _kept_difference(options: Options, subject: Subject) -> Measured:
             name: _kept(subject, Cell(subject.model, task.id, each.id, "pruned", each.split))
             for name, each in pair.items()
         }
-        a, b = kept[STRUCTURED], kept[MAGNITUDE]
+        a, b = kept[UNITS], kept[WEIGHTS]
         if shared := [a[seed] - b[seed] for seed in a if seed in b]:
             differences.append(shared)
     if not differences:

@@ -13,13 +13,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lottery.algorithms.declaration import UNITS, WEIGHTS
+
 EQUAL = 0.02
 ABOUT = 0.05
 CLOSE = 0.10
 KEEP_SCORE = 0.90
 
 ABOVE, BELOW, EQUIVALENT, SOME_TASKS = "above", "below", "equivalent", "some tasks"
-STRUCTURED, MAGNITUDE = "structured", "magnitude"
+
+# What a claim may need of a method beyond its granularity.
+THRESHOLD, SIZED, IMPORTANCE, HEADS = "threshold", "sized", "importance", "heads"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,10 @@ class Claim:
         id: C1 to C15.
         statement: in this project's words.
         short: the same in a few words, for a narrow table.
-        parts: for each algorithm that the claim speaks of, tests that must all hold.
+        parts: for each granularity that the claim speaks of, tests that must all hold.
+        needs: what it needs of a method beyond its granularity: a search down to a `threshold`;
+            masks `sized` by such a search, here or elsewhere; `importance` of units; `heads` among
+            the units that it prunes.
         by_construction: whether a search on the data that it is reported on makes it true.
     """
 
@@ -60,6 +67,7 @@ class Claim:
     short: str
     parts: dict[str, tuple[Part, ...]]
     by_construction: bool = False
+    needs: tuple[str, ...] = ()
 
 
 def difference(
@@ -93,14 +101,15 @@ CLAIMS = (
         "Without any retraining the subnetwork that the search finds scores at least nine tenths "
         "of the full model.",
         "found subnetworks keep 90 % of the score before retraining",
-        {STRUCTURED: (FOUND,), MAGNITUDE: (FOUND,)},
+        {UNITS: (FOUND,), WEIGHTS: (FOUND,)},
         by_construction=True,
+        needs=(SIZED,),
     ),
     Claim(
         "C2",
         "Retrained, the good subnetwork of magnitude pruning equals the full model.",
         "good retrained equals full",
-        {MAGNITUDE: (difference("full", "good", "retrained", EQUIVALENT, EQUAL),)},
+        {WEIGHTS: (difference("full", "good", "retrained", EQUIVALENT, EQUAL),)},
     ),
     Claim(
         "C3",
@@ -108,7 +117,7 @@ CLAIMS = (
         "varies much more over seeds.",
         "good retrained comes close to full, with a larger spread",
         {
-            STRUCTURED: (
+            UNITS: (
                 difference("full", "good", "retrained", EQUIVALENT, CLOSE),
                 Part(
                     "spread_ratio",
@@ -123,7 +132,8 @@ CLAIMS = (
         "C4",
         "At the same threshold magnitude pruning keeps fewer weights than structured pruning.",
         "magnitude pruning keeps less than structured",
-        {STRUCTURED: (KEPT_LESS,), MAGNITUDE: (KEPT_LESS,)},
+        {UNITS: (KEPT_LESS,), WEIGHTS: (KEPT_LESS,)},
+        needs=(THRESHOLD,),
     ),
     Claim(
         "C5",
@@ -131,7 +141,7 @@ CLAIMS = (
         "below random ones.",
         "random below good, bad below random",
         {
-            MAGNITUDE: (
+            WEIGHTS: (
                 difference("good", "random", "retrained", ABOVE, 0.0),
                 difference("random", "bad", "retrained", ABOVE, 0.0),
             )
@@ -141,21 +151,21 @@ CLAIMS = (
         "C6",
         "Structured pruning, retrained: random subnetworks do about as well as good ones.",
         "random about like good",
-        {STRUCTURED: (difference("good", "random", "retrained", EQUIVALENT, ABOUT),)},
+        {UNITS: (difference("good", "random", "retrained", EQUIVALENT, ABOUT),)},
     ),
     Claim(
         "C7",
         "Structured pruning, retrained: even bad subnetworks lose only about 15 points against the "
         "full model.",
         "bad loses only about 15 points",
-        {STRUCTURED: (difference("full", "bad", "retrained", BELOW, 0.15 + ABOUT),)},
+        {UNITS: (difference("full", "bad", "retrained", BELOW, 0.15 + ABOUT),)},
     ),
     Claim(
         "C8",
         "Units that survive in all seeds are few, yet retrained they lose only about 10 points.",
         "survivors of all seeds are few and lose only about 10 points",
         {
-            STRUCTURED: (
+            UNITS: (
                 difference("full", "super_good", "retrained", BELOW, 0.10 + ABOUT),
                 Part("super_size", BELOW, 0.5, "kept_fraction of super_good"),
             )
@@ -166,21 +176,22 @@ CLAIMS = (
         "As many units that never survive, or that survive in some seeds, do worse than those "
         "that survive in all, but on some tasks only.",
         "super controls do worse on some tasks only",
-        {STRUCTURED: (_some_tasks("super_random"), _some_tasks("super_bad"))},
+        {UNITS: (_some_tasks("super_random"), _some_tasks("super_bad"))},
     ),
     Claim(
         "C10",
         "Good subnetworks are unstable over seeds.",
         "good subnetworks are unstable over seeds",
         # Landis and Koch (1977) call agreement above 0.4 moderate.
-        {STRUCTURED: (Part("kappa", BELOW, 0.4, "Fleiss' kappa of the seeds' head masks"),)},
+        {UNITS: (Part("kappa", BELOW, 0.4, "Fleiss' kappa of the seeds' head masks"),)},
+        needs=(HEADS,),
     ),
     Claim(
         "C11",
         "Most heads have low and similar importance; few stand out.",
         "most heads have low importance, few stand out",
         {
-            STRUCTURED: (
+            UNITS: (
                 Part(
                     "importance_share",
                     ABOVE,
@@ -198,13 +209,14 @@ CLAIMS = (
                 ),
             )
         },
+        needs=(IMPORTANCE, HEADS),
     ),
     Claim(
         "C12",
         "Heads that survive in all seeds are not especially those with heterogeneous attention.",
         "survival does not go with heterogeneous attention",
         {
-            STRUCTURED: (
+            UNITS: (
                 Part(
                     "pattern",
                     EQUIVALENT,
@@ -215,13 +227,14 @@ CLAIMS = (
                 ),
             )
         },
+        needs=(HEADS,),
     ),
     Claim(
         "C13",
         "Fine-tuning does not change the mix of attention patterns.",
         "fine-tuning does not change the mix of patterns",
         {
-            STRUCTURED: (
+            UNITS: (
                 Part(
                     "pattern",
                     EQUIVALENT,
@@ -231,13 +244,14 @@ CLAIMS = (
                 ),
             )
         },
+        needs=(HEADS,),
     ),
     Claim(
         "C14",
         "Some pairs of tasks share more surviving heads than others.",
         "some task pairs share more heads than others",
         {
-            STRUCTURED: (
+            UNITS: (
                 Part(
                     "overlap_spread",
                     ABOVE,
@@ -246,6 +260,7 @@ CLAIMS = (
                 ),
             )
         },
+        needs=(HEADS,),
     ),
     Claim(
         "C15",
@@ -253,8 +268,8 @@ CLAIMS = (
         "ELMo vectors; those of magnitude pruning do not.",
         "structured bad about like a BiLSTM, magnitude bad below",
         {
-            STRUCTURED: (_against_baselines(EQUIVALENT, "BiLSTM - bad, retrained"),),
-            MAGNITUDE: (_against_baselines(ABOVE, "BiLSTM - bad, retrained"),),
+            UNITS: (_against_baselines(EQUIVALENT, "BiLSTM - bad, retrained"),),
+            WEIGHTS: (_against_baselines(ABOVE, "BiLSTM - bad, retrained"),),
         },
     ),
 )

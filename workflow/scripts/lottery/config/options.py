@@ -1,0 +1,111 @@
+"""docs/options.md: what a method may say in the config, from what the algorithms declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from lottery.algorithms import PRESETS, Algorithm, built_in
+from lottery.algorithms.common import DRAWN, base_name
+from lottery.algorithms.declaration import UNITS, spelled
+from lottery.config.schema import algorithm_schema, schema
+
+INTRODUCTION = """\
+# Options
+
+The keys of an entry under `methods`, algorithm by algorithm. This page is generated from the
+declarations in `workflow/scripts/lottery/algorithms`:
+
+    PYTHONPATH=workflow/scripts python -m lottery.config.options > docs/options.md
+
+What the options mean for the study: [methods.md](methods.md). Algorithms of one's own:
+[extending.md](extending.md).
+"""
+
+
+def options_page(algorithms: Sequence[Algorithm] | None = None) -> str:
+    """The page as Markdown.
+
+    Args:
+        algorithms: what it shows; by default the algorithms of this package.
+    """
+    parts = [INTRODUCTION]
+    for each in built_in() if algorithms is None else algorithms:
+        parts += [f"## {each.name}", _facts(each), _keys(each), _options(each), _subnetworks(each)]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def _facts(declared: Algorithm) -> str:
+    masks = (
+        f"whole units ({', '.join(declared.units)})"
+        if declared.granularity == UNITS
+        else "single weights"
+    )
+    facts = [declared.summary, f"Its masks are of {masks}."]
+    facts += ["It searches down to a threshold."] * declared.to_threshold
+    facts += ["It records importances of units."] * declared.importance
+    return " ".join(facts)
+
+
+def _keys(declared: Algorithm) -> str:
+    entries = algorithm_schema(declared, schema()["$defs"]["common"])["properties"]
+    keys = [key for key in entries if key not in declared.options]
+    return f"Keys next to its options: {', '.join(f'`{key}`' for key in keys)}."
+
+
+def _options(declared: Algorithm) -> str:
+    rows = [
+        (
+            f"`{name}`",
+            option.values.words,
+            *(_default(option.required, option.preset(preset)) for preset in PRESETS),
+            option.help,
+        )
+        for name, option in declared.options.items()
+    ]
+    return _table(("option", "values", *PRESETS, "meaning"), rows)
+
+
+def _default(required: bool, value: object) -> str:
+    return "must be given" if required else spelled(value)
+
+
+def _subnetworks(declared: Algorithm) -> str:
+    """A row for each kind of subnetwork: whether it is made and listed by default, and its source.
+
+    The column is the preset's, or the one that `halves` decides for.
+    """
+    kinds = dict.fromkeys(kind for preset in PRESETS for kind in declared.subnetworks[preset])
+    rows = []
+    for kind in kinds:
+        cells = []
+        for preset in PRESETS:
+            listed = [n for n in declared.default_subnetworks[preset] if base_name(n) == kind]
+            allowed = kind in declared.subnetworks[preset]
+            count = f" ({len(listed)} draws)" if len(listed) > 1 else ""
+            cells.append(f"by default{count}" if listed else "allowed" if allowed else "")
+        rows.append((f"`{kind}`", *cells, _source(kind, declared)))
+    columns = [f"{preset} (halves: {spelled(preset == 'strict')})" for preset in PRESETS]
+    columns = columns if "halves" in declared.options else list(PRESETS)
+    return _table(("subnetwork", *columns, "its mask"), rows)
+
+
+def _source(kind: str, declared: Algorithm) -> str:
+    if kind in declared.sources:
+        further = f"; {kind}_2, {kind}_3, ... are further draws" if kind in DRAWN else ""
+        return f"drawn from {declared.sources[kind]}{further}"
+    if kind.startswith("super_"):
+        return "made of the good masks of all seeds"
+    return "read from files" if declared.imported else "found by the search"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(_lines([columns, ["---"] * len(columns), *rows]))
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+if __name__ == "__main__":
+    print(options_page(), end="")
