@@ -20,6 +20,7 @@ from lottery.config import (
     targets,
     wildcard,
 )
+from lottery.stages import stage
 
 
 def counts(study: Study) -> dict[str, int]:
@@ -168,6 +169,9 @@ TWO_TASKS = {
 }
 
 
+PHASES = ("finetuned", *grid.PHASES)
+
+
 def shown(methods: str = "sm") -> set[str]:
     """What shows or compares scores: of all methods together, and of each of some."""
     return {"layout"} | {f"{job}:{m}" for job in ("plot", "compare") for m in methods}
@@ -184,7 +188,8 @@ def all_params(changes: dict[str, str]) -> dict[str, Any]:
         found[f"finetune:{task}"] = params.training_params(made, task)
         found[f"retrain:{task}"] = params.training_params(made, task)
         found[f"evaluate_pruned:{task}"] = params.pruned_params(made, task)
-        found[f"evaluate:{task}"] = params.evaluate_params(made, task)
+        for phase in PHASES:
+            found[f"evaluate:{task}:{phase}"] = params.evaluate_params(made, task, phase)
         for method in made.methods:
             found[f"search:{task}:{method}"] = params.search_params(made, method, task)
     for method in made.methods:
@@ -243,7 +248,8 @@ RERUNS = [
     ),
     (
         {"evaluation": "{batch_size: 32}"},
-        {f"{job}:{task}" for job in ("evaluate_pruned", "evaluate") for task in ("rte", "mnli")},
+        {f"evaluate_pruned:{task}" for task in ("rte", "mnli")}
+        | {f"evaluate:{task}:{phase}" for task in ("rte", "mnli") for phase in PHASES},
     ),
     # Of the methods only the one that is edited is searched, compared and drawn again.
     (
@@ -286,3 +292,9 @@ methods: {p: {algorithm: magnitude}, s: {algorithm: magnitude, preset: strict}}"
     )
     assert params.search_params(made, "p", "stsb")["metric"] == "pearson_spearman"
     assert params.search_params(made, "s", "stsb")["metric"] == "pearson"
+
+
+def test_scores_follow_the_version_of_the_logits_that_no_record_names() -> None:
+    made = study()
+    by = {phase: params.evaluate_params(made, "rte", phase).get("logits_by") for phase in PHASES}
+    assert by == {"finetuned": None, "pruned": stage("evaluate_pruned"), "retrained": None}
