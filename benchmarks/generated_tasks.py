@@ -113,8 +113,8 @@ def prepare_tokens(folder: Path, task: Task, path_to_tokenizer: Path) -> Path:
     tokens = folder / task.id / "tokens"
     tokenize(
         path_to_tokenizer=path_to_tokenizer,
-        paths_to_splits=splits,
-        paths_to_tokens={split: tokens / f"{split}.safetensors" for split in splits},
+        paths_to_splits=list(splits.values()),
+        paths_to_tokens=[tokens / f"{split}.safetensors" for split in splits],
         max_length=64,
     )
     return tokens

@@ -15,7 +15,7 @@ from synthetic_masks import random_units, random_weights
 
 from lottery import files
 from lottery.architecture import Architecture
-from lottery.masks import MaskInfo, read_mask, write_mask
+from lottery.masks import MaskInfo, full_size, read_mask, size_of, write_mask
 
 GLUE = {
     "cola": "matthews",
@@ -205,12 +205,12 @@ def _evaluation(
     name, subnetwork, phase = run
     level = expected_level(task, subnetwork, phase)
     spread = 0.005 if phase == "finetuned" else 0.02
-    kept, heads, mlps = 1.0, None, None
-    if name != "none":
-        mask, info = read_mask(tree.mask(task, seed, name, subnetwork))
-        kept = info.kept_fraction
-        if mask.granularity == "units":
-            heads, mlps = mask.counts()["heads"], mask.counts()["mlps"]
+    full = name == "none"
+    size = (
+        full_size(tree.architecture)
+        if full
+        else size_of(*read_mask(tree.mask(task, seed, name, subnetwork)))
+    )
     scores = [
         {
             "split": split,
@@ -229,9 +229,7 @@ def _evaluation(
         "method": name,
         "subnetwork": subnetwork,
         "phase": phase,
-        "kept_fraction": kept,
-        "heads_kept": heads,
-        "mlps_kept": mlps,
+        **size,
         "scores": scores,
     }
 

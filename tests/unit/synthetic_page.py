@@ -13,6 +13,7 @@ from lottery.stats.claims.check import COLUMNS as CLAIM_COLUMNS
 from lottery.stats.differences import COLUMNS as DIFFERENCE_COLUMNS
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.compare_controls import compare_controls
+from lottery.steps.gather_tables import gather_tables
 from lottery.steps.plot_scores import plot_scores
 from lottery.steps.summarize import summarize
 from lottery.steps.write_report import write_report
@@ -45,21 +46,10 @@ def write_run(root: Path) -> synthetic.Tree:
         path_to_printed=TABLES / "summary.md",
         layout=tree.layout,
     )
-    pairs = [
-        (tree.mask(task, seed, name, control), tree.mask(task, seed, name, reference_of(control)))
-        for name, facts in tree.methods.items()
-        for task, seed in product(tree.tasks, tree.seeds)
-        for control in facts["subnetworks"]
-        if reference_of(control)
-    ]
-    compare_controls(
-        paths_to_controls=[control for control, _ in pairs],
-        paths_to_references=[reference for _, reference in pairs],
-        paths_to_configs=[tree.path_to_config],
-        path_to_overlap=TABLES / "overlap.csv",
-        paths_to_notes=[note(tree, method) for method in tree.methods],
-        models=[tree.model],
-    )
+    for method in tree.methods:
+        compare_with_good(tree, method)
+    overlaps = [of_method(tree, method) / "overlap.csv" for method in tree.methods]
+    gather_tables(paths_to_tables=overlaps, path_to_table=TABLES / "overlap.csv", name="overlap")
     files.write_csv(TABLES / "differences.csv", differences(tree), DIFFERENCE_COLUMNS)
     files.write_csv(TABLES / "trainability.csv", trainability(tree), ["system", "name", *COLUMNS])
     rows = associations(tree)
@@ -70,8 +60,34 @@ def write_run(root: Path) -> synthetic.Tree:
     return tree
 
 
+def of_method(tree: synthetic.Tree, method: str) -> Path:
+    return TABLES / tree.model / method
+
+
 def note(tree: synthetic.Tree, method: str) -> Path:
-    return TABLES / tree.model / method / "overlap_note.rst"
+    return of_method(tree, method) / "overlap_note.rst"
+
+
+def compare_with_good(tree: synthetic.Tree, method: str) -> None:
+    """The table and the note of a method's controls."""
+    pairs = [
+        (
+            tree.mask(task, seed, method, control),
+            tree.mask(task, seed, method, reference_of(control)),
+        )
+        for task, seed in product(tree.tasks, tree.seeds)
+        for control in tree.methods[method]["subnetworks"]
+        if reference_of(control)
+    ]
+    compare_controls(
+        paths_to_controls=[control for control, _ in pairs],
+        paths_to_references=[reference for _, reference in pairs],
+        path_to_config=tree.path_to_config,
+        path_to_overlap=of_method(tree, method) / "overlap.csv",
+        path_to_note=note(tree, method),
+        model=tree.model,
+        method=method,
+    )
 
 
 def draw(tree: synthetic.Tree, method: str) -> None:
@@ -86,7 +102,7 @@ def draw(tree: synthetic.Tree, method: str) -> None:
         method=method,
         layout=tree.layout,
     )
-    inputs = {"scores": [TABLES / "scores.csv"], "overlap": [note(tree, method)]}
+    inputs = {"scores": [TABLES / "scores.csv"], "note": [note(tree, method)]}
     outputs = {"svg": [folder / "scores.svg"], "png": [folder / "scores.png"]}
     where = {"model": tree.model, "method": method}
     write_record(folder / "scores", "plot_scores", inputs, outputs, wildcards=where)
@@ -100,19 +116,20 @@ SQUARE = """<svg xmlns="http://www.w3.org/2000/svg" width="360pt" height="90pt">
 
 
 def write_record(
-    place: Path, rule: str, inputs: dict, outputs: dict, **changes: Any
+    place: Path, step: str, inputs: dict, outputs: dict, **changes: Any
 ) -> dict[str, Any]:
     """Writes the provenance record of a job to `<place>.provenance.json`."""
-    name = rule if "wildcards" not in changes else "/".join((rule, *changes["wildcards"].values()))
+    name = step if "wildcards" not in changes else "/".join((step, *changes["wildcards"].values()))
     digests = [
         {key: {str(path): "0" for path in paths} for key, paths in named.items()}
         for named in (inputs, outputs)
     ]
     record = {
-        "rule": rule,
+        "step": step,
+        "rule": step,
         "log": f"results/logs/{name}.log",
         "wildcards": {},
-        "params": {"settings": {}, "version": f"{rule} 1"},
+        "params": {"settings": {}, "step": f"{step} 1"},
         "inputs": digests[0],
         "outputs": digests[1],
         "versions": {"python": "3.12.1", "torch": "2.13.0"},
@@ -242,9 +259,8 @@ def write_page(tree: synthetic.Tree, **changes: Any) -> str:
         "paths_to_figures": figures,
         "paths_to_captions": sorted((WORKFLOW / "report").glob("*.rst")),
         "path_to_runtimes": WORKFLOW / "resources/paper/runtimes.csv",
-        "path_to_templates": WORKFLOW / "report/page",
+        "paths_to_templates": sorted((WORKFLOW / "report/page").iterdir()),
         "path_to_report": Path("results/report.html"),
-        "paths_to_inputs": [str(path) for path in (*tables, *figures)],
     }
     write_report(**(keywords | facts(tree) | changes))
     return Path("results/report.html").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from small_study import study
 
 from lottery.config import grid, layout
 from lottery.errors import StudyError
-from lottery.steps.clean_unnamed import LIST, clean_unnamed, list_unnamed
+from lottery.steps import clean_unnamed, list_unnamed
 
 BEFORE = """
 models: {small: {source: embedded}, other: {source: embedded}}
@@ -26,6 +26,7 @@ seeds: [3]
 methods: {s: {algorithm: structured, subnetworks: [good, bad]}}
 """
 CELL = "results/{model}/{task}/seed_{seed}"
+LIST = f"results/{list_unnamed.LIST}"
 
 
 def put(path: Path) -> Path:
@@ -52,7 +53,7 @@ def put_all(root: Path, text: str) -> None:
         "results/tables/{model}/{method}/survival.csv": grid.retrain_rows(made),
     }
     paths = [path for template, each in rows.items() for path in grid.targets(template, each)]
-    for path in paths + [grid.mask_path(row) for row in grid.retrain_rows(made)]:
+    for path in paths + [grid.mask_path(made, row) for row in grid.retrain_rows(made)]:
         put(root / path)
     for path in ("results/tables/scores.csv", "results/logs/finetune/other/rte/seed_3.log"):
         put(root / path)
@@ -60,6 +61,20 @@ def put_all(root: Path, text: str) -> None:
 
 def found(root: Path, text: str) -> list[str]:
     return [str(path) for path in layout.unnamed(study(text, root), root)]
+
+
+def list_all(root: Path, unnamed: list[str], results: str = "results") -> list[str]:
+    """Runs list_unnamed; gives what it says."""
+    lines: list[str] = []
+    list_unnamed.list_unnamed(unnamed=unnamed, results=results, root=root, say=lines.append)
+    return lines
+
+
+def clean(root: Path, unnamed: list[str], results: str = "results") -> list[str]:
+    """Runs clean_unnamed; gives what it says."""
+    lines: list[str] = []
+    clean_unnamed.clean_unnamed(unnamed=unnamed, results=results, root=root, say=lines.append)
+    return lines
 
 
 def files(root: Path) -> set[str]:
@@ -104,10 +119,10 @@ def test_listing_removes_nothing_and_cleaning_what_was_listed(tmp_path: Path) ->
     put_all(tmp_path, BEFORE)
     before = files(tmp_path)
     gone = found(tmp_path, AFTER)
-    lines = list_unnamed(unnamed=gone, root=tmp_path)
-    assert files(tmp_path) == before | {str(LIST)}
+    lines = list_all(tmp_path, gone)
+    assert files(tmp_path) == before | {LIST}
     assert all(any(line.endswith(name) for line in lines) for name in gone)
-    clean_unnamed(unnamed=gone, root=tmp_path)
+    clean(tmp_path, gone)
     left = files(tmp_path)
     assert left == {
         name for name in before if not any(Path(name).is_relative_to(each) for each in gone)
@@ -122,13 +137,13 @@ def test_nothing_is_removed_that_was_not_listed(tmp_path: Path) -> None:
     put_all(tmp_path, BEFORE)
     gone = found(tmp_path, AFTER)
     with pytest.raises(StudyError, match="run list_unnamed first"):
-        clean_unnamed(unnamed=gone, root=tmp_path)
-    list_unnamed(unnamed=gone, root=tmp_path)
+        clean(tmp_path, gone)
+    list_all(tmp_path, gone)
     taken_out = tmp_path / "results/small/wnli"
     text = (tmp_path / LIST).read_text().replace("results/small/wnli\n", "")
     (tmp_path / LIST).write_text(text + "results/tables\n../elsewhere\nresults/small/rte/seed_3\n")
     elsewhere = put(tmp_path.parent / "elsewhere" / "file")
-    lines = clean_unnamed(unnamed=gone, root=tmp_path)
+    lines = clean(tmp_path, gone)
     assert taken_out.is_dir() and elsewhere.exists()
     assert (tmp_path / "results/tables/scores.csv").exists()
     assert (tmp_path / "results/small/rte/seed_3/finetune").is_dir()
@@ -138,8 +153,8 @@ def test_nothing_is_removed_that_was_not_listed(tmp_path: Path) -> None:
 def test_a_list_that_is_out_of_date_removes_nothing_named(tmp_path: Path) -> None:
     put_all(tmp_path, BEFORE)
     before = files(tmp_path)
-    list_unnamed(unnamed=found(tmp_path, AFTER), root=tmp_path)
-    clean_unnamed(unnamed=found(tmp_path, BEFORE), root=tmp_path)
+    list_all(tmp_path, found(tmp_path, AFTER))
+    clean(tmp_path, found(tmp_path, BEFORE))
     assert files(tmp_path) == before
 
 
@@ -162,8 +177,8 @@ def test_strange_names_inside_go_with_their_folder(tmp_path: Path) -> None:
     put_all(tmp_path, BEFORE)
     put(tmp_path / "results/small/rte/seed_1" / "a\nresults\n [*]" / "-rf")
     gone = found(tmp_path, AFTER)
-    list_unnamed(unnamed=gone, root=tmp_path)
-    clean_unnamed(unnamed=gone, root=tmp_path)
+    list_all(tmp_path, gone)
+    clean(tmp_path, gone)
     assert not (tmp_path / "results/small/rte/seed_1").exists()
 
 
@@ -199,8 +214,8 @@ def test_links_are_removed_and_never_followed(tmp_path: Path) -> None:
         "results/small/rte/seed_3/mask/m",
         "results/small/rte/seed_9",
     ]
-    list_unnamed(unnamed=gone, root=root)
-    clean_unnamed(unnamed=gone, root=root)
+    list_all(root, gone)
+    clean(root, gone)
     assert all(path.exists() for path in kept)
     assert not os.path.lexists(root / "results/small/rte/seed_9")
     assert not os.path.lexists(root / "results/small/rte/seed_3/mask/m")
@@ -214,7 +229,22 @@ def test_results_may_lie_on_another_disk(tmp_path: Path) -> None:
     (root / "results").symlink_to(disk, target_is_directory=True)
     put_all(root, BEFORE)
     gone = found(root, AFTER)
-    list_unnamed(unnamed=gone, root=root)
-    clean_unnamed(unnamed=gone, root=root)
+    list_all(root, gone)
+    clean(root, gone)
     assert not (disk / "other").exists() and (root / "results").is_symlink()
     assert (disk / "small/rte/seed_3/finetune/model.safetensors").exists()
+
+
+def test_results_may_have_another_name(tmp_path: Path) -> None:
+    put_all(tmp_path, BEFORE)
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "results").rename(tmp_path / "studies/first")
+    put_all(tmp_path, BEFORE)  # of a study of the default name, which the other leaves alone
+    named = {"resources/models/other", "resources/tasks/wnli"}
+    gone = found(tmp_path, AFTER + "results: studies/first")
+    usual = [name for name in found(tmp_path, AFTER) if name not in named]
+    assert set(gone) - named == {name.replace("results", "studies/first", 1) for name in usual}
+    list_all(tmp_path, gone, "studies/first")
+    clean(tmp_path, gone, "studies/first")
+    assert found(tmp_path, AFTER + "results: studies/first") == []
+    assert found(tmp_path, AFTER) == usual

@@ -168,8 +168,8 @@ def test_the_step_keeps_labels_numbers_and_halves(
     (model / "tokenizer.json").write_bytes(TOKENIZER.read_bytes())
     tokenize(
         path_to_tokenizer=model / "tokenizer.json",
-        paths_to_splits={s: tmp_path / f"{s}.parquet" for s in ("train", "validation")},
-        paths_to_tokens={s: tmp_path / f"{s}.safetensors" for s in ("train", "validation")},
+        paths_to_splits=[tmp_path / f"{split}.parquet" for split in ("train", "validation")],
+        paths_to_tokens=[tmp_path / f"{split}.safetensors" for split in ("train", "validation")],
         max_length=128,
     )
     _, metadata = read_arrays(tmp_path / "validation.safetensors")

@@ -137,6 +137,7 @@ def document(value: float, *, seed: int, subnetwork: str = "full", on: bool = Tr
         "kept_fraction": 0.5 if masked else 1.0,
         "heads_kept": 3,
         "mlps_kept": 1,
+        "units_kept": {"heads": 3, "mlps": 1},
         "scores": entries,
     }
 

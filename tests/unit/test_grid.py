@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 from small_study import ROOT, study
 
-from lottery.config import Study, cells, grid, load_study, params, read_config, targets, wildcard
+from lottery.config import (
+    Study,
+    cells,
+    grid,
+    load_study,
+    params,
+    read_config,
+    statistics,
+    targets,
+    wildcard,
+)
+from lottery.stages import stage
 
 
 def counts(study: Study) -> dict[str, int]:
@@ -20,6 +31,7 @@ def counts(study: Study) -> dict[str, int]:
         "search_magnitude": len(grid.search_rows(study, "magnitude")),
         "sample_masks": len(grid.sample_rows(study)),
         "sample_super_masks": len(grid.super_rows(study)),
+        "evaluate_pruned": len(grid.pruned_rows(study)),
         "retrain": len(grid.retrain_rows(study)),
         "evaluate": len(grid.evaluate_rows(study)),
         "majority": len(grid.majority_rows(study)),
@@ -29,11 +41,11 @@ def counts(study: Study) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        # finetune, structured, magnitude, sampled, super, retrained, evaluated, majority
-        ("config.yaml", (45, 45, 45, 180, 9, 405, 810 + 45, 9)),
-        ("workflow/configs/strict.yaml", (45, 45, 45, 270, 9, 585, 1170 + 45, 9)),
-        ("workflow/configs/full.yaml", (90, 405, 90, 495, 18, 1125, 2250 + 90, 9)),
-        ("workflow/configs/demo.yaml", (4, 4, 4, 16, 2, 28, 56 + 4, 2)),
+        # finetune, structured, magnitude, sampled, super, pruned, retrained, evaluated, majority
+        ("config.yaml", (45, 45, 45, 180, 9, 90, 405, 810 + 45, 9)),
+        ("workflow/configs/strict.yaml", (45, 45, 45, 270, 9, 90, 585, 1170 + 45, 9)),
+        ("workflow/configs/full.yaml", (90, 405, 90, 495, 18, 315, 1125, 2250 + 90, 9)),
+        ("workflow/configs/demo.yaml", (4, 4, 4, 16, 2, 8, 28, 56 + 4, 2)),
     ],
 )
 def test_job_counts(config: str, expected: tuple[int, ...]) -> None:
@@ -49,6 +61,7 @@ def test_no_job_stands_twice() -> None:
         grid.search_rows(full, "structured"),
         grid.super_rows(full),
         grid.sample_rows(full),
+        grid.pruned_rows(full),
     ):
         assert max(Counter(tuple(row.items()) for row in rows).values()) == 1
 
@@ -76,6 +89,7 @@ def test_a_method_without_subnetworks_searches_and_does_no_more() -> None:
         "search_magnitude": 0,
         "sample_masks": 0,
         "sample_super_masks": 0,
+        "evaluate_pruned": 0,
         "retrain": 0,
         "evaluate": 2,
         "majority": 1,
@@ -102,20 +116,35 @@ def test_the_untrained_control_takes_sizes_and_is_not_searched() -> None:
 
 
 def test_masks_of_super_survivors_serve_all_seeds() -> None:
-    published, strict = study(
-        """methods:
-          p: {algorithm: structured, subnetworks: [good, super_bad]}
-          s: {algorithm: structured, preset: strict, subnetworks: [super_good]}"""
-    ).methods.values()
+    made = study(
+        """results: studies/first
+methods:
+  p: {algorithm: structured, subnetworks: [good, super_bad]}
+  s: {algorithm: structured, preset: strict, subnetworks: [super_good]}"""
+    )
+    published, strict = made.methods.values()
     assert grid.super_masks(published) == ("super_good", "super_random", "super_bad")
     assert grid.super_masks(strict) == ("super_good",)
     row = {"model": "m", "task": "t", "seed": 1, "method": "p"}
-    assert grid.mask_path(row | {"subnetwork": "super_bad"}) == (
-        "results/m/t/super/p/super_bad.safetensors"
+    assert grid.mask_path(made, row | {"subnetwork": "super_bad"}) == (
+        "studies/first/m/t/super/p/super_bad.safetensors"
     )
-    assert grid.mask_path(row | {"subnetwork": "random_half_2"}) == (
-        "results/m/t/seed_1/mask/p/random_half_2.safetensors"
+    assert grid.mask_path(made, row | {"subnetwork": "random_half_2"}) == (
+        "studies/first/m/t/seed_1/mask/p/random_half_2.safetensors"
     )
+
+
+def test_a_job_evaluates_all_pruned_subnetworks_of_a_model_and_method() -> None:
+    small = study(
+        """seeds: [1]
+models: {a: {source: embedded}, b: {source: embedded, init: random}}
+methods:
+  s: {algorithm: structured, sizes_from: a, subnetworks: [good, random]}
+  m: {algorithm: magnitude, models: [a], subnetworks: [good, bad]}
+  bare: {algorithm: structured, models: [a], subnetworks: []}"""
+    )
+    jobs = [(row["model"], row["method"]) for row in grid.pruned_rows(small)]
+    assert jobs == [("a", "s"), ("a", "m"), ("b", "s")]
 
 
 def test_targets_name_each_file_once() -> None:
@@ -139,26 +168,37 @@ TWO_TASKS = {
     "methods": "{s: {algorithm: structured}, m: {algorithm: magnitude}}",
 }
 
-TABLES = {"collect_scores", "layout"}
+
+PHASES = ("finetuned", *grid.PHASES)
+
+
+def shown(methods: str = "sm") -> set[str]:
+    """What shows or compares scores: of all methods together, and of each of some."""
+    return {"layout"} | {f"{job}:{m}" for job in ("plot", "compare") for m in methods}
 
 
 def all_params(changes: dict[str, str]) -> dict[str, Any]:
-    """The params of every job, under rule:wildcards, of two tasks, two seeds and two methods."""
+    """The params of jobs, under step:wildcards, of two tasks, two seeds and two methods."""
     made = study("\n".join(f"{key}: {value}" for key, value in (TWO_TASKS | changes).items()))
     found: dict[str, Any] = {}
     for task in made.trained_tasks:
         found[f"fetch_task:{task}"] = params.task_params(made, task)
         found[f"tokenize:{task}"] = params.tokenize_params(made, task)
         found[f"majority:{task}"] = params.majority_params(made, task)
-        found[f"finetune:{task}"] = params.finetune_params(made, task)
+        found[f"finetune:{task}"] = params.training_params(made, task)
         found[f"retrain:{task}"] = params.training_params(made, task)
-        found[f"evaluate:{task}"] = params.evaluate_params(made, task)
+        found[f"evaluate_pruned:{task}"] = params.pruned_params(made, task)
+        for phase in PHASES:
+            found[f"evaluate:{task}:{phase}"] = params.evaluate_params(made, task, phase)
         for method in made.methods:
             found[f"search:{task}:{method}"] = params.search_params(made, method, task)
     for method in made.methods:
         for model in made.models:
             found[f"plot_survival:{method}"] = params.survival_params(made, model, method)
             found[f"plot_trajectories:{method}"] = params.trajectory_params(made, model, method)
+            found[f"plot:{method}"] = params.method_layout_params(made, model, method)
+            found[f"compare:{method}"] = statistics.comparison_params(made, model, method)
+        found[f"collect_scores:{method}"] = params.score_params(made, method)
     found["collect_scores"] = params.score_params(made)
     found["layout"] = params.layout_params(made)
     for model in made.models:
@@ -176,38 +216,53 @@ RERUNS = [
     ({"seeds": "[3, 1, 9]"}, {"plot_trajectories:s", "plot_trajectories:m"}),
     (
         {"tasks": "{rte: {}, mnli: {}, cola: {}}"},
-        TABLES | {f"plot_{name}:{m}" for name in ("survival", "trajectories") for m in "sm"},
+        shown()
+        | {"collect_scores", "collect_scores:s", "collect_scores:m"}
+        | {f"plot_{name}:{m}" for name in ("survival", "trajectories") for m in "sm"},
+    ),
+    # A task of one method is nothing to the other.
+    (
+        {
+            "tasks": "{rte: {}, mnli: {}, cola: {}}",
+            "methods": "{s: {algorithm: structured},"
+            " m: {algorithm: magnitude, only_tasks: [rte, mnli]}}",
+        },
+        shown("s")
+        | {"collect_scores", "collect_scores:s", "plot_survival:s", "plot_trajectories:s"},
     ),
     (
         {"tasks": "{rte: {}, mnli: {in_average: false}}"},
-        {"layout", "plot_survival:s", "plot_survival:m"},
+        shown() | {"plot_survival:s", "plot_survival:m"},
     ),
     ({"compute": "{slots_per_gpu: 4, cuda_graphs: true, torch_threads: 2}"}, set()),
+    ({"results": "elsewhere", "keep_retrained": "false"}, set()),
     # The recipe is the paper's no more, so no published number may stand beside ours.
     (
         {"tasks": "{rte: {training: {learning_rate: 5.0e-5}}, mnli: {}}"},
-        {"finetune:rte", "retrain:rte", "layout"},
+        shown() | {"finetune:rte", "retrain:rte"},
     ),
-    (
-        {"tasks": "{rte: {training: {max_length: 64}}, mnli: {}}"},
-        {"tokenize:rte", "layout"},
-    ),
+    ({"tasks": "{rte: {training: {max_length: 64}}, mnli: {}}"}, shown() | {"tokenize:rte"}),
     (
         {"tasks": "{rte: {train_examples: 64}, mnli: {}}"},
-        {"fetch_task:rte", "majority:rte", "layout"},
+        shown() | {"fetch_task:rte", "majority:rte"},
     ),
-    ({"evaluation": "{batch_size: 32}"}, {"evaluate:rte", "evaluate:mnli"}),
+    (
+        {"evaluation": "{batch_size: 32}"},
+        {f"evaluate_pruned:{task}" for task in ("rte", "mnli")}
+        | {f"evaluate:{task}:{phase}" for task in ("rte", "mnli") for phase in PHASES},
+    ),
+    # Of the methods only the one that is edited is searched, compared and drawn again.
     (
         {"methods": "{s: {algorithm: structured, keep_score: 0.8}, m: {algorithm: magnitude}}"},
-        {"search:rte:s", "search:mnli:s", "layout"},
+        shown("s") | {"search:rte:s", "search:mnli:s"},
     ),
     (
         {"methods": "{s: {algorithm: structured}, m: {algorithm: magnitude, step: 0.1}}"},
-        {"search:rte:m", "search:mnli:m", "layout"},
+        shown("m") | {"search:rte:m", "search:mnli:m"},
     ),
     (
         {"methods": "{s: {algorithm: structured, subnetworks: [good]}, m: {algorithm: magnitude}}"},
-        {"layout"},
+        shown("s"),
     ),
     # The sizes depend on it, so the search writes other masks, and they say it to later steps.
     (
@@ -215,7 +270,7 @@ RERUNS = [
             "methods": "{s: {algorithm: structured, emptied_attention: keep_bias},"
             " m: {algorithm: magnitude}}"
         },
-        {"search:rte:s", "search:mnli:s", "layout"},
+        shown("s") | {"search:rte:s", "search:mnli:s"},
     ),
 ]
 
@@ -237,3 +292,9 @@ methods: {p: {algorithm: magnitude}, s: {algorithm: magnitude, preset: strict}}"
     )
     assert params.search_params(made, "p", "stsb")["metric"] == "pearson_spearman"
     assert params.search_params(made, "s", "stsb")["metric"] == "pearson"
+
+
+def test_scores_follow_the_version_of_the_logits_that_no_record_names() -> None:
+    made = study()
+    by = {phase: params.evaluate_params(made, "rte", phase).get("logits_by") for phase in PHASES}
+    assert by == {"finetuned": None, "pruned": stage("evaluate_pruned"), "retrained": None}

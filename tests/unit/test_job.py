@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,20 +17,26 @@ import pytest
 import lottery
 from lottery import files
 
-# Stands in for what Snakemake puts before a script: the same classes, filled by hand.
+# Stands in for what Snakemake puts before a script: the same classes, filled by hand. The rule has
+# another name than its step, as after a module import.
 PREAMBLE = """
 import json, os, sys
 from types import SimpleNamespace
 from snakemake.iocontainers import Namedlist
-given = {"rule": "finetune", "wildcards": {"model": "m", "seed": "1"}, "params": {"seed": 1},
+given = {"rule": "theirs", "wildcards": {"model": "m", "seed": "1"},
+         "params": {"step": "finetune 3", "settings": {"rate": 0.5}},
          "input": {"data": "in.txt", "many": ["in.txt", "folder"]},
-         "output": {"model": "out.txt", "provenance": "sub/provenance.json"},
+         "output": {"model": "out.txt", "provenance": "sub/provenance.json"}, "resources": {},
          "log": ["logs/a.log"], "threads": 2, "config": {}, **json.loads(sys.argv[1])}
 named = {k: Namedlist(fromdict=v) for k, v in given.items()
-         if k in ("wildcards", "params", "input", "output")}
+         if k in ("wildcards", "params", "input", "output", "resources")}
 snakemake = SimpleNamespace(**{**given, **named})
 from lottery.errors import StudyError
 from lottery.job import run
+def run_as_step(function):
+    name = snakemake.params.step.split()[0]
+    sys.modules[f"lottery.steps.{name}"] = SimpleNamespace(**{name: function})
+    run(snakemake)
 """
 
 
@@ -67,11 +74,11 @@ def job(
 
 
 SUCCESS = """
-def finetune(*, path_to_out, rate):
+def finetune(*, path_to_model, rate, **others):
     print("printed by the step")
     os.system("echo printed by a child")
-    open(path_to_out, "w").write(str(rate))
-run(finetune, snakemake, path_to_out=snakemake.output.model, rate=0.5)
+    path_to_model.write_text(str(rate))
+run_as_step(finetune)
 """
 
 
@@ -87,8 +94,10 @@ def test_success_leaves_outputs_log_and_provenance(folder: Path) -> None:
     assert record["inputs"]["many"]["in.txt"] == digest
     assert record["inputs"]["many"]["folder"] == files.sha256(folder / "folder")
     assert record["outputs"] == {"model": {"out.txt": files.sha256(folder / "out.txt")}}
-    assert (record["rule"], record["wildcards"]) == ("finetune", {"model": "m", "seed": "1"})
-    assert (record["params"], record["threads"]) == ({"seed": 1}, 2)
+    assert (record["format"], record["step"], record["rule"]) == (2, "finetune", "theirs")
+    assert record["wildcards"] == {"model": "m", "seed": "1"}
+    params = {"step": "finetune 3", "settings": {"rate": 0.5}}
+    assert (record["params"], record["threads"]) == (params, 2)
     assert (record["device"], record["slot"]) == ("cpu", None)
     assert (record["log"], record["energy_joules"]) == ("logs/a.log", None)
     assert record["versions"]["python"].startswith(f"{sys.version_info.major}.")
@@ -99,12 +108,55 @@ def test_success_leaves_outputs_log_and_provenance(folder: Path) -> None:
     assert record["peak_gpu_memory_mb"] is None
 
 
+def test_a_step_gets_what_its_rule_has_by_name(folder: Path) -> None:
+    script = """
+    def finetune(*, seed, cuda_graphs, say, **others):
+        say(f"seed {seed!r}, graphs {cuda_graphs}")
+        for name, value in sorted(others.items()):
+            path = value[0] if isinstance(value, list) else value
+            kind = type(value).__name__ + (" of Path" if hasattr(path, "name") else "")
+            print(name, "=", ", ".join(map(str, value)) if kind == "list of Path" else value, kind)
+    run_as_step(finetune)
+    """
+    given = {
+        "input": {"data": "in.txt", "many": ["in.txt", "in.txt"], "watched": ["in.txt"]},
+        "output": {"provenance": "p.json", "model": "out.txt", "both": ["a", "b"]},
+        "params": {
+            "step": "finetune 3",
+            "settings": {"rates": [1, 2], "task": "rte"},
+            "resources": {"one": ["envs/a.yaml", "0"], "two": [["b", "1"], ["c", "2"]]},
+            "torch_threads": 2,
+        },
+        "config": {"compute": {"cuda_graphs": True}},
+    }
+    given["input"]["note"] = "in.txt"
+    for name in ("out.txt", "a", "b"):
+        (folder / name).touch()
+    status, shown, log = job(folder, script, **given)
+    assert (status, shown) == (0, "seed 1, graphs True\n")
+    workflow = Path(lottery.__file__).parents[2]
+    lines = log.splitlines()
+    start = lines.index("seed 1, graphs True") + 1
+    # The wildcard model is there, too, but this step does not ask for it.
+    assert lines[start:-1] == [
+        "path_to_data = in.txt PosixPath of Path",
+        "path_to_model = out.txt PosixPath of Path",
+        f"path_to_one = {workflow}/envs/a.yaml PosixPath of Path",
+        "paths_to_both = a, b list of Path",
+        "paths_to_many = in.txt, in.txt list of Path",
+        f"paths_to_two = {workflow}/b, {workflow}/c list of Path",
+        "rates = [1, 2] list",
+        "task = rte str",
+        "torch_threads = 2 int",
+    ]
+
+
 def test_nothing_heavy_is_imported_and_no_provenance_is_written_unasked(folder: Path) -> None:
     script = """
-    def finetune():
+    def finetune(**others):
         heavy = {"torch", "transformers", "numpy", "pandas", "pyarrow", "scipy"}
         print("heavy:", sorted(heavy & set(sys.modules)))
-    run(finetune, snakemake)
+    run_as_step(finetune)
     """
     status, _, log = job(folder, script, output={"model": "out.txt"})
     assert status == 0
@@ -114,9 +166,9 @@ def test_nothing_heavy_is_imported_and_no_provenance_is_written_unasked(folder: 
 
 def test_a_study_error_is_one_sentence_on_terminal_and_log(folder: Path) -> None:
     script = """
-    def finetune():
+    def finetune(**others):
         raise StudyError("tasks.rte.label is missing; name a column.")
-    run(finetune, snakemake)
+    run_as_step(finetune)
     """
     status, shown, log = job(folder, script)
     assert status == 1
@@ -128,9 +180,9 @@ def test_a_study_error_is_one_sentence_on_terminal_and_log(folder: Path) -> None
 
 def test_any_other_error_leaves_its_trace_in_the_log_and_one_line(folder: Path) -> None:
     script = """
-    def finetune():
+    def finetune(**others):
         {}["absent"]
-    run(finetune, snakemake)
+    run_as_step(finetune)
     """
     status, shown, log = job(folder, script)
     assert status == 1
@@ -141,7 +193,7 @@ def test_any_other_error_leaves_its_trace_in_the_log_and_one_line(folder: Path) 
 
 
 def test_an_unknown_step_fails_in_the_log(folder: Path) -> None:
-    status, shown, log = job(folder, 'run("no_such_step", snakemake)')
+    status, shown, log = job(folder, "run(snakemake)", params={"step": "no_such_step 1"})
     assert status == 1
     assert "no_such_step" in shown
     assert "Traceback" in log
@@ -156,21 +208,24 @@ def test_missing_input_and_unwritable_log_are_sentences(folder: Path) -> None:
     assert "The log in.txt/a.log cannot be written" in shown
 
 
+STEP = {"step": "finetune 3"}
+GPU = {"gpu": 1}
+
 ENVIRONMENT = """
-def show():
+def finetune(**others):
     for name in ("HF_HUB_OFFLINE", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
         print(name, "=", os.environ.get(name))
-run(show, snakemake, gpu=bool(int(os.environ.get("GPU", "0"))))
+run_as_step(finetune)
 """
 
 
 def test_threads_come_from_params_and_only_fetching_is_online(folder: Path) -> None:
     env = {"OMP_NUM_THREADS": "7", "HF_HUB_OFFLINE": "0"}
-    _, _, log = job(folder, ENVIRONMENT, env, params={"torch_threads": 3})
+    _, _, log = job(folder, ENVIRONMENT, env, params=STEP | {"torch_threads": 3})
     assert "OMP_NUM_THREADS = 3\nMKL_NUM_THREADS = 3\n" in log
     assert "HF_HUB_OFFLINE = 1\n" in log
     (folder / "logs" / "a.log").unlink()
-    _, _, log = job(folder, ENVIRONMENT, env, rule="fetch_model")
+    _, _, log = job(folder, ENVIRONMENT, env, params={"step": "fetch_model 2"})
     assert "HF_HUB_OFFLINE = 0\n" in log
     assert "OMP_NUM_THREADS = 7\n" in log
 
@@ -178,7 +233,7 @@ def test_threads_come_from_params_and_only_fetching_is_online(folder: Path) -> N
 def test_the_device_stands_in_log_and_provenance(folder: Path) -> None:
     env = {"CUDA_VISIBLE_DEVICES": "a,b", "LOTTERY_LEASES": str(folder / "leases")}
     outputs = {"provenance": "p.json"}
-    _, _, log = job(folder, ENVIRONMENT, {**env, "GPU": "1"}, output=outputs)
+    _, _, log = job(folder, ENVIRONMENT, env, output=outputs, resources=GPU)
     assert "device a, slot 0" in log
     assert "CUDA_VISIBLE_DEVICES = a\n" in log
     record = files.read_json(folder / "p.json")
@@ -192,12 +247,13 @@ def test_slots_per_gpu_of_the_config_lets_jobs_share(folder: Path) -> None:
     script = """
     from lottery.device import lease
     first = lease()
-    def show(): pass
+    def finetune(**others): pass
     os.environ["CUDA_VISIBLE_DEVICES"] = "a"
-    run(show, snakemake, gpu=True)
+    run_as_step(finetune)
     """
     env = {"CUDA_VISIBLE_DEVICES": "a", "LOTTERY_LEASES": str(folder / "leases")}
-    status, _, log = job(folder, script, env, config={"compute": {"slots_per_gpu": 2}}, output={})
+    config = {"compute": {"slots_per_gpu": 2}}
+    status, _, log = job(folder, script, env, config=config, output={}, resources=GPU)
     assert status == 0
     assert "device a, slot 1" in log
 
@@ -210,12 +266,12 @@ def test_an_interrupted_job_cleans_up_and_keeps_the_log_of_each_attempt(
     import atexit, time
     from lottery import files
     atexit.register(print, "torch has more to say")
-    def finetune():
+    def finetune(**others):
         with files.atomic("out.txt") as temporary:
             temporary.write_text("half")
             open("ready", "w").close()
             time.sleep(60)
-    run(finetune, snakemake)
+    run_as_step(finetune)
     """
     running = start(folder, script, {})
     while not (folder / "ready").exists():
@@ -232,42 +288,33 @@ def test_an_interrupted_job_cleans_up_and_keeps_the_log_of_each_attempt(
 
 
 WORKFLOW = """
-rule first:
+rule theirs:
     input: data="in.txt",
     output: out="out/{name}.txt", provenance="out/{name}.json",
     log: "logs/{name}.log",
-    params: torch_threads=1, rates=[0.5, 1.0],
-    script: "workflow/scripts/first.py"
+    params: step="first 1", torch_threads=1, settings={"rates": [0.5, 1.0]},
+    script: "workflow/scripts/run_step.py"
+"""
+FIRST = """
+def first(*, path_to_data, path_to_out, name, rates, torch_threads):
+    path_to_out.write_text(f"{path_to_data.read_text()} {name} {rates} {torch_threads}")
 """
 
 
 def test_under_snakemake_itself(folder: Path) -> None:
-    scripts = folder / "workflow" / "scripts"
-    scripts.mkdir(parents=True)
-    (scripts / "lottery").symlink_to(Path(lottery.__file__).parent)
+    library, scripts = Path(lottery.__file__).parent, folder / "workflow" / "scripts"
+    shutil.copytree(library, scripts / "lottery", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(library.parent / "run_step.py", scripts)
+    (scripts / "lottery/steps/first.py").write_text(FIRST)
     (folder / "Snakefile").write_text(WORKFLOW)
-    (scripts / "first.py").write_text(
-        "from lottery.job import run\n"
-        "def first(out, rates):\n"
-        "    open(out, 'w').write(repr(rates))\n"
-        "run(first, snakemake, out=snakemake.output.out, rates=snakemake.params.rates)\n"
-    )
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--cores",
-        "1",
-        "--quiet",
-        "all",
-        "--",
-        "out/a.txt",
-    ]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--"]
+    command += ["out/a.txt"]
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert (folder / "out" / "a.txt").read_text() == "[0.5, 1.0]"
+    assert (folder / "out" / "a.txt").read_text() == "abc a [0.5, 1.0] 1"
     record = files.read_json(folder / "out" / "a.json")
-    assert record["params"] == {"torch_threads": 1, "rates": [0.5, 1.0]}
+    params = {"step": "first 1", "torch_threads": 1, "settings": {"rates": [0.5, 1.0]}}
+    assert (record["params"], record["step"], record["rule"]) == (params, "first", "theirs")
     assert record["wildcards"] == {"name": "a"}
     assert "finished" in (folder / "logs" / "a.log").read_text()

@@ -128,11 +128,13 @@ def test_a_damaged_npy_is_one_sentence(tmp_path):
 
 def test_the_step_writes_a_mask_that_the_other_steps_read(tmp_path):
     files.write_json(tmp_path / "config.json", synthetic.SMALL)
-    cell = {"model": "m", "task": "cola", "seed": 7, "method": "authors"}
     import_masks(
         path_to_config=tmp_path / "config.json",
         path_to_mask=tmp_path / "good.safetensors",
-        cell=cell,
+        model="m",
+        task="cola",
+        seed=7,
+        method="authors",
         masks=str(as_npz(tmp_path)),
         task_name="CoLA",
         emptied_attention="drop_bias",

@@ -141,7 +141,8 @@ def test_left_jobs_may_end_in_peace(tmp_path: Path, capfd: pytest.CaptureFixture
     pid = left_behind(tmp_path, CAREFUL)
     end_left_jobs(tmp_path)
     assert (tmp_path / "ended").exists()
-    assert f"Ending 1 job that an earlier run left behind: {pid} (search)" in capfd.readouterr().err
+    told = f"Ending 1 job that an earlier run left behind: process {pid}\n"
+    assert capfd.readouterr().err == told
     end_left_jobs(tmp_path)
     assert capfd.readouterr().err == ""
 

@@ -17,13 +17,19 @@ from lottery.tables.layout import Layout
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 AUTHORS = files.read_csv(WORKFLOW / "resources/paper/runtimes.csv")
-RULES = (
-    "finetune",
-    "search_structured",
-    "search_structured_halves",
-    "evaluate",
-    "sample_super_good",
-)
+# Rule -> step, method and algorithm, and how the page names the step. Rules of one step count
+# together, but searches by what they search for.
+RULES = {
+    "finetune": ("finetune", "none", "", "finetune"),
+    "search_structured": ("search", "s", "structured", "search structured"),
+    "search_structured_halves": ("search", "strict", "structured", "search structured"),
+    "search_other": ("search", "repeated", "other", "search structured"),
+    "search_mine": ("search", "mine", "greedy", "search greedy"),
+    "evaluate": ("evaluate", "s", "", "evaluate"),
+    "sample_super_good": ("sample_super_masks", "s", "", "sample_super_masks"),
+    "sample_super_masks": ("sample_super_masks", "strict", "", "sample_super_masks"),
+}
+PAPERS = {"s": "structured", "strict": None, "repeated": "structured"}
 
 
 @pytest.fixture
@@ -46,10 +52,11 @@ def make_jobs(rng: random.Random) -> list[dict]:
     """Jobs in a chain; some without a benchmark, some on a GPU, some of whose GPUs count energy."""
     jobs = []
     for number in range(60):
-        rule = rng.choice(RULES)
+        rule = rng.choice(list(RULES))
+        step, method, algorithm, name = RULES[rule]
         gpu = rng.random() < 0.5
         job = {
-            "rule": rule,
+            "name": name,
             "s": round(rng.uniform(0.1, 5000), 2) if rng.random() < 0.9 else None,
             "rss": round(rng.uniform(10, 9000), 2) if rng.random() < 0.8 else "NA",
             "cpu": round(rng.uniform(0.1, 9000), 2),
@@ -61,10 +68,12 @@ def make_jobs(rng: random.Random) -> list[dict]:
         before = {"data": [f"results/{number - 1}.txt"]} if number else {}
         write_record(
             Path(f"results/{number}"),
-            rule,
+            step,
             before,
             {"out": [f"results/{number}.txt"]},
-            wildcards={"n": str(number)},
+            rule=rule,
+            wildcards={"n": str(number), "method": method},
+            params={"step": f"{step} 2", "settings": {"algorithm": algorithm}},
             device="GPU-1" if gpu else "cpu",
             energy_joules=job["joules"],
             peak_memory_mb=job["own"],
@@ -72,7 +81,9 @@ def make_jobs(rng: random.Random) -> list[dict]:
         if job["s"] is not None:
             # Of a job that was repeated the last line counts.
             earlier = [line(1, 1, 1)] * (number % 3)
-            write_benchmark(f"{rule}/{number}", *earlier, line(job["s"], job["rss"], job["cpu"]))
+            write_benchmark(
+                f"{step}/{number}/{method}", *earlier, line(job["s"], job["rss"], job["cpu"])
+            )
     return jobs
 
 
@@ -95,22 +106,17 @@ def slow_cost(jobs: list[dict]) -> dict:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_cost_of_each_rule_is_that_of_its_jobs(folder: Path, seed: int):
+def test_the_cost_of_each_step_is_that_of_its_jobs(folder: Path, seed: int):
     jobs = make_jobs(random.Random(seed))
     behind = records.behind(["results/59.txt"], records.read_records(folder))
-    measured = [cost.job_of(record, folder) for record in behind]
-    found = {one.rule: one for one in cost.add_up(measured)}
-    groups = {
-        "finetune": ["finetune"],
-        "search_structured": ["search_structured", "search_structured_halves"],
-        "evaluate": ["evaluate"],
-        "sample_super_good": ["sample_super_good"],
-    }
-    assert found.keys() == groups.keys()
-    groups["all"] = list(RULES)
+    measured = [cost.job_of(record, folder, PAPERS) for record in behind]
+    found = {one.step: one for one in cost.add_up(measured)}
+    names = {name for *_, name in RULES.values()}
+    assert found.keys() == names
     found["all"] = cost.total(measured)
-    for name, rules in groups.items():
-        for key, value in slow_cost([job for job in jobs if job["rule"] in rules]).items():
+    for name in (*names, "all"):
+        of_name = [job for job in jobs if name in ("all", job["name"])]
+        for key, value in slow_cost(of_name).items():
             assert getattr(found[name], key) == pytest.approx(value), (name, key)
         assert found[name].mean_seconds == pytest.approx(found[name].seconds / found[name].measured)
 
@@ -134,7 +140,26 @@ def test_a_record_that_cannot_be_read_is_passed_over(folder: Path):
     write_record(Path("results/a"), "evaluate", {}, {"out": ["results/a.txt"]})
     Path("results/b.provenance.json").write_text("{")
     Path("results/c.provenance.json").write_text("[1]")
-    assert [record["rule"] for record in records.read_records(folder)] == ["evaluate"]
+    assert [record["step"] for record in records.read_records(folder)] == ["evaluate"]
+
+
+def test_records_are_those_of_the_studys_own_folders(folder: Path):
+    for place in ("results/a", "elsewhere/b", "resources/c"):
+        write_record(Path(place), "evaluate", {}, {"out": [f"{place}.txt"]})
+    found = records.read_records(Path("elsewhere"), Path("resources"))
+    assert [path for each in found for path in each["outputs"]["out"]] == [
+        "elsewhere/b.txt",
+        "resources/c.txt",
+    ]
+
+
+def test_the_benchmark_lies_next_to_the_logs_of_its_own_study(folder: Path):
+    write_benchmark("evaluate/1", line(1, 1, 1))
+    Path("results").rename("elsewhere")
+    for log in ("elsewhere/logs/evaluate/1.log", "results/logs/evaluate/1.log"):
+        record = {"rule": "evaluate", "step": "evaluate", "log": log}
+        found = cost.job_of(record, folder, {}).seconds
+        assert found == (1.0 if log.startswith("elsewhere") else None)
 
 
 def test_of_two_jobs_that_made_a_file_the_later_counts():
@@ -171,7 +196,7 @@ def test_the_authors_times_are_means_over_their_runs():
     rows = [row for row in AUTHORS if (row["step"], row["method"]) == ("search", "structured")]
     assert len(rows) == 9
     mean = sum(float(row["minutes_mean"]) for row in rows) / 9
-    table = cost_table([cost.Job("search_structured", 1.0)], AUTHORS, shared=False)
+    table = cost_table([cost.Job("search structured", 1.0)], AUTHORS, shared=False)
     assert table.groups[0].rows[0][-1].paper == f"{mean:.1f} min"
 
 

@@ -26,7 +26,7 @@ def test_tasks_tell_how_many_examples_were_fetched(tmp_path, rule):
     paths[1].write_text("damaged")
     outputs = {path.stem: {str(path): "0"} for path in paths}
     # Tasks without training data have a rule of their own.
-    record = {"rule": rule, "wildcards": {"task": "rte"}, "outputs": outputs}
+    record = {"rule": rule, "step": "fetch_task", "wildcards": {"task": "rte"}, "outputs": outputs}
     assert examples_of([record]) == {"rte": {"train": 1234}}
 
 

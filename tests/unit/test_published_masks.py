@@ -48,7 +48,10 @@ def tables(tmp_path_factory):
             import_masks(
                 path_to_config=root / "config.json",
                 path_to_mask=paths[-1],
-                cell={"model": "bert", "task": ours, "seed": seed, "method": "authors"},
+                model="bert",
+                task=ours,
+                seed=seed,
+                method="authors",
                 masks=str(masks),
                 task_name=theirs,
                 emptied_attention="drop_bias",

@@ -25,7 +25,7 @@ import numpy as np
 from pathlib import Path
 from lottery import files
 from lottery.resume import State
-def finetune(path_to_out, checkpoint):
+def finetune(path_to_model, checkpoint, **others):
     if os.environ.get("LOADING"):
         Path("ready").touch()
         time.sleep(60)
@@ -39,9 +39,10 @@ def finetune(path_to_out, checkpoint):
             time.sleep(float(os.environ.get("SECONDS", "0")))
             total = total + step
             checkpoint.offer(lambda: State(step, {"total": total}))
-    files.write_json(path_to_out, int(total))
-run(finetune, snakemake, gpu=True, resumable=True, path_to_out=snakemake.output.model)
+    files.write_json(path_to_model, int(total))
+run_as_step(finetune)
 """
+GPU = {"resources": {"gpu": 1}}
 DEVICE = {"CUDA_VISIBLE_DEVICES": "a", "SECONDS": "0.05"}
 
 
@@ -50,7 +51,7 @@ def signalled(
 ) -> int:
     """Starts the job, signals it when a file is there, and gives its exit status."""
     (place / "ready").unlink(missing_ok=True)
-    running = start(place, STEPS, {"LOTTERY_LEASES": str(place / "leases")} | env, **given_)
+    running = start(place, STEPS, {"LOTTERY_LEASES": str(place / "leases")} | env, **GPU | given_)
     while not (place / mark).exists():
         assert running.poll() is None, running.communicate()
         time.sleep(0.01)
@@ -67,7 +68,7 @@ def test_a_terminated_job_goes_on_where_it_stood(folder: Path) -> None:  # noqa:
     assert leftovers(folder / "sub") == [NAME]
     # The only device is free again.
     assert signalled(folder, [signal.SIGINT], DEVICE) != 0
-    status, shown, log = job(folder, STEPS, {"LOTTERY_LEASES": str(folder / "leases")})
+    status, shown, log = job(folder, STEPS, {"LOTTERY_LEASES": str(folder / "leases")}, **GPU)
     assert (status, shown) == (0, "")
     assert files.read_json(folder / "out.txt") == 5050
     steps = files.read_json(folder / "sub" / "provenance.json")["resumed_from"]
@@ -111,7 +112,7 @@ def test_an_edit_in_between_begins_anew(folder: Path, change: str) -> None:  # n
     if change == "input":
         (folder / "in.txt").write_text("abd")
     elif change == "params":
-        given_ = {"params": {"seed": 2}}
+        given_ = {"params": {"step": "finetune 3", "settings": {"rate": 0.25}}}
     status, _, log = job(folder, STEPS, **given_)
     assert status == 0
     record = json.loads((folder / "sub" / "provenance.json").read_text())

@@ -13,8 +13,10 @@ from lottery import files
 from lottery.errors import StudyError
 from lottery.plots import style
 from lottery.plots.differences import draw_differences
+from lottery.stats.compare import run_of
 from lottery.stats.differences import COLUMNS
 from lottery.steps.compare_subnetworks import compare_subnetworks
+from lottery.steps.gather_tables import gather_tables
 from lottery.steps.plot_differences import plot_differences
 from lottery.tables.scores import write_scores
 
@@ -40,9 +42,10 @@ def level(task, run, seed):
     )
 
 
-def params(tasks=None, methods=None):
-    tasks, methods = tasks or TASKS, methods or METHODS
-    strict = {m: "strict" if "good_half" in names else "published" for m, names in methods.items()}
+def params(method, tasks=None, methods=None):
+    """The settings of compare_subnetworks for one method."""
+    tasks, names = tasks or TASKS, (methods or METHODS)[method]
+    controls = controls_of(names)
     layout = {
         "models": [MODEL],
         "published_models": [MODEL],
@@ -52,25 +55,45 @@ def params(tasks=None, methods=None):
         },
         "methods": {
             method: {
-                "preset": strict[method],
+                "preset": controls,
                 "published": "structured" if method == "structured" else None,
                 "subnetworks": list(names),
             }
-            for method, names in methods.items()
         },
     }
     sizes = {"bootstrap_samples": 200, "permutations": 199}
-    return {"layout": layout, "controls": strict} | sizes
+    return {"layout": layout, "controls": controls} | sizes
 
 
-def compare(root: Path, paths: list, scores: list, **changes) -> list[dict[str, str]]:
-    write_scores(root / "scores.csv", scores)
-    compare_subnetworks(
-        paths_to_predictions=paths,
-        path_to_scores=root / "scores.csv",
-        paths_to_published=[PAPER / "scores.csv", PAPER / "sizes.csv"],
-        path_to_differences=root / "differences.csv",
-        **(changes or params()),
+def controls_of(subnetworks):
+    return "strict" if "good_half" in subnetworks else "published"
+
+
+def compare(
+    root: Path, paths: list, scores: list, tasks=None, methods=None
+) -> list[dict[str, str]]:
+    """Makes differences.csv as the rules do: a table of each method and split, gathered."""
+    methods = methods or METHODS
+    strict = any(controls_of(names) == "strict" for names in methods.values())
+    tables = []
+    for method, names in methods.items():
+        own = ("none", method)
+        write_scores(root / method / "scores.csv", [s for s in scores if s.method in own])
+        shown = "validation" if controls_of(names) == "published" else "report_half"
+        for split in dict.fromkeys([shown, *["report_half"] * strict]):
+            tables.append(root / method / f"{split}.csv")
+            compare_subnetworks(
+                paths_to_predictions=[path for path in paths if run_of(path)[2] in own],
+                path_to_scores=root / method / "scores.csv",
+                paths_to_published=[PAPER / "scores.csv", PAPER / "sizes.csv"],
+                path_to_differences=tables[-1],
+                model=MODEL,
+                method=method,
+                split=split,
+                **params(method, tasks, methods),
+            )
+    gather_tables(
+        paths_to_tables=tables, path_to_table=root / "differences.csv", name="differences"
     )
     return files.read_csv(root / "differences.csv")
 
@@ -214,8 +237,7 @@ def test_the_same_study_gives_the_same_table(made, tmp_path):
 
 def test_a_method_alone_gives_the_same_rows(made, tmp_path):
     _, paths, scores, rows = made
-    alone = params(methods={"structured": METHODS["structured"]})
-    found = compare(tmp_path, paths, scores, **alone)
+    found = compare(tmp_path, paths, scores, methods={"structured": METHODS["structured"]})
     assert found == [
         row for row in rows if (row["method"], row["split"]) == ("structured", "validation")
     ]
@@ -224,7 +246,7 @@ def test_a_method_alone_gives_the_same_rows(made, tmp_path):
 def test_one_seed_gives_differences_without_t_intervals(tmp_path):
     tasks, methods = {"rte": "accuracy"}, {"structured": ("good", "bad")}
     paths, scores = write_runs(tmp_path, tasks, methods, level, seeds=(1337,))
-    rows = compare(tmp_path, paths, scores, **params(tasks, methods))
+    rows = compare(tmp_path, paths, scores, tasks, methods)
     assert {row["t_low"] for row in rows} == {row["p_seeds"] for row in rows} == {""}
     assert all(row["bootstrap_low"] and row["p_examples"] for row in rows)
 
@@ -234,7 +256,7 @@ def test_scores_of_other_predictions_are_refused(tmp_path):
     paths, scores = write_runs(tmp_path, tasks, methods, level, seeds=(1337, 42))
     scores = [type(s)(**vars(s) | {"value": s.value / 2}) for s in scores]
     with pytest.raises(StudyError, match=r"predictions of rte .* delete that table"):
-        compare(tmp_path, paths, scores, **params(tasks, methods))
+        compare(tmp_path, paths, scores, tasks, methods)
 
 
 def test_predictions_of_other_examples_are_refused(tmp_path):
@@ -243,7 +265,7 @@ def test_predictions_of_other_examples_are_refused(tmp_path):
     shorter = files.read_parquet(paths[-1]).slice(0, 50)
     files.write_parquet(paths[-1], shorter)
     with pytest.raises(StudyError, match="other examples of validation"):
-        compare(tmp_path, paths, scores, **params(tasks, methods))
+        compare(tmp_path, paths, scores, tasks, methods)
 
 
 def test_the_figure_shows_the_numbers(made):
@@ -266,17 +288,20 @@ def test_the_figure_shows_the_numbers(made):
 
 
 def test_the_step_draws_every_method_even_without_subnetworks(made, tmp_path):
-    root = made[0]
-    layout = params()["layout"]
-    layout["methods"]["bare"] = {"preset": "strict", "published": None, "subnetworks": []}
-    for method in layout["methods"]:
+    gather_tables(paths_to_tables=[], path_to_table=tmp_path / "none.csv", name="differences")
+    tables = {
+        "structured": made[0] / "structured/validation.csv",
+        "strict": made[0] / "strict/report_half.csv",
+        "bare": tmp_path / "none.csv",
+    }
+    for method, table in tables.items():
         plot_differences(
-            path_to_differences=root / "differences.csv",
+            path_to_differences=table,
             path_to_svg=tmp_path / f"{method}.svg",
             path_to_png=tmp_path / f"{method}.png",
             model=MODEL,
             method=method,
-            layout=layout,
+            layout=params(method, methods=METHODS | {"bare": ()})["layout"],
         )
         assert (tmp_path / f"{method}.svg").stat().st_size > 2000
     assert (tmp_path / "strict.png").read_bytes()[1:4] == b"PNG"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from small_study import study
 
-from lottery.config.statistics import claim_params, comparison_params, difference_params
+from lottery.config.params import method_layout_params
+from lottery.config.statistics import claim_params, comparison_params, difference_rows
 
 METHODS = """
 models:
@@ -36,8 +37,27 @@ def test_sizes_are_comparable_where_the_searches_stop_alike():
 
 def test_a_comparison_depends_on_what_is_resampled_and_a_figure_does_not():
     entry = study(METHODS + "analysis: {test_permutations: 99}")
-    params = comparison_params(entry)
+    params = comparison_params(entry, "small", "m_strict")
     assert params["permutations"] == 99
     assert params["bootstrap_samples"] == study(METHODS).analysis["bootstrap_samples"] > 99
-    assert params["controls"]["m_strict"] == "strict"
-    assert not {"permutations", "bootstrap_samples"} & difference_params(entry).keys()
+    assert params["controls"] == "strict"
+    drawn = method_layout_params(entry, "small", "m_strict")
+    assert drawn == {"layout": params["layout"]}
+    assert (drawn["layout"]["models"], list(drawn["layout"]["methods"])) == (
+        ["small"],
+        ["m_strict"],
+    )
+
+
+def test_methods_are_compared_where_they_are_shown_and_next_to_strict_ones():
+    def splits(methods):
+        rows = difference_rows(study(f"models: {{a: {{source: embedded}}}}\nmethods: {methods}"))
+        return [(row["method"], row["split"]) for row in rows]
+
+    published = "p: {algorithm: structured}"
+    strict = "s: {algorithm: structured, preset: strict}"
+    bare = "b: {algorithm: structured, subnetworks: []}"
+    assert splits(f"{{{published}, {bare}}}") == [("p", "validation")]
+    assert splits(f"{{{strict}}}") == [("s", "report_half")]
+    both = [("p", "validation"), ("p", "report_half"), ("s", "report_half")]
+    assert splits(f"{{{published}, {strict}, {bare}}}") == both

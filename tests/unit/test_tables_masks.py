@@ -13,7 +13,9 @@ from lottery import files
 from lottery.architecture import Architecture
 from lottery.errors import StudyError
 from lottery.masks import MaskInfo, UnitMask, WeightMask, write_mask
+from lottery.stats import differences
 from lottery.steps.compare_controls import compare_controls
+from lottery.steps.gather_tables import gather_tables
 from lottery.tables import survival
 from lottery.tables.controls import reference_of
 from lottery.tables.overlap import COLUMNS
@@ -48,10 +50,11 @@ def compare(folder, controls, references, config):
     compare_controls(
         paths_to_controls=controls,
         paths_to_references=references,
-        paths_to_configs=[folder / "config.json"],
+        path_to_config=folder / "config.json",
         path_to_overlap=folder / "overlap.csv",
-        paths_to_notes=[folder / "m" / method / "overlap_note.rst" for method in ("s", "other")],
-        models=["m"],
+        path_to_note=folder / "overlap_note.rst",
+        model="m",
+        method="s",
     )
     return files.read_csv(folder / "overlap.csv")
 
@@ -97,6 +100,33 @@ def test_overlap_counts_units_and_parameters_of_bert_base(tmp_path):
         (head + mlp + bias) / (3 * head + 3 * mlp + 2 * bias)
     )
     assert row["weights"] == ""
+
+
+@pytest.mark.parametrize("heads", [[(0, 0), (0, 1)], [(1, 0), (1, 1)]])
+def test_the_note_tells_of_a_control_that_overlaps(tmp_path, heads):
+    good, bad = units(3, 4, [(0, 0)], []), units(3, 4, heads, [])
+    paths = [write(tmp_path, bad, "bad")], [write(tmp_path, good, "good")]
+    compare(tmp_path, *paths, synthetic.SMALL)
+    size = SMALL.head_size
+    head = 3 * (size * SMALL.hidden + size) + SMALL.hidden * size  # query, key, value; output
+    bias = SMALL.hidden  # of the output, once a layer
+    share = (head + bias) / (2 * head + bias)  # of the first control
+    sentence = f"Of the parameters of bad, {share:.0%} in t belong to good as well."
+    note = (tmp_path / "overlap_note.rst").read_text()
+    assert note.strip() == (sentence if (0, 0) in heads else "")
+
+
+def test_tables_of_methods_are_gathered_in_order(tmp_path):
+    rows = []
+    for number in (2, 1):
+        row = dict.fromkeys(COLUMNS, "") | {"model": "m", "method": f"s{number}", "task": "t, u"}
+        files.write_csv(tmp_path / f"{number}.csv", [row, row | {"seed": "1"}], COLUMNS)
+        rows += files.read_csv(tmp_path / f"{number}.csv")
+    paths = [tmp_path / "2.csv", tmp_path / "1.csv"]
+    gather_tables(paths_to_tables=paths, path_to_table=tmp_path / "all.csv", name="overlap")
+    assert files.read_csv(tmp_path / "all.csv") == rows and len(rows) == 4
+    gather_tables(paths_to_tables=[], path_to_table=tmp_path / "all.csv", name="differences")
+    assert (tmp_path / "all.csv").read_text().split() == [",".join(differences.COLUMNS)]
 
 
 def test_a_super_mask_is_compared_with_every_seeds_good_mask(tmp_path):

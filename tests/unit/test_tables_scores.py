@@ -47,6 +47,7 @@ def evaluation(value: float | None, *, subnetwork="full", seed=1, constant=False
         "kept_fraction": 0.5 if masked else 1.0,
         "heads_kept": 3,
         "mlps_kept": 1,
+        "units_kept": {"heads": 3, "mlps": 1},
         "scores": [
             {
                 "split": split,
@@ -172,7 +173,11 @@ def test_the_step_writes_every_score_once_in_the_order_of_the_grid(tmp_path):
 
 def test_start_and_units_are_those_of_the_run():
     retrained = evaluation(0.5, subnetwork="good") | {"phase": "retrained"}
-    weights = evaluation(0.5, subnetwork="good") | {"heads_kept": None, "mlps_kept": None}
+    weights = evaluation(0.5, subnetwork="good") | {
+        "heads_kept": None,
+        "mlps_kept": None,
+        "units_kept": {},
+    }
     rows = gather([evaluation(0.5), retrained, weights], [majority(0.1)], REPORTED)
     found = [(row.phase, row.start, row.units_kept) for row in rows]
     assert found == [
