@@ -115,7 +115,7 @@ def derived(made: Study) -> dict[str, object]:
                      for each in searches],
         "survival": [params.survival_params(made, "bert", name) for name in methods],
         "claims": claims,
-        "comparison": statistics.comparison_params(made),
+        "comparison": [statistics.comparison_params(made, "bert", name) for name in methods],
         "published": [stability.published_tasks(made, "bert", name) for name in methods],
         "families": stability.families(made),
         "patterns": [patterns.has_patterns(made.methods[name]) for name in methods],
@@ -256,12 +256,12 @@ def test_a_plugin_names_its_file_and_digest(tmp_path, capsys):
     assert plugins.named_plugins(made.plugins) == [f"plugin mine.py (sha256 {digest})"]
     plugin = {"file": "mine.py", "sha256": digest}
     assert params.search_params(made, "x", "rte")["plugin"] == plugin
-    assert params.sample_params(made, "x") == {"plugin": plugin}
+    assert params.sample_params(made, "x") == {"version": 1, "plugin": plugin}
     assert algorithm_names()[-1] == "mine"
     plain = study()
     assert plain.plugins == () and "mine" not in algorithm_names()
     assert "plugin" not in params.search_params(plain, "s", "rte")
-    assert params.sample_params(plain, "s") == {}
+    assert params.sample_params(plain, "s") == {"version": algorithm("structured").version}
 
 
 def test_an_edit_changes_the_params_of_its_own_methods_alone(tmp_path):

@@ -97,7 +97,7 @@ class Folder:
         """Runs evaluate; gives metrics.json."""
         cell = {"model": "m", "task": "t", "seed": 1, "method": "s"}
         keywords = {"subnetwork": folder.parent.name, "phase": folder.name, "splits": SPLITS}
-        keywords |= {"metrics": METRICS[self.n_outputs], "batch_size": 7} | cell
+        keywords |= {"metrics": METRICS[self.n_outputs], "batch_size": 7, "torch_threads": 1} | cell
         evaluate(
             paths_to_tokens=[self.tokens[split] for split in SPLITS],
             path_to_metrics=folder / "metrics.json",
@@ -124,13 +124,13 @@ def folder(tmp_path: Path) -> Folder:
 def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The subnetworks that evaluate_pruned computes, in their order."""
     names: list[str] = []
-    compute = step.write_pruned_logits
+    write = step.write_logits
 
     def spy(path_to_logits: Path, *others: Any) -> None:
         names.append(path_to_logits.parents[1].name)
-        compute(path_to_logits, *others)
+        write(path_to_logits, *others)
 
-    monkeypatch.setattr(step, "write_pruned_logits", spy)
+    monkeypatch.setattr(step, "write_logits", spy)
     return names
 
 

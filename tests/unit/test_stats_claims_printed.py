@@ -60,7 +60,7 @@ def test_a_method_of_which_nothing_can_be_said_has_no_table():
     lonely = printed(World(methods={"structured": ()}), tables={})
     assert tables_of(lonely) == {}
     assert "The method has no bad subnetworks." in lonely
-    assert "C2, C5: not run. The claim is about magnitude pruning" in lonely
+    assert "C2, C5: not applicable. The claim is about magnitude pruning" in lonely
 
 
 def test_numbers_and_verdicts_without_degenerate_runs_stand_beside():

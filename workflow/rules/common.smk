@@ -184,6 +184,7 @@ def evaluated_logits(wildcards):
     pruned = f"{CELL}/evaluate/{{method}}/pruned.json".format(**wildcards)
     own = {
         "settings": params.evaluate_params(STUDY, wildcards.task, wildcards.phase),
+        "torch_threads": TORCH_THREADS,
         "step": stage("evaluate"),
     }
     done = made_with(f"{EVALUATED}/provenance.json".format(**wildcards), own)

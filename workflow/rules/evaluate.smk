@@ -53,6 +53,7 @@ rule evaluate:
         runtime=growing(30),
     params:
         settings=settings(params.evaluate_params, "task", "phase"),
+        torch_threads=TORCH_THREADS,
         step=stage("evaluate"),
     message:
         "evaluate {wildcards.subnetwork} {wildcards.phase} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"

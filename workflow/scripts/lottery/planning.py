@@ -128,7 +128,7 @@ class _Run:
         workflow._onsuccess, workflow._onerror = onsuccess, onerror
 
     def _start(self) -> None:
-        # Here and not above: every dry run reads this file, and these load numpy.
+        # Here and not above: a dry run has no use for them.
         from lottery import occupied, orphans, preflight
 
         workflow, compute = self._workflow, self._study.compute

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from lottery.page.records import Record
 
-LOGS, BENCHMARKS = "/logs/", "/benchmarks/"  # below the folder of results
 PAPERS_SEARCH = "search structured"  # of the paper's structured pruning
 MIB = 2**20  # what benchmark files call MB
 
@@ -63,16 +62,16 @@ class StepCost:
         return None if self.seconds is None else self.seconds / self.measured
 
 
-def job_of(record: Record, folder: Path, papers: Mapping[str, str | None]) -> Job:
+def job_of(record: Record, results: Path, papers: Mapping[str, str | None]) -> Job:
     """Looks up what Snakemake measured of the job that left a record.
 
     Args:
         record: its provenance record, which names the log; the benchmark file lies in the same
             place of another folder.
-        folder: the run's folder.
+        results: the folder of the run's results.
         papers: method -> the paper's method that it repeats, if any.
     """
-    measured = _benchmark(folder / _benchmark_path(str(record.get("log") or "")))
+    measured = _benchmark(_benchmark_path(str(record.get("log") or ""), results))
     gpu = record.get("device") not in (None, "", "cpu")
     peak = measured.get("max_rss", 0.0) * MIB / 1e6
     return Job(
@@ -127,8 +126,9 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return sum(known) if known else None
 
 
-def _benchmark_path(log: str) -> str:
-    return log.replace(LOGS, BENCHMARKS, 1).removesuffix(".log") + ".tsv"
+def _benchmark_path(log: str, results: Path) -> Path:
+    own = log.removeprefix(f"{results}/logs/").removesuffix(".log")
+    return results / "benchmarks" / f"{own}.tsv"
 
 
 def _benchmark(path: Path) -> Mapping[str, float]:

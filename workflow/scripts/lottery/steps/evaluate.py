@@ -28,6 +28,7 @@ def evaluate(
     splits: list[str],
     metrics: list[str],
     batch_size: int,
+    torch_threads: int,
     path_to_logits: Path | None = None,
     path_to_pruned: Path | None = None,
     path_to_mask: Path | None = None,
@@ -43,7 +44,7 @@ def evaluate(
         model, task, seed, method, subnetwork, phase: the cell.
         splits: the development splits.
         metrics: of the task.
-        batch_size: of the evaluation of pruned subnetworks.
+        batch_size, torch_threads: of the evaluation of pruned subnetworks.
         path_to_logits: of the full or a retrained model.
         path_to_pruned: for a pruned subnetwork, what evaluate_pruned left.
         path_to_mask: the pruned subnetwork.
@@ -55,16 +56,31 @@ def evaluate(
     """
     path_to_tokens = paths_to_tokens[0].parent
     if path_to_pruned is not None:
-        path_to_logits = _pruned_logits(
-            logits_by,
-            path_to_pruned,
-            path_to_mask,
-            path_to_full,
-            path_to_metrics,
-            path_to_tokens,
-            splits,
-            batch_size,
-        )
+        path_to_logits = path_to_metrics.with_name("logits.safetensors")
+        pruned = files.read_json(path_to_pruned)
+        made = pruned["subnetworks"].get(subnetwork, {})
+        if "logits" not in made:
+            # It failed where the others were evaluated. Here it fails by itself, or succeeds.
+            logger.warning("evaluated here, on the CPU: %s", made.get("error", "it was left out"))
+            from lottery.steps.evaluate_pruned import evaluate_one
+
+            made = evaluate_one(
+                path_to_logits=path_to_logits,
+                path_to_mask=path_to_mask,
+                path_to_model=path_to_full.with_name("model.safetensors"),
+                model_digest=pruned["model"],
+                paths_to_tokens=paths_to_tokens,
+                splits=splits,
+                batch_size=batch_size,
+                torch_threads=torch_threads,
+            )
+        models = files.read_json(path_to_full)["outputs"]["model"].values()
+        known = pruned["step"] == logits_by and pruned["model"] in models
+        if not known or made != _digests(path_to_mask, path_to_logits):
+            raise StudyError(
+                f"{path_to_logits} is not what {path_to_pruned} says of {path_to_mask}: delete "
+                f"{path_to_pruned} and run again."
+            )
     logits, size = read_logits(path_to_logits)
     scored = score_logits({split: logits[split] for split in splits}, path_to_tokens, metrics)
     cell = {"model": model, "task": task, "seed": seed}
@@ -73,40 +89,6 @@ def evaluate(
     files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), size))
 
 
-def _pruned_logits(
-    logits_by: str | None,
-    path_to_pruned: Path,
-    path_to_mask: Path,
-    path_to_full: Path,
-    path_to_metrics: Path,
-    path_to_tokens: Path,
-    splits: list[str],
-    batch_size: int,
-) -> Path:
-    """Checks that the logits of a pruned subnetwork are those of its model and mask."""
-    path = path_to_metrics.with_name("logits.safetensors")
-    path_to_model = path_to_full.with_name("model.safetensors")
-    pruned = files.read_json(path_to_pruned)
-    found = pruned["subnetworks"].get(path_to_mask.stem, {})
-    if "error" in found or not found:
-        # It failed where the others were evaluated. Here it fails by itself, or succeeds.
-        logger.warning("evaluated here, on the CPU: %s", found.get("error", "it was left out"))
-        from lottery.steps.evaluate_pruned import write_pruned_logits
-
-        write_pruned_logits(
-            path, path_to_model, path_to_mask, path_to_tokens, splits, batch_size, "cpu"
-        )
-    elif (
-        found != {"mask": files.sha256(path_to_mask), "logits": _digest(path)}
-        or pruned["step"] != logits_by
-        or pruned["model"] not in files.read_json(path_to_full)["outputs"]["model"].values()
-    ):
-        raise StudyError(
-            f"{path} is not what {path_to_pruned} says of {path_to_mask}: delete "
-            f"{path_to_pruned} and run again."
-        )
-    return path
-
-
-def _digest(path: Path) -> str | None:
-    return files.sha256(path) if path.exists() else None
+def _digests(path_to_mask: Path, path_to_logits: Path) -> dict[str, str | None]:
+    logits = files.sha256(path_to_logits) if path_to_logits.exists() else None
+    return {"mask": files.sha256(path_to_mask), "logits": logits}

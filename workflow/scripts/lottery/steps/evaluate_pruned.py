@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 from lottery import files
 from lottery.checkpoints import load_model
@@ -51,65 +50,73 @@ def evaluate_pruned(
         batch_size: examples per batch.
         torch_threads: see `prepare_torch`.
     """
-    device = prepare_torch(torch_threads)
-    shared = {
+    digest = files.sha256(path_to_model)
+    found: dict[str, dict[str, str]] = {}
+    for path_to_mask in paths_to_masks:
+        subnetwork = path_to_mask.stem
+        try:
+            found[subnetwork] = evaluate_one(
+                path_to_logits=path_to_pruned.parent / subnetwork / "pruned" / LOGITS,
+                path_to_mask=path_to_mask,
+                path_to_model=path_to_model,
+                model_digest=digest,
+                paths_to_tokens=paths_to_tokens,
+                splits=splits,
+                batch_size=batch_size,
+                torch_threads=torch_threads,
+            )
+        except Exception as error:
+            logger.exception("%s cannot be evaluated", subnetwork)
+            found[subnetwork] = {"error": f"{type(error).__name__}: {error}"}
+    pruned = {"format": 1, "step": f"evaluate_pruned {VERSION}", "model": digest}
+    files.write_json(path_to_pruned, pruned | {"subnetworks": found})
+
+
+def evaluate_one(
+    *,
+    path_to_logits: Path,
+    path_to_mask: Path,
+    path_to_model: Path,
+    model_digest: str,
+    paths_to_tokens: list[Path],
+    splits: list[str],
+    batch_size: int,
+    torch_threads: int,
+) -> dict[str, str]:
+    """Evaluates one pruned subnetwork, unless its logits are there.
+
+    Args:
+        path_to_logits: the file to write.
+        path_to_mask: the subnetwork.
+        path_to_model: the fine-tuned model.
+        model_digest: SHA-256 of its file.
+        paths_to_tokens, splits, batch_size, torch_threads: see `evaluate_pruned`.
+
+    Returns:
+        SHA-256 of the mask and of the logits.
+    """
+    facts = {
         "version": VERSION,
-        "model": files.sha256(path_to_model),
+        "model": model_digest,
+        "mask": files.sha256(path_to_mask),
         "tokens": {path.stem: files.sha256(path) for path in paths_to_tokens},
         "splits": splits,
         "batch_size": batch_size,
         "torch_threads": torch_threads,
     }
-    found: dict[str, dict[str, str]] = {}
-    for path_to_mask in paths_to_masks:
-        subnetwork = path_to_mask.stem
-        path_to_logits = path_to_pruned.parent / subnetwork / "pruned" / LOGITS
-        try:
-            digest = files.sha256(path_to_mask)
-            key = _key(shared | {"mask": digest})
-            if not _is_of(path_to_logits, key):
-                logger.info("evaluating %s", subnetwork)
-                write_pruned_logits(
-                    path_to_logits,
-                    path_to_model,
-                    path_to_mask,
-                    paths_to_tokens[0].parent,
-                    splits,
-                    batch_size,
-                    device,
-                    key,
-                )
-            found[subnetwork] = {"mask": digest, "logits": files.sha256(path_to_logits)}
-        except Exception as error:
-            logger.exception("%s cannot be evaluated", subnetwork)
-            found[subnetwork] = {"error": f"{type(error).__name__}: {error}"}
-    pruned = {"format": 1, "step": f"evaluate_pruned {VERSION}", "model": shared["model"]}
-    files.write_json(path_to_pruned, pruned | {"subnetworks": found})
-
-
-def write_pruned_logits(
-    path_to_logits: Path,
-    path_to_model: Path,
-    path_to_mask: Path,
-    path_to_tokens: Path,
-    splits: list[str],
-    batch_size: int,
-    device: Any,
-    key: str = "",
-) -> None:
-    """Evaluates one pruned subnetwork."""
-    mask, info = read_mask(path_to_mask)
-    # A weight mask changes the model in place, so each subnetwork begins with the file.
-    model = load_model(path_to_model).to(device)
-    probe = read_tokens(path_to_tokens, "validation")
-    model, _ = apply_mask(model, mask, probe)
-    logits = predict_splits(model, path_to_tokens, splits, batch_size)
-    path_to_logits.parent.mkdir(parents=True, exist_ok=True)
-    write_logits(path_to_logits, logits, size_of(mask, info), key)
-
-
-def _key(facts: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    if not _is_of(path_to_logits, key):
+        logger.info("evaluating %s", path_to_mask.stem)
+        device = prepare_torch(torch_threads)
+        mask, info = read_mask(path_to_mask)
+        path_to_tokens = paths_to_tokens[0].parent
+        # A weight mask changes the model in place, so each subnetwork begins with the file.
+        model = load_model(path_to_model).to(device)
+        model, _ = apply_mask(model, mask, read_tokens(path_to_tokens, "validation"))
+        logits = predict_splits(model, path_to_tokens, splits, batch_size)
+        path_to_logits.parent.mkdir(parents=True, exist_ok=True)
+        write_logits(path_to_logits, logits, size_of(mask, info), key)
+    return {"mask": facts["mask"], "logits": files.sha256(path_to_logits)}
 
 
 def _is_of(path: Path, key: str) -> bool:

@@ -91,7 +91,7 @@ def write_report(
         making=told.making(jobs, facts, paths_to_templates[0].resolve().parents[3]),
         stages=told.stage_versions(jobs),
         config=config,
-        costs=_costs(jobs, files.read_csv(path_to_runtimes), order, jobs_share_gpus),
+        costs=_costs(jobs, folder, files.read_csv(path_to_runtimes), order, jobs_share_gpus),
     )
     with files.atomic(path_to_report) as temporary:
         temporary.write_text(render(page, paths_to_templates[0].parent), encoding="utf-8")
@@ -118,6 +118,7 @@ def _tables(
 
 def _costs(
     records: Sequence[Record],
+    results: Path,
     authors: Sequence[dict[str, str]],
     order: Layout,
     shared: bool,
@@ -125,7 +126,7 @@ def _costs(
     """The cost of the run, and the authors' search times beside its own."""
     # A search goes by the name of the paper's method that it repeats.
     papers = {method.id: method.published for method in order.methods}
-    jobs = [job_of(record, Path(), papers) for record in records]
+    jobs = [job_of(record, results, papers) for record in records]
     searches = defaultdict(list)
     for record, job in zip(records, jobs, strict=True):
         if job.step == PAPERS_SEARCH and job.seconds is not None:
