@@ -32,7 +32,10 @@ READERS = (
     ("mask/structured/good.safetensors", "retrain"),
     ("mask/structured/bad.safetensors", "retrain"),
     ("importance.npz", "results/tables/tiny/structured/importance_histograms.csv"),
-    ("model.safetensors", "evaluate"),
+    ("path.npz", "results/tables/tiny/structured/importance_histograms.csv"),
+    ("logits.safetensors", "evaluate"),
+    ("pruned.json", "evaluate"),
+    ("model.safetensors", ""),  # of retrained subnetworks: for the user alone
     ("finetune/metrics.json", ""),  # for the user alone
     ("metrics.json", "collect_scores"),
 )

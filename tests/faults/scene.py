@@ -251,7 +251,8 @@ def _jobs(scripts: str) -> Iterator[Job]:
             log = os.readlink(folder / "fd/1").removesuffix(" (deleted)")
             state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
             if state not in "ZX":
-                rule = arguments[1].removesuffix(".py").rpartition(".")[2]
+                # All rules have one script; the log lies in a folder or file of the rule's name.
+                rule = log.partition("/logs/")[2].partition("/")[0].removesuffix(".log")
                 yield Job(int(folder.name), int(parent), rule, log)
 
 

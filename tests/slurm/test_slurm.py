@@ -11,7 +11,7 @@ from slurm_cluster import Job
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
-GPU_STEPS = {"finetune", "search", "retrain", "evaluate"}
+GPU_STEPS = {"finetune", "search", "retrain", "evaluate_pruned"}
 # Where Snakemake was started: what needs the network, and what takes seconds.
 HERE = {"fetch_config", "fetch_model", "fetch_task", "plot_scores", "plot_survival"}
 

@@ -99,7 +99,9 @@ def test_more_cells_are_planned_beside_those_that_are_there(bare: Run, tmp_path:
 
 def test_what_is_asked_for_anew_is_not_refused(bare: Run, tmp_path: Path) -> None:
     config = edited(bare.config, {"evaluation.batch_size": 8})
-    found = planned(bare.folder, config, "--forcerun", "evaluate", config_folder=tmp_path)
+    found = planned(
+        bare.folder, config, "--forcerun", "evaluate", "evaluate_pruned", config_folder=tmp_path
+    )
     assert found["evaluate"] == 28 and "finetune" not in found
 
 

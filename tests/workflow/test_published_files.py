@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 import torch
-from lottery.versions import STAGES, stage_version
 from runs import DRAWN, Run
+
+from lottery import stages
 
 SEEDS = (7, 3)
 PHASES = ("pruned", "retrained")
@@ -19,8 +20,9 @@ COLUMNS = [
     *"model task seed method subnetwork phase split metric value n_examples".split(),
     *"kept_fraction heads_kept mlps_kept degenerate eval_task group".split(),
     *"target_kept start mask_source units_kept".split(),
+    *"target_kept start mask_source units_kept".split(),
 ]
-VERSIONS = {stage_version(stage) for stage in STAGES}
+VERSIONS = {stages.stage(step) for step in stages.step_names()}
 LISTED = ["good", "super_good"], ["good"]
 
 
@@ -56,16 +58,22 @@ def expected_files() -> Iterator[str]:
 
 def files_of_cell(cell: str) -> Iterator[str]:
     """The files of one (model, task, seed)."""
-    yield from in_folder(f"{cell}/finetune", "model.safetensors metrics.json history.csv")
+    names = "model.safetensors logits.safetensors metrics.json history.csv"
+    yield from in_folder(f"{cell}/finetune", names)
     for measured in ("magnitudes", "patterns"):
         yield f"{cell}/finetune/{measured}.npz"
         yield f"{cell}/finetune/{measured}.provenance.json"
-    yield from in_folder(f"{cell}/mask/magnitude", "good.safetensors search.csv")
-    yield from in_folder(f"{cell}/mask/structured", "good.safetensors search.csv importance.npz")
+    yield from in_folder(f"{cell}/mask/magnitude", "good.safetensors search.csv path.npz")
+    names = "good.safetensors search.csv path.npz importance.npz"
+    yield from in_folder(f"{cell}/mask/structured", names)
     yield from in_folder(f"{cell}/evaluate/none/full/finetuned", "metrics.json predictions.parquet")
     for method, subnetworks in zip(("structured", "magnitude"), LISTED, strict=True):
+        yield f"{cell}/evaluate/{method}/pruned.json"
+        yield f"{cell}/evaluate/{method}/pruned.provenance.json"
         for name in subnetworks:
-            yield from in_folder(f"{cell}/retrain/{method}/{name}", "model.safetensors history.csv")
+            names = "model.safetensors logits.safetensors history.csv"
+            yield from in_folder(f"{cell}/retrain/{method}/{name}", names)
+            yield f"{cell}/evaluate/{method}/{name}/pruned/logits.safetensors"
             for phase in ("pruned", "retrained"):
                 yield from in_folder(
                     f"{cell}/evaluate/{method}/{name}/{phase}", "metrics.json predictions.parquet"
@@ -140,7 +148,7 @@ def test_provenance_names_what_a_file_was_made_from(published: Run) -> None:
         assert record["device"] == "cpu" and record["slot"] is None
         assert record["duration_seconds"] > 0
         assert record["versions"]["torch"] == torch.__version__
-        assert record["params"]["version"] in VERSIONS
+        assert record["params"]["step"] in VERSIONS
         assert record["outputs"]
         for kind in ("inputs", "outputs"):
             for named in record[kind].values():

@@ -62,7 +62,7 @@ def test_a_finished_study_is_done(published: Run, tmp_path: Path) -> None:
         "2",
         "1",
         "4",
-        "8",
+        "10",  # two jobs for all that are pruned
     )
     assert rows(said)["tiny", "tone", "-"]["finetune"] == "2"
 
@@ -75,7 +75,7 @@ def test_a_changed_config_shows_what_it_would_overwrite_and_why(
     said = done.stdout
     table = rows(said)
     assert table["tiny", "tone", "structured"]["search"] == "0/0/0/2"
-    assert table["tiny", "degree", "structured"]["evaluate"] == "0/0/0/8"
+    assert table["tiny", "degree", "structured"]["evaluate"] == "0/0/0/10"
     assert table["tiny", "tone", "magnitude"]["retrain"] == "2"
     assert table["tiny", "tone", "-"]["finetune"] == "2"
     assert "  search_structured, 4 jobs: options.keep_score 0.9 -> 0.8" in said.splitlines()
@@ -96,7 +96,7 @@ def test_new_cells_are_missing_and_overwrite_only_what_is_made_of_all(
     said = status(published.folder, config, tmp_path, "--files").stdout
     table = rows(said)
     assert table["tiny", "tone", "-"]["finetune"] == "2/0/1/0"
-    assert table["tiny", "tone", "magnitude"]["evaluate"] == "4/0/2/0"
+    assert table["tiny", "tone", "magnitude"]["evaluate"] == "6/0/3/0"
     # super_good is made of all seeds.
     assert table["tiny", "tone", "structured"]["masks"] == "0/0/0/1"
     assert "other input files than before" in said
@@ -127,7 +127,7 @@ def halted(published: Run, tmp_path: Path) -> Run:
     """A copy of the study in which one search has begun and not finished."""
     folder = tmp_path / "halted"
     shutil.copytree(published.folder, folder, ignore=shutil.ignore_patterns("*.parquet"))
-    for name in ("good.safetensors", "search.csv", "importance.npz", "provenance.json"):
+    for name in ("good.safetensors", "search.csv", "path.npz", "importance.npz", "provenance.json"):
         path = str(Path(GOOD).with_name(name))
         (folder / path).unlink()
         marker(folder, path)
@@ -147,7 +147,7 @@ def test_a_job_that_has_begun_runs_as_long_as_a_run_holds_the_folder(
     said = status(halted.folder, halted.config, tmp_path).stdout
     assert total(said)["running"] == 0
     assert rows(said)["tiny", "tone", "structured"]["search"] == "1/0/1/0"
-    assert "4 files were left half done by an interruption" in said
+    assert "5 files were left half done by an interruption" in said
 
 
 def test_a_config_that_is_refused_ends_in_its_sentence(published: Run, tmp_path: Path) -> None:

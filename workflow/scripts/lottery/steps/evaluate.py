@@ -58,13 +58,21 @@ def evaluate(
     if path_to_pruned is not None:
         path_to_logits = path_to_metrics.with_name("logits.safetensors")
         pruned = files.read_json(path_to_pruned)
+        models = files.read_json(path_to_full)["outputs"]["model"].values()
+        if pruned["step"] != logits_by or pruned["model"] not in models:
+            raise StudyError(
+                f"{path_to_pruned} is of another model or version; delete it and run again."
+            )
         made = pruned["subnetworks"].get(subnetwork, {})
-        if "logits" not in made:
-            # It failed where the others were evaluated. Here it fails by itself, or succeeds.
-            logger.warning("evaluated here, on the CPU: %s", made.get("error", "it was left out"))
+        if made != _digests(path_to_mask, path_to_logits):
+            # It failed where the others were evaluated, or its logits have been lost or damaged
+            # since. Here it fails by itself, or succeeds.
+            reason = made.get("error", f"{path_to_logits} is not what {path_to_pruned} says")
+            logger.warning("evaluated here, on the CPU: %s", reason)
             from lottery.steps.evaluate_pruned import evaluate_one
 
-            made = evaluate_one(
+            path_to_logits.unlink(missing_ok=True)
+            evaluate_one(
                 path_to_logits=path_to_logits,
                 path_to_mask=path_to_mask,
                 path_to_model=path_to_full.with_name("model.safetensors"),
@@ -73,13 +81,6 @@ def evaluate(
                 splits=splits,
                 batch_size=batch_size,
                 torch_threads=torch_threads,
-            )
-        models = files.read_json(path_to_full)["outputs"]["model"].values()
-        known = pruned["step"] == logits_by and pruned["model"] in models
-        if not known or made != _digests(path_to_mask, path_to_logits):
-            raise StudyError(
-                f"{path_to_logits} is not what {path_to_pruned} says of {path_to_mask}: delete "
-                f"{path_to_pruned} and run again."
             )
     logits, size = read_logits(path_to_logits)
     scored = score_logits({split: logits[split] for split in splits}, path_to_tokens, metrics)
