@@ -244,24 +244,46 @@ def test_a_subnetwork_that_failed_alone_is_evaluated_with_its_scores(folder: Fol
     assert all(np.array_equal(logits[split], again[split]) for split in SPLITS)
 
 
-@pytest.mark.parametrize("change", ["logits", "no logits", "mask", "model", "version"])
-def test_logits_of_other_files_are_rejected(folder: Folder, change: str) -> None:
+@pytest.mark.parametrize("change", ["logits of another", "a flipped bit", "cut", "no logits"])
+def test_logits_that_are_lost_or_damaged_are_made_again(folder: Folder, change: str) -> None:
     folder.prune()
-    folder.evaluate_pruned("bad")
+    expected = folder.evaluate_pruned("bad")
     path = folder.logits("bad")
-    if change == "logits":
+    whole = path.read_bytes()
+    if change == "logits of another":
         path.write_bytes(folder.logits("good").read_bytes())
-    elif change == "no logits":
+    elif change == "a flipped bit":
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    elif change == "cut":
+        path.write_bytes(whole[:-9])
+    else:
         path.unlink()
-    elif change == "mask":
-        put_mask(folder.masks["bad"], random_mask(5))
-    elif change == "model":
+    assert folder.evaluate_pruned("bad") == expected
+    assert path.read_bytes() == whole
+
+
+def test_a_mask_that_has_changed_is_the_one_that_is_scored(folder: Folder) -> None:
+    folder.prune()
+    before = folder.evaluate_pruned("bad")
+    put_mask(folder.masks["bad"], random_mask(5))
+    after = folder.evaluate_pruned("bad")
+    assert before["kept_fraction"] != after["kept_fraction"]
+    folder.prune()
+    assert folder.evaluate_pruned("bad") == after
+
+
+@pytest.mark.parametrize("change", ["model", "version"])
+def test_logits_of_another_model_or_version_are_rejected(folder: Folder, change: str) -> None:
+    folder.prune()
+    by = {}
+    if change == "model":
         folder.put_model(9)
-    by = {"logits_by": f"evaluate_pruned {step.VERSION + 1}"} if change == "version" else {}
+    else:
+        by = {"logits_by": f"evaluate_pruned {step.VERSION + 1}"}
     with pytest.raises(StudyError) as refusal:
         folder.evaluate_pruned("bad", **by)
     sentence = str(refusal.value)
-    assert sentence.startswith(f"{path} is not what {folder.pruned} says of {folder.masks['bad']}")
+    assert sentence.startswith(f"{folder.pruned} is of another model or version")
     assert "\n" not in sentence
 
 
