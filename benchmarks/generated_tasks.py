@@ -113,8 +113,8 @@ def prepare_tokens(folder: Path, task: Task, path_to_tokenizer: Path) -> Path:
     tokens = folder / task.id / "tokens"
     tokenize(
         path_to_tokenizer=path_to_tokenizer,
-        paths_to_splits=splits,
-        paths_to_tokens={split: tokens / f"{split}.safetensors" for split in splits},
+        paths_to_splits=list(splits.values()),
+        paths_to_tokens=[tokens / f"{split}.safetensors" for split in splits],
         max_length=64,
     )
     return tokens
@@ -163,7 +163,7 @@ def measure_halves(
     def score(mask: Mask | None) -> float:
         model = load_model(path_to_model)
         if mask is not None:
-            model = apply_mask(model, mask, "keep_bias", search_half)
+            model, _ = apply_mask(model, mask, search_half)
         return score_of(model, report_half, task.metric)
 
     for name in ALGORITHMS:
