@@ -24,6 +24,7 @@ import slots
 from drawn import TRAIN_LENGTHS, drawn_lengths, drawn_tokens
 from lottery.algorithms import structured
 from lottery.algorithms.search_context import SearchContext
+from lottery.config import grid, load_study, read_config
 from lottery.data.batches import collate
 from lottery.shrink import gates_of
 from lottery.training import Recipe, train
@@ -217,13 +218,25 @@ def test_the_hours_of_the_grid_are_its_tokens_over_the_rates():
     assert whole.verdict == "missed"
 
 
+def test_the_hours_count_the_passes_of_the_papers_grid():
+    root = measuring.ROOT
+    study = load_study(read_config(root / "config.yaml"), root)
+    models = len(grid.finetune_rows(study))
+    assert models == len(grid_hours.TASKS) * grid_hours.SEEDS
+    found = grid_hours.passes("evaluate")
+    assert models * found["finetune"] == models
+    assert models * found["retrain"] == len(grid.retrain_rows(study))
+    pruned = [cell for cell in grid.cells(study) if cell.phase == "pruned"]
+    assert models * found["evaluate_pruned"] == len(pruned)
+
+
 def test_overhead_is_what_the_work_leaves():
     """Two cores for 10 s, of which the jobs worked 3 and 5 s besides importing for 1 s each."""
     records = [
-        {"rule": "search_structured", "duration_seconds": 4.0},
-        {"rule": "evaluate", "duration_seconds": 6.0},
+        {"step": "search", "duration_seconds": 4.0},
+        {"step": "evaluate", "duration_seconds": 6.0},
     ]
-    found = overhead.costs(records, {"search": 1.0, "evaluate": 1.0, "eval": 9.0}, 10.0, 2)
+    found = overhead.costs(records, {"search": 1.0, "evaluate": 1.0}, 10.0, 2)
     assert found.overhead == pytest.approx(6.0)
     assert found.share == pytest.approx(0.6)
 
