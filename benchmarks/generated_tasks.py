@@ -163,7 +163,7 @@ def measure_halves(
     def score(mask: Mask | None) -> float:
         model = load_model(path_to_model)
         if mask is not None:
-            model = apply_mask(model, mask, "keep_bias", search_half)
+            model, _ = apply_mask(model, mask, search_half)
         return score_of(model, report_half, task.metric)
 
     for name in ALGORITHMS:

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 SEEDS, EPOCHS = 5, 3
-RETRAININGS = 9  # of each task and seed: six structured subnetworks, three by magnitude
-EVALUATIONS = 19  # the full model, and each subnetwork pruned and retrained
+SUBNETWORKS = 9  # of each task and seed, each pruned and retrained: six structured, three magnitude
 # Passes of a search over the development set. A published structured search takes 15 to 25 steps,
 # one by magnitude 7 to 30.
 STRUCTURED_PASSES, MAGNITUDE_PASSES = 22, 16
@@ -46,11 +45,17 @@ AUTHORS_HOURS = {"importance pass": 7.1, "evaluate": 7.9}
 
 
 def passes(kind: str) -> dict[str, int]:
-    """Passes over a task's training (fine-tune) or development examples, by what they are for."""
+    """Passes over a task's training (fine-tune) or development examples, by rule."""
     return {
-        "fine-tune": {"finetune": EPOCHS, "retrain": EPOCHS * RETRAININGS},
+        "fine-tune": {"finetune": EPOCHS, "retrain": EPOCHS * SUBNETWORKS},
         "importance pass": {"search_structured": STRUCTURED_PASSES},
-        "evaluate": {"search_magnitude": MAGNITUDE_PASSES, "evaluate": EVALUATIONS},
+        # The step that has trained a model computes its logits, too; step evaluate needs no GPU.
+        "evaluate": {
+            "search_magnitude": MAGNITUDE_PASSES,
+            "finetune": 1,
+            "retrain": SUBNETWORKS,
+            "evaluate_pruned": SUBNETWORKS,
+        },
     }[kind]
 
 

@@ -18,15 +18,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+import yaml
+
 import planning
 import startup
-from lottery.page.records import Record, read_records
+from lottery.page.records import Record
 from measuring import ROOT, arguments, machine, parsed, seconds_of
 from rows import Row, finish, not_measured
 
@@ -75,14 +77,8 @@ def costs(records: Sequence[Record], imports: dict[str, float], wall: float, cor
     """
     work = 0.0
     for record in records:
-        step = step_of(record["rule"], imports)
-        work += max(record["duration_seconds"] - imports.get(step, 0.0), 0.0)
+        work += max(record["duration_seconds"] - imports[record["step"]], 0.0)
     return Costs(len(records), cores * wall, work)
-
-
-def step_of(rule: str, steps: Iterable[str]) -> str:
-    """The step that a rule runs: the longest name that the rule's begins with; empty if none."""
-    return max((step for step in steps if rule.startswith(step)), key=len, default="")
 
 
 def wall_of(records: Sequence[Record]) -> float:
@@ -109,11 +105,20 @@ def run_demo(folder: Path) -> float:
     return seconds_of(partial(run, stdout=sys.stderr))
 
 
-def step_imports(rules: set[str], repeats: int) -> dict[str, float]:
-    """Seconds that the import of each rule's step takes in a fresh process, by step."""
-    steps = set(startup.steps().values())
+def demo_records(folder: Path) -> list[Record]:
+    """The provenance of a finished demo's jobs.
+
+    Args:
+        folder: in which it ran; `resources` counts as a whole, whatever it was fetched for.
+    """
+    config = yaml.safe_load((ROOT / "workflow/configs/demo.yaml").read_text(encoding="utf-8"))
+    return startup.records_of(folder / config["results"], folder / "resources")
+
+
+def step_imports(steps: set[str], repeats: int) -> dict[str, float]:
+    """Seconds that the import of each step takes in a fresh process."""
     found = {}
-    for step in sorted({step_of(rule, steps) for rule in rules} - {""}):
+    for step in sorted(steps):
         command = [sys.executable, "-c", STEP.format(step=step)]
         run = partial(subprocess.run, command, cwd=startup.SCRIPTS, capture_output=True, text=True)
         found[step] = statistics.median(float(run(check=True).stdout) for _ in range(repeats))
@@ -133,12 +138,12 @@ def main() -> None:
         if options.run:
             folder = Path(temporary)
             wall = run_demo(folder)
-        records = read_records(folder)
+        records = demo_records(folder)
     if not records:
         reason = f"no finished demo in {'the repository' if folder == ROOT else folder}; --run"
         finish(options, facts, [not_measured(NAME, reason, TARGET, at_least=False)])
         return
-    imports = step_imports({record["rule"] for record in records}, options.repeats)
+    imports = step_imports({record["step"] for record in records}, options.repeats)
     cost = costs(records, imports, wall or wall_of(records), CORES)
     command = [sys.executable, "-c", IMPORTS]
     run = partial(subprocess.run, command, check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,7 @@ import finetuning
 import gpu
 import grid_hours
 import growth
+import interleaved
 import measuring
 import overhead
 import profiles
@@ -22,8 +24,10 @@ import searching
 import shrinking
 import slots
 from drawn import TRAIN_LENGTHS, drawn_lengths, drawn_tokens
+from lottery import stages
 from lottery.algorithms import structured
 from lottery.algorithms.search_context import SearchContext
+from lottery.config import grid, load_study, read_config
 from lottery.data.batches import collate
 from lottery.shrink import gates_of
 from lottery.training import Recipe, train
@@ -217,13 +221,25 @@ def test_the_hours_of_the_grid_are_its_tokens_over_the_rates():
     assert whole.verdict == "missed"
 
 
+def test_the_hours_count_the_passes_of_the_papers_grid():
+    root = measuring.ROOT
+    study = load_study(read_config(root / "config.yaml"), root)
+    models = len(grid.finetune_rows(study))
+    assert models == len(grid_hours.TASKS) * grid_hours.SEEDS
+    found = grid_hours.passes("evaluate")
+    assert models * found["finetune"] == models
+    assert models * found["retrain"] == len(grid.retrain_rows(study))
+    pruned = [cell for cell in grid.cells(study) if cell.phase == "pruned"]
+    assert models * found["evaluate_pruned"] == len(pruned)
+
+
 def test_overhead_is_what_the_work_leaves():
     """Two cores for 10 s, of which the jobs worked 3 and 5 s besides importing for 1 s each."""
     records = [
-        {"rule": "search_structured", "duration_seconds": 4.0},
-        {"rule": "evaluate", "duration_seconds": 6.0},
+        {"step": "search", "duration_seconds": 4.0},
+        {"step": "evaluate", "duration_seconds": 6.0},
     ]
-    found = overhead.costs(records, {"search": 1.0, "evaluate": 1.0, "eval": 9.0}, 10.0, 2)
+    found = overhead.costs(records, {"search": 1.0, "evaluate": 1.0}, 10.0, 2)
     assert found.overhead == pytest.approx(6.0)
     assert found.share == pytest.approx(0.6)
 
@@ -234,6 +250,33 @@ def test_the_wall_time_of_a_demo_spans_its_jobs():
         {"started": "2026-01-01T00:00:00+00:00", "duration_seconds": 2.0},
     ]
     assert overhead.wall_of(records) == 15.0
+
+
+@pytest.mark.parametrize("step", interleaved.STEPS)
+def test_two_checkouts_are_timed_with_the_keywords_of_our_steps(step, tmp_path):
+    """What is offered, and the settings of a rule, are all that a step needs."""
+    function = getattr(importlib.import_module(f"lottery.steps.{step}"), step)
+    offered = interleaved.offers(step, tmp_path, tmp_path / "results", tmp_path / "out")
+    given = interleaved.adapted(function, offered).keys()
+    settings = {"training", "n_outputs", "splits", "algorithm", "version", "options", "metric"}
+    required, optional, _ = stages.keywords(step)
+    assert required <= given | settings | {"torch_threads"}
+    assert given <= required | optional
+
+
+def test_a_step_from_before_the_convention_gets_what_it_asks_for(tmp_path):
+    def search(*, path_to_tokens, paths_to_masks, path_to_halves, cell): ...
+
+    offered = interleaved.offers("search", tmp_path, tmp_path, tmp_path / "out")
+    found = interleaved.adapted(search, offered)
+    assert found.keys() == {"path_to_tokens", "paths_to_masks", "path_to_halves", "cell"}
+    assert found["paths_to_masks"] == {"good": tmp_path / "out" / "good.safetensors"}
+    assert found["cell"]["method"] == "structured" and found["path_to_halves"] is None
+
+
+def test_ratios_are_those_of_pairs():
+    found = interleaved.ratio([1.0, 2.0, 4.0], [2.0, 3.0, 2.0])
+    assert (found.least, found.median, found.largest) == (0.5, 1.5, 2.0)
 
 
 def test_a_search_of_weights_takes_every_step():
