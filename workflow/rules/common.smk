@@ -12,7 +12,7 @@ from lottery.stages import stage
 from lottery.tables.controls import reference_of
 
 # As a module the workflow gets the config that the importing Snakefile states, and no other.
-if not workflow.modifier.is_module:
+if not workflow.modifier.skip_configfile:
     for path in workflow.configfiles:
         stop_on_error(refuse_misread, Path(path))
     # Inside lists and mappings --config leaves text.
