@@ -220,6 +220,12 @@ def _matthews_sums(labels: np.ndarray, predictions: np.ndarray) -> Sums:
     )
 
 
+def _balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
+    """The mean recall of the classes that occur among the labels (Brodersen et al. 2010)."""
+    hits = labels == predictions
+    return float(np.mean([hits[labels == each].mean() for each in np.unique(labels)]))
+
+
 def _pearson(labels: np.ndarray, predictions: np.ndarray) -> float | None:
     if is_constant(labels) or is_constant(predictions):
         return None
@@ -377,6 +383,12 @@ METRICS: dict[str, Metric] = {
         chance=0.0,
         least=-1.0,
         sums=_matthews_sums,
+    ),
+    "balanced_accuracy": Metric(
+        of="classes",
+        score=_balanced_accuracy,
+        title="balanced accuracy",
+        short="balanced accuracy",
     ),
     "pearson": Metric(
         of="scores",
