@@ -35,16 +35,17 @@ def gradients(model, tokens, rows, mask, reduction):
     return [gate.grad[0].double().numpy() for gate in gates.units.values()]
 
 
+@pytest.mark.parametrize(("mode", "size"), [("per_example", np.abs), ("fisher", np.square)])
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("order", ["file", "length"])
-def test_per_example_equals_a_loop_over_single_examples(n_outputs, order):
+def test_criteria_of_examples_equal_a_loop_over_single_examples(mode, size, n_outputs, order):
     model, tokens = tiny_model(n_outputs=n_outputs), tiny_tokens(n_outputs=n_outputs)
     mask = random_mask(4)
     heads, mlps = np.zeros((3, 4)), np.zeros(3)
     for row in range(len(tokens)):
         head, mlp = gradients(model, tokens, np.array([row]), mask, "mean")
-        heads, mlps = heads + np.abs(head), mlps + np.abs(mlp)
-    measured = measure(model, tokens, mask, "per_example", 7, order)
+        heads, mlps = heads + size(head), mlps + size(mlp)
+    measured = measure(model, tokens, mask, mode, 7, order)
     np.testing.assert_allclose(measured.units["head"], heads, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(measured.units["mlp"], mlps, rtol=1e-4, atol=1e-5)
 

@@ -59,6 +59,13 @@ CRITERIA: dict[str, Criterion] = {
     "per_example": Criterion(
         help="the absolute gradient of each example", of=EXAMPLE, size=_absolute, ordered=False
     ),
+    # The diagonal of the empirical Fisher information of the gates (Kwon et al. 2022).
+    "fisher": Criterion(
+        help="the squared gradient of each example",
+        of=EXAMPLE,
+        size=lambda gradients: gradients.square(),
+        ordered=False,
+    ),
 }
 
 # Those that need the examples in the order of the file.
