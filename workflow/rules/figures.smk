@@ -8,6 +8,10 @@ localrules:
     plot_trajectories,
 
 
+# Nothing is scored without subnetworks.
+wants("scores", figure_rows(lambda method: method.subnetworks), by="all")
+
+
 rule plot_scores:
     input:
         scores=f"{ANALYSED}/scores.csv",
@@ -35,6 +39,10 @@ rule plot_scores:
         "plot the scores of {wildcards.model}: {wildcards.method}"
     script:
         "../scripts/run_step.py"
+
+
+wants("survival_tasks", figure_rows(), by="all")
+wants("survival_all", figure_rows(), by="all")
 
 
 rule plot_survival:
@@ -71,6 +79,10 @@ rule plot_survival:
         "plot the survival of units in {wildcards.model}: {wildcards.method}"
     script:
         "../scripts/run_step.py"
+
+
+# Only searches down to a threshold have a way to show.
+wants("trajectories", figure_rows(lambda method: method.declared.to_threshold), by="all")
 
 
 rule plot_trajectories:
