@@ -6,6 +6,7 @@ localrules:
     plot_scores,
     plot_survival,
     plot_trajectories,
+    plot_training,
 
 
 # Nothing is scored without subnetworks.
@@ -108,5 +109,42 @@ rule plot_trajectories:
         step=stage("plot_trajectories"),
     message:
         "plot the searches in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/run_step.py"
+
+
+wants("training", scored_pairs(), by="all")
+
+
+rule plot_training:
+    input:
+        finetuned=lambda w: expand(
+            f"{CELL}/finetune/history.csv",
+            task=STUDY.methods[w.method].tasks,
+            seed=STUDY.seeds,
+            allow_missing=True,
+        ),
+        retrained=lambda w: targets(
+            f"{RETRAINED}/history.csv", rows_of(w, grid.retrain_rows(STUDY))
+        ),
+    output:
+        svg=report(
+            f"{FIGURES}/training.svg",
+            caption="../report/training.rst",
+            category="Training",
+            labels={"model": "{model}", "method": "{method}"},
+        ),
+        png=f"{FIGURES}/training.png",
+        provenance=f"{FIGURES}/training.provenance.json",
+    log:
+        f"{LOGS}/plot_training/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/plot_training/{{model}}/{{method}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        step=stage("plot_training"),
+    message:
+        "plot the training losses of {wildcards.model}: {wildcards.method}"
     script:
         "../scripts/run_step.py"
