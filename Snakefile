@@ -46,11 +46,9 @@ report: "workflow/report/workflow.rst"
 # Agreement over seeds and tasks, importances, differences with their tests, and the paper's claims.
 rule analyses:
     input:
-        units=analysis_targets(),
-        differences=difference_targets(),
+        figures=WANTED["analyses"],
         claims=f"{TABLES}/claims.csv",
         trainability=f"{TABLES}/trainability.csv",
-        methods=figure_files("methods", COMPARISONS),
         evaluation_only=evaluation_only_targets(),
         steps=analysis_step_targets(),
 
@@ -60,7 +58,7 @@ rule all:
     input:
         cells=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
         tables=[f"{TABLES}/{name}" for name in ("scores.csv", "summary.csv", "overlap.csv")],
-        figures=figure_targets(),
+        figures=WANTED["all"],
         report=f"{RESULTS}/report.html",
         analyses=rules.analyses.input,
         steps=step_targets(),

@@ -10,6 +10,7 @@ from drawn import bert_base
 from lottery.data.batches import collate
 from lottery.encoder import Gates
 from lottery.errors import StudyError
+from lottery.families import FAMILIES
 from lottery.shrink import gates_of
 from lottery.units import HEAD, MLP, body_size
 
@@ -28,9 +29,10 @@ def theirs(reference, given):
     return output.logits
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
-def test_logits_equal_transformers(attention):
-    model, given = tiny_model(), batch()
+def test_logits_equal_transformers(attention, family):
+    model, given = tiny_model(family=family), batch()
     with torch.no_grad():
         ours = model(*given.inputs)
     torch.testing.assert_close(
@@ -121,6 +123,7 @@ def test_sizes_of_bert_base_are_the_papers():
         ({"model_type": "gpt2"}, "model_type"),
         ({"hidden_act": "relu"}, "hidden_act"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type"),
+        ({"model_type": "ernie", "use_task_id": True}, "use_task_id"),
         ({"hidden_size": 33}, "hidden_size"),
     ],
 )

@@ -17,6 +17,7 @@ from lottery.checkpoints import load_model, save_model
 from lottery.errors import StudyError
 from lottery.evaluation import BATCH_SIZE, predict
 from lottery.masks import Mask, MaskInfo, UnitMask, read_mask, write_mask
+from lottery.metrics import applicable
 from lottery.scoring import read_logits, write_logits
 from lottery.shrink import check_under, put_under
 from lottery.steps import evaluate_pruned as step
@@ -410,8 +411,10 @@ def test_finetuning_leaves_the_logits_and_scores_of_the_model_that_it_saves(fold
         read_logits(place / "logits.safetensors")[0]["validation"],
         predict(untrained, folder.read("validation"), BATCH_SIZE),
     )
-    # evaluate gives the scores that finetune has written already, of the task's own metrics.
-    own = files.read_json(place / "metrics.json")["scores"]
+    # evaluate gives the scores of the task's own metrics, which finetune has written already.
+    written = files.read_json(place / "metrics.json")["scores"]
+    own = [entry for entry in written if entry["metric"] in METRICS[folder.n_outputs]]
+    assert {entry["metric"] for entry in written} == {*applicable(folder.n_outputs)}
     path = place / "logits.safetensors"
     found = folder.evaluate(folder.root / "evaluate/none/full/finetuned", path_to_logits=path)
     assert sorted(map(json.dumps, found["scores"])) == sorted(map(json.dumps, own))

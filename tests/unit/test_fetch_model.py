@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from tiny import SIZES, tiny_architecture
-from transformers import BertConfig, BertForMaskedLM, BertModel
+from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertModel
 
 from lottery.checkpoints import load_pretrained
 from lottery.errors import StudyError
+from lottery.families import FAMILIES
 from lottery.steps.fetch_model import fetch_model
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##c"]
@@ -37,13 +38,16 @@ def fetch(folder: Path, **changes: object) -> Path:
     return target
 
 
-def test_a_checkpoint_comes_through_unchanged(folder):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_checkpoint_comes_through_unchanged(folder, family):
+    AutoModel.from_config(AutoConfig.for_model(family, **SIZES)).save_pretrained(folder)
     target = fetch(folder)
     model = load_pretrained(target / "model.safetensors", n_outputs=2, seed=1)
-    theirs = BertModel.from_pretrained(folder).state_dict()
+    theirs = AutoModel.from_pretrained(folder).state_dict()
     ours = model.checkpoint_parameters()
-    assert set(ours) == {f"bert.{n}" for n in theirs} | {"classifier.weight", "classifier.bias"}
-    assert all(torch.equal(ours[f"bert.{name}"], tensor) for name, tensor in theirs.items())
+    prefix = FAMILIES[family].prefix
+    assert set(ours) == {prefix + n for n in theirs} | {"classifier.weight", "classifier.bias"}
+    assert all(torch.equal(ours[prefix + name], tensor) for name, tensor in theirs.items())
     assert (target / "tokenizer.json").is_file()
 
 

@@ -60,7 +60,7 @@ BUDGETS = {
         "matplotlib",
         """compare_methods measure_importance measure_magnitudes measure_noise measure_overlap
         measure_patterns measure_stability plot_differences plot_on plot_scores plot_survival
-        plot_trajectories""",
+        plot_training plot_trajectories""",
     ),
     "models": budget(
         1260,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from synthetic_masks import full_mask, unit_mask
 from tiny import random_mask, tiny_model, tiny_tokens
 
+from lottery.criteria import CRITERIA
 from lottery.data.batches import collate
 from lottery.encoder import Gates
 from lottery.importance import measure, normalise
@@ -32,16 +35,17 @@ def gradients(model, tokens, rows, mask, reduction):
     return [gate.grad[0].double().numpy() for gate in gates.units.values()]
 
 
+@pytest.mark.parametrize(("mode", "size"), [("per_example", np.abs), ("fisher", np.square)])
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("order", ["file", "length"])
-def test_per_example_equals_a_loop_over_single_examples(n_outputs, order):
+def test_criteria_of_examples_equal_a_loop_over_single_examples(mode, size, n_outputs, order):
     model, tokens = tiny_model(n_outputs=n_outputs), tiny_tokens(n_outputs=n_outputs)
     mask = random_mask(4)
     heads, mlps = np.zeros((3, 4)), np.zeros(3)
     for row in range(len(tokens)):
         head, mlp = gradients(model, tokens, np.array([row]), mask, "mean")
-        heads, mlps = heads + np.abs(head), mlps + np.abs(mlp)
-    measured = measure(model, tokens, mask, "per_example", 7, order)
+        heads, mlps = heads + size(head), mlps + size(mlp)
+    measured = measure(model, tokens, mask, mode, 7, order)
     np.testing.assert_allclose(measured.units["head"], heads, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(measured.units["mlp"], mlps, rtol=1e-4, atol=1e-5)
 
@@ -81,15 +85,20 @@ def test_without_the_pruned_units_the_kept_ones_measure_the_same(mode, seed, emp
         assert not ours[~state].any()
 
 
-def test_the_three_importances_differ():
+def test_every_two_criteria_differ():
     model, tokens, full = tiny_model(), tiny_tokens(), full_mask(3, 4)
-    heads = [
-        measure(model, tokens, full, mode, 6, "file").units["head"]
-        for mode in ("running_sum", "per_batch", "per_example")
-    ]
+    heads = [measure(model, tokens, full, mode, 6, "file").units["head"] for mode in CRITERIA]
     shares = [scores / scores.sum() for scores in heads]
-    assert np.abs(shares[0] - shares[1]).max() > 1e-3
-    assert np.abs(shares[1] - shares[2]).max() > 1e-3
+    for one, other in combinations(shares, 2):
+        assert np.abs(one - other).max() > 1e-3
+
+
+@pytest.mark.parametrize("mode", CRITERIA)
+def test_a_criterion_says_whether_the_order_of_the_examples_matters(mode):
+    model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(4)
+    one, other = (measure(model, tokens, mask, mode, 6, order) for order in ("file", "length"))
+    alike = all(np.allclose(one.units[k], other.units[k], rtol=1e-4, atol=1e-6) for k in one.units)
+    assert alike != CRITERIA[mode].ordered
 
 
 def test_the_logits_of_a_measurement_are_the_masked_models():

@@ -45,6 +45,17 @@ def test_matthews_equals_scikit_learn_for_any_number_of_classes(
         assert value == pytest.approx(reference.matthews_corrcoef(labels, predictions), abs=1e-12)
 
 
+@given(pairs(st.integers(0, 3)))
+def test_balanced_accuracy_equals_scikit_learn_for_any_number_of_classes(
+    rows: tuple[np.ndarray, np.ndarray],
+) -> None:
+    labels, predictions = rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of predicted classes that no example has
+        expected = reference.balanced_accuracy_score(labels, predictions)
+    assert score("balanced_accuracy", labels, predictions) == pytest.approx(expected)
+
+
 @given(pairs(st.integers(-8, 8).map(lambda n: n / 4)))
 def test_correlations_equal_scipy_with_ties(rows: tuple[np.ndarray, np.ndarray]) -> None:
     labels, predictions = rows
@@ -115,7 +126,7 @@ def test_constant_predictions_are_seen_exactly() -> None:
 
 def test_chance_is_zero_where_a_metric_can_be_undefined_for_a_baseline() -> None:
     assert [chance(m) for m in ("matthews", "pearson", "spearman", "pearson_spearman")] == [0.0] * 4
-    assert chance("accuracy") is None and chance("f1") is None
+    assert [chance(m) for m in ("accuracy", "f1", "balanced_accuracy")] == [None] * 3
 
 
 def test_unequal_shapes_and_unknown_metrics_are_mistakes() -> None:

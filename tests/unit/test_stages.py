@@ -124,7 +124,11 @@ def test_a_constant_asks_about_the_stages_that_use_it(edited) -> None:
 
 def test_a_family_more_asks_about_every_stage_that_reads_the_table(edited) -> None:
     asked = edited(
-        {"lottery/families.py": replaced("for family in (BERT,)", "for family in (BERT, BERT)")}
+        {
+            "lottery/families.py": replaced(
+                "for family in (BERT, ERNIE)", "for family in (BERT, ERNIE, BERT)"
+            )
+        }
     )
     reading = {
         stage

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from lottery.metrics import METRICS
 from lottery.stats.permutation import Null, flip_runs, pool, smallest_p, swap_examples
 from lottery.stats.resampling import swapped_differences
 
@@ -25,7 +26,7 @@ def exact_p(metric: str, labels: np.ndarray, first: np.ndarray, second: np.ndarr
     return float(np.mean(np.abs(values) >= abs(values[0]) - 1e-10))
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "matthews", "f1", "pearson", "spearman"])
+@pytest.mark.parametrize("metric", METRICS)
 def test_p_values_are_those_of_all_swaps(metric):
     labels, first, second = systems(10, 3, (0.9, 0.55), seed=4)
     rng = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from lottery.metrics import score
 from lottery.stats import resampling
 from lottery.stats.resampling import draw_examples, swapped_differences, weighted_scores
 
-CLASSES = ("accuracy", "f1", "matthews")
+CLASSES = ("accuracy", "f1", "matthews", "balanced_accuracy")
 SCORES = ("pearson", "spearman", "pearson_spearman")
 
 

@@ -46,6 +46,15 @@ def test_the_nine_presets_are_glue_as_the_paper_scores_it() -> None:
     assert GLUE["stsb"].n_outputs == 1 and GLUE["mnli"].n_outputs == 3
 
 
+@pytest.mark.parametrize("labels", [["no", "yes"], ["a", "b", "c"]])
+def test_a_task_is_scored_by_balanced_accuracy_only_if_it_asks_for_it(labels) -> None:
+    entry = OWN | {"labels": labels}
+    assert task_from_config("mine", entry).metrics == ("accuracy",)
+    asked = task_from_config("mine", entry | {"metric": "balanced_accuracy"})
+    assert asked.metrics == ("balanced_accuracy", "accuracy")
+    assert not any("balanced_accuracy" in task.metrics for task in GLUE.values())
+
+
 def test_generated_presets_agree_with_their_writers() -> None:
     assert set(GENERATED) == set(WRITERS)
     for name, writer in WRITERS.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from synthetic_masks import unit_mask
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from lottery.architecture import Architecture
 from lottery.data.tokens import Tokens
@@ -23,14 +23,16 @@ SIZES = {
 }
 
 
-def tiny_architecture(**changes: int) -> Architecture:
+def tiny_architecture(**changes: object) -> Architecture:
     """Three layers of four heads, 32 wide."""
     return Architecture.from_config({"model_type": "bert"} | SIZES | changes, "tiny")
 
 
-def tiny_model(seed: int = 0, n_outputs: int = 3, scale: float = 6.0) -> Encoder:
+def tiny_model(
+    seed: int = 0, n_outputs: int = 3, scale: float = 6.0, family: str = "bert"
+) -> Encoder:
     """A random encoder whose weights are large enough for every unit to matter."""
-    model = Encoder(tiny_architecture(), n_outputs)
+    model = Encoder(tiny_architecture(model_type=family), n_outputs)
     draw_weights(model, seed)
     generator = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
@@ -42,10 +44,13 @@ def tiny_model(seed: int = 0, n_outputs: int = 3, scale: float = 6.0) -> Encoder
     return model.eval()
 
 
-def reference_model(model: Encoder, attention: str = "eager") -> BertForSequenceClassification:
+def reference_model(model: Encoder, attention: str = "eager") -> PreTrainedModel:
     """transformers' classifier with the same weights."""
-    config = BertConfig(**SIZES, num_labels=model.n_outputs, attn_implementation=attention)
-    reference = BertForSequenceClassification(config)
+    family = model.architecture.model_type
+    config = AutoConfig.for_model(family, **SIZES, num_labels=model.n_outputs)
+    reference = AutoModelForSequenceClassification.from_config(
+        config, attn_implementation=attention
+    )
     state = {name: p.detach().clone() for name, p in model.checkpoint_parameters().items()}
     missing, unexpected = reference.load_state_dict(state, strict=False)
     assert not unexpected

@@ -228,15 +228,9 @@ def metrics_on(wildcards):
 
 
 def evaluation_only_targets():
-    """The scores, table and figures of tasks that are not trained on; nothing without such tasks."""
-    rows = grid.evaluate_on_rows(STUDY)
-    scores = targets(f"{EVALUATED_ON}/metrics.json", rows)
-    figures = [
-        path
-        for kind in ("svg", "png")
-        for path in targets(f"{FIGURES}/on_{{eval_task}}.{kind}", grid.on_rows(STUDY))
-    ]
-    return [*scores, *evaluation_only_table().values(), *figures]
+    """The scores and table of tasks that are not trained on; nothing without such tasks."""
+    scores = targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY))
+    return [*scores, *evaluation_only_table().values()]
 
 
 def evaluation_only_table():
@@ -324,17 +318,13 @@ def figure_files(name, rows):
     return [path for kind in ("svg", "png") for path in targets(f"{FIGURES}/{name}.{kind}", rows)]
 
 
-def figure_targets():
-    """The figures of the main table.
+# The figures by the rule that asks for them. The report shows all.
+WANTED = {"all": [], "analyses": []}
 
-    Nothing is scored without subnetworks, and only searches down to a threshold have a way to show.
-    """
-    return (
-        figure_files("scores", figure_rows(lambda method: method.subnetworks))
-        + figure_files("survival_tasks", figure_rows())
-        + figure_files("survival_all", figure_rows())
-        + figure_files("trajectories", figure_rows(lambda method: method.declared.to_threshold))
-    )
+
+def wants(name, rows, by="analyses"):
+    """Declares a figure of some (model, method) pairs, next to the rule that makes it."""
+    WANTED[by] += figure_files(name, rows)
 
 
 def step_targets():

@@ -1,9 +1,8 @@
-"""What the analyses of masks read, of which methods, and their targets."""
+"""What the analyses of masks read, and of which methods."""
 
 from lottery.config import stability, statistics
 from lottery.config.patterns import has_patterns
 from lottery.mask_import import mask_files
-
 
 
 def methods_where(condition):
@@ -95,32 +94,6 @@ def claim_evidence():
     }
 
 
-def analysis_targets():
-    """The figures of the analyses of masks, importances and weights; their tables come with them."""
-    families = stability.families(STUDY)
-    conditions = {
-        "stability": has_several_seeds,
-        "noise": lambda method: method.id in families,
-        "survivors": prunes_units,
-        "task_overlap": prunes_units,
-        "importance_histograms": leaves_importances,
-        "importance_correlations": leaves_importances,
-        "patterns": has_patterns,
-        "example_maps": has_patterns,
-        "magnitudes": prunes_models_of_ours,
-    }
-    return [
-        path
-        for name, condition in conditions.items()
-        for path in figure_files(name, figure_rows(condition))
-    ]
-
-
-def difference_targets():
-    """The figures of the differences between subnetworks."""
-    return figure_files("differences", figure_rows(lambda method: method.subnetworks))
-
-
 def imported_files(wildcards):
     """What a mask is read from: the npz, or its two files; the folder where one is missing.
 
@@ -133,18 +106,6 @@ def imported_files(wildcards):
     found = mask_files(place, settings["task_name"], wildcards.seed)
     complete = all(map(Path.is_file, found))
     return own([str(path) for path in found] if complete else [str(place)])
-
-
-def report_figures(wildcards):
-    """Every figure that the run makes, as svg."""
-    wanted = [
-        *figure_targets(),
-        *analysis_targets(),
-        *difference_targets(),
-        *figure_files("methods", COMPARISONS),
-        *evaluation_only_targets(),
-    ]
-    return list(dict.fromkeys(path for path in wanted if path.endswith(".svg")))
 
 
 def analysis_step_targets():

@@ -9,6 +9,9 @@ localrules:
     compare_methods,
 
 
+wants("methods", COMPARISONS)
+
+
 rule compare_methods:
     input:
         scores=lambda w: [

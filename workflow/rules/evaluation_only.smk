@@ -32,6 +32,9 @@ rule summarize_on:
         "../scripts/run_step.py"
 
 
+wants("on_{eval_task}", grid.on_rows(STUDY))
+
+
 rule plot_on:
     input:
         metrics=metrics_on,

@@ -6,6 +6,11 @@ localrules:
     plot_scores,
     plot_survival,
     plot_trajectories,
+    plot_training,
+
+
+# Nothing is scored without subnetworks.
+wants("scores", figure_rows(lambda method: method.subnetworks), by="all")
 
 
 rule plot_scores:
@@ -35,6 +40,10 @@ rule plot_scores:
         "plot the scores of {wildcards.model}: {wildcards.method}"
     script:
         "../scripts/run_step.py"
+
+
+wants("survival_tasks", figure_rows(), by="all")
+wants("survival_all", figure_rows(), by="all")
 
 
 rule plot_survival:
@@ -73,6 +82,10 @@ rule plot_survival:
         "../scripts/run_step.py"
 
 
+# Only searches down to a threshold have a way to show.
+wants("trajectories", figure_rows(lambda method: method.declared.to_threshold), by="all")
+
+
 rule plot_trajectories:
     input:
         searches=trajectories_of_all_tasks,
@@ -96,5 +109,42 @@ rule plot_trajectories:
         step=stage("plot_trajectories"),
     message:
         "plot the searches in {wildcards.model}: {wildcards.method}"
+    script:
+        "../scripts/run_step.py"
+
+
+wants("training", scored_pairs(), by="all")
+
+
+rule plot_training:
+    input:
+        finetuned=lambda w: expand(
+            f"{CELL}/finetune/history.csv",
+            task=STUDY.methods[w.method].tasks,
+            seed=STUDY.seeds,
+            allow_missing=True,
+        ),
+        retrained=lambda w: targets(
+            f"{RETRAINED}/history.csv", rows_of(w, grid.retrain_rows(STUDY))
+        ),
+    output:
+        svg=report(
+            f"{FIGURES}/training.svg",
+            caption="../report/training.rst",
+            category="Training",
+            labels={"model": "{model}", "method": "{method}"},
+        ),
+        png=f"{FIGURES}/training.png",
+        provenance=f"{FIGURES}/training.provenance.json",
+    log:
+        f"{LOGS}/plot_training/{{model}}/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/plot_training/{{model}}/{{method}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        step=stage("plot_training"),
+    message:
+        "plot the training losses of {wildcards.model}: {wildcards.method}"
     script:
         "../scripts/run_step.py"

@@ -65,6 +65,10 @@ rule classify_patterns:
         "../scripts/run_step.py"
 
 
+wants("patterns", figure_rows(has_patterns))
+wants("example_maps", figure_rows(has_patterns))
+
+
 rule measure_patterns:
     input:
         patterns=patterns_of_all_tasks,

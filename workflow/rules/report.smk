@@ -13,7 +13,7 @@ rule write_report:
         claims=f"{TABLES}/claims.csv",
         trainability=f"{TABLES}/trainability.csv",
         associations=analysis_tables("pattern_association", has_patterns),
-        figures=report_figures,
+        figures=[path for paths in WANTED.values() for path in paths if path.endswith(".svg")],
     output:
         report=f"{RESULTS}/report.html",
         provenance=f"{RESULTS}/report.provenance.json",

@@ -1,5 +1,7 @@
 """Analyses of masks, importances and weights: tables and figures per (model, method)."""
 
+wants("stability", figure_rows(has_several_seeds))
+
 
 rule measure_stability:
     input:
@@ -41,6 +43,9 @@ rule measure_stability:
         "../scripts/run_step.py"
 
 
+wants("noise", figure_rows(lambda method: method.id in stability.families(STUDY)))
+
+
 rule measure_noise:
     input:
         masks=good_masks_of_family,
@@ -73,6 +78,10 @@ rule measure_noise:
         "compare seed noise and data noise in {wildcards.model}: {wildcards.method}"
     script:
         "../scripts/run_step.py"
+
+
+wants("survivors", figure_rows(prunes_units))
+wants("task_overlap", figure_rows(prunes_units))
 
 
 rule measure_overlap:
@@ -115,6 +124,10 @@ rule measure_overlap:
         "count the survivors in {wildcards.model}: {wildcards.method}"
     script:
         "../scripts/run_step.py"
+
+
+wants("importance_histograms", figure_rows(leaves_importances))
+wants("importance_correlations", figure_rows(leaves_importances))
 
 
 rule measure_importance:
@@ -178,6 +191,9 @@ rule measure_weights:
         "measure the weights of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
     script:
         "../scripts/run_step.py"
+
+
+wants("magnitudes", figure_rows(prunes_models_of_ours))
 
 
 rule measure_magnitudes:

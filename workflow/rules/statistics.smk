@@ -61,6 +61,9 @@ rule gather_differences:
         "../scripts/run_step.py"
 
 
+wants("differences", figure_rows(lambda method: method.subnetworks))
+
+
 rule plot_differences:
     input:
         differences=lambda w: f"{TABLES}/{w.model}/{w.method}/differences/"

@@ -8,7 +8,7 @@ fetching a model compares the encoder's outputs with those of transformers' own 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -92,7 +92,10 @@ BERT = Family(
     classifier="classifier",
 )
 
-FAMILIES = MappingProxyType({family.model_type: family for family in (BERT,)})
+# BERT's computation and names below another prefix, as long as no task ids are embedded.
+ERNIE = replace(BERT, model_type="ernie", prefix="ernie.")
+
+FAMILIES = MappingProxyType({family.model_type: family for family in (BERT, ERNIE)})
 
 # Keys of a checkpoint's config.json that would change the computation, and the only values that
 # the encoder implements (a missing key means the first of them).
@@ -102,6 +105,7 @@ SUPPORTED = MappingProxyType(
         "position_embedding_type": ("absolute", None),
         "is_decoder": (False, None),
         "add_cross_attention": (False, None),
+        "use_task_id": (False, None),
     }
 )
 

@@ -1,12 +1,4 @@
-"""How much each unit matters: the loss's sensitivity to its gate.
-
-The stated quantity is I = E_x |dL(x)/d gate| (Michel et al. 2019). What is summed differs:
-
-- `per_example`: the expectation as stated, one gradient per example.
-- `per_batch`: |gradient of the batch's mean loss|, so opposite examples of a batch cancel.
-- `running_sum`: what the authors' code computes. Gradients are never reset between batches, so each
-  batch adds |sum of the gradients of all batches so far|.
-"""
+"""How much each unit matters: the loss's sensitivity to its gate, by one of the criteria."""
 
 from __future__ import annotations
 
@@ -17,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lottery.criteria import CRITERIA, EXAMPLE
 from lottery.data.batches import Batch, collate, ordered_rows, parts
 from lottery.data.packing import pack
 from lottery.data.tokens import Tokens
@@ -34,7 +27,7 @@ class Sensitivity:
     """What one pass over a split measures.
 
     Attributes:
-        units: kind -> float64 [layers, units] or [layers], summed absolute gradients.
+        units: kind -> float64 [layers, units] or [layers], what the criterion sums.
         logits: float32 [examples, n_outputs].
     """
 
@@ -62,14 +55,16 @@ def measure(
         tokens: the split.
         mask: its kinds of unit are measured. Pruned units have their gates at zero; they still get
             gradients.
-        mode: "per_example", "per_batch" or "running_sum".
+        mode: one of `lottery.criteria.CRITERIA`.
         batch_size: examples per batch.
-        order: "file" or "length". Unless the mode is "per_example" the result depends on both.
+        order: "file" or "length". If the criterion is `ordered`, the result depends on both.
         pruned: whether pruned units are measured too; without them they are left out of the
             computation, and their sums are 0.
     """
     if not pruned:
         model = shrink(model, replace(mask, emptied_attention="keep_bias"))  # as gates do
+    criterion = CRITERIA[mode]
+    of_examples = criterion.of == EXAMPLE
     model.eval().requires_grad_(False)
     device = model.classifier.weight.device
     columns = _columns(mask)
@@ -78,20 +73,20 @@ def measure(
     total = torch.zeros(state.shape, dtype=torch.float64, device=device)
     running = torch.zeros_like(total)
     for rows in ordered_rows(tokens, batch_size, order):
-        for batch, copies in _parts(tokens, rows, mode, device):
+        for batch, copies in _parts(tokens, rows, of_examples, device):
             gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, units]
             gates = Gates({k: gate[:, :, c] for k, c in columns.items()}, mask.units["mlp"])
             output = model(*batch.inputs, gates, batch.packing)
             gradient = _gradient(loss_of(output, batch.labels).sum(), gate).double()
-            if mode == "per_example":
-                total += gradient.abs().sum(dim=0)
+            if of_examples:
+                total += criterion.size(gradient).sum(dim=0)
             else:
                 running += gradient.sum(dim=0) / len(rows)  # the batch's mean loss
             logits[batch.rows] = output.detach().float().cpu().numpy()
-        if mode != "per_example":
-            total += running.abs()
-        if mode == "per_batch":
-            running.zero_()
+        if not of_examples:
+            total += criterion.size(running)
+            if not criterion.never_reset:
+                running.zero_()
     sums = total.cpu().numpy()
     return Sensitivity({kind: sums[:, place] for kind, place in columns.items()}, logits)
 
@@ -107,10 +102,10 @@ def _columns(mask: UnitMask) -> dict[str, slice | int]:
 
 
 def _parts(
-    tokens: Tokens, rows: np.ndarray, mode: str, device: torch.device
+    tokens: Tokens, rows: np.ndarray, of_examples: bool, device: torch.device
 ) -> Iterator[tuple[Batch, int]]:
     """Yields the parts of a batch, and how many copies of the gates each needs."""
-    if mode != "per_example":
+    if not of_examples:
         yield pack(tokens, rows, device), 1
         return
     for part in parts(tokens, rows, device):

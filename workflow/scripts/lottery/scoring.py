@@ -146,13 +146,6 @@ def example_columns(
     }
 
 
-def applicable_metrics(n_outputs: int) -> list[str]:
-    """The metrics that a task with so many outputs can have."""
-    if n_outputs == 1:
-        return ["pearson", "spearman"]
-    return ["accuracy", "matthews"] + (["f1"] if n_outputs == 2 else [])
-
-
 def score_logits(
     logits: Mapping[str, np.ndarray], path_to_tokens: Path, metrics: Sequence[str]
 ) -> Scored:

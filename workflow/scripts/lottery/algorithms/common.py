@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lottery.algorithms.declaration import Choice, Integer, Number, Option, Switch, Text, UnitKinds
+from lottery.criteria import ORDERED
 
 # Options of every algorithm that searches down to a threshold.
 SEARCH_OPTIONS: dict[str, Option] = {
@@ -39,7 +40,7 @@ SEARCH_OPTIONS: dict[str, Option] = {
         "file",
         "length",
         Choice("file", "length"),
-        "Order of the examples in the search; running_sum and per_batch depend on it and require "
+        f"Order of the examples in the search; {' and '.join(ORDERED)} depend on it and require "
         "file.",
     ),
     "halves": Option(

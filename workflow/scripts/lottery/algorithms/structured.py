@@ -17,6 +17,7 @@ from lottery.algorithms.declaration import (
     Option,
     UnitKinds,
 )
+from lottery.criteria import CRITERIA, ORDERED
 from lottery.masks import UnitMask
 from lottery.subnetworks import draws
 from lottery.units import KINDS, kinds_of
@@ -29,17 +30,14 @@ if TYPE_CHECKING:
     from lottery.algorithms.search_context import SearchContext, SearchResult
     from lottery.algorithms.search_structured import Measure
 
-# Importances that follow the running state of the batches, hence the order of the examples.
-ORDERED_IMPORTANCES = ("running_sum", "per_batch")
-
 OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
     "importance": Option(
         "running_sum",
         "per_example",
-        Choice("running_sum", "per_batch", "per_example"),
-        "Importance of a unit - running_sum sums the absolute running sum of the batches' "
-        "gradients, never reset; per_batch the absolute gradient of each batch; per_example of "
-        "each example. The first two depend on the order of the data.",
+        Choice(*CRITERIA),
+        "What the importance of a unit sums - "
+        + "; ".join(f"{name} {criterion.help}" for name, criterion in CRITERIA.items())
+        + f". {' and '.join(ORDERED)} depend on the order of the data.",
     ),
     "units": Option(
         ["head", "mlp"],
@@ -153,7 +151,7 @@ def _measured_once(context: SearchContext) -> Measure:
 
 def check(options: Mapping[str, Any], root: Path) -> str | None:
     """Rejects an importance that depends on the order of the examples under another order."""
-    if options["importance"] in ORDERED_IMPORTANCES and options["search_order"] != "file":
+    if options["importance"] in ORDERED and options["search_order"] != "file":
         return (
             f"importance is {options['importance']}, which depends on the order of the examples, "
             f"and search_order is {options['search_order']}; it must be file"

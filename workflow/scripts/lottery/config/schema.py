@@ -12,6 +12,7 @@ import yaml
 from lottery.algorithms import PRESETS, declared
 from lottery.config.sentences import key_sentence, key_text, place, sentence
 from lottery.errors import StudyError
+from lottery.metrics import METRICS
 from lottery.units import KINDS
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ SCHEMA_PATH = Path(__file__).resolve().parents[3] / "schemas" / "config.schema.y
 
 
 def schema() -> dict[str, Any]:
-    """The schema of the config, with the algorithms that are declared at present."""
+    """The schema of the config, with the algorithms and metrics that are declared at present."""
     return _schema(declared(), tuple(KINDS))
 
 
@@ -32,6 +33,8 @@ def _schema(algorithms: tuple[Algorithm, ...], kinds: tuple[str, ...]) -> dict[s
     with SCHEMA_PATH.open(encoding="utf-8") as file:
         made = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     definitions, method = made["$defs"], made["$defs"]["method"]
+    metric = definitions["task"]["properties"]["metric"]
+    metric["enum"] = [name for name, each in METRICS.items() if not each.search_only]
     method["properties"]["algorithm"]["enum"] = [each.name for each in algorithms]
     # Each name leads to the algorithm's own, closed entry.
     method["allOf"] = [

@@ -11,7 +11,8 @@ from typing import Any
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Model
 from lottery.errors import StudyError
-from lottery.tasks import CLASSIFICATION_METRICS, GLUE, Task, task_from_config
+from lottery.metrics import applicable
+from lottery.tasks import GLUE, Task, task_from_config
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -120,9 +121,9 @@ def _check_own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> None:
     if labels is None and metric is None:
         raise StudyError(
             f"{key} has neither labels nor metric: a classification needs the names of its labels, "
-            "a regression metric: pearson or spearman."
+            f"a regression metric: {' or '.join(applicable(1))}."
         )
-    if labels is None and metric in CLASSIFICATION_METRICS:
+    if labels is None and metric not in applicable(1):
         raise StudyError(f"{key}.labels is missing; {metric} needs the names of the labels.")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from lottery.metrics import METRICS
 from lottery.page.numbers import NOTHING, parsed, rounded
 from lottery.page.table import Cell, Group, Table
-from lottery.tables.printed import METRIC_NAMES
 
 CAPTION = (
     "Scores on {task} ({metric}) of models trained on {trained}: all examples, then group by group."
@@ -48,7 +48,7 @@ def _table(task: str, metric: str, rows: Sequence[Row]) -> Table:
     published = any(row["published_mean"] for row in rows)
     caption = CAPTION.format(
         task=task,
-        metric=METRIC_NAMES.get(metric, metric),
+        metric=METRICS[metric].short,
         trained=", ".join(dict.fromkeys(row["task"] for row in rows)),
         gold=COLOUR * published,
     )

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow.parquet
 
+from lottery.metrics import METRICS
 from lottery.page.cost import step_of
 from lottery.page.numbers import NOTHING
 from lottery.page.records import Record, paths_of
 from lottery.page.table import Cell, Group, Table, plain
-from lottery.tables.printed import METRIC_NAMES
 
 SPLITS = ("train", "validation")
 
@@ -80,7 +80,7 @@ def examples_of(records: Sequence[Record]) -> dict[str, dict[str, int]]:
 def _task(task: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[str, ...]:
     trained = f"; models of {task['evaluate_with']}" if task["evaluate_with"] else ""
     counts = [f"{sizes[split]:,}" if split in sizes else NOTHING for split in SPLITS]
-    metric = METRIC_NAMES.get(task["metric"], task["metric"])
+    metric = METRICS[task["metric"]].short
     return (
         task["id"],
         task["source"] + trained,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lottery.metrics import METRICS
 from lottery.page.numbers import NOTHING, parsed, rounded
 from lottery.page.table import Cell, Group, Table
 from lottery.tables.layout import Layout
-from lottery.tables.printed import METRIC_NAMES, SPLIT_NAMES
+from lottery.tables.printed import SPLIT_NAMES
 from lottery.tables.summary import AVERAGE
 
 CAPTION = (
@@ -96,7 +97,7 @@ def _label(key: Key) -> str:
 
 def score_columns(layout: Layout, *, degenerate: bool) -> list[str]:
     """Headings above rows of `score_row`."""
-    tasks = [f"{task.id} ({METRIC_NAMES[task.metric]})" for task in layout.tasks]
+    tasks = [f"{task.id} ({METRICS[task.metric].short})" for task in layout.tasks]
     # The averages first: where the page is narrow, tasks scroll out of sight, not they.
     return ["", "n", "kept", AVERAGE] + ["without degenerate"] * degenerate + tasks
 

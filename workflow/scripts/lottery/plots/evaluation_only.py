@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lottery.metrics import chance
+from lottery.metrics import METRICS, chance
 from lottery.plots import style
 from lottery.plots.dots import legend
 from lottery.tables.evaluation_only import Labelled, PublishedOn
@@ -90,7 +90,7 @@ def draw_on(
         n = of_group["", frame.lines[0]][0].n_examples
         axis.set_title(f"{textwrap.fill(name, 26)}\n{n} examples")
         if style.is_bottom(index, len(groups), COLUMNS):
-            axis.set_xlabel(style.METRIC_NAMES[metric])
+            axis.set_xlabel(METRICS[metric].title)
     _draw_legend(figure, frame, runs, published)
     n = len({score.seed for of_key in runs.values() for score in of_key})
     figure.suptitle(f"{title}, {style.seeds([n])}")
@@ -120,7 +120,7 @@ def _draw_panel(
     axis.set_ylim(len(names) - 0.45, -0.55)
     for between in range(1, len(names)):
         axis.axhline(between - 0.5, color="#dddddd", linewidth=0.3, zorder=0)
-    if frame.metric in ("accuracy", "f1"):
+    if METRICS[frame.metric].least == 0:
         axis.set_xlim(-0.04, 1.04)
         axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 

@@ -146,7 +146,7 @@ def _draw_panel(axis: Axes, task: TaskColumn, bars: list[Bar]) -> None:
 
 
 def _draw_bar(axis: Axes, bar: Bar) -> None:
-    colour = _colour(bar.subnetwork)
+    colour = colour_of(bar.subnetwork)
     pruned = bar.phase == "pruned"
     axis.bar(
         bar.position,
@@ -228,7 +228,7 @@ def _draw_legend(figure: Figure, bars: list[Bar]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
-def _colour(subnetwork: str) -> str:
+def colour_of(subnetwork: str) -> str:
     """The colour of a subnetwork: that of the kind (good, random, bad) in its name."""
     parts = subnetwork.split("_")
     return next((COLOURS[part] for part in parts if part in COLOURS), style.GREEN)

@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lottery import files
+from lottery.metrics import METRICS
 
 # Widths in inches: a column and a page of a two-column paper.
 COLUMN = 3.5
@@ -55,15 +56,6 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, BLACK = (
     "#000000",
 )
 GREY = "#999999"
-
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "f1": "F1",
-    "matthews": "Matthews correlation",
-    "pearson": "Pearson correlation",
-    "spearman": "Spearman correlation",
-    "pearson_spearman": "mean of Pearson and Spearman",
-}
 
 
 @contextmanager
@@ -135,6 +127,6 @@ def seeds(counts: Iterable[int]) -> str:
 
 def title(task: str, metric: str) -> str:
     """A panel's title: the task and its metric, on two lines where one has no room for both."""
-    measure = METRIC_NAMES[metric]
+    measure = METRICS[metric].title
     together = f"{task}, {measure}"
     return together if len(together) <= 36 else f"{task},\n{measure}"

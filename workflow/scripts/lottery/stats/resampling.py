@@ -1,6 +1,6 @@
 """Scores of many predictions under resamples of the examples, and under swaps of two systems.
 
-Notation of shapes as in `lottery.stats.sums`; undefined scores count as chance, 0.
+Notation of shapes as in `lottery.metrics`; undefined scores count as chance, 0.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lottery.stats.ranks import row_spearman, weighted_spearman
-from lottery.stats.sums import additive
+from lottery.metrics import METRICS, score
 
 # Numbers that an intermediate array may hold: some 60 MB of float32.
 CHUNK = 2**24
@@ -22,7 +21,7 @@ def weighted_scores(
     """Scores when every example stands in the data as often as a weight says.
 
     Args:
-        metric: accuracy, f1, matthews, pearson, spearman or pearson_spearman.
+        metric: one of `lottery.metrics.METRICS`.
         labels: true classes or scores, [n].
         predictions: predicted classes or scores, [C, n].
         weights: how often each example was drawn, [R, n].
@@ -30,14 +29,16 @@ def weighted_scores(
     Returns:
         float64 [R, C].
     """
-    if metric == "spearman":
-        return weighted_spearman(labels, predictions, weights)
-    if metric == "pearson_spearman":
-        return (
-            weighted_scores("pearson", labels, predictions, weights)
-            + weighted_scores("spearman", labels, predictions, weights)
-        ) / 2
-    measure = additive(metric, labels, predictions)
+    declared = METRICS[metric]
+    if declared.mean_of:
+        each = [weighted_scores(m, labels, predictions, weights) for m in declared.mean_of]
+        return sum(each) / len(each)
+    if declared.ranked:
+        return declared.ranked.weighted(labels, predictions, weights)
+    if not declared.sums:
+        times = weights.astype(np.int64)
+        return np.array([_row_scores(metric, labels, predictions, drawn) for drawn in times])
+    measure = declared.sums(labels, predictions)
     summed = measure.of_predictions(labels, predictions)  # [C, n, f]
     of_labels = measure.of_labels(labels)  # [n, g]
     C, n, f = summed.shape
@@ -46,6 +47,15 @@ def weighted_scores(
     sums = (weights @ columns).reshape(-1, C, f).astype(np.float64)
     label_sums = (weights @ of_labels).astype(np.float64)[:, None]  # [R, 1, g]
     return measure.finish(sums, label_sums)
+
+
+def _row_scores(
+    metric: str, labels: np.ndarray, predictions: np.ndarray, times: np.ndarray | int = 1
+) -> list[float]:
+    """The score of every row of predictions [R, n] on examples repeated `times`, one by one."""
+    repeated = np.repeat(labels, times)
+    values = (score(metric, repeated, np.repeat(row, times)) for row in predictions)
+    return [0.0 if value is None else value for value in values]
 
 
 def draw_examples(
@@ -85,9 +95,13 @@ def swapped_differences(
     Returns:
         float64 [R].
     """
-    if metric in ("spearman", "pearson_spearman"):
-        return _swapped_rankings(metric, labels, first, second, swaps)
-    measure = additive(metric, labels, np.stack([first, second]))
+    declared = METRICS[metric]
+    if declared.mean_of:
+        each = [swapped_differences(m, labels, first, second, swaps) for m in declared.mean_of]
+        return sum(each) / len(each)
+    if not declared.sums:
+        return _swapped_one_by_one(metric, labels, first, second, swaps)
+    measure = declared.sums(labels, np.stack([first, second]))
     of_first = measure.of_predictions(labels, first)  # [C, n, f]
     of_second = measure.of_predictions(labels, second)
     C, n, f = of_first.shape
@@ -102,15 +116,16 @@ def swapped_differences(
     ).mean(-1)
 
 
-def _swapped_rankings(
+def _swapped_one_by_one(
     metric: str, labels: np.ndarray, first: np.ndarray, second: np.ndarray, swaps: np.ndarray
 ) -> np.ndarray:
-    """`swapped_differences` where ranks have to be found again after every swap."""
+    """`swapped_differences` where the metric has to be found again after every swap."""
+    ranked = METRICS[metric].ranked
     differences = np.zeros(len(swaps))
     for a, b in zip(first, second, strict=True):
-        differences += row_spearman(labels, np.where(swaps, b, a))
-        differences -= row_spearman(labels, np.where(swaps, a, b))
-    differences /= len(first)
-    if metric == "spearman":
-        return differences
-    return (differences + swapped_differences("pearson", labels, first, second, swaps)) / 2
+        for sign, predictions in ((1, np.where(swaps, b, a)), (-1, np.where(swaps, a, b))):
+            if ranked:
+                differences += sign * ranked.rows(labels, predictions)
+            else:
+                differences += sign * np.array(_row_scores(metric, labels, predictions))
+    return differences / len(first)

@@ -11,8 +11,9 @@ from lottery.data.tokens import read_tokens
 from lottery.evaluation import predict_splits
 from lottery.history import HISTORY_COLUMNS
 from lottery.masks import full_size
+from lottery.metrics import applicable
 from lottery.resume import Checkpoint
-from lottery.scoring import applicable_metrics, metrics_file, score_logits, write_logits
+from lottery.scoring import metrics_file, score_logits, write_logits
 from lottery.steps.setup import prepare_torch
 from lottery.training import Recipe, recorder_for, train
 
@@ -64,7 +65,7 @@ def finetune(
     history = train(encoder, tokens, recipe, seed, checkpoint=checkpoint, graphs=graphs)
     logits = predict_splits(encoder, path_to_tokens, splits)
     # Every metric of the kind of task: so an edit of how a task is reported trains nothing again.
-    scored = score_logits(logits, path_to_tokens, applicable_metrics(n_outputs))
+    scored = score_logits(logits, path_to_tokens, applicable(n_outputs))
     size = full_size(encoder.architecture)
     cell = {"model": model, "task": task, "seed": seed}
     cell |= {"method": "none", "subnetwork": "full", "phase": "finetuned"}

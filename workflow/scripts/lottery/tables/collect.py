@@ -9,7 +9,7 @@ from typing import Any
 
 from lottery import files
 from lottery.errors import StudyError
-from lottery.metrics import chance
+from lottery.metrics import METRICS, chance
 from lottery.subnetworks import Subnetwork
 from lottery.tables.scores import Score
 
@@ -109,7 +109,7 @@ def majority_scores(document: Document) -> list[Score]:
         )
         for score in document["scores"]
         if LABELS_FROM.get(score["split"]) == score["labels_from"]
-        and score["metric"] != "pearson_spearman"
+        and not METRICS[score["metric"]].search_only
     ]
 
 

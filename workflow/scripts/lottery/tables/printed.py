@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lottery.metrics import METRICS
 from lottery.tables.layout import Layout
 from lottery.tables.summary import AVERAGE
 
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "f1": "F1",
-    "matthews": "Matthews",
-    "pearson": "Pearson",
-    "spearman": "Spearman",
-}
 SPLIT_NAMES = {"validation": "validation", "report_half": "report half of validation"}
 NOTHING = "-"
 INTRODUCTION = """\
@@ -93,7 +87,7 @@ def _table(
 
 def header(layout: Layout) -> list[str]:
     """The names of the columns."""
-    tasks = [f"{task.id} ({METRIC_NAMES[task.metric]})" for task in layout.tasks]
+    tasks = [f"{task.id} ({METRICS[task.metric].short})" for task in layout.tasks]
     return ["", "n", "kept", *tasks, AVERAGE, "average without degenerate"]
 
 

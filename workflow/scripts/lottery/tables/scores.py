@@ -21,7 +21,7 @@ class Score:
         model, task, method, subnetwork, phase: ids of the cell; `none` where one does not apply.
         seed: the run's seed; None for majority.
         split: validation, validation_mismatched, search_half or report_half.
-        metric: accuracy, f1, matthews, pearson or spearman.
+        metric: one of `lottery.metrics.METRICS`.
         value: the metric; None where it is undefined.
         n_examples: examples scored.
         kept_fraction: kept parameters / parameters of the body; None for majority.

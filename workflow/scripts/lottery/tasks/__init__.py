@@ -1,4 +1,4 @@
-"""The tasks: plain facts, no data and no numpy.
+"""The tasks: plain facts, no data.
 
 A task comes from an entry of the config: one of the nine GLUE presets, HANS, a generated task, or
 files of one's own. The order of `Task.labels` is the order of the model's outputs everywhere;
@@ -7,23 +7,15 @@ sources are mapped onto it by name.
 
 from lottery.tasks.entries import FILE_TYPES, task_from_config
 from lottery.tasks.presets import GENERATED, GLUE, GLUE_REPOSITORY, GLUE_REVISION, WEB
-from lottery.tasks.task import (
-    CLASSIFICATION_METRICS,
-    LARGEST_GENERATED,
-    REGRESSION_METRICS,
-    SPLITS,
-    Task,
-)
+from lottery.tasks.task import LARGEST_GENERATED, SPLITS, Task
 
 __all__ = [
-    "CLASSIFICATION_METRICS",
     "FILE_TYPES",
     "GENERATED",
     "GLUE",
     "GLUE_REPOSITORY",
     "GLUE_REVISION",
     "LARGEST_GENERATED",
-    "REGRESSION_METRICS",
     "SPLITS",
     "WEB",
     "Task",

@@ -9,14 +9,9 @@ from pathlib import PurePath
 from typing import Any
 
 from lottery.errors import StudyError
+from lottery.metrics import always_scored, applicable
 from lottery.tasks.presets import GENERATED, PRESETS
-from lottery.tasks.task import (
-    CLASSIFICATION_METRICS,
-    LARGEST_GENERATED,
-    REGRESSION_METRICS,
-    SPLITS,
-    Task,
-)
+from lottery.tasks.task import LARGEST_GENERATED, SPLITS, Task
 
 FILE_TYPES = (".csv", ".tsv", ".jsonl", ".parquet")
 ORIGINS = ("preset", "generated", "data")
@@ -89,7 +84,7 @@ def _own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
     label = _names(f"{key}.label", [entry.get("label", "label")])[0]
     if label in text:
         raise StudyError(f"{key}.label and {key}.text both name the column {label!r}.")
-    metrics = REGRESSION_METRICS if labels is None else ("accuracy",)
+    metrics = always_scored(1 if labels is None else len(labels))
     return Task(
         id=task_id,
         kind="files",
@@ -128,15 +123,15 @@ def _with_options(key: str, task: Task, entry: Mapping[str, Any]) -> Task:
     """Applies the options that any kind of task may have."""
     if entry.get("metric") is not None:
         metric = entry["metric"]
-        allowed = _metrics_allowed(task.labels)
+        allowed = applicable(task.n_outputs)
         if metric not in allowed:
             raise StudyError(
                 f"{key}.metric is {metric!r}, allowed are {', '.join(allowed)} for a task with "
                 f"{'scores' if task.labels is None else f'{len(task.labels)} labels'}"
                 f"{_did_you_mean(metric, allowed)}."
             )
-        extra = REGRESSION_METRICS if task.is_regression else ("accuracy",)
-        scored = dict.fromkeys((metric, *task.metrics, *extra))  # keeps the order, drops doubles
+        # Keeps the order, drops doubles.
+        scored = dict.fromkeys((metric, *task.metrics, *always_scored(task.n_outputs)))
         task = replace(task, metric=metric, metrics=tuple(scored))
     sizes = {}
     for name, least in (("train_examples", 2), ("validation_examples", 2), ("data_seed", 0)):
@@ -158,13 +153,6 @@ def _with_options(key: str, task: Task, entry: Mapping[str, Any]) -> Task:
         in_average=task.in_average if in_average is None else bool(in_average),
         **_evaluation_only(key, task, entry),
     )
-
-
-def _metrics_allowed(labels: tuple[str, ...] | None) -> tuple[str, ...]:
-    if labels is None:
-        return REGRESSION_METRICS
-    # F1 has a positive class, the second of two.
-    return tuple(m for m in CLASSIFICATION_METRICS if m != "f1" or len(labels) == 2)
 
 
 def _evaluation_only(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lottery.metrics import always_scored
+
 # Examples of one split of a generated task. Every grammar has more than twice as many, so that
 # drawing until enough differ does not take long.
 LARGEST_GENERATED = 10_000
 SPLITS = ("train", "validation", "validation_mismatched")
-CLASSIFICATION_METRICS = ("accuracy", "f1", "matthews")
-REGRESSION_METRICS = ("pearson", "spearman")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Task:
     def from_dict(cls, values: Mapping[str, Any]) -> Task:
         """Rebuilds a task from `to_dict`; what that left out gets its default."""
         fields = {name: _as_tuples(value) for name, value in values.items()}
-        default = REGRESSION_METRICS if fields["labels"] is None else ("accuracy",)
+        default = always_scored(1 if fields["labels"] is None else len(fields["labels"]))
         return cls(**{"metric": default[0], "metrics": default} | fields)
 
 

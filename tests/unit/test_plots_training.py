@@ -1,0 +1,88 @@
+"""The figure of training losses: means over seeds and draws, and as many points as can be seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from legible import complaints, saved_figures
+
+from lottery import files
+from lottery.errors import StudyError
+from lottery.history import HISTORY_COLUMNS
+from lottery.plots import style
+from lottery.plots.training import draw_training, mean_losses, thinned
+from lottery.steps.plot_training import plot_training
+
+TASKS = ("tone", "degree")
+NAMES = ("good", "random", "random_2", "bad", "good_half", "super_good")
+
+
+@given(st.integers(1, 5), st.integers(1, 30), st.integers(0, 99))
+def test_a_line_is_the_mean_of_its_trainings(trainings, steps, seed):
+    losses = np.random.default_rng(seed).random((trainings, steps))
+    found = mean_losses([list(enumerate(each.tolist(), 1)) for each in losses])
+    assert [step for step, _ in found] == list(range(1, steps + 1))
+    assert [loss for _, loss in found] == pytest.approx(losses.mean(0))
+
+
+@given(st.lists(st.floats(0, 9), min_size=1, max_size=60), st.integers(1, 20))
+def test_thinned_lines_end_where_they_ended_and_keep_their_mean(losses, most):
+    points = list(enumerate(losses, 1))
+    found = thinned(points, most)
+    assert len(found) <= most and (found == points or len(points) > most)
+    assert found[-1][0] == len(losses)
+    sizes = np.diff([0, *(step for step, _ in found)])
+    assert np.average([loss for _, loss in found], weights=sizes) == pytest.approx(np.mean(losses))
+
+
+@pytest.mark.parametrize("tasks", [1, 9])
+def test_the_figure_is_legible(tasks):
+    losses = [(step, 3 / step) for step in range(1, 300)]
+    names = ("full", *NAMES, "random_half", "bad_half", "super_random", "super_bad")
+    of_task = {name: [losses] for name in names}
+    with style.settings():
+        figure = draw_training({f"task_{n}": of_task for n in range(tasks)}, "title")
+        assert complaints(figure) == []
+    assert [len(axis.lines) for axis in figure.axes] == [len(names)] * tasks
+
+
+def history(path: Path, level: float) -> Path:
+    rows = [dict.fromkeys(HISTORY_COLUMNS, 1) | {"step": n, "loss": level / n} for n in (1, 2, 4)]
+    files.write_csv(path, rows, HISTORY_COLUMNS)
+    return path
+
+
+def test_the_step_takes_tasks_and_subnetworks_from_the_places_of_the_files(tmp_path):
+    finetuned, retrained = [], []
+    for task in TASKS:
+        for seed in (1, 2):
+            cell = tmp_path / "bert" / task / f"seed_{seed}"
+            finetuned.append(history(cell / "finetune/history.csv", seed))
+            retrained += [
+                history(cell / "retrain/m" / name / "history.csv", 10 * place + seed)
+                for place, name in enumerate(NAMES, start=1)
+            ]
+    given = {
+        "paths_to_finetuned": finetuned,
+        "paths_to_retrained": retrained,
+        "path_to_svg": tmp_path / "training.svg",
+        "path_to_png": tmp_path / "training.png",
+        "model": "bert",
+        "method": "m",
+    }
+    with saved_figures() as drawn:
+        plot_training(**given)
+    (figure,) = drawn.values()
+    assert [axis.get_title() for axis in figure.axes] == [*TASKS]
+    assert "2 seeds" in figure.get_suptitle()
+    for axis in figure.axes:
+        # full, good, both draws of random, bad, good_half, super_good.
+        levels = [1.5, 11.5, 26.5, 41.5, 51.5, 61.5]
+        assert [line.get_ydata()[0] for line in axis.lines] == pytest.approx(levels)
+    finetuned[0].write_text("step,loss\n1,none\n")
+    with pytest.raises(StudyError, match=r"history\.csv"):
+        plot_training(**given)
