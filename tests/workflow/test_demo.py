@@ -40,15 +40,17 @@ def test_full_models_learn_and_good_masks_are_worth_a_look(tmp_path: Path):
     searched = [
         row for name in ("structured", "magnitude") for row in grid.search_rows(STUDY, name)
     ]
-    goods = [grid.mask_path(row | {"subnetwork": "good"}) for row in searched]
-    full = "results/{model}/{task}/seed_{seed}/finetune/metrics.json"
+    goods = [grid.mask_path(STUDY, row | {"subnetwork": "good"}) for row in searched]
+    full = STUDY.results + "/{model}/{task}/seed_{seed}/finetune/metrics.json"
     targets = [*goods, *grid.targets(full, grid.finetune_rows(STUDY))]
     done = run_snakemake(tmp_path, DEMO, *targets)
     assert done.returncode == 0, done.stdout
     for row in grid.finetune_rows(STUDY):
         metric = STUDY.tasks[row["task"]].metric
         scores = files.read_json(tmp_path / full.format(**row))["scores"]
-        majority = files.read_json(tmp_path / f"results/majority/{row['task']}/metrics.json")
+        majority = files.read_json(
+            tmp_path / f"{STUDY.results}/majority/{row['task']}/metrics.json"
+        )
         above = reported(scores, metric) - reported(majority["scores"], metric)
         assert above >= LEAST_ABOVE_MAJORITY, row
     for path in goods:
@@ -59,9 +61,9 @@ def test_full_models_learn_and_good_masks_are_worth_a_look(tmp_path: Path):
 @pytest.fixture(scope="module")
 def scores() -> list[dict[str, str]]:
     """scores.csv of a finished demo of this clone."""
-    path = ROOT / "results" / "tables" / "scores.csv"
+    path = ROOT / STUDY.results / "tables" / "scores.csv"
     if not path.exists() or planned(ROOT, DEMO):
-        pytest.skip("no finished demo of the present config in results/; `make demo` makes one")
+        pytest.skip("no finished demo of the present config; `make demo` makes one")
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

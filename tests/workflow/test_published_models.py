@@ -136,8 +136,8 @@ def test_structured_controls(published: Run) -> None:
     for task in ("tone", "degree"):
         folder = published.cell(task, 7) / "mask/structured"
         good, bad = (read_mask(folder / f"{name}.safetensors")[0] for name in ("good", "bad"))
-        for kind in ("heads", "mlps"):
-            kept, chosen = getattr(good, kind), getattr(bad, kind)
+        for kind in ("head", "mlp"):
+            kept, chosen = good.units[kind], bad.units[kind]
             assert chosen.sum() == kept.sum()
             # What the search removed comes first; kept units only fill up.
             assert (chosen & kept).sum() == max(0, kept.sum() - (~kept).sum())

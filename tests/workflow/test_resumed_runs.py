@@ -148,7 +148,8 @@ def check_like(undisturbed: Run, folder: Path) -> list[int]:
             for path in (first, second)
         ]
         assert lines[0] == lines[1]
-    names = {"model.safetensors", "history.csv", "metrics.json", "provenance.json"}
+    names = {"model.safetensors", "logits.safetensors", "history.csv"}
+    names |= {"metrics.json", "provenance.json"}
     assert listing(folder) == names
     return json.loads((folder / TRAINING.cell / "provenance.json").read_text())["resumed_from"]
 

@@ -13,7 +13,7 @@ from tiny_study import HEADS, LAYERS
 
 from lottery.masks import Mask, read_mask
 
-UNITS = ("heads", "mlps")
+UNITS = ("head", "mlp")
 
 
 def masks(run: Run, method: str, seed: int) -> dict[str, Mask]:
@@ -25,13 +25,13 @@ def masks(run: Run, method: str, seed: int) -> dict[str, Mask]:
 @pytest.mark.parametrize("seed", [7, 3])
 def test_structured_halves(strict: Run, seed: int) -> None:
     found = masks(strict, "structured", seed)
-    sizes = {"heads": LAYERS * HEADS // 2, "mlps": LAYERS // 2}
+    sizes = {"head": LAYERS * HEADS // 2, "mlp": LAYERS // 2}
     good, bad = found["good_half"], found["bad_half"]
     for kind in UNITS:
-        assert getattr(good, kind).sum() == sizes[kind]
-        assert np.array_equal(getattr(bad, kind), ~getattr(good, kind))
+        assert good.units[kind].sum() == sizes[kind]
+        assert np.array_equal(bad.units[kind], ~good.units[kind])
         for name in HALVES[1:4]:
-            assert getattr(found[name], kind).sum() == sizes[kind]
+            assert found[name].units[kind].sum() == sizes[kind]
     draws = {found[name].units["head"].tobytes() for name in HALVES[1:4]}
     assert len(draws) == 3, "three draws are three masks"
 
