@@ -525,7 +525,6 @@ def test_examples_can_be_planned_and_are_what_they_say(tmp_path):
     assert [patterns.has_patterns(made.methods[name]) for name in "lrm"] == [False, True, False]
 
 
-@pytest.mark.skipif(not hasattr(masks, "UnitMask"), reason="masks of declared kinds of units")
 @pytest.mark.parametrize("preset", ["published", "strict"])
 def test_random_heads_removes_heads_until_the_score_falls(preset):
     declared = load_example("random_heads")
