@@ -210,7 +210,7 @@ def test_units_are_a_list_of_kinds_or_a_word(written, kinds):
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ("neurons", ["x.units is 'neurons'", "both, heads and mlps, or a list, of head, mlp"]),
+        ("neurons", ["x.units is 'neurons'", "both, heads and mlps, or a list of head, mlp"]),
         ("[head, neurons]", ["x.units[1] is 'neurons'", "allowed are head and mlp"]),
         ("[]", ["x.units is empty"]),
         ("[head, head]", ["x.units holds 'head' more than once"]),
@@ -413,10 +413,12 @@ def test_an_error_in_a_job_names_the_line_of_the_plugin(tmp_path, caplog):
     assert "Traceback" in caplog.text
     with pytest.raises(StudyError, match=r"^its own sentence$"), plugins.blaming(found):
         raise StudyError("its own sentence")
-    # Not in the plugin, or of no plugin: a mistake of this package.
-    for each in (found, algorithm("structured")):
-        with pytest.raises(ValueError, match="ours"), plugins.blaming(each):
-            raise ValueError("ours")
+    # With what a plugin returned something else may fail, which has no line of the plugin.
+    with pytest.raises(StudyError, match=r"^mine\.py: ValueError: no"), plugins.blaming(found):
+        raise ValueError("no mask")
+    # Of no plugin: a mistake of this package.
+    with pytest.raises(ValueError, match="ours"), plugins.blaming(algorithm("structured")):
+        raise ValueError("ours")
 
 
 # Planning stays light.

@@ -115,7 +115,8 @@ def test_a_step_gets_what_its_rule_has_by_name(folder: Path) -> None:
         for name, value in sorted(others.items()):
             path = value[0] if isinstance(value, list) else value
             kind = type(value).__name__ + (" of Path" if hasattr(path, "name") else "")
-            print(name, "=", ", ".join(map(str, value)) if kind == "list of Path" else value, kind)
+            shown = ", ".join(map(str, value)) if kind == "list of Path" else value
+            print(name, "=", shown, kind, flush=True)
     run_as_step(finetune)
     """
     given = {

@@ -15,12 +15,23 @@ HEAVY = ("torch", "transformers", "pandas", "scipy", "sklearn", "matplotlib", "d
 # Ground floor first. A room may import from its own floor only within itself.
 FLOORS = (
     ("errors",),
-    ("files", "tasks", "families", "visible", "reasons", "failures", "stages", "presets"),
+    (
+        "files",
+        "metrics",
+        "families",
+        "visible",
+        "reasons",
+        "failures",
+        "stages",
+        "presets",
+        "subnetworks",
+        "criteria",
+    ),
+    ("tasks",),
     (
         "bundled",
         "device",
         "progress",
-        "metrics",
         "architecture",
         "generate",
         "model_source",

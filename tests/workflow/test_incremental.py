@@ -161,6 +161,19 @@ EDITS = {
         }
         | OF_ONE,
     ),
+    # The step has outputs then that nothing asks for, and that it has never made.
+    "halves of a method that lists none": (
+        {"methods.magnitude.halves": True},
+        {
+            "search_magnitude_halves": 4,
+            "retrain": 4,
+            "evaluate_pruned": 4,
+            "evaluate": 8,
+            "plot_survival": 1,
+            "plot_trajectories": 1,
+        }
+        | OF_ONE,
+    ),
     "the batch size of evaluation": (
         {"evaluation.batch_size": 8},
         {"evaluate_pruned": 8, "evaluate": 28} | SCORED,

@@ -11,10 +11,10 @@ from lottery.config import evaluation_only, layout, targets, typed, wildcard
 from lottery.stages import stage
 from lottery.tables.controls import reference_of
 
+for path in workflow.configfiles:
+    stop_on_error(refuse_misread, Path(path))
 # As a module the workflow gets the config that the importing Snakefile states, and no other.
 if not workflow.modifier.skip_configfile:
-    for path in workflow.configfiles:
-        stop_on_error(refuse_misread, Path(path))
     # Inside lists and mappings --config leaves text.
     update_config(config, typed(workflow.config_settings.config))
 if workflow.is_main_process:

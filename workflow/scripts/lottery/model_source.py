@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lottery.errors import StudyError
+from lottery.files import expanded
 
 
 def source_folder(
@@ -27,7 +28,7 @@ def source_folder(
 
         return Path(get_model_path())
     if kind == "folder":
-        return Path(source).expanduser()
+        return expanded(source)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

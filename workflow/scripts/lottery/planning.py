@@ -82,6 +82,17 @@ def _let_subnetworks_be_left_out(persistence: Any) -> None:
     persistence._input_changed = input_changed
 
 
+def _compare_what_is_recorded(persistence: Any) -> None:
+    """Lets a step with more outputs than it once had be compared with what it was made with.
+
+    Snakemake compares nothing of a job where one of its outputs has no record. An option that gives
+    a step one output more, as `halves` does, would not run it again if nothing asks for that file.
+    """
+    persistence.has_metadata = lambda job: any(
+        persistence.metadata(path) is not None for path in job.output
+    )
+
+
 class _Run:
     """A run of Snakemake: what happens at its first planned step, its start and its end."""
 
@@ -106,6 +117,7 @@ class _Run:
     def _prepare(self) -> None:
         """Puts the start behind Snakemake's own work on the plan, and adds to the end."""
         _let_subnetworks_be_left_out(self._workflow.persistence)
+        _compare_what_is_recorded(self._workflow.persistence)
         workflow, dag = self._workflow, self._workflow.dag
         finish, succeeded, failed = dag.postprocess, workflow._onsuccess, workflow._onerror
 

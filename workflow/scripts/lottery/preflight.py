@@ -17,6 +17,7 @@ from lottery.config.stability import import_params
 from lottery.data.checked import read_task
 from lottery.data.sources import local_glue_file
 from lottery.errors import StudyError, blaming
+from lottery.files import expanded
 from lottery.mask_import import read_imported
 from lottery.model_files import CONFIG, TOKENIZER, VOCABULARY, architecture_of, check_folder
 from lottery.model_source import source_folder
@@ -73,10 +74,10 @@ def _check_analysis(study: Study, rules: set[str]) -> None:
     baselines, annotated = study.analysis["baselines"], study.analysis["annotated_maps"]
     if baselines and rules & {"tabulate_trainability", "check_claims"}:
         with blaming("analysis.baselines"):
-            read_baselines(Path(baselines).expanduser(), study.trained_tasks)
+            read_baselines(expanded(baselines), study.trained_tasks)
     if annotated and "train_pattern_classifier" in rules:
         with blaming("analysis.annotated_maps"):
-            read_annotated(Path(annotated).expanduser())
+            read_annotated(expanded(annotated))
 
 
 def _fetched_sizes(model: str) -> Architecture | None:
@@ -99,17 +100,17 @@ def _sizes(study: Study, name: str, *, weights: bool) -> Architecture:
 
 def _check_task(study: Study, task: Task) -> None:
     if task.kind == "files":
-        if sum(Path(path).expanduser().stat().st_size for path in task.source_files) <= LARGEST:
+        if sum(expanded(path).stat().st_size for path in task.source_files) <= LARGEST:
             read_task(task, None)
     elif task.kind == "glue" and study.glue_folder is not None:
         with blaming(f"tasks.{task.id}"):
             for split, place in task.splits:
-                local_glue_file(Path(study.glue_folder).expanduser(), task, split, place)
+                local_glue_file(expanded(study.glue_folder), task, split, place)
 
 
 def _check_mask(study: Study, cell: dict[str, str], sizes: Architecture) -> None:
     params = import_params(study, cell["method"], cell["task"])
-    place = Path(params["masks"]).expanduser()
+    place = expanded(params["masks"])
     with blaming(f"methods.{cell['method']}.masks"):
         read_imported(place, params["task_name"], int(cell["seed"]), sizes)
 

@@ -28,6 +28,8 @@ UNITS, WEIGHTS = "units", "weights"
 PAPERS_METHODS = {UNITS: "structured", WEIGHTS: "magnitude"}
 # What a search may need: the fine-tuned and the pretrained model, tokens, the training recipe.
 NEEDS = ("finetuned", "pretrained", "tokens", "recipe")
+# What an option's value may decide, see `Option.applies_to`.
+STAGES = ("search", "model", "import")
 # Keys of a method in the config that are no options of its algorithm.
 METHOD_KEYS = ("algorithm", "preset", "subnetworks", "models", "only_tasks", "sizes_from", "tasks")
 ID = re.compile(r"[a-z0-9_]{1,64}")
@@ -105,6 +107,8 @@ class Text(Values):
     """
 
     def __init__(self, pattern: str | None = None) -> None:
+        if pattern is not None:
+            re.compile(pattern)  # an error names the line of the declaration
         self.schema = {"type": "string", "minLength": 1}
         self.schema |= {"pattern": pattern} if pattern is not None else {}
         self.words = "text"
@@ -134,7 +138,10 @@ class UnitKinds(Values):
     def schema(self) -> Mapping[str, Any]:
         """The JSON schema of a value; kinds may be declared at any time."""
         kinds = {"items": {"enum": list(self.kinds)}, "minItems": 1, "uniqueItems": True}
-        words = {"enum": self.aliases, "$comment": f"or a list, of {', '.join(self.kinds)}"}
+        words = {
+            "enum": self.aliases,
+            "$comment": f"or a list of {', '.join(self.kinds)}, as [{self.kinds[0]}]",
+        }
         return {"if": {"type": "array"}, "then": kinds, "else": words}
 
     @property
@@ -290,8 +297,13 @@ def _facts(declared: Algorithm, shared: Mapping[str, Option]) -> str | None:
     version = declared.version
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         return f"has the version {version!r}; it must be a whole number from 1"
+    if isinstance(declared.needs, str):
+        return f"needs {declared.needs!r}; it must be a set of {', '.join(NEEDS)}"
     if unknown := [name for name in declared.needs if name not in NEEDS]:
         return f"needs {unknown[0]!r}; allowed are {', '.join(NEEDS)}"
+    for name in ("to_threshold", "importance", "walks_to_half", "imported"):
+        if not isinstance(getattr(declared, name), bool):
+            return f"has {name}={getattr(declared, name)!r}; it must be True or False"
     if declared.paper is not None and declared.paper != PAPERS_METHODS[declared.granularity]:
         allowed = PAPERS_METHODS[declared.granularity]
         return f"has {declared.paper!r} as paper; allowed are None and {allowed!r}"
@@ -334,6 +346,11 @@ def _options(declared: Algorithm, shared: Mapping[str, Option]) -> str | None:
             return f"has an option {name}, which is a key of every method; give it another name"
         if name in shared and not _alike(option.values, shared[name].values):
             return f"has an option {name} of its own, a name that the workflow reads; rename it"
+        if not isinstance(option.help, str) or not option.help.strip():
+            return f"has an option {name} without help: a sentence that says what it means"
+        if option.applies_to not in STAGES:
+            allowed = ", ".join(STAGES)
+            return f"has an option {name} that applies to {option.applies_to!r}; allowed: {allowed}"
         if (option.published is None) != (option.strict is None):
             return f"has an option {name} with a default under one preset only"
     wanted = ["search_on", "search_metric"] * (not declared.imported)

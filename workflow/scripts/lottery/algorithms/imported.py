@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lottery.algorithms.common import EMPTIED_ATTENTION
 from lottery.algorithms.declaration import UNITS, Algorithm, Option, Text
 from lottery.algorithms.structured import sample
+from lottery.files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def check(options: Mapping[str, Any], root: Path) -> str | None:
     """Rejects masks that are not there, or are no folder and no npz."""
-    path = root / Path(options["masks"]).expanduser()
+    path = root / expanded(options["masks"])
     if path.is_dir() or (path.is_file() and path.suffix == ".npz"):
         return None
     found = "neither a folder nor an npz file" if path.exists() else "which does not exist"

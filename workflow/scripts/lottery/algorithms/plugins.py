@@ -26,6 +26,7 @@ from lottery.algorithms import algorithm, built_in, register
 from lottery.algorithms.common import SHARED
 from lottery.algorithms.declaration import PRESETS, Algorithm, Plugin, problem
 from lottery.errors import StudyError
+from lottery.files import expanded
 
 # What the main process read, for the processes that it starts: JSON, file -> SHA-256.
 VARIABLE = "LOTTERY_PLUGINS"
@@ -50,7 +51,12 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
     named = list(dict.fromkeys(named))
     register(())
     found: list[Algorithm] = []
+    places: dict[str, str] = {}
     for file in named:
+        place = os.path.abspath(root / expanded(file))
+        if place in places:
+            raise StudyError(f"plugins names one file twice: {places[place]!r} and {file!r}.")
+        places[place] = file
         found += _load(file, root, taken=[*built_in(), *found])
     register(found)
     return tuple(dict.fromkeys(each.plugin for each in found))
@@ -116,11 +122,11 @@ def forget() -> None:
 def blaming(algorithm: Algorithm) -> Iterator[None]:
     """Turns an error in a plugin's function into a sentence with file and line.
 
-    The stack trace goes to the log. Errors that have no line of the plugin in their trace, and all
-    of this package's own algorithms, pass.
+    The stack trace goes to the log. Errors of this package's own algorithms pass.
 
     Raises:
-        StudyError: the block failed in the plugin's code, or in what that code called.
+        StudyError: the block failed in the plugin's code, in what that code called, or in what was
+            done with what it returned; of the last no line is named.
     """
     try:
         yield
@@ -128,26 +134,31 @@ def blaming(algorithm: Algorithm) -> Iterator[None]:
         raise
     except Exception as error:
         plugin = algorithm.plugin
-        line = _own_line(error, _module_name(plugin)) if plugin else None
-        if line is None:
+        if plugin is None:
             raise
         log.critical("%s", traceback.format_exc().rstrip())
-        raise StudyError(f"{plugin.file}, line {line}: {_words(error)}.") from error
+        raise StudyError(sentence(plugin, error)) from error
+
+
+def sentence(plugin: Plugin, error: Exception) -> str:
+    """An error in a function of a plugin, with the file and, where there is one, its line."""
+    line = _own_line(error, _module_name(plugin))
+    where = f", line {line}" if line else ""
+    return f"{plugin.file}{where}: {_words(error)}."
 
 
 def _load(
     file: str, root: Path, taken: Sequence[Algorithm], expected: str | None = None
 ) -> list[Algorithm]:
     """The declarations of a file, none of whose names may be taken."""
-    path = root / Path(file).expanduser()
+    path = root / expanded(file)
     if path.suffix != ".py":
         raise StudyError(f"plugins names {file!r}; allowed are Python files, as my_pruner.py.")
     try:
         source = path.read_bytes()
-    except OSError as error:
-        raise StudyError(
-            f"plugins names {file!r}, which cannot be read ({error.strerror})."
-        ) from error
+    except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise StudyError(f"plugins names {file!r}, which cannot be read ({reason}).") from error
     plugin = Plugin(file, hashlib.sha256(source).hexdigest())
     announced = json.loads(os.environ.get(VARIABLE) or "{}")
     for planned in (expected, announced.get(file)):
@@ -275,7 +286,9 @@ def _check(declared: Algorithm, file: str, names: dict[str, Plugin | None]) -> N
         raise StudyError(f"The plugin {file}: algorithm {declared.name!r} {found}.")
     if declared.name in names:
         other = names[declared.name]
-        where = f"of {other.file}" if other else "of the workflow itself"
+        where = "of the workflow itself"
+        if other:
+            where = f"of {other.file}" if other.file != file else "of the same file"
         raise StudyError(
             f"The plugin {file}: algorithm {declared.name!r} has the name of an algorithm {where}; "
             "give it another one."

@@ -15,6 +15,7 @@ from lottery.algorithms.declaration import SEARCHED
 from lottery.config import grid
 from lottery.config.ids import RESERVED_MODELS, RESERVED_WORDS
 from lottery.config.study import Study
+from lottery.files import expanded
 from lottery.subnetworks import CONSTRAINT
 
 ID = r"[a-z0-9_]{1,64}"
@@ -58,7 +59,7 @@ def _holds_sources(study: Study, root: Path, path: Path) -> bool:
     sources += [model.source for model in study.models.values() if model.kind == "folder"]
     sources += [str(m.options["masks"]) for m in study.methods.values() if m.declared.imported]
     sources += [study.glue_folder] if study.glue_folder else []
-    places = [(root / Path(source).expanduser()).resolve() for source in sources]
+    places = [(root / expanded(source)).resolve() for source in sources]
     return any(place.is_relative_to((root / path).resolve()) for place in places)
 
 

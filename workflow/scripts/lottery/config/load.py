@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +20,7 @@ from lottery.config.sentences import dotted
 from lottery.config.sources import model_from_config, tasks_from_config
 from lottery.config.study import Study
 from lottery.errors import StudyError
+from lottery.files import expanded
 
 # What YAML was reading when it found something else -> the brackets.
 OPEN = {"while parsing a flow sequence": "[]", "while parsing a flow mapping": "{}"}
@@ -78,9 +80,19 @@ def _checked(config: Mapping[str, Any], root: Path) -> Study:
         compute=defaults("compute") | config.get("compute", {}),
         analysis=_analysis(config, root),
         glue_folder=config.get("glue_folder"),
-        results=config.get("results", "results"),
+        results=_results(config, root),
         keep_retrained=config.get("keep_retrained", True),
     )
+
+
+def _results(config: Mapping[str, Any], root: Path) -> str:
+    """The folder of the results, without a slash at its end; what is there must be a folder."""
+    results = config.get("results", "results").rstrip("/")
+    for place in [Path(results), *Path(results).parents]:
+        there = os.path.lexists(root / place)
+        if there and not (root / place).is_dir():
+            raise StudyError(f"results is {results!r}, but {place} is no folder.")
+    return results
 
 
 def _analysis(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
@@ -90,7 +102,7 @@ def _analysis(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
         ("annotated_maps", "folder", Path.is_dir),
         ("baselines", "file", Path.is_file),
     ):
-        if analysis[name] is not None and not exists(root / Path(analysis[name]).expanduser()):
+        if analysis[name] is not None and not exists(root / expanded(analysis[name])):
             raise StudyError(f"analysis.{name} is {analysis[name]!r}, which is no {kind}.")
     return analysis
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lottery.algorithms import algorithm
+from lottery.algorithms import algorithm, plugins
+from lottery.algorithms.declaration import Algorithm
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Method
 from lottery.errors import StudyError
@@ -60,10 +61,27 @@ def method_from_config(
     )
     _check_subnetworks(key, method, column, declared.subnetworks, n_seeds)
     _check_sizes_from(key, method, models)
-    problem = declared.check(options, root) if declared.check else None
-    if problem:
+    if problem := _checked(declared, options, root):
         raise StudyError(f"{key}.{problem}.")
     return method
+
+
+def _checked(declared: Algorithm, options: Mapping[str, Any], root: Path) -> str | None:
+    """What the algorithm's own check finds."""
+    if declared.check is None:
+        return None
+    try:
+        problem = declared.check(options, root)
+    except Exception as error:
+        if declared.plugin is None:
+            raise
+        raise StudyError(plugins.sentence(declared.plugin, error)) from error
+    if problem is not None and not isinstance(problem, str):
+        raise StudyError(
+            f"{declared.plugin.file}: the check of {declared.name} returned {problem!r}; it must "
+            "return a text or None."
+        )
+    return problem
 
 
 def _chosen(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from lottery.config.stability import published_tasks
 from lottery.config.study import Method, Study
+from lottery.files import expanded
 
 Params = dict[str, Any]
 
@@ -49,4 +49,4 @@ def annotated_files(study: Study) -> list[str]:
     folder = study.analysis["annotated_maps"]
     if folder is None:
         return []
-    return sorted(str(path) for path in Path(folder).expanduser().glob("*/*/*.npy"))
+    return sorted(str(path) for path in expanded(folder).glob("*/*/*.npy"))

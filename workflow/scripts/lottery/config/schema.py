@@ -36,6 +36,7 @@ def _schema(algorithms: tuple[Algorithm, ...], kinds: tuple[str, ...]) -> dict[s
     metric = definitions["task"]["properties"]["metric"]
     metric["enum"] = [name for name, each in METRICS.items() if not each.search_only]
     method["properties"]["algorithm"]["enum"] = [each.name for each in algorithms]
+    method["properties"]["algorithm"]["$comment"] = "or what a file listed under plugins declares"
     # Each name leads to the algorithm's own, closed entry.
     method["allOf"] = [
         {

@@ -217,7 +217,10 @@ def _bad_pattern(error: ValidationError) -> str:
     elif set("{}") & set(error.instance):
         allowed = "a path without { and }, which Snakemake takes for wildcards"
     elif error.absolute_path[-1] == "results":
-        allowed = "a folder below the working directory, other than resources and workflow"
+        allowed = (
+            "a folder below the working directory, other than resources and workflow, in letters, "
+            "digits, _, - and ., as studies/first"
+        )
     else:
         allowed = "the path of a csv, tsv, jsonl or parquet file"
     return f"{_name(error)} is {shown(error.instance)}; it must be {allowed}."

@@ -11,6 +11,7 @@ from typing import Any
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Model
 from lottery.errors import StudyError
+from lottery.files import expanded
 from lottery.metrics import applicable
 from lottery.tasks import GLUE, Task, task_from_config
 
@@ -33,13 +34,13 @@ def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Mo
     if init != "random" and "init_seed" in entry:
         raise StudyError(f"{key}.init_seed is set, but only init: random draws weights.")
     revision = entry.get("revision")
-    folder = root / Path(source).expanduser()
+    folder = root / expanded(source)
     if source == "embedded":
         kind = "embedded"
     elif revision is not None and _HUB_ID.fullmatch(source):
         kind = "hub"
     elif folder.is_dir():
-        kind, source = "folder", str(Path(source).expanduser())
+        kind, source = "folder", str(expanded(source))
         if not (folder / "config.json").is_file():
             raise StudyError(f"{key}.source is the folder {source!r}, which lacks config.json.")
     else:
@@ -132,7 +133,7 @@ def _check_files(key: str, task: Task, root: Path) -> None:
         return
     seen: dict[Path, str] = {}
     for split, path in task.splits:
-        file = root / Path(path).expanduser()
+        file = root / expanded(path)
         if not file.is_file():
             raise StudyError(f"{key}.data.{split} is {path!r}, which does not exist.")
         if file.resolve() in seen:
@@ -178,7 +179,7 @@ def _check_evaluation_only(task: Task, tasks: Mapping[str, Task]) -> None:
 def _check_glue_folder(folder: str | None, tasks: Mapping[str, Task], root: Path) -> None:
     if folder is None:
         return
-    path = root / Path(folder).expanduser()
+    path = root / expanded(folder)
     if not path.is_dir():
         raise StudyError(f"glue_folder is {folder!r}, which is no folder.")
     for task in tasks.values():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from lottery.config.params import display_split, layout_params
 from lottery.config.study import Method, Study
+from lottery.files import expanded
 
 Params = dict[str, Any]
 
@@ -54,7 +54,7 @@ def trainability_params(study: Study) -> Params:
 def baseline_files(study: Study) -> dict[str, str]:
     """The file of other systems' scores as a rule's input; none where the user names none."""
     path = study.analysis["baselines"]
-    return {"baselines": str(Path(path).expanduser())} if path else {}
+    return {"baselines": str(expanded(path))} if path else {}
 
 
 def claim_params(study: Study) -> Params:

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 from lottery.data.examples import wanted_columns
 from lottery.data.readers import RawTable, read_table
 from lottery.errors import StudyError
+from lottery.files import expanded
 from lottery.tasks import FILE_TYPES, GLUE_REPOSITORY, GLUE_REVISION, Task
 
 GROUP_COLUMN = "heuristic"  # of generated tasks that have groups
@@ -50,11 +51,11 @@ def read_split(task: Task, split: str, glue_folder: str | None) -> Source:
     place = dict(task.splits)[split]
     wanted = wanted_columns(task)
     if task.kind == "files":
-        return Source(read_table(Path(place).expanduser(), wanted), place)
+        return Source(read_table(expanded(place), wanted), place)
     if task.kind == "web":
         return _of_the_web(task, split, place, glue_folder)
     if glue_folder is not None:
-        path = local_glue_file(Path(glue_folder).expanduser(), task, split, place)
+        path = local_glue_file(expanded(glue_folder), task, split, place)
         return Source(read_table(path, wanted), str(path))
     path = _hub_file(task, place)
     return Source(read_table(path, wanted), GLUE_REPOSITORY, GLUE_REVISION)
@@ -96,7 +97,7 @@ def _of_the_web(task: Task, split: str, address: str, folder: str | None) -> Sou
     wanted = wanted_columns(task)
     if folder is not None:
         for suffix in (*FILE_TYPES[::-1], ".txt"):
-            path = Path(folder).expanduser() / str(task.web) / f"{split}{suffix}"
+            path = expanded(folder) / str(task.web) / f"{split}{suffix}"
             if path.is_file():
                 return Source(read_table(path, wanted, like=WEB_TYPES.get(suffix)), str(path))
     with TemporaryDirectory() as temporary:

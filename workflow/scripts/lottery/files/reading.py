@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,3 +70,8 @@ def sha256(path: str | Path) -> str:
     inside = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
     listing = "".join(f"{sha256(path / name)}  {name}\n" for name in inside)
     return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def expanded(path: str | Path) -> Path:
+    """A path with ~ replaced by the user's folder; with ~ of an unknown user it stays as it is."""
+    return Path(os.path.expanduser(path))

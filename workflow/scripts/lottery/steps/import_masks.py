@@ -41,7 +41,7 @@ def import_masks(
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
     with blaming(f"methods.{method}.masks"):
-        place = Path(masks).expanduser()
+        place = files.expanded(masks)
         mask = read_imported(place, task_name, seed, architecture, emptied_attention)
     info = MaskInfo(
         algorithm="imported",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lottery.algorithms import plugins
+from lottery.algorithms import plugins, returned
 from lottery.architecture import read_architecture
 from lottery.controls import generator
 from lottery.masks import read_mask, write_mask
@@ -45,8 +45,10 @@ def sample_masks(
     source, info = read_mask(path_to_source)
     rng = generator(model, task, seed, method, subnetwork)
     declared = plugins.planned(info.algorithm, version, plugin)
+    architecture, kind = read_architecture(path_to_model), base_name(subnetwork)
     with plugins.blaming(declared):
-        mask = declared.sample(base_name(subnetwork), source, path_to_model, rng)
-    kept = mask.kept_fraction(read_architecture(path_to_model))
+        mask = declared.sample(kind, source, path_to_model, rng)
+        returned.check_sample(declared, kind, mask, source, architecture)
+    kept = mask.kept_fraction(architecture)
     info = replace(info, model=model, subnetwork=subnetwork, kept_fraction=kept)
     write_mask(path_to_mask, mask, info)

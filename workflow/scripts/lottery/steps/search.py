@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lottery import files, metrics
-from lottery.algorithms import plugins
+from lottery.algorithms import plugins, returned
 from lottery.algorithms.search_context import (
     SearchContext,
     SearchResult,
@@ -91,6 +91,8 @@ def search(
     )
     with memory.kept_when_interrupted(), plugins.blaming(declared):
         found = declared.search(context)
+        wanted = [path.stem for path in paths_to_masks]
+        returned.check_search(declared, options, found, wanted, encoder.architecture)
     cell = {"model": model, "task": task, "seed": seed, "method": method}
     for path in paths_to_masks:
         _write(path, found.masks[path.stem], cell, algorithm, encoder.architecture)

@@ -34,7 +34,7 @@ def train_pattern_classifier(
         torch_threads: see `prepare_torch`.
     """
     device = prepare_torch(torch_threads)
-    folder = None if annotated_maps is None else Path(annotated_maps).expanduser()
+    folder = None if annotated_maps is None else files.expanded(annotated_maps)
     write_learned(path_to_weights, path_to_facts, learn(folder, training_maps, epochs, device))
     with files.atomic(path_to_note) as temporary:
         temporary.write_text(f"{long_note(files.read_json(path_to_facts))}\n", encoding="utf-8")
