@@ -318,6 +318,11 @@ def figure_files(name, rows):
     return [path for kind in ("svg", "png") for path in targets(f"{FIGURES}/{name}.{kind}", rows)]
 
 
+def kept_or_temporary(path):
+    """Weights that go once all that reads them is done, unless the config keeps them."""
+    return path if STUDY.keep_retrained else temp(path)
+
+
 # The figures by the rule that asks for them. The report shows all.
 WANTED = {"all": [], "analyses": []}
 

@@ -1,11 +1,6 @@
 """The pretrained weights under a mask, fine-tuned anew."""
 
 
-def kept_or_temporary(path):
-    """Weights that go once all that reads them is done, unless the config keeps them."""
-    return path if STUDY.keep_retrained else temp(path)
-
-
 rule retrain:
     input:
         pretrained="resources/models/{model}/model.safetensors",
