@@ -150,7 +150,7 @@ def test_an_edited_control_asks_about_the_algorithms_that_draw_it(edited) -> Non
 
 
 def test_what_runs_a_job_asks_about_nothing(edited) -> None:
-    assert not edited({"lottery/job.py": with_statement("run", "step_of")})
+    assert not edited({"lottery/job.py": with_statement("run", "keywords_of")})
     assert not edited({"lottery/algorithms/__init__.py": with_statement("algorithm")})
 
 

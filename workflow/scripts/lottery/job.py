@@ -35,6 +35,7 @@ from lottery.errors import StudyError
 from lottery.provenance import NAME, Record
 from lottery.resume import DEFAULT_MINUTES, Checkpoint
 from lottery.resume import NAME as CHECKPOINT
+from lottery.stages import step_of
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -84,11 +85,6 @@ def run(snakemake: Any) -> NoReturn:
     # All is written. Taking torch's modules apart object by object would take another 0.4 s, and
     # what they have to say of an interruption would hide the last line of the log.
     os._exit(status)
-
-
-def step_of(job: Any) -> str:
-    """The name of a job's step. Not its rule's name, which a module import may change."""
-    return job.params.step.split()[0]
 
 
 def keywords_of(job: Any) -> dict[str, Any]:

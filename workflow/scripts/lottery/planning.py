@@ -19,6 +19,7 @@ from lottery.config import Study, grid
 from lottery.errors import StudyError
 from lottery.provenance import FORMAT, NAME
 from lottery.reasons import changed_leaves
+from lottery.stages import step_of
 from lottery.start import stop_on_error
 
 MOST = 3  # differences that a sentence names
@@ -40,11 +41,6 @@ def watch(workflow: Any, study: Study) -> None:
     run = _Run(workflow, study)
     for rule in ours:
         rule.set_input(partial(run.planned, rule))
-
-
-def step_of(rule: Any) -> str:
-    """The step of a rule; the rule's own name may be changed by a module import."""
-    return rule.params.step.split()[0]
 
 
 def _ignore_dates_of_scripts(ours: set[Any]) -> None:

@@ -11,6 +11,7 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 STEPS = Path(__file__).parent / "steps"
 _VERSION = re.compile(r"^VERSION = (\d+)\b", re.MULTILINE)
@@ -29,6 +30,11 @@ def stage(step: str) -> str:
     if found is None:
         raise ValueError(f"steps/{step}.py has no line 'VERSION = <number>'")
     return f"{step} {found[1]}"
+
+
+def step_of(job: Any) -> str:
+    """The step of a job or a rule. Not the rule's name, which a module import may change."""
+    return job.params.step.split()[0]
 
 
 def step_names() -> list[str]:
