@@ -161,7 +161,6 @@ EDITS = {
         }
         | OF_ONE,
     ),
-    # The step has outputs then that nothing asks for, and that it has never made.
     "halves of a method that lists none": (
         {"methods.magnitude.halves": True},
         {
@@ -222,3 +221,13 @@ def test_an_edit_runs_what_it_touches(
     assert {rule: count for rule, count in found.items() if rule in RULES} == jobs
     # The report prints the config as it is written.
     assert bool(found.keys() - {"write_report"}) == bool(jobs)
+
+
+def test_an_option_is_seen_that_adds_an_output_which_nothing_asks_for(
+    published: Run, tmp_path: Path
+) -> None:
+    """Snakemake compares nothing of a job where one of its outputs has no record."""
+    config = edited(published.config, {"methods.magnitude.halves": True})
+    mask = "results/tiny/tone/seed_7/mask/magnitude/good.safetensors"
+    found = planned(published.folder, config, mask, config_folder=tmp_path)
+    assert found == {"search_magnitude_halves": 1}
