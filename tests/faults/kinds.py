@@ -16,7 +16,6 @@ from scene import TARGETS, Run, Scene
 
 Record = dict[str, Any]
 LOCKED = "Directory cannot be locked"  # Snakemake's own words
-FINISHED = "Nothing to be done"
 OCCUPIED = "Another run works in this folder"
 
 # Who reads a file next: a rule to force, or a target to ask for.
@@ -152,13 +151,16 @@ def second_run(unlock: bool) -> Callable[[Strike], None]:
         second = fault.scene.start()
         status = second.wait()
         fault.record |= {"status": status, "said": last_words(second)}
-        if status == 0 and FINISHED in second.said():
-            run.wait(10)  # all was made, so it was about to end
-        if run.status is not None:
-            raise TooLate  # the second one may have found nothing to do
         # Of Snakemake's own lock nothing is left where a run before has ended since.
         allowed = (OCCUPIED,) if unlock else (LOCKED, OCCUPIED)
         refused = status == 1 and any(words in second.said() for words in allowed)
+        if not refused:
+            # The first run may be about to end. Then the second finds nothing to do, or Snakemake
+            # writes its locks into the folder that the first is removing.
+            with suppress(AssertionError):
+                run.wait(10)
+        if run.status is not None:
+            raise TooLate
         assert refused, second.said()[-2000:]
 
     return strike
