@@ -11,7 +11,7 @@ min_version("9.27")
 sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "scripts"))
 
 from lottery.config import refuse_misread
-from lottery.start import stop_on_error
+from lottery.runtime.start import stop_on_error
 
 # Configs are used alone: Snakemake merges mappings, so a second file would add to the first one.
 if not workflow.configfiles and not workflow.modifier.skip_configfile:
@@ -73,6 +73,6 @@ rule fetch:
 
 # At the end, when all rules are there; not in the jobs, which read this file too.
 if workflow.is_main_process:
-    from lottery import planning
+    from lottery.planning import hooks
 
-    planning.watch(workflow, STUDY)
+    hooks.watch(workflow, STUDY)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lottery.architecture import Architecture
 from lottery.data.tokens import Tokens
-from lottery.encoder import Encoder, draw_weights
+from lottery.models.architecture import Architecture
+from lottery.models.encoder import Encoder, draw_weights
 
 TASKS = {"rte": "RTE", "sst2": "SST-2"}  # that are measured, real or by their lengths
 # Deciles (0 to 100 %) of the number of tokens per example, BERT's uncased vocabulary, at most 128.

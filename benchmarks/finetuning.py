@@ -28,11 +28,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from lottery import metrics
 from lottery.data.tokens import Tokens
-from lottery.evaluation import predict
-from lottery.scoring import decide
-from lottery.training import Recipe, train
+from lottery.evaluation.predict import predict
+from lottery.evaluation.scoring import decide
+from lottery.tasks import metrics
+from lottery.training.loop import Recipe, train
 from material import MAX_LENGTH, Case, Embedded, case_of
 from measuring import (
     arguments,

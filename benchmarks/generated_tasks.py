@@ -19,23 +19,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from lottery import metrics
-from lottery.algorithms import algorithm
-from lottery.algorithms.search_context import SearchContext
-from lottery.checkpoints import load_model, load_pretrained, save_model
-from lottery.controls import generator
 from lottery.data.tokens import Tokens, read_tokens
-from lottery.encoder import Encoder
-from lottery.evaluation import predict
+from lottery.evaluation.predict import predict
+from lottery.evaluation.scoring import decide
 from lottery.files import write_json
-from lottery.masks import Mask
-from lottery.scoring import decide
+from lottery.models.checkpoints import load_model, load_pretrained, save_model
+from lottery.models.encoder import Encoder
+from lottery.pruning.algorithms import algorithm
+from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.pruning.controls import generator
+from lottery.pruning.masks import Mask
+from lottery.pruning.sanity_checks import apply_mask
 from lottery.steps.fetch_model import fetch_model
 from lottery.steps.fetch_task import fetch_task
 from lottery.steps.tokenize import tokenize
-from lottery.tasks import GENERATED, Task
-from lottery.training import Recipe, train
-from lottery.trust import apply_mask
+from lottery.tasks import GENERATED, Task, metrics
+from lottery.training.loop import Recipe, train
 
 ALGORITHMS = ("structured", "magnitude")
 RANDOM_DRAWS = 5

@@ -34,13 +34,13 @@ from drawn import (
 )
 from grid_hours import AUTHORS_HOURS, hours
 from lottery.data.tokens import Tokens
-from lottery.encoder import Encoder
-from lottery.evaluation import predict
-from lottery.importance import measure
-from lottery.masks import UnitMask
-from lottery.replay import CudaGraphs
+from lottery.evaluation.predict import predict
+from lottery.models.encoder import Encoder
+from lottery.pruning.importance import measure
+from lottery.pruning.masks import UnitMask
 from lottery.steps.setup import prepare_torch
-from lottery.training import Recipe, train
+from lottery.training.cuda_graphs import CudaGraphs
+from lottery.training.loop import Recipe, train
 from measuring import arguments, gemm_rate, linear_flops, machine, median_seconds, parsed
 from rows import Row, finish, not_measured
 

@@ -19,12 +19,12 @@ import numpy as np
 
 import planning
 from drawn import BERT_BASE, drawn_model, drawn_tokens
-from lottery.algorithms import structured
-from lottery.architecture import Architecture
-from lottery.importance import measure
-from lottery.masks import UnitMask
-from lottery.plots import style
-from lottery.training import Recipe, train
+from lottery.models.architecture import Architecture
+from lottery.pruning.algorithms import structured
+from lottery.pruning.importance import measure
+from lottery.pruning.masks import UnitMask
+from lottery.report.figures import style
+from lottery.training.loop import Recipe, train
 from measuring import ROOT, arguments, machine, median_seconds, parsed
 from rows import Row, finish
 

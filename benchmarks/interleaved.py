@@ -115,10 +115,11 @@ def adapted(function: Callable[..., None], offered: dict[str, Any]) -> dict[str,
 def work(step: str, root: Path, offered: dict[str, Any], threads: int) -> Run:
     """Runs a step of the checkout whose library this process imports, as a job would."""
     gc.set_threshold(50_000, 20, 50)
-    from lottery.job import THREAD_VARIABLES
+    from lottery.runtime.job import THREAD_VARIABLES
 
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    from lottery.config import load_study, params, read_config
+    from lottery.config import load_study, read_config
+    from lottery.planning import params
 
     study = load_study(read_config(root / "workflow" / "configs" / "demo.yaml"), root)
     if step == "search":

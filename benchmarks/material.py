@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drawn import TASKS
-from lottery.checkpoints import load_pretrained
 from lottery.data.checked import read_task
 from lottery.data.examples import Examples
 from lottery.data.splits import halves
 from lottery.data.tokens import Tokens, encode, load_tokenizer
-from lottery.encoder import Encoder
+from lottery.models.checkpoints import load_pretrained
+from lottery.models.encoder import Encoder
 from lottery.steps.fetch_model import fetch_model
 from lottery.tasks import GENERATED, GLUE, Task
 from measuring import ROOT

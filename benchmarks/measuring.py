@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from lottery.architecture import Architecture
-from lottery.memory import keep_freed_memory
+from lottery.models.architecture import Architecture
+from lottery.runtime.allocator import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 WINDOWS = 5  # in which the rate of matrix products is measured; the best counts

@@ -28,15 +28,15 @@ import yaml
 
 import planning
 import startup
-from lottery.page.records import Record
+from lottery.report.page.records import Record
 from measuring import ROOT, arguments, machine, parsed, seconds_of
 from rows import Row, finish, not_measured
 
 TARGET = 1.3
 CORES = 2  # of the demo's profile
 IMPORTS = "import torch; import transformers"
-STEP = "import time; import lottery.job; t = time.perf_counter(); import lottery.steps.{step}; "
-STEP += "print(time.perf_counter() - t)"
+STEP = "import time; import lottery.runtime.job; t = time.perf_counter(); "
+STEP += "import lottery.steps.{step}; print(time.perf_counter() - t)"
 QUICK_JOBS = 2
 NAME = "overhead of the demo per job"
 

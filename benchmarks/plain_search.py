@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from lottery.data.tokens import Tokens
-from lottery.encoder import Encoder
+from lottery.models.encoder import Encoder
 from reference import GatedTwin, inputs_of
 
 State = tuple[np.ndarray, np.ndarray]  # kept heads bool [layers, heads], kept MLPs bool [layers]

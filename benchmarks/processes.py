@@ -14,7 +14,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from lottery.training import Recipe, train
+from lottery.training.loop import Recipe, train
 from material import Embedded, case_of
 from measuring import arguments, machine, parsed
 from rows import Row, finish, share

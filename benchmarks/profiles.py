@@ -18,10 +18,10 @@ from typing import Any
 from torch.profiler import ProfilerActivity, profile
 
 from finetuning import CASES, RECIPE
-from lottery.evaluation import predict
-from lottery.importance import measure
-from lottery.masks import UnitMask
-from lottery.training import train
+from lottery.evaluation.predict import predict
+from lottery.pruning.importance import measure
+from lottery.pruning.masks import UnitMask
+from lottery.training.loop import train
 from material import Case, Embedded, case_of
 from measuring import arguments, machine, parsed
 from rows import finish

@@ -16,8 +16,8 @@ from transformers import BertConfig, BertForSequenceClassification
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from lottery.data.tokens import Tokens
-from lottery.encoder import Encoder
-from lottery.training import Recipe
+from lottery.models.encoder import Encoder
+from lottery.training.loop import Recipe
 
 
 def twin_of(model: Encoder) -> BertForSequenceClassification:

@@ -23,15 +23,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from lottery import metrics
-from lottery.algorithms import structured
-from lottery.algorithms.search_context import SearchContext
-from lottery.algorithms.search_memory import Measured, Memory
-from lottery.checkpoints import load_model, save_model
 from lottery.data.tokens import Tokens
-from lottery.scoring import decide
+from lottery.evaluation.scoring import decide
+from lottery.models.checkpoints import load_model, save_model
+from lottery.pruning.algorithms import structured
+from lottery.pruning.algorithms.measurement_cache import Measured, Memory
+from lottery.pruning.algorithms.search_context import SearchContext
 from lottery.steps.search import threshold
-from lottery.training import Recipe, train
+from lottery.tasks import metrics
+from lottery.training.loop import Recipe, train
 from material import Case, Embedded, case_of
 from measuring import arguments, count, machine, parsed, seconds_of
 from plain_search import PlainPass, PlainSearch, State

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from lottery.architecture import Architecture
-from lottery.encoder import Encoder
-from lottery.evaluation import predict
-from lottery.masks import UnitMask
-from lottery.shrink import shrink
-from lottery.training import Recipe, train
+from lottery.evaluation.predict import predict
+from lottery.models.architecture import Architecture
+from lottery.models.encoder import Encoder
+from lottery.pruning.masks import UnitMask
+from lottery.pruning.shrink import shrink
+from lottery.training.loop import Recipe, train
 from material import Case, Embedded, case_of
 from measuring import arguments, machine, median_seconds, parsed
 from rows import finish, share

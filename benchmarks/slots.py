@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from drawn import TASKS, TRAIN_LENGTHS, bert_base, drawn_lengths, drawn_model, drawn_tokens
-from lottery.replay import CudaGraphs
 from lottery.steps.setup import prepare_torch
-from lottery.training import Recipe, train
+from lottery.training.cuda_graphs import CudaGraphs
+from lottery.training.loop import Recipe, train
 from measuring import arguments, machine, parsed
 from rows import Row, finish, not_measured, share
 from workers import seconds_with, work_when_told

@@ -16,15 +16,15 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from lottery.page.records import Record, read_records
-from lottery.stages import step_names
+from lottery.report.page.records import Record, read_records
+from lottery.runtime.stages import step_names
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 HEAVY = ("torch", "transformers", "datasets", "pandas", "scipy", "sklearn", "matplotlib", "pyarrow")
 # What Snakemake writes in front of a script, and what `run_step.py` begins with.
 PREAMBLE = "from snakemake.logging import logger; from snakemake.iocontainers import Snakemake; "
-JOB = PREAMBLE + "import gc, lottery.job; gc.set_threshold(50_000, 20, 50); "
+JOB = PREAMBLE + "import gc, lottery.runtime.job; gc.set_threshold(50_000, 20, 50); "
 
 
 def cpu_seconds(code: str, repeats: int) -> float:

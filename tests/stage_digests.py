@@ -36,20 +36,20 @@ RECORD = ROOT / "tests" / "stages.json"
 # How a job is run and a run is planned, whatever it computes, and how an algorithm is found by its
 # name: nothing in these changes what a stage writes.
 LEFT_OUT = {
-    "lottery.algorithms",  # the package's own functions; its modules count
+    "lottery.pruning.algorithms",  # the package's own functions; its modules count
     *(
         f"lottery.{name}"
         for name in (
-            "algorithms.plugins",
-            "bundled",
-            "device",
-            "errors",
-            "job",
-            "planning",
-            "progress",
-            "provenance",
-            "stages",
-            "visible",
+            "files.errors",
+            "planning.hooks",
+            "pruning.algorithms.plugins",
+            "runtime.bundled",
+            "runtime.cuda_devices",
+            "runtime.gpu_lease",
+            "runtime.job",
+            "runtime.progress",
+            "runtime.provenance",
+            "runtime.stages",
         )
     ),
 }
@@ -115,7 +115,7 @@ class Library:
         if stage not in self._versions:
             return {}
         kind, _, last = stage.rpartition(":")
-        module = f"lottery.algorithms.{last}" if kind else f"lottery.steps.{last}"
+        module = f"lottery.pruning.algorithms.{last}" if kind else f"lottery.steps.{last}"
         names = self._modules[module].functions_of_algorithm() if kind else [last]
         waiting = [symbol for name in names for symbol in self._lookup(module, name, (), stage)]
         found: dict[str, str] = {}
@@ -137,7 +137,7 @@ class Library:
             package, _, last = name.rpartition(".")
             if package == "lottery.steps" and (version := module.constant("VERSION")) is not None:
                 versions[last] = version
-            elif package == "lottery.algorithms" and module.declares_algorithm():
+            elif package == "lottery.pruning.algorithms" and module.declares_algorithm():
                 versions[f"search:{last}"] = module.version_of_algorithm()
         return versions
 

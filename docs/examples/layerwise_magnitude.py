@@ -10,9 +10,9 @@ from functools import partial
 import numpy as np
 
 from lottery import files
-from lottery.algorithms import Algorithm, Number, Option
-from lottery.algorithms.common import SCORE_OPTIONS
-from lottery.masks import WeightMask
+from lottery.pruning.algorithms import Algorithm, Number, Option
+from lottery.pruning.algorithms.common import SCORE_OPTIONS
+from lottery.pruning.masks import WeightMask
 
 OPTIONS = SCORE_OPTIONS | {
     "keep": Option(
@@ -27,11 +27,11 @@ OPTIONS = SCORE_OPTIONS | {
 def search(context):
     """Cuts every parameter once, and scores the full model and the pruned one."""
     # What imports torch is imported here, where it is needed.
-    from lottery.algorithms.search_context import SearchResult, Step
-    from lottery.algorithms.search_magnitude import body_of
-    from lottery.algorithms.search_memory import number
-    from lottery.evaluation import predict
-    from lottery.shrink import zero_weights
+    from lottery.evaluation.predict import predict
+    from lottery.pruning.algorithms.measurement_cache import number
+    from lottery.pruning.algorithms.search_context import SearchResult, Step
+    from lottery.pruning.algorithms.search_magnitude import body_of
+    from lottery.pruning.shrink import zero_weights
 
     options = context.options
     magnitudes = {

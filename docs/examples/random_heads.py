@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from lottery import controls
-from lottery.algorithms import Algorithm, Choice, Option
-from lottery.algorithms.common import EMPTIED_ATTENTION, SCORE_OPTIONS, THRESHOLD_OPTIONS
+from lottery.pruning import controls
+from lottery.pruning.algorithms import Algorithm, Choice, Option
+from lottery.pruning.algorithms.common import EMPTIED_ATTENTION, SCORE_OPTIONS, THRESHOLD_OPTIONS
 
 OPTIONS = (
     SCORE_OPTIONS
@@ -28,11 +28,11 @@ OPTIONS = (
 
 def search(context):
     """Draws an order of the heads, and removes them in that order."""
-    from lottery.algorithms.search_context import SearchResult, Step, passes
-    from lottery.algorithms.search_memory import number
-    from lottery.evaluation import predict
-    from lottery.masks import UnitMask
-    from lottery.shrink import shrink
+    from lottery.evaluation.predict import predict
+    from lottery.pruning.algorithms.measurement_cache import number
+    from lottery.pruning.algorithms.search_context import SearchResult, Step, passes
+    from lottery.pruning.masks import UnitMask
+    from lottery.pruning.shrink import shrink
 
     options, architecture = context.options, context.model.architecture
     good = UnitMask.full(architecture, emptied_attention=options["emptied_attention"])

@@ -14,8 +14,8 @@ import numpy as np
 from synthetic_masks import random_units, random_weights
 
 from lottery import files
-from lottery.architecture import Architecture
-from lottery.masks import MaskInfo, full_size, read_mask, size_of, write_mask
+from lottery.models.architecture import Architecture
+from lottery.pruning.masks import MaskInfo, full_size, read_mask, size_of, write_mask
 
 GLUE = {
     "cola": "matthews",

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from synthetic_runs import MODEL, SEEDS, make_scores
 
-from lottery.stats.claims.check import COLUMNS, check
-from lottery.stats.claims.evidence import Evidence, MethodFacts
-from lottery.stats.claims.paper import read_paper
-from lottery.stats.runs import Runs
-from lottery.tables.layout import Layout
-from lottery.tables.published import Published
+from lottery.results.layout import Layout
+from lottery.results.published import Published
+from lottery.statistics.claims.check import COLUMNS, check
+from lottery.statistics.claims.evidence import Evidence, MethodFacts
+from lottery.statistics.claims.paper import read_paper
+from lottery.statistics.runs import Runs
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 PUBLISHED = [PAPER / "scores.csv", PAPER / "sizes.csv"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lottery.architecture import Architecture
-from lottery.masks import UnitMask, WeightMask
+from lottery.models.architecture import Architecture
+from lottery.pruning.masks import UnitMask, WeightMask
 
 
 def unit_mask(heads: np.ndarray, mlps: np.ndarray, emptied: str = "keep_bias") -> UnitMask:

@@ -9,16 +9,16 @@ from typing import Any
 import synthetic
 
 from lottery import files
-from lottery.stats.claims.check import COLUMNS as CLAIM_COLUMNS
-from lottery.stats.differences import COLUMNS as DIFFERENCE_COLUMNS
+from lottery.results.controls import reference_of
+from lottery.results.summary import COLUMNS
+from lottery.statistics.claims.check import COLUMNS as CLAIM_COLUMNS
+from lottery.statistics.differences import COLUMNS as DIFFERENCE_COLUMNS
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.compare_controls import compare_controls
 from lottery.steps.gather_tables import gather_tables
 from lottery.steps.plot_scores import plot_scores
 from lottery.steps.summarize import summarize
 from lottery.steps.write_report import write_report
-from lottery.tables.controls import reference_of
-from lottery.tables.summary import COLUMNS
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 PUBLISHED = [WORKFLOW / f"resources/paper/{name}.csv" for name in ("scores", "sizes")]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lottery import files
-from lottery.patterns.classes import ATTENTION, CLASSES, WEIGHTS
-from lottery.patterns.generate import HELD_OUT, draw_map
+from lottery.attention.classes import ATTENTION, CLASSES, WEIGHTS
+from lottery.attention.generate import HELD_OUT, draw_map
 
 FACTS = {
     "annotated": False,

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from lottery import files
-from lottery.metrics import is_constant, score
-from lottery.tables.scores import Score
+from lottery.results.scores import Score
+from lottery.tasks.metrics import is_constant, score
 
 SEEDS = (1337, 42, 86, 71, 166)
 MODEL = "bert_base"

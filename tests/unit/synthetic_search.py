@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from lottery import files
-from lottery.algorithms import structured
-from lottery.algorithms.search_context import TRAJECTORY_COLUMNS
-from lottery.algorithms.search_structured import Measurement, StructuredSearch
-from lottery.architecture import Architecture
-from lottery.importance import normalise
-from lottery.masks import MaskInfo, UnitMask, write_mask
-from lottery.units import KINDS
+from lottery.models.architecture import Architecture
+from lottery.models.units import KINDS
+from lottery.pruning.algorithms import structured
+from lottery.pruning.algorithms.search_context import TRAJECTORY_COLUMNS
+from lottery.pruning.algorithms.search_structured import Measurement, StructuredSearch
+from lottery.pruning.importance import normalise
+from lottery.pruning.masks import MaskInfo, UnitMask, write_mask
 
 PUBLISHED = {name: option.published for name, option in structured.OPTIONS.items()}
 STRICT = {name: option.strict for name, option in structured.OPTIONS.items()}

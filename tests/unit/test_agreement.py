@@ -12,7 +12,7 @@ from scipy import stats
 
 from lottery.analysis import agreement, chance
 from lottery.analysis.agreement import expected_shared, shared_counts
-from lottery.stats.intervals import possible
+from lottery.statistics.intervals import possible
 
 
 @st.composite

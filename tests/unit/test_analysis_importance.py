@@ -11,13 +11,13 @@ from synthetic_masks import random_weights, unit_mask
 from synthetic_search import PUBLISHED, STRICT, write_search
 
 from lottery import files
-from lottery.algorithms import search_structured
-from lottery.algorithms.search_context import TRAJECTORY_COLUMNS
 from lottery.analysis import importance, magnitudes
-from lottery.architecture import Architecture, describe, full_plan
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
+from lottery.models.architecture import Architecture, describe, full_plan
+from lottery.models.units import HEAD, MLP
+from lottery.pruning.algorithms import search_structured
+from lottery.pruning.algorithms.search_context import TRAJECTORY_COLUMNS
 from lottery.steps.measure_weights import measure_weights
-from lottery.units import HEAD, MLP
 
 SIZES = synthetic.SMALL | {"num_hidden_layers": 4, "num_attention_heads": 8, "hidden_size": 16}
 MEDIUM = Architecture.from_config(SIZES, "medium")

@@ -12,8 +12,8 @@ from tiny import random_mask, tiny_model, tiny_tokens
 from drawn import bert_base, drawn_tokens
 from lottery.data import batches
 from lottery.data.batches import CPU_TOKENS, parts
-from lottery.evaluation import predict
-from lottery.importance import measure
+from lottery.evaluation.predict import predict
+from lottery.pruning.importance import measure
 
 CPU = torch.device("cpu")
 

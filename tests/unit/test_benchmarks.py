@@ -24,13 +24,14 @@ import searching
 import shrinking
 import slots
 from drawn import TRAIN_LENGTHS, drawn_lengths, drawn_tokens
-from lottery import stages
-from lottery.algorithms import structured
-from lottery.algorithms.search_context import SearchContext
-from lottery.config import grid, load_study, read_config
+from lottery.config import load_study, read_config
 from lottery.data.batches import collate
-from lottery.shrink import gates_of
-from lottery.training import Recipe, train
+from lottery.planning import grid
+from lottery.pruning.algorithms import structured
+from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.pruning.shrink import gates_of
+from lottery.runtime import stages
+from lottery.training.loop import Recipe, train
 from plain_search import PlainPass, PlainSearch
 from reference import GatedTwin, copy_back, inputs_of, train_padded, train_tuned, twin_of
 

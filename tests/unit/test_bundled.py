@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lottery import bundled, files
+from lottery import files
+from lottery.runtime import bundled
 
 NAMES = {"runtimes": "paper/runtimes.csv", "captions": ["report/b.rst", "report/a.rst"]}
 

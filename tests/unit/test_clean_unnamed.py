@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from small_study import study
 
-from lottery.config import grid, layout
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
+from lottery.planning import folders, grid
 from lottery.steps import clean_unnamed, list_unnamed
 
 BEFORE = """
@@ -60,7 +60,7 @@ def put_all(root: Path, text: str) -> None:
 
 
 def found(root: Path, text: str) -> list[str]:
-    return [str(path) for path in layout.unnamed(study(text, root), root)]
+    return [str(path) for path in folders.unnamed(study(text, root), root)]
 
 
 def list_all(root: Path, unnamed: list[str], results: str = "results") -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from small_study import study
 
 from lottery.config import read_config
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 
 
 @pytest.mark.parametrize(

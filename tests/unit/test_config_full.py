@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lottery.config import comparison, grid, load_study, stability
-from lottery.config.statistics import trainability_params
+from lottery.config import load_study
+from lottery.planning import grid, params
+from lottery.planning.params import trainability_params
 
 ROOT = Path(__file__).parents[2]
 FULL, GENERATED = (ROOT / f"workflow/configs/{name}.yaml" for name in ("full", "generated"))
@@ -56,10 +57,10 @@ def test_what_runs_on_which_model(path, model):
 @pytest.mark.parametrize(("path", "model"), [(FULL, "bert_base"), (GENERATED, "embedded")])
 def test_searches_on_other_examples_are_families(path, model):
     study = study_of(path)
-    assert stability.families(study) == ["structured", "structured_strict"]
-    searched = stability.noise_params(study, "structured")["search_on"]
+    assert params.families(study) == ["structured", "structured_strict"]
+    searched = params.noise_params(study, "structured")["search_on"]
     assert list(searched.values()) == ["validation", "search_half", "report_half", "train_sample"]
-    strict = stability.noise_params(study, "structured_strict")["search_on"]
+    strict = params.noise_params(study, "structured_strict")["search_on"]
     assert list(strict.values()) == ["search_half", "report_half", "train_sample"]
     for name in (*searched, *strict):
         assert model in study.methods[name].models
@@ -67,11 +68,11 @@ def test_searches_on_other_examples_are_families(path, model):
 
 def test_methods_of_one_algorithm_stand_side_by_side():
     study = study_of(FULL)
-    assert comparison.comparison_rows(study) == [
+    assert params.comparison_rows(study) == [
         {"model": "bert_base", "method": "structured"},
         {"model": "bert_base", "method": "magnitude"},
     ]
-    assert comparison.method_params(study, "bert_base", "structured")["compared"] == [
+    assert params.method_params(study, "bert_base", "structured")["compared"] == [
         "structured",
         "structured_strict",
         "structured_heads",

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from small_study import study
 
-from lottery.algorithms import PRESETS, algorithm, algorithm_names
-from lottery.algorithms.declaration import METHOD_KEYS
 from lottery.config.schema import resolve, schema
-from lottery.subnetworks import base_name, draws
+from lottery.pruning.algorithms import PRESETS, algorithm, algorithm_names
+from lottery.pruning.algorithms.declaration import METHOD_KEYS
+from lottery.pruning.subnetworks import base_name, draws
 
 # option: published, strict. The normative table, written out once more on purpose.
 BOTH = {

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lottery.config import load_study, read_config
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 
 HERE = Path(__file__).parent
 REFUSALS = yaml.safe_load((HERE / "config_refusals.yaml").read_text(encoding="utf-8"))

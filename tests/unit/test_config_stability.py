@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from small_study import study
 
-from lottery.config import stability
+from lottery.planning import params
 
 FAMILY = """
 tasks: {rte: {}, wnli: {}}
@@ -24,11 +24,11 @@ methods:
 
 def test_methods_that_differ_in_their_examples_alone_are_a_family():
     made = study(FAMILY)
-    assert stability.family_of(made, "s_half") == ["s", "s_half", "s_train"]
-    assert stability.family_of(made, "strict_other") == ["strict", "strict_other"]
+    assert params.family_of(made, "s_half") == ["s", "s_half", "s_train"]
+    assert params.family_of(made, "strict_other") == ["strict", "strict_other"]
     # Equal methods search on the same examples: nothing to compare.
-    assert stability.families(made) == ["s", "strict"]
-    assert stability.noise_params(made, "strict") == {
+    assert params.families(made) == ["s", "strict"]
+    assert params.noise_params(made, "strict") == {
         "search_on": {"strict": "search_half", "strict_other": "report_half"}
     }
 
@@ -44,12 +44,12 @@ methods:
 """
     )
     # The last one searches the drawn model as well.
-    assert stability.family_of(made, "s") == ["s", "s_half"]
-    assert stability.families(made) == ["s"]
+    assert params.family_of(made, "s") == ["s", "s_half"]
+    assert params.families(made) == ["s"]
 
 
 def test_importance_params_hold_no_options_since_the_search_has_saved_its_path():
-    found = stability.importance_params(study(FAMILY), "strict")
+    found = params.importance_params(study(FAMILY), "strict")
     assert found == {"tasks": ["rte", "wnli"], "seeds": [3, 1]}
 
 
@@ -58,11 +58,11 @@ def test_published_marks_stand_where_model_method_and_task_are_the_papers():
     changes = f"models: {{small: {{source: embedded}}, bert: {paper}}}\n{FAMILY}"
     made = study(changes)
     recipe = {"rte": "rte", "wnli": "wnli"}
-    assert stability.published_tasks(made, "bert", "s") == recipe
-    assert stability.published_tasks(made, "small", "s") == {}
-    assert stability.published_tasks(made, "bert", "examples") == {}
-    assert stability.published_tasks(made, "bert", "m") == {}
-    assert stability.overlap_params(made, "bert", "s")["averaged_tasks"] == ["rte"]
+    assert params.published_tasks(made, "bert", "s") == recipe
+    assert params.published_tasks(made, "small", "s") == {}
+    assert params.published_tasks(made, "bert", "examples") == {}
+    assert params.published_tasks(made, "bert", "m") == {}
+    assert params.overlap_params(made, "bert", "s")["averaged_tasks"] == ["rte"]
 
 
 def test_imported_masks_go_by_their_names_of_tasks(tmp_path):
@@ -76,15 +76,15 @@ methods:
 """,
         tmp_path,
     )
-    assert stability.import_params(made, "i", "rte") == {
+    assert params.import_params(made, "i", "rte") == {
         "masks": "masks.npz",
         "task_name": "RTE",
         "emptied_attention": "drop_bias",
     }
-    assert stability.import_params(made, "j", "cola")["task_name"] == "cola"
-    assert stability.import_params(made, "j", "cola")["emptied_attention"] == "keep_bias"
-    assert stability.families(made) == []
-    assert stability.config_params(made, "small") == {
+    assert params.import_params(made, "j", "cola")["task_name"] == "cola"
+    assert params.import_params(made, "j", "cola")["emptied_attention"] == "keep_bias"
+    assert params.families(made) == []
+    assert params.config_params(made, "small") == {
         "source": "embedded",
         "kind": "embedded",
         "revision": None,

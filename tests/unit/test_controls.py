@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from synthetic_masks import unit_mask
 
-from lottery.controls import (
+from lottery.pruning.controls import (
     bad_structured,
     generator,
     random_structured,
@@ -19,7 +19,7 @@ from lottery.controls import (
     smallest_weights,
     super_structured,
 )
-from lottery.masks import WeightMask
+from lottery.pruning.masks import WeightMask
 
 seeds = st.integers(0, 2**31 - 1)
 shares = st.floats(0, 1)

@@ -11,7 +11,7 @@ from urllib.error import URLError
 import pytest
 from test_data_steps import fetched
 
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 from lottery.tasks import task_from_config
 
 HANS_ENTRY = {"preset": "hans", "evaluate_with": "mnli"}

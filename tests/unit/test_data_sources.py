@@ -12,7 +12,7 @@ import pytest
 
 from lottery.data.examples import Examples, checked_examples, wanted_columns
 from lottery.data.readers import read_table
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 from lottery.tasks import Task, task_from_config
 
 ROWS = [

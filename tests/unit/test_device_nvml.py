@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lottery import visible
-from lottery.device import Lease, lease
-from lottery.visible import Device, allowed_devices
+from lottery.runtime import cuda_devices
+from lottery.runtime.cuda_devices import Device, allowed_devices
+from lottery.runtime.gpu_lease import Lease, lease
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_a_lease_tells_the_energy_that_its_card_has_used(
 ) -> None:
     nvml = FakeNvml()
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    monkeypatch.setattr(visible, "_nvml_devices", lambda: [Device("GPU-0", "GPU-0", "Card")])
+    monkeypatch.setattr(cuda_devices, "_nvml_devices", lambda: [Device("GPU-0", "GPU-0", "Card")])
     with lease(folder=tmp_path / "energy") as held:
         assert held.energy_joules() == 0
         nvml.millijoules["GPU-0"] += 1_234_500
@@ -106,10 +106,10 @@ def test_a_card_that_counts_no_energy_gives_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, device_id: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
-    monkeypatch.setattr(visible, "_nvml_devices", lambda: [Device(device_id, device_id)])
+    monkeypatch.setattr(cuda_devices, "_nvml_devices", lambda: [Device(device_id, device_id)])
     with lease(folder=tmp_path / "energy") as held:
         assert held.energy_joules() is None
     for absent in (FakeNvml(RuntimeError("no driver")), None):
         monkeypatch.setitem(sys.modules, "pynvml", absent)
-        assert visible.used_energy("GPU-0") is None
+        assert cuda_devices.used_energy("GPU-0") is None
     assert Lease("cpu").energy_joules() is None

@@ -8,11 +8,11 @@ from tiny import random_mask, reference_model, tiny_architecture, tiny_model, ti
 
 from drawn import bert_base
 from lottery.data.batches import collate
-from lottery.encoder import Gates
-from lottery.errors import StudyError
-from lottery.families import FAMILIES
-from lottery.shrink import gates_of
-from lottery.units import HEAD, MLP, body_size
+from lottery.files.errors import StudyError
+from lottery.models.encoder import Gates
+from lottery.models.families import FAMILIES
+from lottery.models.units import HEAD, MLP, body_size
+from lottery.pruning.shrink import gates_of
 
 CPU = torch.device("cpu")
 

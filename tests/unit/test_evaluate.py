@@ -12,18 +12,19 @@ import pytest
 from synthetic_masks import random_weights
 from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 
-from lottery import files, metrics
-from lottery.checkpoints import load_model, save_model
-from lottery.errors import StudyError
-from lottery.evaluation import BATCH_SIZE, predict
-from lottery.masks import Mask, MaskInfo, UnitMask, read_mask, write_mask
-from lottery.metrics import applicable
-from lottery.scoring import read_logits, write_logits
-from lottery.shrink import check_under, put_under
+from lottery import files
+from lottery.evaluation.predict import BATCH_SIZE, predict
+from lottery.evaluation.scoring import read_logits, write_logits
+from lottery.files.errors import StudyError
+from lottery.models.checkpoints import load_model, save_model
+from lottery.pruning.masks import Mask, MaskInfo, UnitMask, read_mask, write_mask
+from lottery.pruning.shrink import check_under, put_under
 from lottery.steps import evaluate_pruned as step
 from lottery.steps.evaluate import evaluate
 from lottery.steps.finetune import finetune
 from lottery.steps.retrain import retrain
+from lottery.tasks import metrics
+from lottery.tasks.metrics import applicable
 
 SPLITS = ["validation", "validation_mismatched"]
 ARCHITECTURE = tiny_architecture()

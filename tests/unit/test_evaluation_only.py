@@ -11,16 +11,16 @@ from small_study import ROOT, study
 from synthetic_runs import MODEL, SEEDS, make_scores
 
 from lottery import files
-from lottery.config import evaluation_only, grid, params
-from lottery.plots import style
-from lottery.plots.scores import draw_scores
-from lottery.stats.runs import Runs
+from lottery.planning import grid, params
+from lottery.report.figures import style
+from lottery.report.figures.scores import draw_scores
+from lottery.results.layout import Layout
+from lottery.results.published import Published
+from lottery.results.scores import read_scores, sample_sd
+from lottery.results.summary import summarize
+from lottery.statistics.runs import Runs
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.summarize_on import summarize_on
-from lottery.tables.layout import Layout
-from lottery.tables.published import Published
-from lottery.tables.scores import read_scores, sample_sd
-from lottery.tables.summary import summarize
 
 PAPER = ROOT / "workflow/resources/paper"
 PAPERS_MODEL = (
@@ -71,7 +71,7 @@ def test_a_task_of_the_web_uses_the_glue_folder_and_the_trained_recipe(tmp_path:
 
 def test_the_map_is_whole_and_in_the_order_of_the_outputs():
     made = study(STUDY)
-    assert evaluation_only.evaluate_on_params(made, "hans") == {
+    assert params.evaluate_on_params(made, "hans") == {
         "label_map": [
             ["entailment", "entailment"],
             ["neutral", "non-entailment"],
@@ -81,12 +81,12 @@ def test_the_map_is_whole_and_in_the_order_of_the_outputs():
         "metrics": ["accuracy"],
         "batch_size": 128,
     }
-    assert evaluation_only.evaluate_on_params(made, "other")["label_map"] == [
+    assert params.evaluate_on_params(made, "other")["label_map"] == [
         ["entailment", "entailment"],
         ["not_entailment", "non-entailment"],
     ]
     scores = study("tasks: {stsb: {}, again: {preset: stsb, evaluate_with: stsb}}")
-    found = evaluation_only.evaluate_on_params(scores, "again")
+    found = params.evaluate_on_params(scores, "again")
     assert found["label_map"] is None and found["labels"] is None
 
 
@@ -103,7 +103,7 @@ def test_the_map_is_whole_and_in_the_order_of_the_outputs():
 )
 def test_published_numbers_stand_beside_the_papers_task_only(hans: str, mnli: str, known: bool):
     made = study(f"models: {PAPERS_MODEL}\ntasks: {{mnli: {mnli}, h: {hans}}}")
-    found = evaluation_only.summarize_on_params(made)
+    found = params.summarize_on_params(made)
     assert found["published_models"] == ["bert_base"]
     assert found["published_tasks"] == ({"h": ["mnli", "hans"]} if known else {})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lottery.failures import Failure, last_line, rerun_command, summary
+from lottery.runtime.failures import Failure, last_line, rerun_command, summary
 
 
 @pytest.mark.parametrize(

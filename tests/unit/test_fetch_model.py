@@ -10,9 +10,9 @@ import torch
 from tiny import SIZES, tiny_architecture
 from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertModel
 
-from lottery.checkpoints import load_pretrained
-from lottery.errors import StudyError
-from lottery.families import FAMILIES
+from lottery.files.errors import StudyError
+from lottery.models.checkpoints import load_pretrained
+from lottery.models.families import FAMILIES
 from lottery.steps.fetch_model import fetch_model
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##c"]
@@ -85,7 +85,7 @@ def test_the_classifier_is_drawn_by_seed(folder):
 
 
 def test_an_encoder_that_computes_something_else_is_refused(folder, monkeypatch):
-    monkeypatch.setattr("lottery.encoder.Layer._drop", lambda layer, x: 3 * x)
+    monkeypatch.setattr("lottery.models.encoder.Layer._drop", lambda layer, x: 3 * x)
     with pytest.raises(StudyError, match="differ by"):
         fetch(folder)
     assert not (folder.parent / "fetched" / "model.safetensors").exists()

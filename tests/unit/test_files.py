@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 
 from lottery import files
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 
 NAMES = st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=1, max_size=8)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 
 from lottery import files
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import lottery
-from lottery.errors import StudyError
-from lottery.generate import GENERATED, generate
+from lottery.data.generated import GENERATED, generate
+from lottery.files.errors import StudyError
 from lottery.tasks import LARGEST_GENERATED
 
 NAMES = sorted(GENERATED)
@@ -130,7 +130,7 @@ def test_more_examples_begin_with_the_fewer(name):
 
 def test_nothing_depends_on_the_hash_seed():
     code = (
-        "import hashlib; from lottery.generate import *;"
+        "import hashlib; from lottery.data.generated import *;"
         "print(hashlib.sha256(repr([generate(n, 60, 40, 0) for n in sorted(GENERATED)])"
         ".encode()).hexdigest())"
     )

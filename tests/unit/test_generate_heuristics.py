@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lottery.generate import generate
-from lottery.generate.heuristics import DEEDS, GUESSES, HOLDS, KNOWS, NEAR, OPEN
-from lottery.generate.lexicon_grammar import PEOPLE
-from lottery.generate.lexicon_verbs import VERBS
+from lottery.data.generated import generate
+from lottery.data.generated.heuristics import DEEDS, GUESSES, HOLDS, KNOWS, NEAR, OPEN
+from lottery.data.generated.lexicon_grammar import PEOPLE
+from lottery.data.generated.lexicon_verbs import VERBS
 
 PERSON = r"the (\w+)"
 CLAUSE = rf"{PERSON} (\w+ed) {PERSON}"

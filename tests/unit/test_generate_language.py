@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lottery.generate import generate
-from lottery.generate.grammar import with_article, with_ed, with_ing, with_s
-from lottery.generate.lexicon_grammar import OBJECTS, PEOPLE, QUALITIES
-from lottery.generate.lexicon_opinions import ASPECTS, BLAME, NEUTRAL, PRAISE
-from lottery.generate.lexicon_scenes import ACTIONS, AGENTS
-from lottery.generate.lexicon_scenes import OBJECTS as THINGS
-from lottery.generate.lexicon_things import FAMILIES
-from lottery.generate.lexicon_verbs import VERBS
-from lottery.generate.words import words_of
+from lottery.data.generated import generate
+from lottery.data.generated.grammar import with_article, with_ed, with_ing, with_s
+from lottery.data.generated.lexicon_grammar import OBJECTS, PEOPLE, QUALITIES
+from lottery.data.generated.lexicon_opinions import ASPECTS, BLAME, NEUTRAL, PRAISE
+from lottery.data.generated.lexicon_scenes import ACTIONS, AGENTS
+from lottery.data.generated.lexicon_scenes import OBJECTS as THINGS
+from lottery.data.generated.lexicon_things import FAMILIES
+from lottery.data.generated.lexicon_verbs import VERBS
+from lottery.data.generated.words import words_of
 
 SEEDS = (0, 1, 7)
 SPLITS = ("train", "validation")

@@ -11,13 +11,13 @@ import torch
 from test_shrink import random_weights
 from tiny import random_mask, tiny_model, tiny_tokens
 
-from lottery.criteria import CRITERIA
-from lottery.evaluation import predict
-from lottery.importance import measure
-from lottery.replay import CudaGraphs
-from lottery.shrink import check_under, shrink, zero_weights
+from lottery.evaluation.predict import predict
+from lottery.pruning.criteria import CRITERIA
+from lottery.pruning.importance import measure
+from lottery.pruning.shrink import check_under, shrink, zero_weights
 from lottery.steps.setup import prepare_torch
-from lottery.training import Recipe, train
+from lottery.training.cuda_graphs import CudaGraphs
+from lottery.training.loop import Recipe, train
 
 pytestmark = [
     pytest.mark.gpu,

@@ -9,18 +9,10 @@ from typing import Any
 import pytest
 from small_study import ROOT, study
 
-from lottery.config import (
-    Study,
-    cells,
-    grid,
-    load_study,
-    params,
-    read_config,
-    statistics,
-    targets,
-    wildcard,
-)
-from lottery.stages import stage
+from lottery.config import Study, load_study, read_config
+from lottery.planning import grid, params
+from lottery.planning.grid import cells, targets, wildcard
+from lottery.runtime.stages import stage
 
 
 def counts(study: Study) -> dict[str, int]:
@@ -197,7 +189,7 @@ def all_params(changes: dict[str, str]) -> dict[str, Any]:
             found[f"plot_survival:{method}"] = params.survival_params(made, model, method)
             found[f"plot_trajectories:{method}"] = params.trajectory_params(made, model, method)
             found[f"plot:{method}"] = params.method_layout_params(made, model, method)
-            found[f"compare:{method}"] = statistics.comparison_params(made, model, method)
+            found[f"compare:{method}"] = params.comparison_params(made, model, method)
         found[f"collect_scores:{method}"] = params.score_params(made, method)
     found["collect_scores"] = params.score_params(made)
     found["layout"] = params.layout_params(made)

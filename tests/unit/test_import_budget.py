@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lottery.stages import step_names
+from lottery.runtime.stages import step_names
 from stage_digests import SCRIPTS
 
 HEAVY = {

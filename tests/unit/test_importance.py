@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from synthetic_masks import full_mask, unit_mask
 from tiny import random_mask, tiny_model, tiny_tokens
 
-from lottery.criteria import CRITERIA
 from lottery.data.batches import collate
-from lottery.encoder import Gates
-from lottery.importance import measure, normalise
-from lottery.training import loss_of
+from lottery.models.encoder import Gates
+from lottery.pruning.criteria import CRITERIA
+from lottery.pruning.importance import measure, normalise
+from lottery.training.loop import loss_of
 
 CPU = torch.device("cpu")
 
@@ -102,8 +102,8 @@ def test_a_criterion_says_whether_the_order_of_the_examples_matters(mode):
 
 
 def test_the_logits_of_a_measurement_are_the_masked_models():
-    from lottery.evaluation import predict
-    from lottery.shrink import gates_of
+    from lottery.evaluation.predict import predict
+    from lottery.pruning.shrink import gates_of
 
     model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(2)
     measured = measure(model, tokens, mask, "per_example", 7, "length")

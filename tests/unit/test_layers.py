@@ -1,4 +1,4 @@
-"""The rooms of the library: an import goes down only, and planning imports nothing heavy."""
+"""The packages of the library: each imports earlier ones only, and planning is light."""
 
 from __future__ import annotations
 
@@ -12,80 +12,37 @@ import pytest
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow" / "scripts" / "lottery"
 HEAVY = ("torch", "transformers", "pandas", "scipy", "sklearn", "matplotlib", "datasets")
 
-# Ground floor first. A room may import from its own floor only within itself.
-FLOORS = (
-    ("errors",),
-    (
-        "files",
-        "metrics",
-        "families",
-        "visible",
-        "reasons",
-        "failures",
-        "stages",
-        "presets",
-        "subnetworks",
-        "criteria",
-    ),
-    ("tasks",),
-    (
-        "bundled",
-        "device",
-        "progress",
-        "architecture",
-        "generate",
-        "model_source",
-        "resume",
-        "dropout",
-        "memory",
-    ),
-    ("units",),
-    (
-        "start",
-        "status",
-        "orphans",
-        "occupied",
-        "model_files",
-        "provenance",
-        "masks",
-        "data",
-        "attention",
-    ),
-    (
-        "job",
-        "controls",
-        "encoder",
-        "optimizer",
-        "history",
-        "mask_import",
-        "replay",
-    ),
-    ("vocabulary", "shrink", "checkpoints", "evaluation", "training_state"),
-    ("training",),
-    ("importance", "scoring", "trust", "patterns"),
-    ("algorithms", "transfer"),
-    ("config",),
-    ("tables",),
-    ("preflight",),
-    ("planning", "stats"),
-    ("analysis",),
-    ("plots",),
-    ("page",),
-    ("steps",),
+# A package may import the packages before it. docs/architecture.md draws them in this order.
+PACKAGES = (
+    "files",
+    "tasks",
+    "runtime",
+    "data",
+    "models",
+    "evaluation",
+    "training",
+    "pruning",
+    "config",
+    "results",
+    "statistics",
+    "attention",
+    "analysis",
+    "report",
+    "planning",
+    "steps",
 )
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def modules() -> list[Path]:
     return sorted(path for path in LIBRARY.rglob("*.py") if path != LIBRARY / "__init__.py")
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+def package_of(path: Path) -> str:
+    return path.relative_to(LIBRARY).parts[0]
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms that a module imports when it is imported; imports inside functions count too."""
+def imported_packages(path: Path) -> set[str]:
+    """The packages that a module imports from, inside its functions too."""
     names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "lottery":
@@ -97,18 +54,18 @@ def imported_rooms(path: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("lottery.")}
 
 
-def test_every_room_has_a_floor():
-    assert {room_of(path) for path in modules()} <= set(FLOOR)
+def test_the_root_holds_these_packages_and_no_module():
+    assert {package_of(path) for path in modules()} == set(PACKAGES)
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(LIBRARY)))
-def test_imports_go_down_only(path: Path):
-    own = room_of(path)
-    for other in imported_rooms(path) - {own}:
-        assert FLOOR[other] < FLOOR[own], f"{own} imports {other}, which is not below it"
+def test_a_module_imports_only_packages_before_its_own(path: Path):
+    own = package_of(path)
+    earlier = PACKAGES[: PACKAGES.index(own)]
+    assert imported_packages(path) - {own} <= set(earlier)
 
 
-PLANNING = ("config", "planning", "job", "progress", "stages", "bundled")
+PLANNING = ("config", "planning.hooks", "planning.params", "runtime.job", "runtime.progress")
 LIGHT_STEPS = (
     "sample_masks",
     "sample_super_masks",

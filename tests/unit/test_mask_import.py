@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import synthetic
 
-from lottery import algorithms, files
-from lottery.architecture import Architecture
-from lottery.controls import generator
-from lottery.errors import StudyError
-from lottery.mask_import import mask_files, read_imported
-from lottery.masks import read_mask
+from lottery import files
+from lottery.files.errors import StudyError
+from lottery.models.architecture import Architecture
+from lottery.pruning import algorithms
+from lottery.pruning.controls import generator
+from lottery.pruning.mask_import import mask_files, read_imported
+from lottery.pruning.masks import read_mask
 from lottery.steps.fetch_config import fetch_config
 from lottery.steps.import_masks import import_masks
 

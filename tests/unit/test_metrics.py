@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as reference
 
-from lottery.metrics import METRICS, chance, is_constant, score
+from lottery.tasks.metrics import METRICS, chance, is_constant, score
 
 
 def pairs(values: st.SearchStrategy) -> st.SearchStrategy:

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from lottery.errors import StudyError
-from lottery.occupied import Process, end_left_jobs, left_jobs, occupy
+from lottery.files.errors import StudyError
+from lottery.runtime.run_lock import Process, end_left_jobs, left_jobs, occupy
 
 HOLDER = """
 import sys, time

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from lottery.errors import StudyError
-from lottery.orphans import SlurmJob, cancel_orphans, orphans
+from lottery.files.errors import StudyError
+from lottery.runtime.slurm_cleanup import SlurmJob, cancel_orphans, orphans
 
 RUN = "5d4f2445-5f39-419c-a96e-37501c924cae"
 STEP = "rule_finetune_wildcards_bert_rte_7"

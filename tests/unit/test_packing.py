@@ -13,9 +13,9 @@ from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 
 from lottery.data.batches import collate, shuffled_rows
 from lottery.data.packing import GPU_SIZES, Sizes, pack, place
-from lottery.encoder import Encoder, draw_weights
-from lottery.shrink import gates_of, shrink
-from lottery.training import Recipe, loss_of, scheduled_rate, train
+from lottery.models.encoder import Encoder, draw_weights
+from lottery.pruning.shrink import gates_of, shrink
+from lottery.training.loop import Recipe, loss_of, scheduled_rate, train
 
 CPU = torch.device("cpu")
 

@@ -14,8 +14,8 @@ import synthetic_page
 from page_reader import Seen, seen
 from synthetic_page import ODD, TABLES
 
-from lottery.errors import StudyError
-from lottery.tables.overlap_caption import overlap_sentence
+from lottery.files.errors import StudyError
+from lottery.results.overlap_caption import overlap_sentence
 
 MINUS = "\u2212"
 
@@ -27,7 +27,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[synthetic.Tree]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         # A thousand files that no power cut needs to leave whole.
-        patch.setattr("lottery.files.replace._flush", lambda path: None)
+        patch.setattr("lottery.files.atomic._flush", lambda path: None)
         yield synthetic_page.write_run(root)
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from synthetic_page import WORKFLOW, write_record
 
 from lottery import files
-from lottery.page import cost, numbers, records
-from lottery.page.runtimes import authors_table, cost_table
-from lottery.tables.layout import Layout
+from lottery.report.page import cost, numbers, records
+from lottery.report.page.runtimes import authors_table, cost_table
+from lottery.results.layout import Layout
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 AUTHORS = files.read_csv(WORKFLOW / "resources/paper/runtimes.csv")

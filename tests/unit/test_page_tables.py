@@ -7,14 +7,14 @@ import pyarrow.parquet
 import pytest
 from synthetic_page import WORKFLOW
 
-from lottery.page.claims import claims_tables
-from lottery.page.outside import outside_tables
-from lottery.page.render import Page
-from lottery.page.sections import SECTIONS
-from lottery.page.study import examples_of
-from lottery.page.table import Cell, Table
-from lottery.stats.claims.check import COLUMNS
-from lottery.tables import evaluation_only
+from lottery.report.page.claims import claims_tables
+from lottery.report.page.outside import outside_tables
+from lottery.report.page.render import Page
+from lottery.report.page.sections import SECTIONS
+from lottery.report.page.study import examples_of
+from lottery.report.page.table import Cell, Table
+from lottery.results import evaluation_only
+from lottery.statistics.claims.check import COLUMNS
 
 
 @pytest.mark.parametrize("rule", ["fetch_task", "fetch_task_alone"])

@@ -15,14 +15,14 @@ from lottery.analysis import pattern_association, patterns
 from lottery.analysis.good_masks import GoodMasks
 from lottery.analysis.pattern_examples import surest_examples
 from lottery.analysis.patterns import PatternCounts
-from lottery.errors import StudyError
-from lottery.masks import MaskInfo
-from lottery.patterns.classes import ATTENTION, CLASSES
-from lottery.patterns.note import long_note, short_sentence
-from lottery.stats.claims.evidence import SIDE_COLUMNS, UnmeasuredError, read_side_tables
-from lottery.stats.claims.other_tables import pattern
-from lottery.stats.claims.outcomes import NOT_COMPARABLE
-from lottery.tables.published_patterns import published_shares
+from lottery.attention.classes import ATTENTION, CLASSES
+from lottery.attention.note import long_note, short_sentence
+from lottery.files.errors import StudyError
+from lottery.pruning.masks import MaskInfo
+from lottery.results.published_patterns import published_shares
+from lottery.statistics.claims.evidence import SIDE_COLUMNS, UnmeasuredError, read_side_tables
+from lottery.statistics.claims.other_tables import pattern
+from lottery.statistics.claims.outcomes import NOT_COMPARABLE
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 TASKS, SEEDS = ("cola", "mine"), ("7", "3")

@@ -10,16 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lottery.patterns.classes import CLASSES
-from lottery.patterns.classifier import (
+from lottery.attention.classes import CLASSES
+from lottery.attention.classifier import (
     Classifier,
     Inputs,
     class_probabilities,
     confusion,
     train_classifier,
 )
-from lottery.patterns.generate import HELD_OUT, TRAINING, Settings, draw_map, generate
-from lottery.patterns.inputs import LARGEST, SMALLEST, input_size, prepare
+from lottery.attention.generate import HELD_OUT, TRAINING, Settings, draw_map, generate
+from lottery.attention.inputs import LARGEST, SMALLEST, input_size, prepare
 
 CPU = torch.device("cpu")
 CLEAR = Settings(lengths=((12, 30),), contrast=((1.0, 1.0),), noise=((0.0, 0.0),))

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import tiny_model, tiny_tokens
 
+from lottery.attention.annotated import read_annotated, read_map, split
+from lottery.attention.classes import ATTENTION, CLASSES
+from lottery.attention.classifier import Classifier, class_probabilities
+from lottery.attention.count import batches, count_patterns
+from lottery.attention.generate import TRAINING, draw_map
+from lottery.attention.inputs import input_size, prepare
+from lottery.attention.learned import learn, read_classifiers, write_learned
+from lottery.attention.maps import attention_maps
 from lottery.data.batches import collate
-from lottery.errors import StudyError
-from lottery.patterns.annotated import read_annotated, read_map, split
-from lottery.patterns.classes import ATTENTION, CLASSES
-from lottery.patterns.classifier import Classifier, class_probabilities
-from lottery.patterns.count import batches, count_patterns
-from lottery.patterns.generate import TRAINING, draw_map
-from lottery.patterns.inputs import input_size, prepare
-from lottery.patterns.learned import learn, read_classifiers, write_learned
-from lottery.patterns.maps import attention_maps
+from lottery.files.errors import StudyError
 from lottery.steps.train_pattern_classifier import train_pattern_classifier
 
 CPU = torch.device("cpu")

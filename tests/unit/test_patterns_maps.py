@@ -7,14 +7,14 @@ import pytest
 import torch
 from tiny import reference_model, tiny_model, tiny_tokens
 
-from lottery.data.batches import collate
-from lottery.patterns.maps import (
+from lottery.attention.maps import (
     attention_maps,
     head_columns,
     probabilities,
     split_heads,
     transformed_norms,
 )
+from lottery.data.batches import collate
 
 
 @pytest.fixture(scope="module")

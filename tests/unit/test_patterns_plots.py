@@ -15,9 +15,9 @@ from synthetic_patterns import write_facts, write_patterns
 from test_plots import BIG, DEMO_TASKS
 
 from lottery import files
-from lottery.masks import MaskInfo, write_mask
-from lottery.plots import style
-from lottery.plots.patterns import draw_examples, draw_shares
+from lottery.pruning.masks import MaskInfo, write_mask
+from lottery.report.figures import style
+from lottery.report.figures.patterns import draw_examples, draw_shares
 from lottery.steps.measure_patterns import measure_patterns
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"

@@ -9,9 +9,9 @@ import pytest
 from small_study import study
 
 from lottery import files
-from lottery.errors import StudyError
-from lottery.planning import refuse_older_results, refuse_other_params
-from lottery.provenance import FORMAT
+from lottery.files.errors import StudyError
+from lottery.planning.hooks import refuse_older_results, refuse_other_params
+from lottery.runtime.provenance import FORMAT
 
 MADE = {"params": {"settings": {"rate": 0.1, "splits": ["a", "b"]}, "step": "finetune 2"}}
 WORDS = "a.json was made with {}, and Snakemake has no record of it"

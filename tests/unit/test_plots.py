@@ -13,23 +13,19 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from lottery import files
-from lottery.plots import style
-from lottery.plots.scores import draw_scores
-from lottery.plots.survival import draw_all_tasks, draw_tasks
-from lottery.plots.trajectories import draw_trajectories
+from lottery.report.figures import style
+from lottery.report.figures.scores import draw_scores
+from lottery.report.figures.survival import draw_all_tasks, draw_tasks
+from lottery.report.figures.trajectories import draw_trajectories
+from lottery.results.layout import Layout
+from lottery.results.published import Published
+from lottery.results.scores import read_scores
+from lottery.results.survival import read_shares, survival_of_task, survival_over_tasks
+from lottery.results.trajectory import Step, read_trajectory
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.plot_scores import plot_scores
 from lottery.steps.plot_survival import plot_survival
 from lottery.steps.plot_trajectories import plot_trajectories
-from lottery.tables.layout import Layout
-from lottery.tables.published import Published
-from lottery.tables.scores import read_scores
-from lottery.tables.survival import (
-    read_shares,
-    survival_of_task,
-    survival_over_tasks,
-)
-from lottery.tables.trajectory import Step, read_trajectory
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 FILES = [PAPER / "scores.csv", PAPER / "sizes.csv"]

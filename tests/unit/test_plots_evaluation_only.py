@@ -11,9 +11,9 @@ from legible import complaints, texts_of
 from matplotlib.figure import Figure
 from synthetic_runs import MODEL, SEEDS, one_score, runs_of
 
-from lottery.plots import style
-from lottery.plots.evaluation_only import draw_on
-from lottery.tables.evaluation_only import Labelled, PublishedOn
+from lottery.report.figures import style
+from lottery.report.figures.evaluation_only import draw_on
+from lottery.results.evaluation_only import Labelled, PublishedOn
 
 HANS = Path(__file__).resolve().parents[2] / "workflow/resources/paper/hans.csv"
 GROUPS = ("", "lexical_overlap", "subsequence", "constituent")

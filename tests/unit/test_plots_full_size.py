@@ -15,15 +15,15 @@ from matplotlib.figure import Figure
 from test_plots import BIG, FILES
 
 from lottery.analysis.noise import COLUMNS as NOISE_COLUMNS
-from lottery.plots import agreement, style
-from lottery.plots.differences import draw_differences
-from lottery.plots.methods import draw_methods
-from lottery.plots.scores import draw_scores
-from lottery.stats.roles import contrasts
+from lottery.report.figures import agreement, style
+from lottery.report.figures.differences import draw_differences
+from lottery.report.figures.methods import draw_methods
+from lottery.report.figures.scores import draw_scores
+from lottery.results.layout import Layout
+from lottery.results.published import Published
+from lottery.results.scores import read_scores
+from lottery.statistics.roles import contrasts
 from lottery.steps.collect_scores import collect_scores
-from lottery.tables.layout import Layout
-from lottery.tables.published import Published
-from lottery.tables.scores import read_scores
 
 STRICT = ("good", "good_half", "random_half", "random_half_2", "random_half_3", "bad_half")
 METHODS = {

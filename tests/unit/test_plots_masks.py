@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from lottery.plots import style
-from lottery.plots.survival import draw_tasks
-from lottery.plots.trajectories import draw_trajectories
-from lottery.tables.survival import Survival
-from lottery.tables.trajectory import Step
+from lottery.report.figures import style
+from lottery.report.figures.survival import draw_tasks
+from lottery.report.figures.trajectories import draw_trajectories
+from lottery.results.survival import Survival
+from lottery.results.trajectory import Step
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from lottery.plots import style
-from lottery.plots.scores import draw_scores
-from lottery.tables.layout import Layout
-from lottery.tables.published import Published
-from lottery.tables.scores import Score
+from lottery.report.figures import style
+from lottery.report.figures.scores import draw_scores
+from lottery.results.layout import Layout
+from lottery.results.published import Published
+from lottery.results.scores import Score
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from legible import complaints, saved_figures
 
 from lottery import files
-from lottery.errors import StudyError
-from lottery.history import HISTORY_COLUMNS
-from lottery.plots import style
-from lottery.plots.training import draw_training, mean_losses, thinned
+from lottery.files.errors import StudyError
+from lottery.report.figures import style
+from lottery.report.figures.training import draw_training, mean_losses, thinned
 from lottery.steps.plot_training import plot_training
+from lottery.training.history import HISTORY_COLUMNS
 
 TASKS = ("tone", "degree")
 NAMES = ("good", "random", "random_2", "bad", "good_half", "super_good")

@@ -14,7 +14,7 @@ from synthetic_search import write_search
 from test_plots import BIG, DEMO_TASKS
 
 from lottery import files
-from lottery.plots import agreement, dots, importance, style, survivors
+from lottery.report.figures import agreement, dots, importance, style, survivors
 from lottery.steps.measure_importance import measure_importance
 from lottery.steps.measure_magnitudes import measure_magnitudes
 from lottery.steps.measure_noise import measure_noise

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import lottery
-from lottery.progress import Progress
+from lottery.runtime.progress import Progress
 
 
 def record(event: str | None, **fields: object) -> logging.LogRecord:

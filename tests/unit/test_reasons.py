@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lottery.reasons import FOLLOWS, told_params, told_reason
+from lottery.runtime.rerun_reasons import FOLLOWS, told_params, told_reason
 
 PARAMS = (
     "Params have changed since last execution: Union of exclusive params before and now across "

@@ -11,12 +11,12 @@ import torch
 from test_shrink import random_weights
 from tiny import tiny_model, tiny_tokens
 
-from lottery import training
 from lottery.data.batches import Batch, collate, shuffled_rows
 from lottery.data.packing import GPU_SIZES, pack
-from lottery.replay import MOST_RECORDINGS, UNRECORDED, Replayed
-from lottery.shrink import check_under, zero_weights
-from lottery.training import GRAPH_STEPS, Recipe, recorder_for, train
+from lottery.pruning.shrink import check_under, zero_weights
+from lottery.training import loop
+from lottery.training.cuda_graphs import MOST_RECORDINGS, UNRECORDED, Replayed
+from lottery.training.loop import GRAPH_STEPS, Recipe, recorder_for, train
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=4, log_every=1)
@@ -42,7 +42,7 @@ class Repeats:
 @pytest.fixture
 def few_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        training, "pack", lambda tokens, rows, device: pack(tokens, rows, device, GPU_SIZES)
+        loop, "pack", lambda tokens, rows, device: pack(tokens, rows, device, GPU_SIZES)
     )
 
 

@@ -14,8 +14,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lottery import files, resume
-from lottery.resume import NAME, Checkpoint, State
+from lottery import files
+from lottery.runtime import resume
+from lottery.runtime.resume import NAME, Checkpoint, State
 
 IDENTITY = {"rule": "finetune", "params": {"version": 1}, "inputs": {"model": {"a": "0" * 64}}}
 ARRAYS = {

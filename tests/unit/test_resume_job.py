@@ -11,7 +11,7 @@ import pytest
 from test_job import folder, job, start  # noqa: F401  (a fixture is found by its name)
 
 from lottery import files
-from lottery.resume import NAME
+from lottery.runtime.resume import NAME
 
 
 def leftovers(place: Path) -> list[str]:

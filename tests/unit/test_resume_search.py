@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import tiny_model, tiny_tokens
 
-from lottery import algorithms, files, metrics
-from lottery.algorithms import search_memory
-from lottery.algorithms.search_context import TRAJECTORY_COLUMNS, SearchContext
-from lottery.algorithms.search_memory import Memory, number
-from lottery.evaluation import predict
-from lottery.resume import NAME, Checkpoint
-from lottery.scoring import decide
+from lottery import files
+from lottery.evaluation.predict import predict
+from lottery.evaluation.scoring import decide
+from lottery.pruning import algorithms
+from lottery.pruning.algorithms import measurement_cache
+from lottery.pruning.algorithms.measurement_cache import Memory, number
+from lottery.pruning.algorithms.search_context import TRAJECTORY_COLUMNS, SearchContext
+from lottery.runtime.resume import NAME, Checkpoint
+from lottery.tasks import metrics
 
 TOKENS = tiny_tokens(40)
 TRUTH = decide(predict(tiny_model(), TOKENS, 16))
@@ -88,7 +90,7 @@ def attempt(
 
     checkpoint = Checkpoint(folder / NAME, {"kind": kind}, minutes)
     # Each measurement is worth keeping, as if it had taken long.
-    with mock.patch.object(search_memory, "SECONDS", 0.0):
+    with mock.patch.object(measurement_cache, "SECONDS", 0.0):
         try:
             written = search(kind, Memory(checkpoint), hook, folder)
         except end:
@@ -132,7 +134,7 @@ def test_interrupted_searches_end_alike(
 def test_numbers_come_back_exactly(tmp_path: Path, value: float | None) -> None:
     importance = np.array([[np.nan, 1 / 7], [1e-300, -0.0]])
     first = Memory(Checkpoint(tmp_path / NAME, {}, 10))
-    with mock.patch.object(search_memory, "SECONDS", 0.0):
+    with mock.patch.object(measurement_cache, "SECONDS", 0.0):
         first.recall("a", lambda: {"score": value, "heads": importance})
     again = Memory(Checkpoint(tmp_path / NAME, {}, 10))
     known = again.recall("a", lambda: pytest.fail("it is known"))

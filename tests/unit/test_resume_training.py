@@ -24,11 +24,12 @@ from hypothesis import strategies as st
 from test_shrink import random_weights
 from tiny import random_mask, tiny_model, tiny_tokens
 
-from lottery import files, resume
-from lottery.evaluation import predict
-from lottery.resume import NAME, Checkpoint
-from lottery.shrink import check_under, shrink, zero_weights
-from lottery.training import Recipe, train
+from lottery import files
+from lottery.evaluation.predict import predict
+from lottery.pruning.shrink import check_under, shrink, zero_weights
+from lottery.runtime import resume
+from lottery.runtime.resume import NAME, Checkpoint
+from lottery.training.loop import Recipe, train
 
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=3, log_every=2, warmup_steps=3)
 TOKENS = {n_outputs: tiny_tokens(20, n_outputs=n_outputs) for n_outputs in (1, 3)}

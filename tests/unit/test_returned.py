@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from tiny import tiny_model
 
-from lottery.algorithms import algorithm
-from lottery.algorithms.declaration import Plugin
-from lottery.algorithms.returned import check_sample, check_search
-from lottery.algorithms.search_context import SearchResult, Step
-from lottery.errors import StudyError
-from lottery.masks import UnitMask, WeightMask, body_shapes
+from lottery.files.errors import StudyError
+from lottery.pruning.algorithms import algorithm
+from lottery.pruning.algorithms.declaration import Plugin
+from lottery.pruning.algorithms.returned import check_sample, check_search
+from lottery.pruning.algorithms.search_context import SearchResult, Step
+from lottery.pruning.masks import UnitMask, WeightMask, body_shapes
 
 ARCHITECTURE = tiny_model().architecture
 OPTIONS = {"units": ["head"], "emptied_attention": "drop_bias", "halves": False}

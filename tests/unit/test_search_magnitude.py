@@ -12,20 +12,20 @@ from tiny import tiny_model, tiny_tokens
 from torch.nn.utils import prune
 
 from drawn import bert_base
-from lottery import metrics
-from lottery.algorithms import magnitude
-from lottery.algorithms.search_context import SearchContext
-from lottery.algorithms.search_magnitude import (
+from lottery.evaluation.predict import predict
+from lottery.evaluation.scoring import decide
+from lottery.files.errors import StudyError
+from lottery.models.checkpoints import save_model
+from lottery.pruning.algorithms import magnitude
+from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.pruning.algorithms.search_magnitude import (
     MagnitudeRanking,
     body_of,
     kept_counts,
     mask_of_step,
 )
-from lottery.checkpoints import save_model
-from lottery.errors import StudyError
-from lottery.evaluation import predict
-from lottery.masks import body_shapes
-from lottery.scoring import decide
+from lottery.pruning.masks import body_shapes
+from lottery.tasks import metrics
 
 OPTIONS = {name: option.published for name, option in magnitude.OPTIONS.items()}
 STRICT = {name: option.strict for name, option in magnitude.OPTIONS.items()}
@@ -186,7 +186,7 @@ def test_bad_keeps_the_smallest_weights_and_random_the_same_number(tmp_path):
 
 
 def test_the_body_of_bert_base_is_the_papers():
-    from lottery.encoder import Encoder
+    from lottery.models.encoder import Encoder
 
     with torch.device("meta"):
         model = Encoder(bert_base(), 2)

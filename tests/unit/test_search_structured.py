@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from synthetic_masks import full_mask, unit_mask
 from tiny import tiny_model, tiny_tokens
 
-from lottery import metrics
-from lottery.algorithms import structured
-from lottery.algorithms.search_context import SearchContext
-from lottery.algorithms.search_structured import (
+from lottery.evaluation.scoring import decide
+from lottery.models.units import kinds_of
+from lottery.pruning.algorithms import structured
+from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.pruning.algorithms.search_structured import (
     Measurement,
     StructuredSearch,
     other_half,
     walk_to_half,
 )
-from lottery.importance import measure as measure_gates
-from lottery.importance import normalise
-from lottery.masks import UnitMask
-from lottery.scoring import decide
-from lottery.units import kinds_of
+from lottery.pruning.importance import measure as measure_gates
+from lottery.pruning.importance import normalise
+from lottery.pruning.masks import UnitMask
+from lottery.tasks import metrics
 
 PUBLISHED = {name: option.published for name, option in structured.OPTIONS.items()}
 STRICT = {name: option.strict for name, option in structured.OPTIONS.items()}

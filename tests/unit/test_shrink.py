@@ -13,20 +13,14 @@ from hypothesis.extra import numpy as arrays
 from synthetic_masks import full_mask, unit_mask
 from tiny import random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
 
-from lottery.checkpoints import load_model, save_model
 from lottery.data.batches import collate
-from lottery.errors import StudyError
-from lottery.evaluation import predict
-from lottery.masks import (
-    MaskInfo,
-    WeightMask,
-    body_shapes,
-    read_mask,
-    write_mask,
-)
-from lottery.shrink import MaskError, check_under, gates_of, put_under, shrink
-from lottery.trust import apply_mask
-from lottery.units import body_size
+from lottery.evaluation.predict import predict
+from lottery.files.errors import StudyError
+from lottery.models.checkpoints import load_model, save_model
+from lottery.models.units import body_size
+from lottery.pruning.masks import MaskInfo, WeightMask, body_shapes, read_mask, write_mask
+from lottery.pruning.sanity_checks import apply_mask
+from lottery.pruning.shrink import MaskError, check_under, gates_of, put_under, shrink
 
 CPU = torch.device("cpu")
 INFO = MaskInfo("structured", "m", "t", "1", "s", "good", 0.5)

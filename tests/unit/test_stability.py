@@ -13,9 +13,9 @@ from synthetic_masks import full_mask, random_units, random_weights, unit_mask
 from lottery import files
 from lottery.analysis import agreement, noise, stability
 from lottery.analysis.good_masks import read_good_masks, shared_bits
-from lottery.architecture import Architecture
-from lottery.errors import StudyError
-from lottery.masks import MaskInfo, write_mask
+from lottery.files.errors import StudyError
+from lottery.models.architecture import Architecture
+from lottery.pruning.masks import MaskInfo, write_mask
 from lottery.steps.measure_stability import measure_stability
 
 PUBLISHED = Path(__file__).parents[2] / "workflow/resources/paper/stability.csv"

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 import stage_digests
-from lottery import stages
-from lottery.algorithms import algorithm_names
+from lottery.pruning.algorithms import algorithm_names
+from lottery.runtime import stages
 from stage_digests import SCRIPTS, Library, changes, describe, read_record
 
 WHAT_TO_DO = (
     "The code of these stages has changed since it was last decided about:\n{}\n"
     "Does it change what a stage writes? Then raise VERSION in workflow/scripts/lottery/steps/"
-    "<stage>.py (for search:<algorithm> `version` in lottery/algorithms/<algorithm>.py), and every "
-    "study runs it again. Otherwise leave the version. In both cases record the decision:\n"
+    "<stage>.py (for search:<algorithm> `version` in lottery/pruning/algorithms/<algorithm>.py), "
+    "and every study runs it again. Otherwise leave the version. In both cases record "
+    "the decision:\n"
     "    python tests/stage_digests.py"
 )
 
@@ -42,12 +43,14 @@ def test_every_step_and_every_search_is_a_stage() -> None:
 
 def test_a_stage_reaches_what_it_computes_with() -> None:
     reached = {stage: library().symbols(stage).keys() for stage in library().stages()}
-    assert "lottery.optimizer.AdamW" in reached["finetune"] & reached["retrain"]
-    assert "lottery.optimizer.AdamW" not in reached["plot_scores"]
-    assert "lottery.families.FAMILIES" in reached["finetune"]
+    assert "lottery.training.optimizer.AdamW" in reached["finetune"] & reached["retrain"]
+    assert "lottery.training.optimizer.AdamW" not in reached["plot_scores"]
+    assert "lottery.models.families.FAMILIES" in reached["finetune"]
     for stage, symbols in reached.items():
         functions = {
-            f"lottery.algorithms.{a}.{f}" for a in algorithm_names() for f in ("search", "sample")
+            f"lottery.pruning.algorithms.{a}.{f}"
+            for a in algorithm_names()
+            for f in ("search", "sample")
         }
         assert bool(functions & symbols) == stage.startswith("search:"), stage
 
@@ -106,26 +109,28 @@ def test_an_edited_function_asks_about_the_stages_that_use_it(edited) -> None:
 
 
 def test_of_two_functions_of_one_module_each_asks_about_its_own_users(edited) -> None:
-    asked = edited({"lottery/scoring.py": with_statement("read_logits")})
+    asked = edited({"lottery/evaluation/scoring.py": with_statement("read_logits")})
     assert "evaluate" in asked and not {"finetune", "evaluate_pruned"} & {*asked}
-    asked = edited({"lottery/scoring.py": with_statement("write_logits")})
+    asked = edited({"lottery/evaluation/scoring.py": with_statement("write_logits")})
     assert {"finetune", "evaluate_pruned", "retrain"} <= {*asked} and "majority" not in asked
 
 
 def test_a_method_counts_with_its_class(edited) -> None:
-    asked = edited({"lottery/optimizer.py": with_statement("step")})
+    asked = edited({"lottery/training/optimizer.py": with_statement("step")})
     assert {"finetune", "retrain"} <= {*asked} and "evaluate" not in asked
 
 
 def test_a_constant_asks_about_the_stages_that_use_it(edited) -> None:
-    asked = edited({"lottery/history.py": replaced("HISTORY_COLUMNS = ", "HISTORY_COLUMNS = 2 * ")})
+    asked = edited(
+        {"lottery/training/history.py": replaced("HISTORY_COLUMNS = ", "HISTORY_COLUMNS = 2 * ")}
+    )
     assert "finetune" in asked and not {"evaluate", "search", "collect_scores"} & {*asked}
 
 
 def test_a_family_more_asks_about_every_stage_that_reads_the_table(edited) -> None:
     asked = edited(
         {
-            "lottery/families.py": replaced(
+            "lottery/models/families.py": replaced(
                 "for family in (BERT, ERNIE)", "for family in (BERT, ERNIE, BERT)"
             )
         }
@@ -133,25 +138,25 @@ def test_a_family_more_asks_about_every_stage_that_reads_the_table(edited) -> No
     reading = {
         stage
         for stage in library().stages()
-        if "lottery.families.FAMILIES" in library().symbols(stage)
+        if "lottery.models.families.FAMILIES" in library().symbols(stage)
     }
     assert {*asked} == reading and {"finetune", "fetch_model"} <= reading
 
 
 @pytest.mark.parametrize("name", ["magnitude", "structured"])
 def test_an_edited_search_asks_about_that_search_only(name: str, edited) -> None:
-    asked = edited({f"lottery/algorithms/{name}.py": with_statement("search")})
+    asked = edited({f"lottery/pruning/algorithms/{name}.py": with_statement("search")})
     assert asked == [f"search:{name}"]
 
 
 def test_an_edited_control_asks_about_the_algorithms_that_draw_it(edited) -> None:
-    asked = edited({"lottery/algorithms/structured.py": with_statement("sample")})
+    asked = edited({"lottery/pruning/algorithms/structured.py": with_statement("sample")})
     assert asked == ["search:imported", "search:structured"]
 
 
 def test_what_runs_a_job_asks_about_nothing(edited) -> None:
-    assert not edited({"lottery/job.py": with_statement("run", "keywords_of")})
-    assert not edited({"lottery/algorithms/__init__.py": with_statement("algorithm")})
+    assert not edited({"lottery/runtime/job.py": with_statement("run", "keywords_of")})
+    assert not edited({"lottery/pruning/algorithms/__init__.py": with_statement("algorithm")})
 
 
 def test_words_layout_and_annotations_change_nothing(edited) -> None:
@@ -316,7 +321,14 @@ def test_of_a_declaration_the_functions_and_the_version_count(
     old: str, new: str, result: list[str]
 ) -> None:
     before, after = (
-        Library(BASE | {"lottery.tools": F, "lottery.algorithms": "", "lottery.algorithms.x": code})
+        Library(
+            BASE
+            | {
+                "lottery.tools": F,
+                "lottery.pruning.algorithms": "",
+                "lottery.pruning.algorithms.x": code,
+            }
+        )
         for code in (IMPORTED + ALGORITHM, IMPORTED + ALGORITHM.replace(old, new))
     )
     assert before.stages()["search:x"].startswith("4 ")

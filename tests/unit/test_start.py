@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import lottery
-from lottery.start import warn_of_threads
+from lottery.runtime.start import warn_of_threads
 
 LIBRARY = Path(lottery.__file__).parents[1]
 SIGNALLED = """

@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lottery.stats.bootstrap import (
-    crossed,
-    draw_seeds,
-    percentile_interval,
-    resampled_scores,
-)
+from lottery.statistics.bootstrap import crossed, draw_seeds, percentile_interval, resampled_scores
 
 
 def interval(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:

@@ -10,12 +10,12 @@ from synthetic_claims import METHODS, PAPER, PUBLISHED, World, facts, layout_par
 from synthetic_runs import MODEL
 
 from lottery import files
-from lottery.errors import StudyError
-from lottery.stats.claims.check import COLUMNS
-from lottery.stats.claims.evidence import SIDE_COLUMNS
-from lottery.stats.claims.table import CLAIMS
+from lottery.files.errors import StudyError
+from lottery.results.scores import write_scores
+from lottery.statistics.claims.check import COLUMNS
+from lottery.statistics.claims.evidence import SIDE_COLUMNS
+from lottery.statistics.claims.table import CLAIMS
 from lottery.steps.check_claims import check_claims
-from lottery.tables.scores import write_scores
 
 
 def write_tables(root: Path, world: World) -> dict[str, object]:

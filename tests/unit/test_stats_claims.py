@@ -18,13 +18,13 @@ from synthetic_claims import (
     rows_of,
 )
 
-from lottery.algorithms.declaration import PAPERS_METHODS
-from lottery.stats.claims import outcomes, verdicts
-from lottery.stats.claims.paper import papers_value, read_paper
-from lottery.stats.claims.table import CLAIMS, Part
-from lottery.stats.intervals import mean_estimate
-from lottery.stats.runs import Runs
-from lottery.tables.published import Published
+from lottery.pruning.algorithms.declaration import PAPERS_METHODS
+from lottery.results.published import Published
+from lottery.statistics.claims import outcomes, verdicts
+from lottery.statistics.claims.paper import papers_value, read_paper
+from lottery.statistics.claims.table import CLAIMS, Part
+from lottery.statistics.intervals import mean_estimate
+from lottery.statistics.runs import Runs
 
 IDS = [f"C{number}" for number in range(1, 16)]
 

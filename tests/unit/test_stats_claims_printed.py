@@ -8,9 +8,9 @@ import pytest
 from markdown_reader import tables_of
 from synthetic_claims import World, rows_of
 
-from lottery.stats.claims.printed import print_claims
-from lottery.stats.claims.table import CLAIMS
-from lottery.stats.runs import Runs
+from lottery.statistics.claims.printed import print_claims
+from lottery.statistics.claims.table import CLAIMS
+from lottery.statistics.runs import Runs
 
 STRUCTURED, MAGNITUDE = "bert_base, structured", "bert_base, magnitude"
 

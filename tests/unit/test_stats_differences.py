@@ -10,15 +10,15 @@ from scipy import stats
 from synthetic_runs import MODEL, SEEDS, write_runs
 
 from lottery import files
-from lottery.errors import StudyError
-from lottery.plots import style
-from lottery.plots.differences import draw_differences
-from lottery.stats.compare import run_of
-from lottery.stats.differences import COLUMNS
+from lottery.files.errors import StudyError
+from lottery.report.figures import style
+from lottery.report.figures.differences import draw_differences
+from lottery.results.scores import write_scores
+from lottery.statistics.compare import run_of
+from lottery.statistics.differences import COLUMNS
 from lottery.steps.compare_subnetworks import compare_subnetworks
 from lottery.steps.gather_tables import gather_tables
 from lottery.steps.plot_differences import plot_differences
-from lottery.tables.scores import write_scores
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 TASKS = {"rte": "accuracy", "cola": "matthews", "stsb": "pearson", "wnli": "accuracy"}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lottery.stats.intervals import (
+from lottery.statistics.intervals import (
     draw_components,
     equivalence_p,
     holm,

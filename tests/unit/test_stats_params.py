@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from small_study import study
 
-from lottery.config.params import method_layout_params
-from lottery.config.statistics import claim_params, comparison_params, difference_rows
+from lottery.planning.params import (
+    claim_params,
+    comparison_params,
+    difference_rows,
+    method_layout_params,
+)
 
 METHODS = """
 models:

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from lottery.metrics import METRICS
-from lottery.stats.permutation import Null, flip_runs, pool, smallest_p, swap_examples
-from lottery.stats.resampling import swapped_differences
+from lottery.statistics.permutation import Null, flip_runs, pool, smallest_p, swap_examples
+from lottery.statistics.resampling import swapped_differences
+from lottery.tasks.metrics import METRICS
 
 
 def systems(n: int, seeds: int, levels: tuple[float, float], seed: int = 0):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lottery.metrics import score
-from lottery.stats import resampling
-from lottery.stats.resampling import draw_examples, swapped_differences, weighted_scores
+from lottery.statistics import resampling
+from lottery.statistics.resampling import draw_examples, swapped_differences, weighted_scores
+from lottery.tasks.metrics import score
 
 CLASSES = ("accuracy", "f1", "matthews", "balanced_accuracy")
 SCORES = ("pearson", "spearman", "pearson_spearman")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lottery.algorithms import algorithm, algorithm_names
-from lottery.subnetworks import CONSTRAINT, DRAWN, Subnetwork, base_name
+from lottery.pruning.algorithms import algorithm, algorithm_names
+from lottery.pruning.subnetworks import CONSTRAINT, DRAWN, Subnetwork, base_name
 
 KINDS = sorted(
     {

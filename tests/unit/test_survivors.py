@@ -9,10 +9,10 @@ import synthetic
 from lottery import files
 from lottery.analysis import survivors, task_overlap
 from lottery.analysis.good_masks import GoodMasks
-from lottery.architecture import Architecture
-from lottery.masks import MaskInfo
-from lottery.tables.overlap_caption import overlap_sentence
-from lottery.units import HEAD, MLP, body_size
+from lottery.models.architecture import Architecture
+from lottery.models.units import HEAD, MLP, body_size
+from lottery.pruning.masks import MaskInfo
+from lottery.results.overlap_caption import overlap_sentence
 
 SMALL = Architecture.from_config(synthetic.SMALL, "small")  # 3 layers of 4 heads
 

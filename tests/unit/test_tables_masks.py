@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from synthetic_masks import random_weights, unit_mask
 
 from lottery import files
-from lottery.architecture import Architecture
-from lottery.errors import StudyError
-from lottery.masks import MaskInfo, UnitMask, WeightMask, write_mask
-from lottery.stats import differences
+from lottery.files.errors import StudyError
+from lottery.models.architecture import Architecture
+from lottery.models.units import HEAD, MLP
+from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, write_mask
+from lottery.results import survival
+from lottery.results.controls import reference_of
+from lottery.results.overlap import COLUMNS
+from lottery.statistics import differences
 from lottery.steps.compare_controls import compare_controls
 from lottery.steps.gather_tables import gather_tables
-from lottery.tables import survival
-from lottery.tables.controls import reference_of
-from lottery.tables.overlap import COLUMNS
-from lottery.units import HEAD, MLP
 
 SMALL = Architecture.from_config(synthetic.SMALL, "small")
 BERT_BASE = synthetic.SMALL | {

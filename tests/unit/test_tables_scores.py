@@ -7,10 +7,10 @@ import copy
 import pytest
 
 from lottery import files
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
+from lottery.results.collect import beats, gather
+from lottery.results.scores import COLUMNS, Score, read_scores
 from lottery.steps.collect_scores import collect_scores
-from lottery.tables.collect import beats, gather
-from lottery.tables.scores import COLUMNS, Score, read_scores
 
 REPORTED = {"cola": "matthews"}
 

@@ -9,13 +9,13 @@ import pytest
 import synthetic
 
 from lottery import files
+from lottery.results.layout import Layout
+from lottery.results.printed import line, print_summary
+from lottery.results.published import Published
+from lottery.results.scores import Score, mean
+from lottery.results.summary import COLUMNS, summarize
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.summarize import summarize as summarize_step
-from lottery.tables.layout import Layout
-from lottery.tables.printed import line, print_summary
-from lottery.tables.published import Published
-from lottery.tables.scores import Score, mean
-from lottery.tables.summary import COLUMNS, summarize
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 FILES = [PAPER / "scores.csv", PAPER / "sizes.csv"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lottery.errors import StudyError
-from lottery.generate import GENERATED as WRITERS
+from lottery.data.generated import GENERATED as WRITERS
+from lottery.files.errors import StudyError
 from lottery.tasks import GENERATED, GLUE, Task, task_from_config
 
 OWN = {

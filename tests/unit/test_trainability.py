@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from lottery import files
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
+from lottery.results.baselines import Baseline, read_baselines
+from lottery.results.scores import Score, write_scores
 from lottery.steps.tabulate_trainability import tabulate_trainability
-from lottery.tables.baselines import Baseline, read_baselines
-from lottery.tables.scores import Score, write_scores
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 TASKS = {

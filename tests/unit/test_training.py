@@ -14,9 +14,9 @@ from test_shrink import random_weights
 from tiny import random_mask, tiny_model, tiny_tokens
 
 from lottery.data.batches import length_grouped_rows
-from lottery.errors import StudyError
-from lottery.shrink import check_under, shrink, zero_weights
-from lottery.training import Recipe, scheduled_rate, train
+from lottery.files.errors import StudyError
+from lottery.pruning.shrink import check_under, shrink, zero_weights
+from lottery.training.loop import Recipe, scheduled_rate, train
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=3, log_every=1)
@@ -97,12 +97,12 @@ def test_words_that_do_not_occur_never_move():
 def test_the_compact_vocabulary_changes_no_result(monkeypatch):
     import contextlib
 
-    from lottery import training
+    from lottery.training import loop
 
     compact, whole = tiny_model(), tiny_model()
     train(compact, tiny_tokens(), RECIPE, 1)
     monkeypatch.setattr(
-        training, "_trained_words", lambda model, tokens, recipe: contextlib.nullcontext(tokens)
+        loop, "_trained_words", lambda model, tokens, recipe: contextlib.nullcontext(tokens)
     )
     train(whole, tiny_tokens(), RECIPE, 1)
     for name, parameter in weights(whole).items():
@@ -170,7 +170,7 @@ def test_bf16_trains():
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 def test_the_optimizer_is_torchs_bit_for_bit(decay):
-    from lottery.optimizer import AdamW
+    from lottery.training.optimizer import AdamW
 
     ours, theirs = tiny_model(), tiny_model()
     optimizer = AdamW(list(ours.parameters()), 0.8, 0.99, 1e-7, decay)
@@ -197,7 +197,7 @@ def test_training_loads_no_compiler():
     """It would cost every short training more than a second."""
     code = (
         f"import sys; sys.path[:0] = [{str(LIBRARY)!r}]\n"
-        "import torch\nfrom lottery.optimizer import AdamW\n"
+        "import torch\nfrom lottery.training.optimizer import AdamW\n"
         "p = torch.nn.Parameter(torch.ones(2, 2)); p.grad = torch.ones(2, 2)\n"
         "AdamW([p], 0.9, 0.999, 1e-8, 0.0).step()\n"
         "print('torch._dynamo' in sys.modules, 'sympy' in sys.modules)"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from lottery import files
 from lottery.data.tokens import Tokens
-from lottery.errors import StudyError
-from lottery.scoring import Scored
-from lottery.transfer import Transfer, label_positions, read_groups
+from lottery.evaluation.out_of_domain import Transfer, label_positions, read_groups
+from lottery.evaluation.scoring import Scored
+from lottery.files.errors import StudyError
 
 # In the order of the model's outputs, which is not that of the other task's labels.
 MAP = [["entailment", "entailment"], ["neutral", "no"], ["contradiction", "no"]]

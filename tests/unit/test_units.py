@@ -13,24 +13,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import tiny_architecture, tiny_model, tiny_tokens
 
-from lottery import controls, files, metrics, units
-from lottery.algorithms import structured
-from lottery.algorithms.search_context import SearchContext, trajectory_columns
+from lottery import files
 from lottery.analysis import importance
 from lottery.analysis.magnitudes import magnitude_rows, unit_magnitudes
-from lottery.architecture import describe, full_plan, parse_description
-from lottery.checkpoints import load_model, save_model
 from lottery.data.batches import collate
-from lottery.encoder import Gates
-from lottery.errors import StudyError
-from lottery.evaluation import predict
-from lottery.importance import measure
-from lottery.masks import MaskInfo, UnitMask, WeightMask, body_shapes, read_mask, write_mask
-from lottery.scoring import decide
-from lottery.shrink import check_under, gates_of, plan_of, shrink
-from lottery.training import loss_of
-from lottery.trust import apply_mask
-from lottery.units import KINDS, Owned, UnitKind, kinds_of
+from lottery.evaluation.predict import predict
+from lottery.evaluation.scoring import decide
+from lottery.files.errors import StudyError
+from lottery.models import units
+from lottery.models.architecture import describe, full_plan, parse_description
+from lottery.models.checkpoints import load_model, save_model
+from lottery.models.encoder import Gates
+from lottery.models.units import KINDS, Owned, UnitKind, kinds_of
+from lottery.pruning import controls
+from lottery.pruning.algorithms import structured
+from lottery.pruning.algorithms.search_context import SearchContext, trajectory_columns
+from lottery.pruning.importance import measure
+from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, body_shapes, read_mask, write_mask
+from lottery.pruning.sanity_checks import apply_mask
+from lottery.pruning.shrink import check_under, gates_of, plan_of, shrink
+from lottery.tasks import metrics
+from lottery.training.loop import loss_of
 
 CPU = torch.device("cpu")
 BLOCK = 4

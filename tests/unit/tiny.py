@@ -7,10 +7,10 @@ import torch
 from synthetic_masks import unit_mask
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
-from lottery.architecture import Architecture
 from lottery.data.tokens import Tokens
-from lottery.encoder import Encoder, draw_weights
-from lottery.masks import UnitMask
+from lottery.models.architecture import Architecture
+from lottery.models.encoder import Encoder, draw_weights
+from lottery.pruning.masks import UnitMask
 
 SIZES = {
     "vocab_size": 90,

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 import snakemake.cli
 
-from lottery import preflight
 from lottery.config import schema
+from lottery.planning import preflight
 
 
 def run(command: dict[str, Any]) -> dict[str, Any]:

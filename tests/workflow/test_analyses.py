@@ -10,7 +10,7 @@ import pytest
 from command_line import run_snakemake
 from runs import Run
 
-from lottery.masks import read_mask
+from lottery.pruning.masks import read_mask
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -15,9 +15,10 @@ import yaml
 from bad_inputs import changed_config, spoil, write_base
 from command_line import ROOT
 
-from lottery.config import Study, grid, load_study
-from lottery.errors import StudyError
-from lottery.preflight import check_inputs
+from lottery.config import Study, load_study
+from lottery.files.errors import StudyError
+from lottery.planning import grid
+from lottery.planning.preflight import check_inputs
 
 HERE = Path(__file__).parent
 ROWS: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "bad_inputs.yaml").read_text())

@@ -14,8 +14,9 @@ import yaml
 from command_line import ROOT, planned, run_snakemake
 
 from lottery import files
-from lottery.config import grid, load_study
-from lottery.masks import read_mask
+from lottery.config import load_study
+from lottery.planning import grid
+from lottery.pruning.masks import read_mask
 
 DEMO = ROOT / "workflow" / "configs" / "demo.yaml"
 STUDY = load_study(yaml.safe_load(DEMO.read_text(encoding="utf-8")), ROOT)

@@ -11,7 +11,7 @@ from command_line import planned, run_snakemake
 from runs import Config, Run
 from tiny_study import FEW_DRAWS, HEADS, LAYERS
 
-from lottery.masks import read_mask
+from lottery.pruning.masks import read_mask
 
 MAPS = FEW_DRAWS["maps_per_cell"]
 FIGURES = [f"results/figures/tiny/structured/{name}.png" for name in ("patterns", "example_maps")]

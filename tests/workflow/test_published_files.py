@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from runs import DRAWN, Run
 
-from lottery import stages
+from lottery.runtime import stages
 
 SEEDS = (7, 3)
 PHASES = ("pruned", "retrained")

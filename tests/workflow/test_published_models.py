@@ -10,12 +10,12 @@ from runs import Run
 from safetensors.numpy import load_file
 from tiny_study import HEADS, LAYERS, SIZES
 
-from lottery.checkpoints import load_model
 from lottery.data.batches import collate
 from lottery.data.tokens import Tokens, read_tokens
-from lottery.encoder import Encoder, Gates
-from lottery.masks import WeightMask, read_mask
-from lottery.shrink import gates_of
+from lottery.models.checkpoints import load_model
+from lottery.models.encoder import Encoder, Gates
+from lottery.pruning.masks import WeightMask, read_mask
+from lottery.pruning.shrink import gates_of
 
 CELLS = [(task, seed) for task in ("tone", "degree") for seed in (7, 3)]
 HEAD_SIZE = SIZES["hidden_size"] // HEADS

@@ -63,7 +63,7 @@ def test_labels_are_those_of_the_files(published: Run) -> None:
 
 
 def test_sizes_are_those_of_the_masks(published: Run) -> None:
-    from lottery.masks import read_mask
+    from lottery.pruning.masks import read_mask
 
     for cell, rows in scores(published).groupby(CELL):
         _, task, seed, method, subnetwork, _ = cell
@@ -159,7 +159,7 @@ def test_the_report_opens_without_network(published: Run, tmp_path: Path) -> Non
 
 
 def test_super_masks_serve_all_seeds(published: Run) -> None:
-    from lottery.masks import read_mask
+    from lottery.pruning.masks import read_mask
 
     for task in ("tone", "degree"):
         masks = {}

@@ -16,7 +16,7 @@ from runs import Config, Run, Share, run_to_the_end
 from test_incremental import OF_ONE, RULES, edited
 from tiny_study import write_model, write_study
 
-from lottery.stages import stage
+from lottery.runtime.stages import stage
 
 LIBRARY = Path("workflow/scripts/lottery")
 

@@ -13,7 +13,7 @@ import pytest
 from command_line import ROOT
 from runs import STRICT, Config
 
-from lottery import stages
+from lottery.runtime import stages
 
 # Plans a study, and prints of every job what the runner would hand to its step.
 PLAN = """
@@ -33,7 +33,7 @@ with SnakemakeApi(OutputSettings()) as api:
     workflow = planned.workflow_api._workflow
     workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True)
     workflow._build_dag()
-    from lottery import job as jobs
+    from lottery.runtime import job as jobs
 
     for job in workflow.dag.jobs:
         if job.params.get("step"):

@@ -11,7 +11,7 @@ from runs import HALVES, Run
 from safetensors.numpy import load_file
 from tiny_study import HEADS, LAYERS
 
-from lottery.masks import Mask, read_mask
+from lottery.pruning.masks import Mask, read_mask
 
 UNITS = ("head", "mlp")
 

@@ -18,8 +18,8 @@ from runs import Config, Run, Share, run_to_the_end
 from safetensors.numpy import load_file
 from tiny_study import HEADS, LAYERS
 
-from lottery.controls import generator
-from lottery.masks import read_mask
+from lottery.pruning.controls import generator
+from lottery.pruning.masks import read_mask
 
 UNTRAINED = "drawn"
 SEARCHED = {"half": "search_half", "sample": "train_sample"}

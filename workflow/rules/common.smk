@@ -2,14 +2,15 @@
 
 from snakemake.utils import update_config
 
-from lottery.algorithms import algorithm, algorithm_names, plugins
-from lottery.subnetworks import CONSTRAINT, base_name
-from lottery.bundled import bundled
-from lottery.provenance import made_with
-from lottery.config import grid, load_study, mask_path, params, refuse_misread
-from lottery.config import evaluation_only, layout, targets, typed, wildcard
-from lottery.stages import stage
-from lottery.tables.controls import reference_of
+from lottery.config import load_study, refuse_misread, typed
+from lottery.planning import folders, grid, params
+from lottery.planning.grid import mask_path, targets, wildcard
+from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
+from lottery.pruning.subnetworks import CONSTRAINT, base_name
+from lottery.runtime.bundled import bundled
+from lottery.runtime.provenance import made_with
+from lottery.runtime.stages import stage
+from lottery.results.controls import reference_of
 
 for path in workflow.configfiles:
     stop_on_error(refuse_misread, Path(path))
@@ -357,6 +358,6 @@ def step_targets():
 def unnamed(wildcards):
     """The folders and masks that the config does not name, and where they are listed."""
     return {
-        "unnamed": [str(path) for path in layout.unnamed(STUDY, Path())],
+        "unnamed": [str(path) for path in folders.unnamed(STUDY, Path())],
         "results": RESULTS,
     }

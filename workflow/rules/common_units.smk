@@ -1,8 +1,6 @@
 """What the analyses of masks read, and of which methods."""
 
-from lottery.config import stability, statistics
-from lottery.config.patterns import has_patterns
-from lottery.mask_import import mask_files
+from lottery.pruning.mask_import import mask_files
 
 
 def methods_where(condition):
@@ -27,7 +25,7 @@ def prunes_models_of_ours(method):
 
 def good_masks_of_family(wildcards):
     """The good masks of all methods of a family, method by method."""
-    family = stability.family_of(STUDY, wildcards.method)
+    family = params.family_of(STUDY, wildcards.method)
     return [
         path
         for method in family
@@ -84,13 +82,13 @@ def analysis_tables(name, condition):
 
 def claim_evidence():
     """What the claims are judged by: scores, the tables of other analyses, the published numbers."""
-    return statistics.baseline_files(STUDY) | {
+    return params.baseline_files(STUDY) | {
         "scores": f"{TABLES}/scores.csv",
         "differences": f"{TABLES}/differences.csv",
         "stability": analysis_tables("stability", has_several_seeds),
         "importance": analysis_tables("importance_histograms", leaves_importances),
         "task_overlap": analysis_tables("task_overlap", prunes_units),
-        "patterns": analysis_tables("patterns", has_patterns),
+        "patterns": analysis_tables("patterns", params.has_patterns),
     }
 
 
@@ -99,7 +97,7 @@ def imported_files(wildcards):
 
     So a missing seed is told by the step, which knows what there is, not by Snakemake.
     """
-    settings = stability.import_params(STUDY, wildcards.method, wildcards.task)
+    settings = params.import_params(STUDY, wildcards.method, wildcards.task)
     place = Path(settings["masks"]).expanduser()
     if not place.is_dir():
         return own([str(place)])
@@ -112,7 +110,7 @@ def analysis_step_targets():
     """As `step_targets`, for the analyses."""
     conditions = {
         "magnitudes": prunes_models_of_ours,
-        "patterns": has_patterns,
+        "patterns": params.has_patterns,
     }
     cells = [
         path
@@ -126,5 +124,5 @@ def analysis_step_targets():
         )
     ]
     classifier = [f"{TABLES}/pattern_classifier.provenance.json"]
-    learned = classifier if figure_rows(has_patterns) else []
+    learned = classifier if figure_rows(params.has_patterns) else []
     return [*dict.fromkeys(cells), *learned, f"{TABLES}/differences.csv"]

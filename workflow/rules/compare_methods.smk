@@ -1,8 +1,6 @@
 """Methods of one algorithm side by side, as pruning modes: under the first one's name."""
 
-from lottery.config import comparison
-
-COMPARISONS = comparison.comparison_rows(STUDY)
+COMPARISONS = params.comparison_rows(STUDY)
 
 
 localrules:
@@ -16,7 +14,7 @@ rule compare_methods:
     input:
         scores=lambda w: [
             f"{TABLES}/{w.model}/{method}/scores.csv"
-            for method in comparison.methods_beside(STUDY, w.model, w.method)
+            for method in params.methods_beside(STUDY, w.model, w.method)
         ],
         config="resources/models/{model}/config.json",
     output:
@@ -38,7 +36,7 @@ rule compare_methods:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=settings(comparison.method_params, "model", "method"),
+        settings=settings(params.method_params, "model", "method"),
         resources=bundled(published=PUBLISHED),
         step=stage("compare_methods"),
     message:

@@ -82,7 +82,7 @@ rule evaluate_on:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        settings=settings(evaluation_only.evaluate_on_params, "eval_task"),
+        settings=settings(params.evaluate_on_params, "eval_task"),
         torch_threads=TORCH_THREADS,
         step=stage("evaluate_on"),
     message:

@@ -23,7 +23,7 @@ rule summarize_on:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=evaluation_only.summarize_on_params(STUDY),
+        settings=params.summarize_on_params(STUDY),
         resources=bundled(published="resources/paper/hans.csv"),
         step=stage("summarize_on"),
     message:
@@ -55,7 +55,7 @@ rule plot_on:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=settings(evaluation_only.plot_on_params, "eval_task"),
+        settings=settings(params.plot_on_params, "eval_task"),
         resources=bundled(published="resources/paper/hans.csv"),
         step=stage("plot_on"),
     message:

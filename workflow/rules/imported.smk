@@ -18,7 +18,7 @@ rule fetch_config:
     conda:
         "../../envs/torch.yaml"
     params:
-        settings=settings(stability.config_params, "model"),
+        settings=settings(params.config_params, "model"),
         step=stage("fetch_config"),
     message:
         "fetch the config of model {wildcards.model}"
@@ -42,7 +42,7 @@ rule import_masks:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=settings(stability.import_params, "method", "task"),
+        settings=settings(params.import_params, "method", "task"),
         step=stage("import_masks"),
     message:
         "import the mask of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"

@@ -1,16 +1,9 @@
 """Attention patterns: a classifier for the study, the maps of every cell, and what survives."""
 
-from lottery.config.patterns import (
-    annotated_files,
-    classifier_params,
-    classify_params,
-    pattern_params,
-)
-
 
 rule train_pattern_classifier:
     input:
-        watched=own(annotated_files(STUDY)),
+        watched=own(params.annotated_files(STUDY)),
     output:
         weights=f"{TABLES}/pattern_classifier.safetensors",
         facts=f"{TABLES}/pattern_classifier.json",
@@ -27,7 +20,7 @@ rule train_pattern_classifier:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        settings=classifier_params(STUDY),
+        settings=params.classifier_params(STUDY),
         torch_threads=TORCH_THREADS,
         step=stage("train_pattern_classifier"),
     message:
@@ -56,7 +49,7 @@ rule classify_patterns:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        settings=classify_params(STUDY),
+        settings=params.classify_params(STUDY),
         torch_threads=TORCH_THREADS,
         step=stage("classify_patterns"),
     message:
@@ -109,7 +102,7 @@ rule measure_patterns:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=settings(pattern_params, "model", "method"),
+        settings=settings(params.pattern_params, "model", "method"),
         resources=bundled(published="resources/paper/patterns.csv"),
         step=stage("measure_patterns"),
     message:

@@ -1,7 +1,7 @@
 """The page to read: every table and figure of the run under its caption. Included last."""
 
-from lottery.bundled import below
-from lottery.config.report import report_params
+from lottery.runtime.bundled import below
+from lottery.planning.params_report import report_params
 
 
 rule write_report:

@@ -34,7 +34,7 @@ rule measure_stability:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        settings=settings(stability.stability_params, "model", "method"),
+        settings=settings(params.stability_params, "model", "method"),
         resources=bundled(published="resources/paper/stability.csv"),
         step=stage("measure_stability"),
     message:
@@ -43,7 +43,7 @@ rule measure_stability:
         "../scripts/run_step.py"
 
 
-wants("noise", figure_rows(lambda method: method.id in stability.families(STUDY)))
+wants("noise", figure_rows(lambda method: method.id in params.families(STUDY)))
 
 
 rule measure_noise:
@@ -65,14 +65,14 @@ rule measure_noise:
     benchmark:
         f"{BENCHMARKS}/measure_noise/{{model}}/{{method}}.tsv"
     wildcard_constraints:
-        method=wildcard(stability.families(STUDY)),
+        method=wildcard(params.families(STUDY)),
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        settings=settings(stability.noise_params, "method"),
+        settings=settings(params.noise_params, "method"),
         step=stage("measure_noise"),
     message:
         "compare seed noise and data noise in {wildcards.model}: {wildcards.method}"
@@ -117,7 +117,7 @@ rule measure_overlap:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=settings(stability.overlap_params, "model", "method"),
+        settings=settings(params.overlap_params, "model", "method"),
         resources=bundled(published="resources/paper/sizes.csv"),
         step=stage("measure_overlap"),
     message:
@@ -162,7 +162,7 @@ rule measure_importance:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=settings(stability.importance_params, "method"),
+        settings=settings(params.importance_params, "method"),
         step=stage("measure_importance"),
     message:
         "show the importances in {wildcards.model}: {wildcards.method}"

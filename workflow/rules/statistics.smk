@@ -1,7 +1,5 @@
 """How sure the differences are, and which of the paper's claims hold in this run."""
 
-from lottery.config import statistics
-
 
 localrules:
     plot_differences,
@@ -26,7 +24,7 @@ rule compare_subnetworks:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=settings(statistics.comparison_params, "model", "method"),
+        settings=settings(params.comparison_params, "model", "method"),
         resources=bundled(published=PUBLISHED),
         step=stage("compare_subnetworks"),
     message:
@@ -37,7 +35,7 @@ rule compare_subnetworks:
 
 rule gather_differences:
     input:
-        tables=targets(f"{ANALYSED}/differences/{{split}}.csv", statistics.difference_rows(STUDY)),
+        tables=targets(f"{ANALYSED}/differences/{{split}}.csv", params.difference_rows(STUDY)),
     output:
         table=report(
             f"{TABLES}/differences.csv",
@@ -112,7 +110,7 @@ rule check_claims:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=statistics.claim_params(STUDY),
+        settings=params.claim_params(STUDY),
         resources=bundled(published=PUBLISHED, paper="resources/paper/claims.csv"),
         step=stage("check_claims"),
     message:

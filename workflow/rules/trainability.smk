@@ -3,7 +3,7 @@
 
 rule tabulate_trainability:
     input:
-        **statistics.baseline_files(STUDY),
+        **params.baseline_files(STUDY),
         scores=f"{TABLES}/scores.csv",
     output:
         table=report(
@@ -21,7 +21,7 @@ rule tabulate_trainability:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=statistics.trainability_params(STUDY),
+        settings=params.trainability_params(STUDY),
         resources=bundled(published=PUBLISHED),
         step=stage("tabulate_trainability"),
     message:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from lottery.config import load_study, read_config
-from lottery.start import stop_on_error
+from lottery.runtime.start import stop_on_error
 
 if len(sys.argv) < 2:
     sys.exit("usage: python workflow/scripts/check_config.py CONFIG ...")

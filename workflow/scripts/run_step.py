@@ -1,5 +1,5 @@
-"""The script of every rule: runs the step that the rule's params name (lottery.job)."""
+"""The script of every rule: runs the step that the rule's params name (lottery.runtime.job)."""
 
-from lottery.job import run
+from lottery.runtime.job import run
 
 run(snakemake)

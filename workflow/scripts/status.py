@@ -9,8 +9,8 @@ explains what it prints.
 
 import sys
 
-from lottery.errors import StudyError
-from lottery.status import Plan, report
+from lottery.files.errors import StudyError
+from lottery.runtime.status import Plan, report
 
 OWN = ("--cells", "--files")
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from lottery.analysis.agreement import pairs
-from lottery.architecture import Architecture
-from lottery.masks import MaskInfo, read_mask
-from lottery.tables.survival import Shares, kept_shares
-from lottery.units import KINDS
+from lottery.models.architecture import Architecture
+from lottery.models.units import KINDS
+from lottery.pruning.masks import MaskInfo, read_mask
+from lottery.results.survival import Shares, kept_shares
 
 WEIGHTS = "weights"
 
@@ -30,7 +30,7 @@ class GoodMasks:
         shared_weights: float64 [cells, cells], the weights that two masks keep in common; None for
             structured masks.
         n_weights: number of weights of the body; 0 for structured masks.
-        emptied_attention: of the first mask of units, see `lottery.masks.UnitMask`.
+        emptied_attention: of the first mask of units, see `lottery.pruning.masks.UnitMask`.
     """
 
     infos: tuple[MaskInfo, ...]

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from lottery import files, metrics
-from lottery.errors import StudyError
-from lottery.tables.trajectory import Step, read_trajectory
+from lottery import files
+from lottery.files.errors import StudyError
+from lottery.results.trajectory import Step, read_trajectory
+from lottery.tasks import metrics
 
 BINS = 24  # as published
 CORRELATION_COLUMNS = [

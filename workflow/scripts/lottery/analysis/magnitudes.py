@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lottery.architecture import Architecture
-from lottery.masks import UnitMask, parameter_name
-from lottery.units import KINDS, part_shapes
+from lottery.models.architecture import Architecture
+from lottery.models.units import KINDS, part_shapes
+from lottery.pruning.masks import UnitMask, parameter_name
 
 # kept_mean, pruned_mean: mean |w| over all parameters of the kept and of the pruned units; missing,
 # not 0, where there is no such unit. unit: heads, mlps, or both of them pooled by parameter.
@@ -33,7 +33,7 @@ def unit_magnitudes(
 ) -> dict[str, np.ndarray]:
     """Mean |w| of every unit, over the parameters that go with it.
 
-    What belongs to a unit: `lottery.units`.
+    What belongs to a unit: `lottery.models.units`.
 
     Args:
         weights: checkpoint's parameter name -> array.

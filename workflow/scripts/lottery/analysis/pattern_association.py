@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lottery.analysis.patterns import AVERAGE, PatternCounts
-from lottery.controls import generator
-from lottery.patterns.classes import ATTENTION, CLASSES, WEIGHTS
+from lottery.attention.classes import ATTENTION, CLASSES, WEIGHTS
+from lottery.pruning.controls import generator
 
 # phi: with the class of most of a head's maps, `n_pattern` heads; correlation: with the share of
 # its maps. p-values are two-sided. Rows of the task `average` hold the mean over the tasks that

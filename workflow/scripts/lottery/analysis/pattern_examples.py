@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.patterns.classes import ATTENTION, CLASSES
+from lottery.attention.classes import ATTENTION, CLASSES
 
 
 def surest_examples(

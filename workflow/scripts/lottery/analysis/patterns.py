@@ -17,10 +17,10 @@ import numpy as np
 
 from lottery import files
 from lottery.analysis.good_masks import GoodMasks, super_survivors
-from lottery.architecture import Architecture
-from lottery.errors import StudyError
-from lottery.patterns.classes import ATTENTION, CLASSES, HETEROGENEOUS, WEIGHTS
-from lottery.units import HEAD
+from lottery.attention.classes import ATTENTION, CLASSES, HETEROGENEOUS, WEIGHTS
+from lottery.files.errors import StudyError
+from lottery.models.architecture import Architecture
+from lottery.models.units import HEAD
 
 ALL, SURVIVORS = "all", "super_survivors"
 AVERAGE = "average"  # of the tasks that enter averages
@@ -67,7 +67,7 @@ class PatternCounts:
 
     Attributes:
         counts: task -> int64 [seeds, weights, attention, heads, classes], number of maps; heads
-            layer by layer, the rest in the order of `lottery.patterns.classes`.
+            layer by layer, the rest in the order of `lottery.attention.classes`.
         probability: task -> float [seeds, weights, attention, heads], mean over maps.
         survivors: task -> bool [heads], kept by every seed.
         seeds: the seeds.

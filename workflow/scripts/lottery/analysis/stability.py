@@ -9,7 +9,7 @@ import numpy as np
 from lottery.analysis import agreement, chance
 from lottery.analysis.agreement import pairs, shared_counts
 from lottery.analysis.good_masks import WEIGHTS, GoodMasks
-from lottery.controls import generator
+from lottery.pruning.controls import generator
 
 # One row per statistic. `subnetwork`: good, and good_half where a method makes halves. `other_task`
 # is empty but for pairs of tasks, whose masks are all taken together. expected, expected_sd and p:

@@ -10,10 +10,10 @@ import numpy as np
 
 from lottery.analysis.chance import shared_by_chance, upper_p
 from lottery.analysis.good_masks import GoodMasks, super_survivors
-from lottery.architecture import Architecture
-from lottery.controls import generator
-from lottery.masks import UnitMask
-from lottery.units import ALWAYS, KINDS
+from lottery.models.architecture import Architecture
+from lottery.models.units import ALWAYS, KINDS
+from lottery.pruning.controls import generator
+from lottery.pruning.masks import UnitMask
 
 SIZE_COLUMNS = [
     "model",

@@ -10,7 +10,7 @@ from lottery.analysis.agreement import pairs
 from lottery.analysis.chance import shared_by_chance, upper_p
 from lottery.analysis.good_masks import GoodMasks, super_survivors
 from lottery.analysis.survivors import by_seed
-from lottery.controls import generator
+from lottery.pruning.controls import generator
 
 # A row per pair of tasks and per task with itself, whose shared_mean is its own size.
 COLUMNS = [

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lottery.algorithms import PRESETS, declared
 from lottery.config.sentences import dotted, listed
-from lottery.errors import StudyError
-from lottery.subnetworks import base_name
+from lottery.files.errors import StudyError
+from lottery.pruning.algorithms import PRESETS, declared
+from lottery.pruning.subnetworks import base_name
 
 _ID = re.compile(r"[a-z0-9_]{1,64}")
 

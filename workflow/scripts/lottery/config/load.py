@@ -12,15 +12,15 @@ from typing import Any
 
 import yaml
 
-from lottery.algorithms import plugins
 from lottery.config.ids import check_ids
 from lottery.config.methods import method_from_config
 from lottery.config.schema import check_schema, defaults
 from lottery.config.sentences import dotted
 from lottery.config.sources import model_from_config, tasks_from_config
 from lottery.config.study import Study
-from lottery.errors import StudyError
 from lottery.files import expanded
+from lottery.files.errors import StudyError
+from lottery.pruning.algorithms import plugins
 
 # What YAML was reading when it found something else -> the brackets.
 OPEN = {"while parsing a flow sequence": "[]", "while parsing a flow mapping": "{}"}

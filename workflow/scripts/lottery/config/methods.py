@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lottery.algorithms import algorithm, plugins
-from lottery.algorithms.declaration import Algorithm
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Method
-from lottery.errors import StudyError
-from lottery.subnetworks import base_name, with_draws
+from lottery.files.errors import StudyError
+from lottery.pruning.algorithms import algorithm, plugins
+from lottery.pruning.algorithms.declaration import Algorithm
+from lottery.pruning.subnetworks import base_name, with_draws
 
 
 def method_from_config(

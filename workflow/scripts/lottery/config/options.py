@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from lottery.algorithms import PRESETS, Algorithm, built_in
-from lottery.algorithms.declaration import UNITS, spelled
 from lottery.config.schema import algorithm_schema, schema
-from lottery.subnetworks import DRAWN, base_name
+from lottery.pruning.algorithms import PRESETS, Algorithm, built_in
+from lottery.pruning.algorithms.declaration import UNITS, spelled
+from lottery.pruning.subnetworks import DRAWN, base_name
 
 INTRODUCTION = """\
 # Options

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from lottery.algorithms import PRESETS, declared
 from lottery.config.sentences import key_sentence, key_text, place, sentence
-from lottery.errors import StudyError
-from lottery.metrics import METRICS
-from lottery.units import KINDS
+from lottery.files.errors import StudyError
+from lottery.models.units import KINDS
+from lottery.pruning.algorithms import PRESETS, declared
+from lottery.tasks.metrics import METRICS
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-    from lottery.algorithms import Algorithm
+    from lottery.pruning.algorithms import Algorithm
 
 SCHEMA_PATH = Path(__file__).resolve().parents[3] / "schemas" / "config.schema.yaml"
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Model
-from lottery.errors import StudyError
 from lottery.files import expanded
-from lottery.metrics import applicable
+from lottery.files.errors import StudyError
 from lottery.tasks import GLUE, Task, task_from_config
+from lottery.tasks.metrics import applicable
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 

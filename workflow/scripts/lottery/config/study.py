@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lottery.algorithms import Algorithm, Plugin
-from lottery.algorithms.declaration import UNITS
-from lottery.subnetworks import base_name
+from lottery.pruning.algorithms import Algorithm, Plugin
+from lottery.pruning.algorithms.declaration import UNITS
+from lottery.pruning.subnetworks import base_name
 from lottery.tasks import Task
 
 

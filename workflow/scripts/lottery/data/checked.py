@@ -5,7 +5,7 @@ from __future__ import annotations
 from lottery.data.examples import Examples, check_variety, checked_examples
 from lottery.data.sources import Source, generate_splits, read_split
 from lottery.data.splits import subset
-from lottery.errors import StudyError, blaming
+from lottery.files.errors import StudyError, blaming
 from lottery.tasks import Task
 
 

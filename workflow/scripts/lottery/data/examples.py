@@ -13,7 +13,7 @@ import numpy as np
 
 from lottery.data.labels import class_labels, score_labels
 from lottery.data.readers import RawTable, shown
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 from lottery.tasks import Task
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lottery.data.readers import RawTable, shown
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 
 
 def class_labels(

@@ -35,7 +35,8 @@ class Sizes:
 
 # Longer rows waste less at their ends, shorter ones less on attention between examples.
 CPU_SIZES = Sizes(row_length=48)
-# A step is recorded once for each size (lottery.replay), and small products cost a GPU no time.
+# A step is recorded once for each size (lottery.training.cuda_graphs), and small products cost a
+# GPU no time.
 GPU_SIZES = Sizes(row_length=64, row_lengths=64, rows=2, firsts=4)
 
 

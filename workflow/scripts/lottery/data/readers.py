@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 
 BYTE_ORDER_MARK = "\ufeff"
 LONGEST_FIELD = 2**31 - 1

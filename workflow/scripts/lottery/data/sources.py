@@ -12,8 +12,8 @@ from urllib.request import urlopen
 
 from lottery.data.examples import wanted_columns
 from lottery.data.readers import RawTable, read_table
-from lottery.errors import StudyError
 from lottery.files import expanded
+from lottery.files.errors import StudyError
 from lottery.tasks import FILE_TYPES, GLUE_REPOSITORY, GLUE_REVISION, Task
 
 GROUP_COLUMN = "heuristic"  # of generated tasks that have groups
@@ -63,7 +63,7 @@ def read_split(task: Task, split: str, glue_folder: str | None) -> Source:
 
 def generate_splits(task: Task) -> dict[str, Source]:
     """Makes the splits of a generated task."""
-    from lottery.generate import GENERATED, generate
+    from lottery.data.generated import GENERATED, generate
 
     made = generate(task.generated, task.train_examples, task.validation_examples, task.data_seed)
     names = GENERATED[task.generated].labels

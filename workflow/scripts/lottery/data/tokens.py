@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lottery.data.splits import HALVES, train_sample
-from lottery.errors import StudyError
 from lottery.files import read_arrays
+from lottery.files.errors import StudyError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -6,9 +6,9 @@ imported where they are used: most jobs need one or two of them.
 """
 
 from lottery.files.arrays import read_arrays, read_metadata, read_npz, write_arrays, write_npz
+from lottery.files.atomic import atomic, discard
 from lottery.files.parquet import read_parquet, write_parquet
 from lottery.files.reading import expanded, sha256
-from lottery.files.replace import atomic, discard
 from lottery.files.text import read_csv, read_json, write_csv, write_json
 
 __all__ = [

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lottery.files.atomic import atomic
 from lottery.files.reading import MADE_HERE, reading
-from lottery.files.replace import atomic
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lottery.files.atomic import atomic
 from lottery.files.reading import reading
-from lottery.files.replace import atomic
 
 if TYPE_CHECKING:
     import pyarrow as pa

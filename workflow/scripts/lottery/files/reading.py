@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 
 MADE_HERE = "delete it and run again"
 GIVEN = "copy or make it anew"

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lottery.files.atomic import atomic
 from lottery.files.reading import MADE_HERE, reading
-from lottery.files.replace import atomic
 
 
 def write_json(path: str | Path, obj: object) -> None:

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.stats.claims.check import COLUMNS, check
-from lottery.stats.claims.evidence import Evidence, MethodFacts, read_side_tables
-from lottery.stats.claims.paper import read_paper
-from lottery.stats.claims.printed import print_claims
-from lottery.stats.runs import Runs
-from lottery.tables.baselines import read_baselines
-from lottery.tables.layout import Layout
-from lottery.tables.published import Published
-from lottery.tables.scores import read_scores
+from lottery.results.baselines import read_baselines
+from lottery.results.layout import Layout
+from lottery.results.published import Published
+from lottery.results.scores import read_scores
+from lottery.statistics.claims.check import COLUMNS, check
+from lottery.statistics.claims.evidence import Evidence, MethodFacts, read_side_tables
+from lottery.statistics.claims.paper import read_paper
+from lottery.statistics.claims.printed import print_claims
+from lottery.statistics.runs import Runs
 
 VERSION = 6
 
@@ -48,7 +48,7 @@ def check_claims(
         facts: method -> granularity, units, importance, imported, controls, models and search
             (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
-            other analyses, where they were made (`lottery.stats.claims.evidence.SIDE_COLUMNS`).
+            other analyses, where they were made (`statistics.claims.evidence.SIDE_COLUMNS`).
         path_to_baselines: scores of other systems, where the user gives them.
     """
     order = Layout.of(**layout)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from lottery import files
-from lottery.checkpoints import load_model, load_pretrained
-from lottery.controls import generator
+from lottery.attention.classes import ATTENTION, CLASSES
+from lottery.attention.count import Example, Tally, count_patterns
+from lottery.attention.learned import read_classifiers
 from lottery.data.tokens import read_tokens
-from lottery.patterns.classes import ATTENTION, CLASSES
-from lottery.patterns.count import Example, Tally, count_patterns
-from lottery.patterns.learned import read_classifiers
+from lottery.models.checkpoints import load_model, load_pretrained
+from lottery.pruning.controls import generator
 from lottery.steps.setup import prepare_torch
 
 VERSION = 3

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 from lottery.steps.list_unnamed import LIST
 
 VERSION = 1

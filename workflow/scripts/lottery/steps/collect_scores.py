@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lottery.tables.collect import gather, read_documents
-from lottery.tables.scores import write_scores
+from lottery.results.collect import gather, read_documents
+from lottery.results.scores import write_scores
 
 VERSION = 1
 

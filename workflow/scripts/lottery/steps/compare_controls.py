@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.architecture import Architecture
-from lottery.tables import overlap
-from lottery.tables.overlap_caption import overlap_sentence
+from lottery.models.architecture import Architecture
+from lottery.results import overlap
+from lottery.results.overlap_caption import overlap_sentence
 
 VERSION = 2
 
@@ -27,7 +27,7 @@ def compare_controls(
     Args:
         paths_to_controls: the controls' masks; a super_* mask once for each seed.
         paths_to_references: for each control the mask that it is compared with: good, or good_half
-            for halves (`lottery.tables.controls.reference_of`), of the same cell.
+            for halves (`lottery.results.controls.reference_of`), of the same cell.
         path_to_config: config.json of the model.
         path_to_overlap: overlap.csv of the model and method.
         path_to_note: rst that the captions of good-versus-bad figures include; empty where no

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.architecture import Architecture
-from lottery.plots import style
-from lottery.plots.methods import draw_methods
-from lottery.tables.layout import Layout
-from lottery.tables.methods import COLUMNS, method_rows
-from lottery.tables.published import Published
-from lottery.tables.scores import read_scores
+from lottery.models.architecture import Architecture
+from lottery.report.figures import style
+from lottery.report.figures.methods import draw_methods
+from lottery.results.layout import Layout
+from lottery.results.methods import COLUMNS, method_rows
+from lottery.results.published import Published
+from lottery.results.scores import read_scores
 
 VERSION = 3
 

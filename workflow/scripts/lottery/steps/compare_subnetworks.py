@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.stats.compare import compare
-from lottery.stats.differences import COLUMNS, Sizes
-from lottery.stats.runs import Runs
-from lottery.tables.layout import Layout
-from lottery.tables.published import Published
-from lottery.tables.scores import read_scores
+from lottery.results.layout import Layout
+from lottery.results.published import Published
+from lottery.results.scores import read_scores
+from lottery.statistics.compare import compare
+from lottery.statistics.differences import COLUMNS, Sizes
+from lottery.statistics.runs import Runs
 
 VERSION = 3
 

@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 
 from lottery import files
-from lottery.errors import StudyError
-from lottery.scoring import metrics_file, read_logits, score_logits
+from lottery.evaluation.scoring import metrics_file, read_logits, score_logits
+from lottery.files.errors import StudyError
 
 VERSION = 4
 

@@ -8,16 +8,16 @@ from typing import Any
 import torch
 
 from lottery import files
-from lottery.checkpoints import load_model
 from lottery.data.tokens import read_tokens
-from lottery.encoder import Encoder
-from lottery.evaluation import predict_splits
-from lottery.masks import full_size, read_mask, size_of
-from lottery.scoring import metrics_file, score_logits
-from lottery.shrink import check_under
+from lottery.evaluation.out_of_domain import Transfer, label_positions, read_groups
+from lottery.evaluation.predict import predict_splits
+from lottery.evaluation.scoring import metrics_file, score_logits
+from lottery.models.checkpoints import load_model
+from lottery.models.encoder import Encoder
+from lottery.pruning.masks import full_size, read_mask, size_of
+from lottery.pruning.sanity_checks import apply_mask
+from lottery.pruning.shrink import check_under
 from lottery.steps.setup import prepare_torch
-from lottery.transfer import Transfer, label_positions, read_groups
-from lottery.trust import apply_mask
 
 VERSION = 3
 

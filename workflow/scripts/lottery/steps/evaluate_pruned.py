@@ -8,14 +8,14 @@ import logging
 from pathlib import Path
 
 from lottery import files
-from lottery.checkpoints import load_model
 from lottery.data.tokens import read_tokens
-from lottery.errors import StudyError
-from lottery.evaluation import predict_splits
-from lottery.masks import read_mask, size_of
-from lottery.scoring import write_logits
+from lottery.evaluation.predict import predict_splits
+from lottery.evaluation.scoring import write_logits
+from lottery.files.errors import StudyError
+from lottery.models.checkpoints import load_model
+from lottery.pruning.masks import read_mask, size_of
+from lottery.pruning.sanity_checks import apply_mask
 from lottery.steps.setup import prepare_torch
-from lottery.trust import apply_mask
 
 VERSION = 1
 LOGITS = "logits.safetensors"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.architecture import Architecture
-from lottery.errors import blaming
+from lottery.files.errors import blaming
 from lottery.files.reading import GIVEN
-from lottery.model_source import source_folder
+from lottery.models.architecture import Architecture
+from lottery.models.source import source_folder
 
 VERSION = 1
 

@@ -11,12 +11,17 @@ import torch
 from safetensors import SafetensorError
 
 from lottery import files
-from lottery.architecture import Architecture, describe, full_plan
-from lottery.checkpoints import load_pretrained
-from lottery.encoder import Encoder, draw_weights
-from lottery.errors import StudyError, blaming
-from lottery.model_files import architecture_of, check_vocabulary, check_weights, read_tokenizer
-from lottery.model_source import source_folder
+from lottery.files.errors import StudyError, blaming
+from lottery.models.architecture import Architecture, describe, full_plan
+from lottery.models.checkpoints import load_pretrained
+from lottery.models.encoder import Encoder, draw_weights
+from lottery.models.model_files import (
+    architecture_of,
+    check_vocabulary,
+    check_weights,
+    read_tokenizer,
+)
+from lottery.models.source import source_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.checkpoints import load_pretrained, save_model
 from lottery.data.tokens import read_tokens
-from lottery.evaluation import predict_splits
-from lottery.history import HISTORY_COLUMNS
-from lottery.masks import full_size
-from lottery.metrics import applicable
-from lottery.resume import Checkpoint
-from lottery.scoring import metrics_file, score_logits, write_logits
+from lottery.evaluation.predict import predict_splits
+from lottery.evaluation.scoring import metrics_file, score_logits, write_logits
+from lottery.models.checkpoints import load_pretrained, save_model
+from lottery.pruning.masks import full_size
+from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
-from lottery.training import Recipe, recorder_for, train
+from lottery.tasks.metrics import applicable
+from lottery.training.history import HISTORY_COLUMNS
+from lottery.training.loop import Recipe, recorder_for, train
 
 VERSION = 3
 

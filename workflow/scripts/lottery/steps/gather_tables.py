@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.stats import differences
-from lottery.tables import overlap
+from lottery.results import overlap
+from lottery.statistics import differences
 
 VERSION = 1
 COLUMNS = {"overlap": overlap.COLUMNS, "differences": differences.COLUMNS}

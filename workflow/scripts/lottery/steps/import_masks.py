@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.architecture import Architecture
-from lottery.errors import blaming
-from lottery.mask_import import read_imported
-from lottery.masks import MaskInfo, write_mask
+from lottery.files.errors import blaming
+from lottery.models.architecture import Architecture
+from lottery.pruning.mask_import import read_imported
+from lottery.pruning.masks import MaskInfo, write_mask
 
 VERSION = 1
 
@@ -36,7 +36,7 @@ def import_masks(
         emptied_attention: the method's option: "drop_bias" or "keep_bias".
 
     Raises:
-        StudyError: see `lottery.mask_import.read_imported`.
+        StudyError: see `lottery.pruning.mask_import.read_imported`.
     """
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))

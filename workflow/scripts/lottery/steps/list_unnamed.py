@@ -27,7 +27,7 @@ def list_unnamed(
     """Lists what the config does not name, and removes nothing.
 
     Args:
-        unnamed: paths (`lottery.config.layout`).
+        unnamed: paths (`lottery.planning.folders`).
         results: the folder of the study's results; the list is written there as unnamed.txt.
         root: the folder that all paths start from.
         say: prints a line.

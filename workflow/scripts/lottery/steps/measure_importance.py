@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lottery import files
 from lottery.analysis import importance
-from lottery.plots import style
-from lottery.plots.importance import draw_correlations, draw_histograms
+from lottery.report.figures import style
+from lottery.report.figures.importance import draw_correlations, draw_histograms
 
 VERSION = 3
 

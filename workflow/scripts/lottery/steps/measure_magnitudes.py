@@ -6,10 +6,10 @@ from pathlib import Path
 
 from lottery import files
 from lottery.analysis import magnitudes
-from lottery.architecture import Architecture
-from lottery.masks import of_units, read_mask
-from lottery.plots import style
-from lottery.plots.importance import draw_magnitudes
+from lottery.models.architecture import Architecture
+from lottery.pruning.masks import of_units, read_mask
+from lottery.report.figures import style
+from lottery.report.figures.importance import draw_magnitudes
 
 VERSION = 3
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from lottery import files
 from lottery.analysis import noise
 from lottery.analysis.good_masks import read_good_masks
-from lottery.architecture import Architecture
-from lottery.plots import style
-from lottery.plots.agreement import draw_noise
+from lottery.models.architecture import Architecture
+from lottery.report.figures import style
+from lottery.report.figures.agreement import draw_noise
 
 VERSION = 4
 

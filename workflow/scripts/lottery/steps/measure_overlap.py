@@ -7,10 +7,10 @@ from pathlib import Path
 from lottery import files
 from lottery.analysis import survivors, task_overlap
 from lottery.analysis.good_masks import read_good_masks
-from lottery.architecture import Architecture
-from lottery.plots import style
-from lottery.plots.survivors import draw_overlap, draw_survivors
-from lottery.tables.published_units import published_survivors
+from lottery.models.architecture import Architecture
+from lottery.report.figures import style
+from lottery.report.figures.survivors import draw_overlap, draw_survivors
+from lottery.results.published_units import published_survivors
 
 VERSION = 5
 

@@ -8,12 +8,12 @@ from lottery import files
 from lottery.analysis import pattern_association, patterns
 from lottery.analysis.good_masks import read_good_masks
 from lottery.analysis.pattern_examples import surest_examples
-from lottery.architecture import Architecture
-from lottery.patterns.classes import ATTENTION
-from lottery.patterns.note import short_sentence
-from lottery.plots import style
-from lottery.plots.patterns import draw_examples, draw_shares
-from lottery.tables.published_patterns import published_shares
+from lottery.attention.classes import ATTENTION
+from lottery.attention.note import short_sentence
+from lottery.models.architecture import Architecture
+from lottery.report.figures import style
+from lottery.report.figures.patterns import draw_examples, draw_shares
+from lottery.results.published_patterns import published_shares
 
 VERSION = 3
 

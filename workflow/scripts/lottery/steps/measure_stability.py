@@ -7,10 +7,10 @@ from pathlib import Path
 from lottery import files
 from lottery.analysis import stability
 from lottery.analysis.good_masks import read_good_masks
-from lottery.architecture import Architecture
-from lottery.plots import style
-from lottery.plots.agreement import draw_stability
-from lottery.tables.published_units import published_stability
+from lottery.models.architecture import Architecture
+from lottery.report.figures import style
+from lottery.report.figures.agreement import draw_stability
+from lottery.results.published_units import published_stability
 
 VERSION = 7
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lottery import files
 from lottery.analysis.magnitudes import unit_magnitudes
-from lottery.architecture import read_architecture
+from lottery.models.architecture import read_architecture
 
 VERSION = 1
 

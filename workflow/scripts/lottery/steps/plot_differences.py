@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.plots import style
-from lottery.plots.differences import draw_differences
-from lottery.tables.layout import Layout
+from lottery.report.figures import style
+from lottery.report.figures.differences import draw_differences
+from lottery.results.layout import Layout
 
 VERSION = 3
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lottery.plots import style
-from lottery.plots.evaluation_only import draw_on
-from lottery.tables.evaluation_only import PublishedOn, read_labelled
+from lottery.report.figures import style
+from lottery.report.figures.evaluation_only import draw_on
+from lottery.results.evaluation_only import PublishedOn, read_labelled
 
 VERSION = 2
 
@@ -37,7 +37,7 @@ def plot_on(
         trained_task: the task that the models are trained on.
         metric: the reported metric of the evaluation-only task.
         labels: its labels; None for a regression.
-        published_models, published_tasks: see `lottery.tables.evaluation_only.PublishedOn`.
+        published_models, published_tasks: see `lottery.results.evaluation_only.PublishedOn`.
     """
     published = PublishedOn(path_to_published, published_models, published_tasks)
     title = f"{model}, {method}: models of {trained_task} on {eval_task}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lottery.plots import style
-from lottery.plots.scores import draw_scores
-from lottery.tables.layout import Layout
-from lottery.tables.published import Published
-from lottery.tables.scores import read_scores
+from lottery.report.figures import style
+from lottery.report.figures.scores import draw_scores
+from lottery.results.layout import Layout
+from lottery.results.published import Published
+from lottery.results.scores import read_scores
 
 VERSION = 4
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.architecture import Architecture
-from lottery.plots import style
-from lottery.plots.survival import draw_all_tasks, draw_tasks
-from lottery.tables import survival
+from lottery.models.architecture import Architecture
+from lottery.report.figures import style
+from lottery.report.figures.survival import draw_all_tasks, draw_tasks
+from lottery.results import survival
 
 VERSION = 4
 

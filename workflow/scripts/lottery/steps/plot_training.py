@@ -6,10 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 
 from lottery import files
-from lottery.errors import StudyError
-from lottery.plots import style
-from lottery.plots.training import draw_training
-from lottery.subnetworks import base_name
+from lottery.files.errors import StudyError
+from lottery.pruning.subnetworks import base_name
+from lottery.report.figures import style
+from lottery.report.figures.training import draw_training
 
 VERSION = 1
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-from lottery.plots import style
-from lottery.plots.trajectories import draw_trajectories
-from lottery.tables.trajectory import read_trajectory
+from lottery.report.figures import style
+from lottery.report.figures.trajectories import draw_trajectories
+from lottery.results.trajectory import read_trajectory
 
 VERSION = 3
 

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.checkpoints import load_pretrained, save_model
 from lottery.data.tokens import read_tokens
-from lottery.evaluation import predict_splits
-from lottery.history import HISTORY_COLUMNS
-from lottery.masks import read_mask, size_of
-from lottery.resume import Checkpoint
-from lottery.scoring import write_logits
-from lottery.shrink import check_under
+from lottery.evaluation.predict import predict_splits
+from lottery.evaluation.scoring import write_logits
+from lottery.models.checkpoints import load_pretrained, save_model
+from lottery.pruning.masks import read_mask, size_of
+from lottery.pruning.sanity_checks import apply_mask
+from lottery.pruning.shrink import check_under
+from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
-from lottery.training import Recipe, recorder_for, train
-from lottery.trust import apply_mask
+from lottery.training.history import HISTORY_COLUMNS
+from lottery.training.loop import Recipe, recorder_for, train
 
 VERSION = 3
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lottery.algorithms import plugins, returned
-from lottery.architecture import read_architecture
-from lottery.controls import generator
-from lottery.masks import read_mask, write_mask
-from lottery.subnetworks import base_name
+from lottery.models.architecture import read_architecture
+from lottery.pruning.algorithms import plugins, returned
+from lottery.pruning.controls import generator
+from lottery.pruning.masks import read_mask, write_mask
+from lottery.pruning.subnetworks import base_name
 
 VERSION = 1
 

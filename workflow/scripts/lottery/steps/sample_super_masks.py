@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lottery import files
-from lottery.architecture import Architecture
-from lottery.controls import generator, super_structured
-from lottery.masks import read_mask, write_mask
+from lottery.models.architecture import Architecture
+from lottery.pruning.controls import generator, super_structured
+from lottery.pruning.masks import read_mask, write_mask
 
 VERSION = 1
 

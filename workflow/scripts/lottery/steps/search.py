@@ -8,23 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from lottery import files, metrics
-from lottery.algorithms import plugins, returned
-from lottery.algorithms.search_context import (
+from lottery import files
+from lottery.data.tokens import read_tokens
+from lottery.evaluation.scoring import decide
+from lottery.models.architecture import Architecture
+from lottery.models.checkpoints import load_model
+from lottery.pruning.algorithms import plugins, returned
+from lottery.pruning.algorithms.measurement_cache import Memory
+from lottery.pruning.algorithms.search_context import (
     SearchContext,
     SearchResult,
     Step,
     trajectory_columns,
 )
-from lottery.algorithms.search_memory import Memory
-from lottery.architecture import Architecture
-from lottery.checkpoints import load_model
-from lottery.controls import generator
-from lottery.data.tokens import read_tokens
-from lottery.masks import Mask, MaskInfo, write_mask
-from lottery.resume import Checkpoint
-from lottery.scoring import decide
+from lottery.pruning.controls import generator
+from lottery.pruning.masks import Mask, MaskInfo, write_mask
+from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
+from lottery.tasks import metrics
 
 VERSION = 1
 

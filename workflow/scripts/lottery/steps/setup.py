@@ -7,8 +7,8 @@ import os
 
 import torch
 
-from lottery.device import VISIBLE
-from lottery.memory import keep_freed_memory
+from lottery.runtime.allocator import keep_freed_memory
+from lottery.runtime.gpu_lease import VISIBLE
 
 logger = logging.getLogger(__name__)
 

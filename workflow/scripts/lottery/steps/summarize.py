@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.tables import summary
-from lottery.tables.layout import Layout
-from lottery.tables.printed import print_summary
-from lottery.tables.published import Published
-from lottery.tables.scores import read_scores
+from lottery.results import summary
+from lottery.results.layout import Layout
+from lottery.results.printed import print_summary
+from lottery.results.published import Published
+from lottery.results.scores import read_scores
 
 VERSION = 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.tables import evaluation_only
+from lottery.results import evaluation_only
 
 VERSION = 1
 
@@ -24,7 +24,7 @@ def summarize_on(
         paths_to_metrics: metrics.json of the evaluations, in the order of the rows.
         path_to_published: the paper's hans.csv.
         path_to_table: results/tables/evaluation_only.csv.
-        published_models, published_tasks: see `lottery.tables.evaluation_only.PublishedOn`.
+        published_models, published_tasks: see `lottery.results.evaluation_only.PublishedOn`.
     """
     published = evaluation_only.PublishedOn(path_to_published, published_models, published_tasks)
     rows = evaluation_only.summarize_on(evaluation_only.read_labelled(paths_to_metrics), published)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.stats.trainability import COLUMNS, trainability
-from lottery.tables.baselines import read_baselines
-from lottery.tables.layout import Layout
-from lottery.tables.printed_trainability import print_trainability
-from lottery.tables.published import Published
-from lottery.tables.scores import read_scores
+from lottery.results.baselines import read_baselines
+from lottery.results.layout import Layout
+from lottery.results.printed_trainability import print_trainability
+from lottery.results.published import Published
+from lottery.results.scores import read_scores
+from lottery.statistics.trainability import COLUMNS, trainability
 
 VERSION = 2
 

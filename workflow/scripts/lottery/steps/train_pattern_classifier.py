@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.patterns.learned import learn, write_learned
-from lottery.patterns.note import long_note
+from lottery.attention.learned import learn, write_learned
+from lottery.attention.note import long_note
 from lottery.steps.setup import prepare_torch
 
 VERSION = 1
@@ -30,7 +30,7 @@ def train_pattern_classifier(
         path_to_note: sentences on it, which captions include.
         training_maps: number of generated maps to learn from and to select by.
         epochs: passes over the maps.
-        annotated_maps: a folder of maps (`lottery.patterns.annotated`), or None.
+        annotated_maps: a folder of maps (`lottery.attention.annotated`), or None.
         torch_threads: see `prepare_torch`.
     """
     device = prepare_torch(torch_threads)

@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.page import facts as told
-from lottery.page.associations import association_table
-from lottery.page.claims import claims_tables, tally
-from lottery.page.cost import PAPERS_SEARCH, job_of
-from lottery.page.figures import Captions, gather
-from lottery.page.outside import outside_tables
-from lottery.page.records import Record, behind, makers, read_records
-from lottery.page.render import Page, render
-from lottery.page.runtimes import authors_table, cost_table
-from lottery.page.study import examples_of, study_tables
-from lottery.page.summary import summary_tables
-from lottery.page.table import Table
-from lottery.page.tables import differences_table, overlap_table
-from lottery.page.trainability import trainability_table
-from lottery.tables.layout import Layout
+from lottery.report.page import facts as told
+from lottery.report.page.associations import association_table
+from lottery.report.page.claims import claims_tables, tally
+from lottery.report.page.cost import PAPERS_SEARCH, job_of
+from lottery.report.page.figures import Captions, gather
+from lottery.report.page.outside import outside_tables
+from lottery.report.page.records import Record, behind, makers, read_records
+from lottery.report.page.render import Page, render
+from lottery.report.page.runtimes import authors_table, cost_table
+from lottery.report.page.study import examples_of, study_tables
+from lottery.report.page.summary import summary_tables
+from lottery.report.page.table import Table
+from lottery.report.page.tables import differences_table, overlap_table
+from lottery.report.page.trainability import trainability_table
+from lottery.results.layout import Layout
 
 VERSION = 7
 
@@ -66,7 +66,7 @@ def write_report(
         jobs_share_gpus: whether several jobs could hold one GPU.
         config: the config of the run.
         results: the config's folder of results.
-        **facts: models, tasks, methods, seeds and counts (`lottery.config.report`).
+        **facts: models, tasks, methods, seeds and counts (`lottery.planning.params_report`).
     """
     order = Layout.of(**layout)
     # With the prefix of a module import both folders lie below it.

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from lottery.errors import StudyError
-from lottery.metrics import always_scored, applicable
+from lottery.files.errors import StudyError
+from lottery.tasks.metrics import always_scored, applicable
 from lottery.tasks.presets import GENERATED, PRESETS
 from lottery.tasks.task import LARGEST_GENERATED, SPLITS, Task
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lottery.metrics import always_scored
+from lottery.tasks.metrics import always_scored
 
 # Examples of one split of a generated task. Every grammar has more than twice as many, so that
 # drawing until enough differ does not take long.

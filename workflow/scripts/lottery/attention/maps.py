@@ -1,0 +1,104 @@
+"""Attention maps, written out: raw probabilities, and weighted by the vectors they move.
+
+The encoder leaves the probabilities inside a fused kernel. Here they are computed again from the
+layer's own parts, layer by layer, beside an unchanged forward pass.
+
+Shapes: B examples, T tokens, H heads, D dimensions per head, C = hidden width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lottery.models.encoder import Encoder, Layer
+from lottery.models.units import HEAD, split
+
+
+@dataclass(frozen=True)
+class LayerMaps:
+    """The attention of one layer.
+
+    Attributes:
+        raw: float [B, H, T, T], how much token i (row) attends to token j (column); rows are
+            distributions over the tokens that are no padding.
+        norms: float [B, H, T], the length of the vector that token j hands on through a head.
+    """
+
+    raw: Tensor
+    norms: Tensor
+
+    @property
+    def normed(self) -> Tensor:
+        """The norms of the weighted vectors, float [B, H, T, T] (Kobayashi et al. 2020)."""
+        return self.raw * self.norms[:, :, None, :]
+
+
+def attention_maps(
+    model: Encoder, input_ids: Tensor, token_types: Tensor, attention_mask: Tensor
+) -> Iterator[LayerMaps]:
+    """Yields the maps of every layer of an intact model, first layer first.
+
+    Args:
+        model: in evaluation mode: dropout would change what the layers above see.
+        input_ids, token_types: int64 [B, T].
+        attention_mask: bool [B, T], False for padding; rows of padding mean nothing.
+    """
+    x = model.embeddings(input_ids, token_types)  # [B, T, C]
+    visible = attention_mask[:, None, None, :]
+    for layer in model.layers:
+        yield LayerMaps(probabilities(layer, x, visible), transformed_norms(layer, x))
+        x = layer(x, visible, {})
+
+
+def probabilities(layer: Layer, x: Tensor, visible: Tensor) -> Tensor:
+    """The attention probabilities of a layer.
+
+    Args:
+        layer: a whole one.
+        x: its input, float [B, T, C].
+        visible: bool [B, 1, 1, T].
+
+    Returns:
+        float [B, H, T, T].
+    """
+    query, key = (split_heads(layer, part(x)) for part in (layer.query, layer.key))
+    scores = query @ key.transpose(-1, -2) / layer.head_size**0.5  # [B, H, T, T]
+    return scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
+
+
+def transformed_norms(layer: Layer, x: Tensor) -> Tensor:
+    """The length of f_h(x_j), head by head and token by token.
+
+    f_h(x) = (x W_V,h + b_V,h) W_O,h: the value of head h, through the part of the output projection
+    that belongs to the head. The projection's weight lies as (out, in), so a head owns D *columns*.
+    The vectors themselves, C wide, are never built: with P the head's columns (C x D) and G = P'P
+    (D x D), the squared length of P v is v'G v.
+
+    Args:
+        layer: a whole one.
+        x: its input, float [B, T, C].
+
+    Returns:
+        float [B, H, T].
+    """
+    value = split_heads(layer, layer.value(x))  # [B, H, T, D]
+    parts = head_columns(layer)  # [H, C, D]
+    gram = parts.transpose(-1, -2) @ parts  # [H, D, D]
+    squared = ((value @ gram) * value).sum(dim=-1)  # [B, H, T]
+    return squared.clamp_min(0).sqrt()  # rounding may leave a zero just below zero
+
+
+def head_columns(layer: Layer) -> Tensor:
+    """Each head's columns of the attention output projection: float [H, C, D]."""
+    (axis,) = (owned.axis for owned in HEAD.owns if owned.part == "attention_output.weight")
+    return split(layer.attention_output.weight, axis, layer.heads)
+
+
+def split_heads(layer: Layer, x: Tensor) -> Tensor:
+    """[B, T, H * D] -> [B, H, T, D]."""
+    batch, tokens, _ = x.shape
+    return x.view(batch, tokens, layer.heads, layer.head_size).transpose(1, 2)

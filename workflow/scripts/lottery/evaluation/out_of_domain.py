@@ -1,0 +1,128 @@
+"""What the models of one task say of another task's examples, and what that scores by group.
+
+For tasks that are only evaluated on. The predicted class is the one of the largest logit of the
+trained classes; its name is then mapped to a label of the other task. So three classes become two
+as in McCoy, Pavlick and Linzen 2019 (Right for the wrong reasons): argmax first, then the map, and
+not the sum of the probabilities of the classes that mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lottery import files
+from lottery.data.tokens import Tokens
+from lottery.evaluation.scoring import Scored, decide, example_columns, score_entries
+from lottery.files.errors import StudyError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Every example of a split, every gold label: what stands in the columns group and label.
+ALL = ""
+
+
+def label_positions(label_map: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
+    """Turns a map of names into one of positions.
+
+    Args:
+        label_map: pairs (label of the trained task, label of the other one), in the order of the
+            model's outputs.
+        labels: labels of the other task, in its order.
+
+    Returns:
+        int64 [outputs]: the position in `labels` that each output means.
+    """
+    return np.array([labels.index(ours) for _, ours in label_map], np.int64)
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Outputs of a model on another task's splits.
+
+    Attributes:
+        scored: tokens, logits and metrics, the latter of the other task.
+        groups: split -> group of each example [n] of text; None where the task has none.
+        labels: labels of the other task; None for a regression.
+        positions: see `label_positions`; None for a regression.
+    """
+
+    scored: Scored
+    groups: dict[str, np.ndarray | None]
+    labels: list[str] | None
+    positions: np.ndarray | None
+
+    def predictions(self, split: str) -> np.ndarray:
+        """What the model says of each example, as labels of the other task, or as scores."""
+        predicted = decide(self.scored.logits[split])
+        return predicted if self.positions is None else self.positions[predicted]
+
+    def scores(self) -> list[dict[str, Any]]:
+        """Entries of metrics.json: of all examples and of each group, then by gold label."""
+        return [
+            {"split": split, "group": group} | entry
+            for split, tokens in self.scored.tokens.items()
+            for group, rows in self._parts(split, len(tokens))
+            for entry in self._entries(tokens.labels[rows], self.predictions(split)[rows])
+        ]
+
+    def _parts(self, split: str, n: int) -> Iterator[tuple[str, np.ndarray]]:
+        yield ALL, np.arange(n)
+        groups = self.groups[split]
+        if groups is not None:
+            for group in dict.fromkeys(groups.tolist()):
+                yield group, np.flatnonzero(groups == group)
+
+    def _entries(self, labels: np.ndarray, predictions: np.ndarray) -> Iterator[dict[str, Any]]:
+        entries = score_entries(self.scored.metrics, labels, predictions)
+        yield from ({"label": ALL} | entry for entry in entries)
+        present = np.unique(labels) if self.labels else ()
+        if len(present) < 2:
+            return
+        for position in present:
+            rows = labels == position
+            (entry,) = score_entries(["accuracy"], labels[rows], predictions[rows])
+            # Equal answers to examples of one label are no fault: the flag is the group's.
+            flag = {"constant_prediction": entries[0]["constant_prediction"]}
+            yield {"label": self.labels[position]} | entry | flag
+
+    def predictions_table(self) -> pa.Table:
+        """The content of predictions.parquet: one row per example (docs/files.md)."""
+        import pyarrow as pa
+
+        parts = []
+        for split, tokens in self.scored.tokens.items():
+            groups = self.groups[split]
+            column = [ALL] * len(tokens) if groups is None else groups.tolist()
+            logits = self.scored.logits[split]
+            columns = example_columns(split, tokens, self.predictions(split), logits)
+            parts.append(pa.table(columns | {"group": pa.array(column, pa.string())}))
+        return pa.concat_tables(parts)
+
+
+def read_groups(path: Path, tokens: Tokens) -> np.ndarray | None:
+    """Reads the group of each example.
+
+    Args:
+        path: the split's file of examples.
+        tokens: the split's tokens.
+
+    Returns:
+        Text [n] in the order of the tokens, or None if the file has no groups.
+
+    Raises:
+        StudyError: the files do not hold the same examples.
+    """
+    table = files.read_parquet(path)
+    if "group" not in table.column_names:
+        return None
+    groups = dict(zip(table["idx"].to_pylist(), table["group"].to_pylist(), strict=True))
+    numbers = tokens.idx.tolist()
+    if groups.keys() != set(numbers):
+        raise StudyError(f"{path} and its tokens hold other examples; delete both and run again.")
+    return np.array([groups[number] for number in numbers])

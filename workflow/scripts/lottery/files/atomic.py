@@ -1,0 +1,105 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lottery.files.errors import StudyError
+
+# What the user can mend when a write fails: space, quota, rights, a file system gone read-only.
+MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Gives a temporary path that takes the place of `path` once the block has succeeded.
+
+    The temporary file lies in the same folder (a rename must not cross file systems) and keeps the
+    suffix, because some writers choose the format by it. Missing folders are made. If the block
+    fails, the temporary file is removed and an older `path` stays as it was.
+
+    Args:
+        path: The file to write or to replace.
+
+    Yields:
+        The path to write to; nothing is there yet.
+
+    Raises:
+        StudyError: The disk is full, or the folder cannot be written to.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        temporary = path.with_name(f"{_mark(path)}{secrets.token_hex(4)}{path.suffix}")
+        try:
+            yield temporary
+            _flush(temporary)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _flush(path.parent)
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        raise unwritable(path, os.strerror(error.errno)) from error
+
+
+def discard(path: str | Path) -> None:
+    """Removes a file if it is there, and the temporary files that writers of it have left.
+
+    Raises:
+        OSError: Something cannot be removed.
+    """
+    path = Path(path)
+    path.unlink(missing_ok=True)
+    for other in path.parent.glob(f".tmp-{path.name}-*"):
+        other.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, reason: str) -> StudyError:
+    """The error for a file that cannot be written for a reason that the user can mend."""
+    return StudyError(f"{path} cannot be written ({reason}); mend that and run again.")
+
+
+def _mark(path: Path) -> str:
+    """The beginning of this process's temporary names for `path`: hidden, with host and pid."""
+    return f".tmp-{path.name}-{socket.gethostname()}-{os.getpid()}-"
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Removes temporary files of `path` whose process on this machine is gone (kill -9)."""
+    start = f".tmp-{path.name}-{socket.gethostname()}-"
+    for other in path.parent.iterdir():
+        pid, _, rest = other.name.removeprefix(start).partition("-")
+        if other.name.startswith(start) and pid.isdigit() and rest and not _alive(int(pid)):
+            other.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's process
+    return True
+
+
+def _flush(path: Path) -> None:
+    """Puts a file or a folder's entries on the disk, so that a power cut leaves old or new."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # file systems that cannot flush a folder
+            raise
+    finally:
+        os.close(descriptor)

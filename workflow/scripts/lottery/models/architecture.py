@@ -1,0 +1,187 @@
+"""The shape of an encoder, and of what is left of it under a structured mask. No torch here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lottery import files
+from lottery.files.errors import StudyError
+from lottery.models.families import FAMILIES, Family, find_family
+
+FORMAT = 1
+DESCRIPTION = "lottery"  # key of a model file's metadata
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes and options of an encoder, as its checkpoint's config.json gives them.
+
+    Attributes:
+        model_type: key of `lottery.models.families.FAMILIES`.
+        layers: number of layers (L).
+        heads: attention heads per layer (H).
+        hidden: width of the hidden states; a head has hidden / heads dimensions.
+        intermediate: width of an MLP's inner layer.
+        vocabulary, positions, token_types: rows of the three embedding tables.
+        norm_epsilon: added to the variance in LayerNorm.
+        hidden_dropout, attention_dropout, classifier_dropout: probabilities in training.
+        initializer_range: standard deviation of freshly drawn weights.
+    """
+
+    model_type: str
+    layers: int
+    heads: int
+    hidden: int
+    intermediate: int
+    vocabulary: int
+    positions: int
+    token_types: int
+    norm_epsilon: float
+    hidden_dropout: float
+    attention_dropout: float
+    classifier_dropout: float
+    initializer_range: float
+
+    @property
+    def family(self) -> Family:
+        """The entry of the table of families."""
+        return FAMILIES[self.model_type]
+
+    @property
+    def head_size(self) -> int:
+        """Dimensions of one head."""
+        return self.hidden // self.heads
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], source: str) -> Architecture:
+        """Reads a checkpoint's config.json.
+
+        Args:
+            config: the parsed file.
+            source: its path, for messages.
+
+        Raises:
+            StudyError: unknown family, unsupported option, or a size that is missing.
+        """
+        if not isinstance(config, dict):
+            raise StudyError(f"{source} holds no JSON object with a key per size.")
+        find_family(config, source)
+        hidden_dropout = _number(config, "hidden_dropout_prob", source, 0.1)
+        sizes = cls(
+            model_type=config["model_type"],
+            layers=_size(config, "num_hidden_layers", source),
+            heads=_size(config, "num_attention_heads", source),
+            hidden=_size(config, "hidden_size", source),
+            intermediate=_size(config, "intermediate_size", source),
+            vocabulary=_size(config, "vocab_size", source),
+            positions=_size(config, "max_position_embeddings", source, 512),
+            token_types=_size(config, "type_vocab_size", source, 2),
+            norm_epsilon=_number(config, "layer_norm_eps", source, 1e-12),
+            hidden_dropout=hidden_dropout,
+            attention_dropout=_number(config, "attention_probs_dropout_prob", source, 0.1),
+            classifier_dropout=_number(config, "classifier_dropout", source, hidden_dropout),
+            initializer_range=_number(config, "initializer_range", source, 0.02),
+        )
+        if sizes.hidden % sizes.heads:
+            raise StudyError(
+                f"{source}: hidden_size {sizes.hidden} is not a multiple of "
+                f"num_attention_heads {sizes.heads}."
+            )
+        return sizes
+
+
+def _size(config: dict[str, Any], key: str, source: str, default: int | None = None) -> int:
+    value = config.get(key, default)
+    if value is None:
+        raise StudyError(f"{source}: the key {key!r} is missing.")
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise StudyError(f"{source}: {key} is {value!r}; it must be a whole number of at least 1.")
+    return value
+
+
+def _number(config: dict[str, Any], key: str, source: str, default: float) -> float:
+    """A number of at least 0; null stands for the default, as in transformers."""
+    value = config.get(key)
+    value = default if value is None else value
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+        raise StudyError(f"{source}: {key} is {value!r}; it must be at least 0 and less than 1.")
+    return float(value)
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What a layer holds: the heads kept, and how much of its MLP and attention bias is there.
+
+    Attributes:
+        heads: indices of the kept heads in the full layer, ascending.
+        mlp: whether the MLP is there.
+        attention_bias: whether the bias of the attention output is there. It matters only for a
+            layer without heads; a layer with heads always has it.
+        inner: indices of the MLP's kept inner positions, ascending; None if all are kept. Without
+            any, the bias of the MLP's output is left.
+    """
+
+    heads: tuple[int, ...]
+    mlp: bool = True
+    attention_bias: bool = True
+    inner: tuple[int, ...] | None = None
+
+
+Plan = tuple[LayerPlan, ...]
+
+
+def full_plan(architecture: Architecture) -> Plan:
+    """The plan of the whole model."""
+    return (LayerPlan(heads=tuple(range(architecture.heads))),) * architecture.layers
+
+
+def describe(architecture: Architecture, n_outputs: int, plan: Plan) -> dict[str, str]:
+    """Packs everything that is needed to rebuild an encoder into a model file's metadata."""
+    facts = {
+        "format": FORMAT,
+        "architecture": asdict(architecture),
+        "n_outputs": n_outputs,
+        "plan": [_describe_layer(layer) for layer in plan],
+    }
+    return {DESCRIPTION: json.dumps(facts, sort_keys=True)}
+
+
+def _describe_layer(layer: LayerPlan) -> dict[str, Any]:
+    """A layer's plan; `inner` is left out where all inner positions are kept."""
+    return {name: value for name, value in asdict(layer).items() if value is not None}
+
+
+def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architecture, int, Plan]:
+    """Unpacks `describe`.
+
+    Raises:
+        StudyError: the file was written by something else, or in another format.
+    """
+    facts = json.loads(metadata.get(DESCRIPTION, "{}"))
+    if facts.get("format") != FORMAT:
+        raise StudyError(
+            f"{path}: a safetensors file that this version of the workflow did not write; "
+            "models enter the study through the config's `models`."
+        )
+    plan = tuple(
+        LayerPlan(
+            heads=tuple(layer["heads"]),
+            mlp=layer["mlp"],
+            attention_bias=layer["attention_bias"],
+            inner=tuple(layer["inner"]) if "inner" in layer else None,
+        )
+        for layer in facts["plan"]
+    )
+    return Architecture(**facts["architecture"]), int(facts["n_outputs"]), plan
+
+
+def read_architecture(path: Path) -> Architecture:
+    """Reads the architecture from a model file of this workflow, without its weights.
+
+    Raises:
+        StudyError: the file is missing, truncated or foreign.
+    """
+    return parse_description(path, files.read_metadata(path))[0]

@@ -1,0 +1,90 @@
+"""Models on disk: one safetensors file that says itself how to rebuild what it holds.
+
+Parameters carry the names of the family's own checkpoints, so a full model's file also loads into
+transformers' sequence classifier. The sizes, and for a shrunk model what is left of each layer, lie
+in the file's metadata: a shrunk model loads as it was saved, without a second file to lose.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lottery import files
+from lottery.files.errors import StudyError
+from lottery.models.architecture import Architecture, Plan, describe, parse_description
+from lottery.models.encoder import Encoder, draw_classifier
+
+
+def save_model(path: Path, model: Encoder) -> None:
+    """Writes a model, whole or shrunk, in fp32.
+
+    Args:
+        path: a .safetensors file; it appears whole or not at all.
+        model: on any device.
+    """
+    arrays = {
+        name: parameter.detach().to("cpu", torch.float32).numpy()
+        for name, parameter in model.checkpoint_parameters().items()
+    }
+    # transformers asks for the format; the arrays are the same for every framework.
+    metadata = {"format": "pt"} | describe(model.architecture, model.n_outputs, model.plan)
+    files.write_arrays(path, arrays, metadata)
+
+
+def load_model(path: Path) -> Encoder:
+    """Reads a fine-tuned or retrained model as it was saved, in evaluation mode.
+
+    Raises:
+        StudyError: the file is missing, truncated, foreign, or does not fit its description.
+    """
+    arrays, metadata = files.read_arrays(path)
+    architecture, n_outputs, plan = parse_description(path, metadata)
+    return _assemble(path, architecture, n_outputs, plan, arrays)
+
+
+def load_pretrained(path: Path, n_outputs: int, seed: int) -> Encoder:
+    """Reads a fetched pretrained model and draws a classifier for it.
+
+    Args:
+        path: `resources/models/{model}/model.safetensors`; it holds no classifier.
+        n_outputs: classes of the task, or 1 for regression.
+        seed: of the classifier's weights.
+
+    Returns:
+        The whole model, in evaluation mode.
+
+    Raises:
+        StudyError: see `load_model`.
+    """
+    arrays, metadata = files.read_arrays(path)
+    architecture, _, plan = parse_description(path, metadata)
+    name = architecture.family.classifier
+    arrays[f"{name}.weight"] = np.zeros((n_outputs, architecture.hidden), np.float32)
+    arrays[f"{name}.bias"] = np.zeros(n_outputs, np.float32)
+    model = _assemble(path, architecture, n_outputs, plan, arrays)
+    draw_classifier(model, seed)
+    return model
+
+
+def _assemble(
+    path: Path,
+    architecture: Architecture,
+    n_outputs: int,
+    plan: Plan,
+    arrays: dict[str, np.ndarray],
+) -> Encoder:
+    """Builds an encoder around arrays that carry the checkpoint's names."""
+    model = Encoder(architecture, n_outputs, plan)
+    names = {architecture.family.checkpoint_name(name): name for name in model.state_dict()}
+    if set(names) != set(arrays):
+        odd = sorted(set(names) ^ set(arrays))[0]
+        raise StudyError(f"{path}: the tensor {odd} is missing or unexpected; delete the file.")
+    state = {names[name]: torch.from_numpy(array) for name, array in arrays.items()}
+    try:
+        model.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        raise StudyError(f"{path}: sizes do not fit the file's own description.") from error
+    return model.requires_grad_(True).eval()

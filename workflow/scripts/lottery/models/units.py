@@ -1,0 +1,247 @@
+"""What a unit is: for each kind, which entries of a layer's parameters its units own. numpy only.
+
+All that depends on this is computed from here: how much a mask keeps, what a shrunk model holds,
+what two masks share, the survival and the magnitudes of units. An entry is kept if every unit that
+owns it is kept, and it is counted once, however many units own it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lottery.files.errors import StudyError
+from lottery.models.architecture import Architecture
+
+GATES = ("head", "inner", "mlp")
+EMPTIED_ATTENTION = ("drop_bias", "keep_bias")
+OUTPUT_BIAS = "attention_output.bias"
+
+
+def part_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """The parameters of a layer that pruning may remove, in the order of the checkpoint.
+
+    Weights are stored as (outputs, inputs). Parts are named as in `lottery.models.encoder.Layer`.
+    """
+    hidden, inner = architecture.hidden, architecture.intermediate
+    sizes = dict.fromkeys(("query", "key", "value", "attention_output"), (hidden, hidden))
+    sizes |= {"intermediate": (inner, hidden), "output": (hidden, inner)}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for module, shape in sizes.items():
+        shapes |= {f"{module}.weight": shape, f"{module}.bias": shape[:1]}
+    return shapes
+
+
+def body_size(architecture: Architecture) -> int:
+    """Number of parameters that structured pruning may remove, attention output biases included."""
+    return architecture.layers * sum(map(math.prod, part_shapes(architecture).values()))
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What the units of a kind own of one parameter of their layer.
+
+    Attributes:
+        part: the parameter, a key of `part_shapes`.
+        axis: the axis that is cut into equal consecutive groups, one per unit; None if the layer's
+            single unit owns the whole parameter.
+    """
+
+    part: str
+    axis: int | None
+
+
+@dataclass(frozen=True)
+class UnitKind:
+    """A kind of unit.
+
+    Attributes:
+        name: in the config and in code.
+        array: the kind's array in mask files, importance.npz, magnitudes.npz and path.npz; counts
+            are in columns named {array}_kept.
+        label: its plural for readers.
+        per_layer: units of a layer, from the model's sizes; None for one unit per layer, whose
+            arrays have no axis for units.
+        owns: what the units own; the number of units divides the length of every cut axis.
+        gate: what a unit's gate multiplies: "head" for the context vector of each head, "inner"
+            for the activations of the MLP before its output projection, in equal consecutive
+            groups, "mlp" for the MLP's update, bias included.
+    """
+
+    name: str
+    array: str
+    label: str
+    per_layer: Callable[[Architecture], int] | None
+    owns: tuple[Owned, ...]
+    gate: str
+
+    def count(self, architecture: Architecture) -> int:
+        """Number of units in a layer."""
+        return 1 if self.per_layer is None else self.per_layer(architecture)
+
+    def shape(self, architecture: Architecture) -> tuple[int, ...]:
+        """Shape of an array with a number for each unit: (layers, units) or (layers,)."""
+        layers = architecture.layers
+        return (layers,) if self.per_layer is None else (layers, self.count(architecture))
+
+    def parameters(self, architecture: Architecture) -> int:
+        """Number of entries that one unit owns."""
+        shapes = part_shapes(architecture)
+        owned = sum(math.prod(shapes[each.part]) for each in self.owns)
+        return owned // self.count(architecture)
+
+    def sums(self, parts: Mapping[str, np.ndarray], count: int) -> np.ndarray:
+        """Sums arrays over the entries of each unit of one layer: float64 [units].
+
+        Args:
+            parts: arrays of the parameters' shapes; a part that is missing is left out.
+            count: number of units in the layer.
+        """
+        total = np.zeros(count)
+        for owned in self.owns:
+            if owned.part in parts:
+                array = split(parts[owned.part], owned.axis, count)
+                total += array.sum(axis=tuple(range(1, array.ndim)))
+        return total
+
+
+def split(array: Any, axis: int | None, count: int) -> Any:
+    """Cuts a parameter, a numpy array or a torch tensor, into those of its units: [units, ...]."""
+    if axis is None:
+        return array[None]
+    shape = array.shape
+    groups = (count, shape[axis] // count)
+    return array.reshape(*shape[:axis], *groups, *shape[axis + 1 :]).swapaxes(0, axis)
+
+
+HEAD = UnitKind(
+    name="head",
+    array="heads",
+    label="heads",
+    per_layer=lambda architecture: architecture.heads,
+    owns=(
+        *(
+            Owned(f"{m}.{part}", 0)
+            for m in ("query", "key", "value")
+            for part in ("weight", "bias")
+        ),
+        Owned("attention_output.weight", 1),
+    ),
+    gate="head",
+)
+MLP = UnitKind(
+    name="mlp",
+    array="mlps",
+    label="MLPs",
+    per_layer=None,
+    owns=tuple(
+        Owned(f"{m}.{p}", None) for m in ("intermediate", "output") for p in ("weight", "bias")
+    ),
+    gate="mlp",
+)
+
+# The order is that of arrays, of columns, and of random draws.
+KINDS: dict[str, UnitKind] = {kind.name: kind for kind in (HEAD, MLP)}
+# Every mask of units has these, pruned or not; it has other kinds only if a method prunes them.
+ALWAYS = ("head", "mlp")
+ALIASES = {"both": ("head", "mlp"), "heads": ("head",), "mlps": ("mlp",)}
+
+
+def register(kind: UnitKind) -> None:
+    """Declares one more kind of unit.
+
+    Raises:
+        ValueError: its name or array is taken, its gate is unknown, or it owns an unknown part.
+    """
+    for known in KINDS.values():
+        if kind.name == known.name or kind.array == known.array:
+            raise ValueError(f"{kind.name} or {kind.array} is declared already")
+    if kind.gate not in GATES:
+        raise ValueError(f"the gate of {kind.name} is {kind.gate!r}, not one of {GATES}")
+    KINDS[kind.name] = kind
+
+
+def unregister(name: str) -> None:
+    """Forgets a kind of unit."""
+    del KINDS[name]
+
+
+def kinds_of(value: str | Sequence[str]) -> tuple[str, ...]:
+    """The kinds that an option `units` names, in the order of `KINDS`.
+
+    Args:
+        value: names of kinds, or the word both, heads or mlps.
+
+    Raises:
+        StudyError: a name is no kind of unit, or there is none.
+    """
+    names = ALIASES.get(value, (value,)) if isinstance(value, str) else tuple(value)
+    unknown = [name for name in names if name not in KINDS]
+    if unknown or not names:
+        found = f"holds {unknown[0]!r}" if unknown else "is empty"
+        raise StudyError(
+            f"units {found}; allowed are lists of {', '.join(KINDS)}, "
+            f"and the words {', '.join(ALIASES)}."
+        )
+    return tuple(name for name in KINDS if name in names)
+
+
+def in_masks(kinds: Iterable[str]) -> tuple[str, ...]:
+    """The kinds that the masks of a method have which prunes these kinds."""
+    return tuple(name for name in KINDS if name in ALWAYS or name in kinds)
+
+
+# For each part of a layer one vector per axis, bool [length of the axis]: an entry is kept if every
+# axis keeps its index. So the kept entries of two masks have in common what both vectors keep.
+Kept = dict[str, tuple[np.ndarray, ...]]
+
+
+def kept_entries(
+    units: Mapping[str, np.ndarray], architecture: Architecture, *, drop_bias: bool
+) -> list[Kept]:
+    """Which entries of each layer's parameters are kept.
+
+    Args:
+        units: kind -> bool [layers, units] or [layers]; of other kinds all units are kept.
+        architecture: sizes of the full model.
+        drop_bias: whether a layer without heads loses the bias of its attention output, which no
+            unit owns.
+    """
+    shapes = part_shapes(architecture)
+    layers = []
+    for layer in range(architecture.layers):
+        kept = {part: tuple(np.ones(n, bool) for n in shape) for part, shape in shapes.items()}
+        for name, array in units.items():
+            state = np.atleast_1d(array[layer])
+            for owned in KINDS[name].owns:
+                # A whole parameter is gone if no row of it is kept.
+                rows = kept[owned.part][owned.axis or 0]
+                rows &= np.repeat(state, len(rows) // len(state))
+        if drop_bias and not kept["query.bias"][0].any():
+            kept[OUTPUT_BIAS][0][:] = False
+        layers.append(kept)
+    return layers
+
+
+def shared_entries(first: Sequence[Kept], second: Sequence[Kept]) -> list[Kept]:
+    """The entries that two masks keep, layer by layer."""
+    return [
+        {
+            part: tuple(a & b for a, b in zip(axes, theirs[part], strict=True))
+            for part, axes in ours.items()
+        }
+        for ours, theirs in zip(first, second, strict=True)
+    ]
+
+
+def count_entries(layers: Iterable[Kept]) -> int:
+    """Number of kept entries."""
+    return sum(
+        math.prod(int(np.count_nonzero(axis)) for axis in axes)
+        for kept in layers
+        for axes in kept.values()
+    )

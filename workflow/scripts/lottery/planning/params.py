@@ -1,0 +1,508 @@
+"""What the result of each rule depends on, leaf by leaf: the params of the rules.
+
+Snakemake runs a job again when its params change, so a value stands here if and only if the files
+that the job writes depend on it. The keys are the keyword arguments of the steps. Not here: paths
+of inputs and wildcards, which are no params; and two params that rules name themselves, the version
+of the stage and, for torch steps, the number of threads, on which results depend bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from lottery.config.presets import DISPLAY_SPLIT
+from lottery.config.study import Method, Study
+from lottery.files import expanded
+from lottery.pruning.algorithms import Algorithm
+from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS
+from lottery.runtime.stages import stage
+from lottery.tasks import GLUE, WEB
+
+Params = dict[str, Any]
+
+PAPERS_MODEL = "google-bert/bert-base-uncased"
+# The published recipe; precision and batching are the ways to compute it that the authors used.
+PAPERS_RECIPE = {
+    "learning_rate": 2e-5,
+    "batch_size": 32,
+    "epochs": 3,
+    "max_length": 128,
+    "weight_decay": 0.0,
+    "warmup_steps": 0,
+    "max_grad_norm": 1.0,
+    "precision": "fp32",
+    "batching": "seeded",
+}
+
+
+def model_params(study: Study, model: str) -> Params:
+    """Of fetch_model."""
+    entry = study.models[model]
+    return {
+        "source": entry.source,
+        "kind": entry.kind,
+        "revision": entry.revision,
+        "init": entry.init,
+        "init_seed": entry.init_seed,
+    }
+
+
+def task_params(study: Study, task: str) -> Params:
+    """Of fetch_task: what the examples depend on, not how they are scored."""
+    entry = study.tasks[task]
+    glue_folder = study.glue_folder if entry.kind in ("glue", "web") else None
+    return {"task": entry.to_dict(), "glue_folder": glue_folder}
+
+
+def tokenize_params(study: Study, task: str) -> Params:
+    """Of tokenize: what is only evaluated on is cut as the models' own task is."""
+    trained = study.tasks[task].evaluate_with or task
+    return {"max_length": study.training[trained]["max_length"]}
+
+
+def majority_params(study: Study, task: str) -> Params:
+    """Of majority."""
+    return {"task": study.tasks[task].to_dict(with_metrics=True)}
+
+
+def training_params(study: Study, task: str) -> Params:
+    """Of finetune and retrain. `max_length` is missing: the tokens carry it."""
+    recipe = {name: value for name, value in study.training[task].items() if name != "max_length"}
+    return {
+        "training": recipe,
+        "n_outputs": study.tasks[task].n_outputs,
+        "splits": list(study.tasks[task].validation_splits),
+    }
+
+
+def search_params(study: Study, method: str, task: str) -> Params:
+    """Of search_{algorithm}: every option, since sizes depend on `emptied_attention` too."""
+    entry, scored = study.methods[method], study.tasks[task]
+    wanted = entry.options["search_metric"]
+    return {
+        "algorithm": entry.algorithm,
+        "version": entry.declared.version,
+        "options": dict(entry.options),
+        "metric": scored.search_metric if wanted == "search" else scored.metric,
+    } | plugin_params(entry.declared)
+
+
+def sample_params(study: Study, method: str) -> Params:
+    """Of sample_masks: the source says the rest."""
+    declared = study.methods[method].declared
+    return {"version": declared.version} | plugin_params(declared)
+
+
+def plugin_params(declared: Algorithm) -> Params:
+    """The file whose code an algorithm runs, so that an edit runs it again; none for our own."""
+    plugin = declared.plugin
+    return {"plugin": {"file": plugin.file, "sha256": plugin.sha256}} if plugin else {}
+
+
+def pruned_params(study: Study, task: str) -> Params:
+    """Of evaluate_pruned. How an emptied layer computes is not here: the mask file says it."""
+    return {
+        "splits": list(study.tasks[task].validation_splits),
+        "batch_size": study.evaluation["batch_size"],
+    }
+
+
+def evaluate_params(study: Study, task: str, phase: str) -> Params:
+    """Of evaluate.
+
+    The logits of pruned subnetworks are no declared outputs of the step that makes them, so its
+    version stands here.
+    """
+    own = pruned_params(study, task) | {"metrics": list(study.tasks[task].metrics)}
+    return own | ({"logits_by": stage("evaluate_pruned")} if phase == "pruned" else {})
+
+
+def score_params(study: Study, method: str | None = None) -> Params:
+    """Of collect_scores: the metric in which a full model must beat majority."""
+    tasks = study.trained_tasks if method is None else study.methods[method].tasks
+    return {"reported_metrics": {name: study.tasks[name].metric for name in tasks}}
+
+
+def display_split(study: Study, method: str) -> str:
+    """The split that shows a method: the one that its preset does not search on."""
+    return DISPLAY_SPLIT[study.methods[method].preset]
+
+
+def layout_params(
+    study: Study,
+    models: Collection[str] | None = None,
+    methods: Collection[str] | None = None,
+) -> Params:
+    """Of tables and figures of scores: rows, columns, and which of them repeat the paper.
+
+    A published number is shown only where model, task, recipe and method are the paper's.
+
+    Args:
+        study: the study.
+        models, methods: what is shown, all if None; of the tasks, those of the methods.
+    """
+    shown = [m for m in study.methods.values() if methods is None or m.id in methods]
+    return {
+        "models": [name for name in study.models if models is None or name in models],
+        "published_models": [
+            name
+            for name in study.models
+            if (models is None or name in models) and _is_papers_model(study, name)
+        ],
+        "tasks": {
+            name: {
+                "metric": study.tasks[name].metric,
+                "in_average": study.tasks[name].in_average,
+                "published": study.tasks[name].glue if _is_papers_task(study, name) else None,
+            }
+            for name in study.trained_tasks
+            if methods is None or any(name in method.tasks for method in shown)
+        },
+        "methods": {
+            method.id: {
+                "preset": method.preset,
+                "published": method.declared.paper if _is_papers_method(method) else None,
+                "subnetworks": list(method.subnetworks),
+            }
+            for method in shown
+        },
+    }
+
+
+def method_layout_params(study: Study, model: str, method: str) -> Params:
+    """Of the figures of one model and method."""
+    return {"layout": layout_params(study, [model], [method])}
+
+
+def survival_params(study: Study, model: str, method: str) -> Params:
+    """Of plot_survival."""
+    tasks = [study.tasks[name] for name in study.methods[method].tasks]
+    return {
+        "granularity": study.methods[method].declared.granularity,
+        "averaged_tasks": [task.id for task in tasks if task.in_average],
+    }
+
+
+def trajectory_params(study: Study, model: str, method: str) -> Params:
+    """Of plot_trajectories: the metric that each task's search scores."""
+    tasks = study.methods[method].tasks
+    metrics = {task: search_params(study, method, task)["metric"] for task in tasks}
+    return {
+        "seeds": list(study.seeds),
+        "search_metrics": metrics,
+    }
+
+
+def evaluate_on_params(study: Study, eval_task: str) -> Params:
+    """Of evaluate_on: the map from the trained labels, whole and in the order of the outputs."""
+    task = study.tasks[eval_task]
+    labels = study.tasks[task.evaluate_with].labels
+    options = pruned_params(study, eval_task)
+    mapped = dict(task.label_map or ())
+    return {
+        "label_map": labels and [[label, mapped.get(label, label)] for label in labels],
+        "labels": task.labels and list(task.labels),
+        "metrics": list(task.metrics),
+        "batch_size": options["batch_size"],
+    }
+
+
+def summarize_on_params(study: Study) -> Params:
+    """Of summarize_on and plot_on: where the published numbers may stand."""
+    layout = layout_params(study)
+    published = {}
+    for name in study.evaluation_only_tasks:
+        task = study.tasks[name]
+        trained = layout["tasks"][task.evaluate_with]["published"]
+        if trained and _is_preset(study, name):
+            published[name] = [trained, task.web]
+    return {
+        "published_models": layout["published_models"],
+        "published_tasks": published,
+    }
+
+
+def plot_on_params(study: Study, eval_task: str) -> Params:
+    """Of plot_on."""
+    task = study.tasks[eval_task]
+    return summarize_on_params(study) | {
+        "metric": task.metric,
+        "labels": task.labels and list(task.labels),
+        "trained_task": task.evaluate_with,
+    }
+
+
+def _is_preset(study: Study, name: str) -> bool:
+    """Whether a task is an unchanged preset of the web."""
+    task = study.tasks[name]
+    if task.web is None or not set(task.label_map or ()) <= set(WEB[task.web].label_map or ()):
+        return False
+    free = ("id", "evaluate_with", "in_average", "label_map")
+    return task == replace(WEB[task.web], **{field: getattr(task, field) for field in free})
+
+
+def comparison_rows(study: Study) -> list[dict[str, str]]:
+    """The comparisons: model, and the first of the methods that it compares."""
+    return [
+        {"model": model, "method": name}
+        for model in study.models
+        for name in study.methods
+        if (group := methods_beside(study, model, name))[:1] == [name] and len(group) > 1
+    ]
+
+
+def methods_beside(study: Study, model: str, method: str) -> list[str]:
+    """The methods of the same algorithm with good subnetworks on a model, in the config's order."""
+    return [
+        entry.id
+        for entry in study.methods.values()
+        if entry.algorithm == study.methods[method].algorithm
+        and model in entry.models
+        and "good" in entry.subnetworks_on(model)
+    ]
+
+
+def method_params(study: Study, model: str, method: str) -> dict[str, Any]:
+    """Of compare_methods."""
+    compared = methods_beside(study, model, method)
+    return {"layout": layout_params(study, [model], compared), "compared": compared}
+
+
+# The options that decide how much a search keeps.
+SEARCH = ("search_on", "threshold", "keep_score", "search_metric", "majority")
+# The kinds of units that make up the body, all of which is pruned weight by weight.
+BODY = ["head", "mlp"]
+
+
+def comparison_params(study: Study, model: str, method: str) -> Params:
+    """Of compare_subnetworks: the layout, and how much is resampled."""
+    return {
+        "layout": layout_params(study, [model], [method]),
+        "controls": _roles(study.methods[method]),
+        "bootstrap_samples": study.analysis["bootstrap_samples"],
+        "permutations": study.analysis["test_permutations"],
+    }
+
+
+def difference_rows(study: Study) -> list[dict[str, str]]:
+    """The tables of differences: model, method and split, in the order of differences.csv.
+
+    A method is compared on the split that shows it, and on report_half next to strict methods.
+    """
+    splits = {name: display_split(study, name) for name in study.methods}
+    strict = "report_half" in splits.values()
+    return [
+        {"model": model, "method": method.id, "split": split}
+        for model in study.models
+        for method in study.methods.values()
+        if model in method.models and method.subnetworks_on(model)
+        for split in dict.fromkeys([splits[method.id], *["report_half"] * strict])
+    ]
+
+
+def trainability_params(study: Study) -> Params:
+    """Of tabulate_trainability: the layout, and which models were never pretrained."""
+    return {
+        "layout": layout_params(study),
+        "controls": {method.id: _roles(method) for method in study.methods.values()},
+        "untrained": [model.id for model in study.models.values() if model.init == "random"],
+    }
+
+
+def baseline_files(study: Study) -> dict[str, str]:
+    """The file of other systems' scores as a rule's input; none where the user names none."""
+    path = study.analysis["baselines"]
+    return {"baselines": str(expanded(path))} if path else {}
+
+
+def claim_params(study: Study) -> Params:
+    """Of check_claims: the layout, and what the claims need to know of the methods."""
+    facts = {method.id: _claim_facts(study, method) for method in study.methods.values()}
+    return {"layout": layout_params(study), "facts": facts}
+
+
+def _claim_facts(study: Study, method: Method) -> Params:
+    declared, options = method.declared, method.options
+    units = list(options.get("units", declared.units))
+    return {
+        "granularity": declared.granularity,
+        "units": units,
+        "importance": declared.importance,
+        "imported": declared.imported,
+        "controls": _roles(method),
+        # The claims are about pretrained models with masks of their own.
+        "models": [
+            model
+            for model in method.models
+            if study.models[model].init == "pretrained" and not method.borrows_sizes(model)
+        ],
+        "search": {name: options[name] for name in SEARCH} | {"units": units or BODY}
+        if declared.to_threshold
+        else {},
+    }
+
+
+def _roles(method: Method) -> str:
+    """Whose column of `lottery.statistics.roles.NAMES` says what is read as good, random and bad.
+
+    Halves are read so where a method makes them. An algorithm that draws its controls from the good
+    mask whatever the preset has the others.
+    """
+    kinds = method.declared.subnetworks[method.controls]
+    return "published" if "random" in kinds else method.controls
+
+
+def stability_params(study: Study, model: str, method: str) -> Params:
+    """Of measure_stability."""
+    return {
+        "published": published_tasks(study, model, method),
+        "permutations": study.analysis["permutations"],
+    }
+
+
+def overlap_params(study: Study, model: str, method: str) -> Params:
+    """Of measure_overlap."""
+    tasks = [study.tasks[name] for name in study.methods[method].tasks]
+    return stability_params(study, model, method) | {
+        "averaged_tasks": [task.id for task in tasks if task.in_average],
+        "few_tasks": study.analysis["few_tasks"],
+    }
+
+
+def noise_params(study: Study, method: str) -> Params:
+    """Of measure_noise: the methods of the family, each with the examples it searches on."""
+    family = family_of(study, method)
+    return {"search_on": {name: study.methods[name].options["search_on"] for name in family}}
+
+
+def importance_params(study: Study, method: str) -> Params:
+    """Of measure_importance."""
+    entry = study.methods[method]
+    return {
+        "tasks": list(entry.tasks),
+        "seeds": list(study.seeds),
+    }
+
+
+def import_params(study: Study, method: str, task: str) -> Params:
+    """Of import_masks."""
+    entry = study.methods[method]
+    return {
+        "masks": entry.options["masks"],
+        "task_name": {ours: theirs for theirs, ours in entry.task_names}.get(task, task),
+        "emptied_attention": entry.options["emptied_attention"],
+    }
+
+
+def config_params(study: Study, model: str) -> Params:
+    """Of fetch_config."""
+    entry = study.models[model]
+    return {"source": entry.source, "kind": entry.kind, "revision": entry.revision}
+
+
+def published_tasks(study: Study, model: str, method: str) -> dict[str, str]:
+    """The tasks whose masks repeat the paper's structured ones, each with its GLUE preset."""
+    layout = layout_params(study)
+    if model not in layout["published_models"]:
+        return {}
+    if layout["methods"][method]["published"] != PAPERS_METHODS[UNITS]:
+        return {}
+    tasks = {name: layout["tasks"][name]["published"] for name in study.methods[method].tasks}
+    return {name: glue for name, glue in tasks.items() if glue}
+
+
+def family_of(study: Study, method: str) -> list[str]:
+    """The methods that search as `method` does, but maybe on other examples; itself included.
+
+    They search the same models on the same tasks, and agree in every option of the search except
+    `search_on`, and `halves`, which adds masks and leaves the good one as it is.
+    """
+    own = _search_options(study.methods[method])
+    return [name for name, entry in study.methods.items() if _search_options(entry) == own]
+
+
+def families(study: Study) -> list[str]:
+    """The first method of every family that searches on more than one set of examples."""
+    found = []
+    for name in study.methods:
+        family = family_of(study, name)
+        searched = {study.methods[each].options.get("search_on") for each in family}
+        if family[0] == name and len(searched) > 1:
+            found.append(name)
+    return found
+
+
+def _search_options(method: Method) -> tuple[Any, ...]:
+    options = method.declared.options
+    decisive = {
+        name: value
+        for name, value in method.options.items()
+        if options[name].applies_to == "search" and name not in ("search_on", "halves")
+    }
+    # Imported masks are searched on nothing: each such method is a family of its own.
+    own = method.id if "search_on" not in options else ""
+    searched = {method.searched_model(model) for model in method.models}
+    return (method.algorithm, decisive, searched, method.tasks, own)
+
+
+def classifier_params(study: Study) -> Params:
+    """Of train_pattern_classifier."""
+    return {
+        "training_maps": study.analysis["pattern_training_maps"],
+        "epochs": study.analysis["pattern_epochs"],
+        "annotated_maps": study.analysis["annotated_maps"],
+    }
+
+
+def classify_params(study: Study) -> Params:
+    """Of classify_patterns."""
+    return {"maps_per_cell": study.analysis["maps_per_cell"]}
+
+
+def pattern_params(study: Study, model: str, method: str) -> Params:
+    """Of measure_patterns."""
+    tasks = [study.tasks[name] for name in study.methods[method].tasks]
+    return {
+        "published": published_tasks(study, model, method),
+        "averaged_tasks": [task.id for task in tasks if task.in_average],
+        "permutations": study.analysis["permutations"],
+    }
+
+
+def has_patterns(method: Method) -> bool:
+    """Whether the patterns of surviving heads are looked at: where a search may prune heads.
+
+    Masks made elsewhere belong to models that need not be there.
+    """
+    declared = method.declared
+    return not declared.imported and declared.prunes("head", method.options)
+
+
+def annotated_files(study: Study) -> list[str]:
+    """The annotated maps that the study names; none where there are none."""
+    folder = study.analysis["annotated_maps"]
+    if folder is None:
+        return []
+    return sorted(str(path) for path in expanded(folder).glob("*/*/*.npy"))
+
+
+def _is_papers_model(study: Study, name: str) -> bool:
+    model = study.models[name]
+    return model.init == "pretrained" and model.source == PAPERS_MODEL
+
+
+def _is_papers_task(study: Study, name: str) -> bool:
+    """Whether a task is an unchanged GLUE preset, trained with the paper's recipe."""
+    task = study.tasks[name]
+    if task.glue is None or task != replace(GLUE[task.glue], id=name, in_average=task.in_average):
+        return False
+    return all(study.training[name][key] == value for key, value in PAPERS_RECIPE.items())
+
+
+def _is_papers_method(method: Method) -> bool:
+    options = method.declared.options
+    return method.declared.paper is not None and all(
+        method.options[name] == option.preset("published") for name, option in options.items()
+    )

@@ -1,0 +1,128 @@
+"""What of the user's own files is looked at before the first job of a run starts.
+
+The jobs that fetch check everything again, but Snakemake removes what an earlier fetch has made
+before it starts one, and lets other cells train meanwhile. So what can be seen without weights is
+seen first, and only of what is about to be fetched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from lottery.attention.annotated import read_annotated
+from lottery.config import Study
+from lottery.data.checked import read_task
+from lottery.data.sources import local_glue_file
+from lottery.files import expanded
+from lottery.files.errors import StudyError, blaming
+from lottery.models.architecture import Architecture
+from lottery.models.model_files import CONFIG, TOKENIZER, VOCABULARY, architecture_of, check_folder
+from lottery.models.source import source_folder
+from lottery.planning.params import import_params
+from lottery.pruning.mask_import import read_imported
+from lottery.results.baselines import read_baselines
+from lottery.tasks import Task
+
+# Larger files are checked when they are fetched: a start should not take minutes.
+LARGEST = 100_000_000  # bytes
+LIGHT_FILES = (CONFIG, TOKENIZER, VOCABULARY)
+
+Fetch = tuple[str, dict[str, str]]
+
+
+def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
+    """Checks models, tasks, what analyses are given, and imported masks, in this order.
+
+    Args:
+        study: the checked config.
+        jobs: step and wildcards of the jobs; only those that read the user's own files matter.
+
+    Raises:
+        StudyError: one sentence about the first file that cannot be used, with the key of the
+            config that names it.
+    """
+    jobs = sorted(jobs, key=str)
+    rules: dict[tuple[str, str], str] = {}
+    for rule, values in jobs:
+        if rule.startswith("fetch_"):
+            rules.update(dict.fromkeys(values.items(), rule))
+    sizes = {
+        name: _sizes(study, name, weights=rules["model", name] == "fetch_model")
+        for name in study.models
+        if ("model", name) in rules
+    }
+    for name, task in study.tasks.items():
+        if ("task", name) in rules:
+            _check_task(study, task)
+    _check_analysis(study, {rule for rule, _ in jobs})
+    for rule, cell in jobs:
+        if not (rule == "import_masks" or rule.startswith("tokenize")):
+            continue
+        of_model = sizes.get(cell["model"]) or _fetched_sizes(cell["model"])
+        if of_model is None:
+            continue
+        if rule == "import_masks":
+            _check_mask(study, cell, of_model)
+        else:
+            _check_length(study, cell, of_model)
+
+
+def _check_analysis(study: Study, rules: set[str]) -> None:
+    """Checks what the user gives to the analyses that will run."""
+    baselines, annotated = study.analysis["baselines"], study.analysis["annotated_maps"]
+    if baselines and rules & {"tabulate_trainability", "check_claims"}:
+        with blaming("analysis.baselines"):
+            read_baselines(expanded(baselines), study.trained_tasks)
+    if annotated and "train_pattern_classifier" in rules:
+        with blaming("analysis.annotated_maps"):
+            read_annotated(expanded(annotated))
+
+
+def _fetched_sizes(model: str) -> Architecture | None:
+    """The sizes of a model that is there already."""
+    folder = Path("resources/models") / model
+    return architecture_of(folder) if (folder / CONFIG).is_file() else None
+
+
+def _sizes(study: Study, name: str, *, weights: bool) -> Architecture:
+    """Checks a model's files; of a hub id the small ones, which are downloaded for it."""
+    model = study.models[name]
+    with blaming(f"models.{name}.source"):
+        if model.kind == "hub":
+            os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        folder = source_folder(model.source, model.kind, model.revision, LIGHT_FILES)
+        if not weights:
+            return architecture_of(folder)
+        return check_folder(folder, weights=model.init == "pretrained" and model.kind == "folder")
+
+
+def _check_task(study: Study, task: Task) -> None:
+    if task.kind == "files":
+        if sum(expanded(path).stat().st_size for path in task.source_files) <= LARGEST:
+            read_task(task, None)
+    elif task.kind == "glue" and study.glue_folder is not None:
+        with blaming(f"tasks.{task.id}"):
+            for split, place in task.splits:
+                local_glue_file(expanded(study.glue_folder), task, split, place)
+
+
+def _check_mask(study: Study, cell: dict[str, str], sizes: Architecture) -> None:
+    params = import_params(study, cell["method"], cell["task"])
+    place = expanded(params["masks"])
+    with blaming(f"methods.{cell['method']}.masks"):
+        read_imported(place, params["task_name"], int(cell["seed"]), sizes)
+
+
+def _check_length(study: Study, cell: dict[str, str], sizes: Architecture) -> None:
+    """Refuses inputs that are longer than the model has positions, or have no room for text."""
+    task = study.tasks[cell["task"]]
+    trained = task.evaluate_with or task.id
+    length = study.training[trained]["max_length"]
+    least = 2 * len(task.text) + 1  # [CLS] a [SEP], [CLS] a [SEP] b [SEP]
+    if not least <= length <= sizes.positions:
+        raise StudyError(
+            f"training.max_length (or tasks.{trained}.training.max_length) is {length}; task "
+            f"{task.id} on models.{cell['model']} takes {least} to {sizes.positions} tokens."
+        )

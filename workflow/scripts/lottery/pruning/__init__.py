@@ -1,0 +1,1 @@
+"""Masks, where they come from, and what they do to a model."""

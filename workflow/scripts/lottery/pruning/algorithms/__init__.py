@@ -1,0 +1,78 @@
+"""Pruning algorithms: one module each, with one declaration `ALGORITHM` (`declaration.py`).
+
+A module is light at its top level: its functions import torch inside. Users add algorithms of
+their own by plugins (`plugins.py`, docs/extending.md).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from functools import cache
+
+from lottery.pruning.algorithms.declaration import (
+    PRESETS,
+    Algorithm,
+    Choice,
+    Integer,
+    Number,
+    Option,
+    Plugin,
+    Switch,
+    Text,
+    UnitKinds,
+)
+
+__all__ = [
+    "PRESETS",
+    "Algorithm",
+    "Choice",
+    "Integer",
+    "Number",
+    "Option",
+    "Plugin",
+    "Switch",
+    "Text",
+    "UnitKinds",
+    "algorithm",
+    "algorithm_names",
+    "built_in",
+    "declared",
+    "register",
+]
+
+# The modules with a declaration, in the order in which they are shown.
+MODULES = ("structured", "magnitude", "imported")
+
+_registered: dict[str, Algorithm] = {}
+
+
+@cache
+def built_in() -> tuple[Algorithm, ...]:
+    """The algorithms of this package."""
+    return tuple(importlib.import_module(f"{__name__}.{name}").ALGORITHM for name in MODULES)
+
+
+def declared() -> tuple[Algorithm, ...]:
+    """All algorithms: those of this package, then those of plugins."""
+    return (*built_in(), *_registered.values())
+
+
+def algorithm_names() -> tuple[str, ...]:
+    """The names of all algorithms."""
+    return tuple(each.name for each in declared())
+
+
+def algorithm(name: str) -> Algorithm:
+    """The declaration of one algorithm.
+
+    Raises:
+        KeyError: there is no such algorithm (the schema of the config is what users meet first).
+    """
+    return {each.name: each for each in declared()}[name]
+
+
+def register(algorithms: Iterable[Algorithm]) -> None:
+    """Makes these the algorithms of plugins, in place of any before: a process has one study."""
+    _registered.clear()
+    _registered.update({each.name: each for each in algorithms})

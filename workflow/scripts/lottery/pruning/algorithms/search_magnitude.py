@@ -1,0 +1,121 @@
+"""The search for a magnitude-pruned subnetwork: all steps cut one ranking.
+
+Pruning the smallest share of what is left, again and again, always removes a prefix of the weights
+sorted by magnitude. So the weights are ranked once, and a step is a number of weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lottery.files.errors import StudyError
+from lottery.pruning.masks import WeightMask, body_shapes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lottery.models.architecture import Architecture
+    from lottery.models.encoder import Encoder
+
+
+class MagnitudeRanking:
+    """The body's weights of a model, smallest magnitude first; ties by position.
+
+    Sorting magnitudes takes half the memory of sorting positions, and is faster. A cut is then a
+    magnitude, and how many of the weights that have exactly this one are pruned.
+
+    Args:
+        model: whole; its weights are read once.
+        counts: how many weights the cuts keep.
+    """
+
+    def __init__(self, model: Encoder, counts: Iterable[int]) -> None:
+        body = body_of(model).items()
+        self._magnitudes = {name: weights.detach().abs().cpu().numpy() for name, weights in body}
+        ordered = np.concatenate([array.ravel() for array in self._magnitudes.values()])
+        ordered.sort()
+        self._cuts = {count: _cut(ordered, len(ordered) - count) for count in counts}
+
+    def keep_largest(self, count: int) -> WeightMask:
+        """The mask that keeps the `count` weights of largest magnitude; one of the counts given."""
+        return _keep(self._magnitudes, *self._cuts[count])
+
+    def path(self, counts: Sequence[int]) -> dict[str, np.ndarray]:
+        """The cuts of some counts, from which `mask_of_step` derives their masks.
+
+        Returns:
+            `counts` int64 [steps], `threshold` float32 [steps], the smallest kept magnitude, and
+            `ties` int64 [steps], how many entries of this magnitude are pruned.
+        """
+        cuts = [self._cuts[count] for count in counts]
+        return {
+            "counts": np.array(counts, np.int64),
+            "threshold": np.array([magnitude for magnitude, _ in cuts], np.float32),
+            "ties": np.array([ties for _, ties in cuts], np.int64),
+        }
+
+
+def mask_of_step(
+    weights: Mapping[str, np.ndarray],
+    architecture: Architecture,
+    path: Mapping[str, np.ndarray],
+    step: int,
+) -> WeightMask:
+    """The mask of one step of a magnitude search, bit for bit as the search had it.
+
+    Args:
+        weights: of the fine-tuned model that was searched, float32 by checkpoint name.
+        architecture: sizes of the model.
+        path: the arrays of path.npz, see `MagnitudeRanking.path`.
+        step: row of search.csv.
+
+    Raises:
+        StudyError: the path is that of another model's search.
+    """
+    magnitudes = {name: np.abs(weights[name]) for name in body_shapes(architecture)}
+    mask = _keep(magnitudes, path["threshold"][step], int(path["ties"][step]))
+    if mask.kept != path["counts"][step]:
+        raise StudyError(
+            f"Step {step} of the search kept {path['counts'][step]} weights, but its threshold "
+            f"keeps {mask.kept} weights of this model; the search is of another model."
+        )
+    return mask
+
+
+def _keep(magnitudes: Mapping[str, np.ndarray], threshold: float, ties: int) -> WeightMask:
+    """Keeps what reaches the threshold, less the first `ties` entries that equal it."""
+    kept = {}
+    for name, array in magnitudes.items():
+        kept[name] = array >= threshold
+        places = np.flatnonzero(array == threshold)[:ties]
+        kept[name].flat[places] = False
+        ties -= len(places)
+    return WeightMask(kept)
+
+
+def body_of(model: Encoder) -> dict[str, Tensor]:
+    """The parameters that magnitude pruning may prune, by checkpoint name."""
+    parameters = model.checkpoint_parameters()
+    return {name: parameters[name] for name in body_shapes(model.architecture)}
+
+
+def _cut(ordered: np.ndarray, pruned: int) -> tuple[float, int]:
+    """The smallest magnitude of which some are kept, and how many of it are pruned."""
+    if pruned == len(ordered):
+        return np.inf, 0
+    return ordered[pruned], pruned - int(np.searchsorted(ordered, ordered[pruned]))
+
+
+def kept_counts(size: int, step: float, max_steps: int) -> Iterator[int]:
+    """Yields how many weights are left after each step, at most `max_steps` times.
+
+    A step prunes `step` of what is left, rounded to the nearest weight, as repeated calls of
+    torch.nn.utils.prune.global_unstructured do.
+    """
+    left = size
+    for _ in range(max_steps):
+        left -= round(step * left)
+        yield left

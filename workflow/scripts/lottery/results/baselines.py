@@ -1,0 +1,78 @@
+"""Scores of other systems that a user supplies, as BiLSTM: a csv with name, task and score."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from lottery.files.errors import StudyError
+
+COLUMNS = ("name", "task", "score")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The score of another system on a task.
+
+    Attributes:
+        name: what tables call the system.
+        task: id of a task of the study.
+        score: in the task's reported metric, in its own unit (0.61, not 61).
+    """
+
+    name: str
+    task: str
+    score: float
+
+
+def read_baselines(path: Path, tasks: Collection[str]) -> list[Baseline]:
+    """Reads and checks a user's table; other columns may stand beside the three.
+
+    Args:
+        path: the csv file.
+        tasks: ids of the study's tasks.
+
+    Raises:
+        StudyError: the file is no csv text, a column is missing, a task is unknown, a score is no
+            number between -1 and 1, or a system has two scores on a task.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns, rows = reader.fieldnames or [], list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise StudyError(f"{path} cannot be read as csv ({error}).") from error
+    for column in COLUMNS:
+        if column not in columns:
+            raise StudyError(f"{path} has no column {column}; it needs {', '.join(COLUMNS)}.")
+    if not rows:
+        raise StudyError(f"{path} holds no scores; give a row for each system and task.")
+    found: dict[tuple[str, str], Baseline] = {}
+    for row in rows:
+        baseline = _parse(path, row, tasks)
+        if (baseline.name, baseline.task) in found:
+            raise StudyError(f"{path} gives {baseline.name} two scores on {baseline.task}.")
+        found[baseline.name, baseline.task] = baseline
+    return list(found.values())
+
+
+def _parse(path: Path, row: dict[str, str | None], tasks: Collection[str]) -> Baseline:
+    name, task, text = ((row[column] or "").strip() for column in COLUMNS)
+    if not name:
+        raise StudyError(f"{path} has a row without a name.")
+    if task not in tasks:
+        raise StudyError(
+            f"{path} names the task {task!r}, which is none of the study's: {', '.join(tasks)}."
+        )
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not -1 <= score <= 1:
+        raise StudyError(
+            f"{path} gives {name} on {task} the score {text!r}, which is no number from -1 to 1."
+        )
+    return Baseline(name, task, score)

@@ -1,0 +1,223 @@
+"""Going on after an interruption: what a long job has done so far, kept beside its outputs.
+
+A checkpoint is one hidden file that no rule declares, so Snakemake leaves it where it is when a job
+fails. It belongs to one job on one kind of machine: inputs, params, threads, device and the version
+of torch enter its key. Any other file in its place is removed and the job begins anew, so a
+checkpoint can cost time but never a result. A job that succeeds removes its checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import signal
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lottery import files
+from lottery.files.errors import StudyError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = ".resume.safetensors"
+FORMAT = 1  # of what a State holds; raised when older ones can no longer be gone on from
+DEFAULT_MINUTES = 10
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a job has done so far.
+
+    Attributes:
+        step: how many steps are done.
+        arrays: numeric arrays of any shape, by name.
+        facts: what json can hold.
+    """
+
+    step: int
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Checkpoint:
+    """The place where a job keeps its state.
+
+    Args:
+        path: the file; without one nothing is ever kept.
+        identity: what the job's result depends on, as json can hold it.
+        minutes: between two checkpoints; 0 keeps one only when the job is told to end.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        identity: dict[str, Any] | None = None,
+        minutes: float = DEFAULT_MINUTES,
+    ) -> None:
+        self._path = path
+        self._identity = identity or {}
+        self._period = 60 * minutes if minutes > 0 and path else math.inf
+        self._last = time.monotonic()
+        self._asked: int | None = None
+        self.resumed_from: list[int] = []
+        """The steps after which the job went on, one per interruption."""
+
+    def load(self) -> State | None:
+        """The state that an interrupted run of this very job has kept; None if there is none.
+
+        Whoever goes on from it says so by `resumed`. A file of another job, or one that is cut
+        short or damaged, is removed.
+        """
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            # The key first: another job's arrays may be large.
+            if files.read_metadata(self._path).get("key") != self._key():
+                raise StudyError("it is of other inputs, params or another kind of machine")
+            arrays, metadata = files.read_arrays(self._path)
+            text = metadata.get("facts", "")
+            if metadata.get("checksum") != _checksum(arrays, text):
+                raise StudyError("its content is damaged")
+        except StudyError as error:
+            self.refuse(str(error))
+            return None
+        facts = json.loads(text)
+        self.resumed_from = facts["resumed_from"]
+        return State(facts["step"], arrays, facts["facts"])
+
+    def resumed(self, state: State, where: str) -> None:
+        """Notes that the job goes on from a loaded state.
+
+        Args:
+            state: what `load` gave.
+            where: the place in the job, for the log.
+        """
+        # Snakemake removes the log of an earlier attempt.
+        before = ", ".join(map(str, self.resumed_from))
+        before = f"; before, after {before}" if before else ""
+        logger.info("resumed after step %d (%s)%s", state.step, where, before)
+        self.resumed_from.append(state.step)
+
+    def refuse(self, reason: str) -> None:
+        """Removes a checkpoint that cannot be gone on from; the job begins anew."""
+        logger.warning("the checkpoint %s is not used, and removed: %s", self._path, reason)
+        self.resumed_from = []
+        self.remove()
+
+    def offer(self, state: Callable[[], State], every: float = math.inf) -> None:
+        """Keeps the state if it is time to; ends the job here if it was told to end.
+
+        Args:
+            state: makes the state; called only when it is kept.
+            every: seconds after which a state is kept even if the period is longer, for states
+                that cost next to nothing to keep.
+        """
+        period = min(self._period, every) if self._period < math.inf else math.inf
+        if self._asked is None and time.monotonic() - self._last < period:
+            return
+        self.save(state())
+        if self._asked is not None:
+            asked, self._asked = self._asked, None
+            signal.raise_signal(asked)
+
+    def save(self, state: State) -> None:
+        """Keeps a state now. A disk that is full costs the checkpoint, not the job."""
+        if self._path is None:
+            return
+        start = time.monotonic()
+        facts = {"step": state.step, "resumed_from": self.resumed_from, "facts": state.facts}
+        text = json.dumps(facts)
+        metadata = {"key": self._key(), "facts": text, "checksum": _checksum(state.arrays, text)}
+        try:
+            files.write_arrays(self._path, state.arrays, metadata)
+        except (OSError, StudyError) as error:
+            logger.warning("no checkpoint after step %d: %s", state.step, error)
+        else:
+            seconds = time.monotonic() - start
+            logger.info("checkpoint after step %d, kept in %.1f s", state.step, seconds)
+        self._last = time.monotonic()
+
+    @contextmanager
+    def between_steps(self) -> Iterator[None]:
+        """Lets SIGTERM and SIGINT wait for the end of a step, that is for the next `offer`.
+
+        There the state is kept and the signal does what it would have done at once. A second
+        signal does not wait.
+        """
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        # Ignored signals stay ignored; None is a handler that Python does not know.
+        before = {n: old for n, old in before.items() if old not in (signal.SIG_IGN, None)}
+
+        def restore() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+        def note(number: int, frame: object) -> None:
+            restore()
+            self._asked = number
+
+        if self._path is not None:
+            with suppress(ValueError):  # only the main thread may, and only it gets signals
+                for number in before:
+                    signal.signal(number, note)
+        try:
+            yield
+        finally:
+            with suppress(ValueError):
+                restore()
+        if self._asked is not None:  # after the last step
+            signal.raise_signal(self._asked)
+
+    def remove(self) -> None:
+        """Removes the file, and what killed writers of it have left."""
+        if self._path is None:
+            return
+        try:
+            files.discard(self._path)
+        except OSError as error:
+            logger.warning("the checkpoint %s cannot be removed: %s", self._path, error)
+
+    def _key(self) -> str:
+        """A digest of all that must be the same for the rest of a job to come out the same."""
+        everything = {"format": FORMAT, "job": self._identity, "machine": _machine()}
+        text = json.dumps(everything, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _machine() -> dict[str, object]:
+    """What results depend on bit for bit, besides inputs and params."""
+    import numpy as np
+    import torch
+
+    if torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    else:
+        device = f"cpu {torch.backends.cpu.get_cpu_capability()}"
+    return {
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
+    """Tells damage, not malice: CRC-32 over the text and the arrays."""
+    import numpy as np
+
+    total = zlib.crc32(text.encode())
+    for name, array in sorted(arrays.items()):
+        total = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), total)
+        total = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8), total)
+    return f"{total:08x}"

@@ -1,0 +1,97 @@
+"""From an estimate and a test to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lottery.statistics.claims.outcomes import CONTRADICTED, SUPPORTED, TOO_FEW, UNDECIDED
+from lottery.statistics.claims.table import ABOVE, EQUIVALENT, SOME_TASKS, Part
+from lottery.statistics.intervals import Estimate, equivalence_p, holm, t_p_value
+
+FEWEST_SEEDS = 3
+ALPHA = 0.05
+
+
+def verdict(part: Part, estimate: Estimate | None, by_task: Sequence[Estimate]) -> str:
+    """The verdict on one part of a claim; it rests on the intervals over seeds.
+
+    Args:
+        part: the test.
+        estimate: what was measured; None where nothing is left to measure.
+        by_task: the same of each task, for a test of tasks.
+    """
+    if estimate is None:
+        return UNDECIDED
+    if estimate.n_seeds < FEWEST_SEEDS:
+        return TOO_FEW
+    if part.test == SOME_TASKS:
+        return _some_tasks(by_task, part.bound)
+    if estimate.low is None:
+        return UNDECIDED
+    low, high, bound = estimate.low, estimate.high, part.bound
+    if part.test == EQUIVALENT:
+        holds = -bound < estimate.inner_low and estimate.inner_high < bound
+        fails = low > bound or high < -bound
+    elif part.test == ABOVE:
+        holds, fails = low > bound, high < bound
+    else:
+        holds, fails = high < bound, low > bound
+    return SUPPORTED if holds else CONTRADICTED if fails else UNDECIDED
+
+
+def _some_tasks(by_task: Sequence[Estimate], margin: float) -> str:
+    """Whether first is above second on some tasks, and on others not so by the margin.
+
+    That there is a task of a kind is a claim about many, hence Holm; that all are of a kind is one
+    about each.
+    """
+    if len(by_task) < 2 or any(each.se is None for each in by_task):
+        return UNDECIDED
+    # One-sided p-values of "not above" and of "above by the margin or more".
+    worse = [_one_sided(each, 0.0) for each in by_task]
+    alike = [1 - _one_sided(each, margin) for each in by_task]
+    if max(worse) < ALPHA / 2 or max(alike) < ALPHA:
+        return CONTRADICTED
+    if min(holm(worse)) < ALPHA / 2 and min(holm(alike)) < ALPHA:
+        return SUPPORTED
+    return UNDECIDED
+
+
+def _one_sided(estimate: Estimate, bound: float) -> float:
+    """P-value of the t test that the true value is not above the bound."""
+    difference = estimate.value - bound
+    if estimate.se == 0:
+        return 0.0 if difference > 0 else 1.0
+    both = t_p_value(difference, estimate.se, estimate.df)
+    return both / 2 if difference > 0 else 1 - both / 2
+
+
+def p_value(part: Part, estimate: Estimate) -> float | None:
+    """P-value over seeds of what the part says; None without spread, or without a t interval."""
+    if not estimate.se or part.test == SOME_TASKS:
+        return None
+    if part.test == EQUIVALENT:
+        return equivalence_p(estimate, part.bound)
+    above = _one_sided(estimate, part.bound)
+    return above if part.test == ABOVE else 1 - above
+
+
+def combined(verdicts: Sequence[str]) -> str:
+    """The verdict on a claim all of whose parts must hold."""
+    for word in (CONTRADICTED, TOO_FEW, UNDECIDED):
+        if word in verdicts:
+            return word
+    return SUPPORTED
+
+
+def words(part: Part) -> str:
+    """The test of a part, for readers."""
+    if part.test == EQUIVALENT:
+        return f"equivalent within ±{part.bound:g} (two one-sided t tests at 5 %)"
+    if part.test == SOME_TASKS:
+        return (
+            "above 0 on a task, and on another not above it by "
+            f"{part.bound:g} (t tests, Holm over tasks)"
+        )
+    side = "above" if part.test == ABOVE else "below"
+    return f"95 % interval {side} {part.bound:g}"

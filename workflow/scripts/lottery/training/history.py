@@ -1,0 +1,78 @@
+"""The history of a training: a row every few steps, written as history.csv."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lottery.files.errors import StudyError
+
+logger = logging.getLogger(__name__)
+
+HISTORY_COLUMNS = ["step", "epoch", "loss", "learning_rate", "tokens_per_second"]
+
+
+class History:
+    """Rows of the history, and sums over the steps since the last of them.
+
+    Args:
+        total_steps: of the training, for the log.
+        device: where the losses are.
+    """
+
+    def __init__(self, total_steps: int, device: torch.device) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._total_steps = total_steps
+        # Kept as a tensor: reading a number off a GPU at every step would make it wait.
+        self.loss_sum = torch.zeros((), device=device)
+        self._tokens = 0
+        self._steps = 0
+        self._started = time.perf_counter()
+
+    def add_loss(self, loss: Tensor) -> None:
+        """Adds the mean loss of a step."""
+        self.loss_sum += loss.detach()
+
+    def count(self, tokens: int) -> None:
+        """Counts a step, and how many tokens it saw."""
+        self._tokens += tokens
+        self._steps += 1
+
+    def flush(self, step: int, epoch: int, learning_rate: float) -> None:
+        """Ends a row.
+
+        Raises:
+            StudyError: the loss is not finite.
+        """
+        loss = float(self.loss_sum) / self._steps
+        if not math.isfinite(loss):
+            raise StudyError(
+                f"The training loss is {loss} at step {step} (epoch {epoch}, learning rate "
+                f"{learning_rate:.2e}): lower training.learning_rate, or use precision fp32."
+            )
+        seconds = time.perf_counter() - self._started
+        row = [step, epoch, loss, learning_rate, round(self._tokens / seconds)]
+        self.rows.append(dict(zip(HISTORY_COLUMNS, row, strict=True)))
+        logger.info("step %d of %d: loss %.4f", step, self._total_steps, loss)
+        self.loss_sum.zero_()
+        self._tokens, self._steps, self._started = 0, 0, time.perf_counter()
+
+    def facts(self) -> dict[str, Any]:
+        """All but the sum of losses, as json can hold it."""
+        return {
+            "rows": self.rows,
+            "tokens": self._tokens,
+            "steps": self._steps,
+            "seconds": time.perf_counter() - self._started,
+        }
+
+    def restore(self, facts: dict[str, Any]) -> None:
+        """Takes up what `facts` gave; the time in between does not count."""
+        self.rows = facts["rows"]
+        self._tokens, self._steps = facts["tokens"], facts["steps"]
+        self._started = time.perf_counter() - facts["seconds"]

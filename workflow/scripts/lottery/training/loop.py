@@ -1,0 +1,227 @@
+"""Fine-tuning: one readable loop for the full model, shrunk models and weights under a mask."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lottery.data.batches import Batch, length_grouped_rows, shuffled_rows
+from lottery.data.packing import pack
+from lottery.data.tokens import Tokens
+from lottery.models.encoder import Encoder
+from lottery.runtime.resume import Checkpoint
+from lottery.training.cuda_graphs import CudaGraphs, Recorder, Replayed
+from lottery.training.history import History
+from lottery.training.optimizer import AdamW
+from lottery.training.state import TrainingState
+from lottery.training.vocabulary import CompactVocabulary
+
+# Recording all shapes of a training takes about a second. Not measured on a GPU yet.
+GRAPH_STEPS = 300
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is fine-tuned; the defaults are the paper's.
+
+    Attributes:
+        learning_rate: of AdamW, at the end of the warm-up; then linear decay to zero.
+        batch_size: examples per step.
+        epochs: passes over the training data.
+        weight_decay: on matrices only, not on biases and norms.
+        warmup_steps: steps of linear warm-up; below 1, a share of all steps.
+        max_grad_norm: the gradient's norm is clipped to it.
+        adam_beta1, adam_beta2, adam_epsilon: of AdamW.
+        precision: "fp32", or "bf16" for autocast.
+        batching: "seeded" random batches, or "length_groups": random among examples of like
+            lengths.
+        log_every: steps per row of the history.
+    """
+
+    learning_rate: float = 2e-5
+    batch_size: int = 32
+    epochs: int = 3
+    weight_decay: float = 0.0
+    warmup_steps: float = 0
+    max_grad_norm: float = 1.0
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
+    adam_epsilon: float = 1e-8
+    precision: str = "fp32"
+    batching: str = "seeded"
+    log_every: int = 10
+
+    @classmethod
+    def from_options(cls, options: dict[str, Any]) -> Recipe:
+        """Picks a recipe's options out of a task's training options."""
+        names = {entry.name for entry in fields(cls)}
+        return cls(**{key: value for key, value in options.items() if key in names})
+
+    def steps(self, examples: int) -> int:
+        """Steps of a training on so many examples."""
+        return self.epochs * math.ceil(examples / self.batch_size)
+
+
+def train(
+    model: Encoder,
+    tokens: Tokens,
+    recipe: Recipe,
+    seed: int,
+    kept: dict[str, Tensor] | None = None,
+    checkpoint: Checkpoint | None = None,
+    graphs: Recorder | None = None,
+) -> list[dict[str, Any]]:
+    """Fine-tunes a model in place.
+
+    The seed decides the order of the data and the dropout; it is set right before the loop, as the
+    authors did. Batches are random batches of the whole training set, packed into rows of several
+    examples. Same seed, kind of device and number of threads give the same weights, bit for bit,
+    also when the training is interrupted and goes on from its checkpoint.
+
+    Args:
+        model: on the device to train on; left in training mode.
+        tokens: the training split.
+        recipe: the hyperparameters.
+        seed: of order and dropout.
+        kept: bool masks by checkpoint parameter name; pruned entries start at zero and get zero
+            gradients, so they stay at zero and do not enter the gradient's norm.
+        checkpoint: where the training is kept, and found if it was interrupted.
+        graphs: records steps, which are then replayed (see `recorder_for`); None computes each.
+
+    Returns:
+        Rows of the training history (`HISTORY_COLUMNS`).
+
+    Raises:
+        StudyError: the loss is not finite.
+    """
+    checkpoint = checkpoint or Checkpoint()
+    with _trained_words(model, tokens, recipe) as tokens:
+        optimizer = _optimizer(model, recipe)
+        masked = _masked_parameters(model, kept or {})
+        total_steps = recipe.steps(len(tokens))
+        device = model.classifier.weight.device
+        history = History(total_steps, device)
+        torch.manual_seed(seed)
+        model.train()
+        state = TrainingState(model, optimizer, history)
+        done = state.put_back(checkpoint)
+        take_step = partial(_move, model, optimizer, masked, recipe, history)
+        if graphs:
+            take_step = Replayed(take_step, graphs)
+        with checkpoint.between_steps():
+            for step, epoch, rows in _batches(tokens.lengths, recipe, seed, done):
+                learning_rate = scheduled_rate(recipe, step - 1, total_steps)
+                optimizer.set_learning_rate(learning_rate)
+                take_step(pack(tokens, rows, device))
+                history.count(int(tokens.lengths[rows].sum()))
+                if step % recipe.log_every == 0 or step == total_steps:
+                    history.flush(step, epoch, learning_rate)
+                checkpoint.offer(partial(state.take_down, step, epoch))
+    return history.rows
+
+
+def _move(
+    model: Encoder,
+    optimizer: AdamW,
+    masked: list[tuple[nn.Parameter, Tensor]],
+    recipe: Recipe,
+    history: History,
+    batch: Batch,
+) -> None:
+    """Moves the weights by one batch; nothing of it is asked for by the host."""
+    with _precision(recipe, batch.labels.device):
+        logits = model(*batch.inputs, packing=batch.packing)
+    loss = loss_of(logits.float(), batch.labels).mean()
+    loss.backward()
+    for parameter, mask in masked:
+        parameter.grad.mul_(mask)
+    nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
+    optimizer.step()
+    history.add_loss(loss)
+
+
+def recorder_for(
+    wanted: bool, device: torch.device, recipe: Recipe, examples: int
+) -> Recorder | None:
+    """What records the steps of a training on a GPU, if it is wanted and long enough for it."""
+    if not wanted or device.type == "cpu" or recipe.steps(examples) < GRAPH_STEPS:
+        return None
+    return CudaGraphs()
+
+
+def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
+    """The loss of each example, [B]: cross-entropy, or squared error for float labels."""
+    if labels.is_floating_point():
+        return functional.mse_loss(logits[:, 0], labels, reduction="none")
+    return functional.cross_entropy(logits, labels, reduction="none")
+
+
+def scheduled_rate(recipe: Recipe, step: int, total_steps: int) -> float:
+    """The learning rate of a step (counted from 0): linear warm-up, then linear decay to zero."""
+    warmup = recipe.warmup_steps
+    warmup = int(warmup * total_steps) if 0 < warmup < 1 else int(warmup)
+    if step < warmup:
+        return recipe.learning_rate * step / warmup
+    return recipe.learning_rate * (total_steps - step) / max(1, total_steps - warmup)
+
+
+def _batches(
+    lengths: np.ndarray, recipe: Recipe, seed: int, done: int
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yields step and epoch (both from 1) and the rows of each batch after the first `done`."""
+    order = torch.Generator().manual_seed(seed)
+    step = 0
+    for epoch in range(1, recipe.epochs + 1):
+        if recipe.batching == "length_groups":
+            batches = length_grouped_rows(lengths, recipe.batch_size, order)
+        else:
+            batches = shuffled_rows(len(lengths), recipe.batch_size, order)
+        for rows in batches:
+            step += 1
+            if step > done:
+                yield step, epoch, rows
+
+
+@contextlib.contextmanager
+def _trained_words(model: Encoder, tokens: Tokens, recipe: Recipe) -> Iterator[Tokens]:
+    """Cuts the embedding table to the words that occur, where that changes nothing."""
+    if recipe.weight_decay:
+        yield tokens
+        return
+    vocabulary = CompactVocabulary(model, tokens)
+    try:
+        yield vocabulary.encode(tokens)
+    finally:
+        vocabulary.restore()
+
+
+def _optimizer(model: Encoder, recipe: Recipe) -> AdamW:
+    return AdamW(
+        list(model.parameters()),
+        recipe.adam_beta1,
+        recipe.adam_beta2,
+        recipe.adam_epsilon,
+        recipe.weight_decay,
+    )
+
+
+def _masked_parameters(
+    model: Encoder, kept: dict[str, Tensor]
+) -> list[tuple[nn.Parameter, Tensor]]:
+    parameters = model.checkpoint_parameters()
+    return [(parameters[name], mask) for name, mask in kept.items()]
+
+
+def _precision(recipe: Recipe, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    if recipe.precision == "bf16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
