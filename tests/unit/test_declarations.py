@@ -35,15 +35,15 @@ EXAMPLES = ROOT / "docs" / "examples"
 # Every built-in algorithm under another name, as a user would write it.
 RENAMED = """
 from dataclasses import replace
-from lottery.algorithms import algorithm
+from lottery.pruning.algorithms import algorithm
 S = replace(algorithm("structured"), name="zzz")
 M = replace(algorithm("magnitude"), name="aaa")
 I = replace(algorithm("imported"), name="mmm")
 """
 NAMES = {"structured": "zzz", "magnitude": "aaa", "imported": "mmm"}
 MINIMAL = """
-from lottery.algorithms import Algorithm, Choice, Integer, Number, Option, Switch, UnitKinds
-from lottery.algorithms.common import EMPTIED_ATTENTION, SCORE_OPTIONS, THRESHOLD_OPTIONS
+from lottery.pruning.algorithms import Algorithm, Choice, Integer, Number, Option, Switch, UnitKinds
+from lottery.pruning.algorithms.common import EMPTIED_ATTENTION, SCORE_OPTIONS, THRESHOLD_OPTIONS
 def search(context):
     return context.options["share"] / 0
 def sample(kind, source, path, rng):
@@ -455,11 +455,12 @@ def test_declarations_and_planning_import_nothing_heavy(tmp_path):
     }
     code = f"""if True:
         import sys, pathlib
-        from lottery.algorithms import declared
-        from lottery.config import (grid, load_study, params, report, statistics)
+        from lottery.pruning.algorithms import declared
+        from lottery.config import load_study
+        from lottery.planning import grid, params, params_report
         made = load_study({config!r}, pathlib.Path("."))
         [params.search_params(made, name, "rte") for name in made.methods]
-        statistics.claim_params(made), report.report_params(made, {{}}), grid.cells(made)
+        params.claim_params(made), params_report.report_params(made, {{}}), grid.cells(made)
         print(len(declared()), {HEAVY})"""
     assert in_process(code, tmp_path) == "5 []"
 
@@ -468,8 +469,8 @@ def test_a_heavy_import_by_way_of_another_module_is_refused(tmp_path):
     (tmp_path / "mine.py").write_text("x = 1\nfrom lottery.pruning.shrink import zero_weights\n")
     code = """if True:
         import pathlib
-        from lottery.algorithms import plugins
-        from lottery.errors import StudyError
+        from lottery.pruning.algorithms import plugins
+        from lottery.files.errors import StudyError
         try:
             plugins.load_all(["mine.py"], pathlib.Path("."))
         except StudyError as error:

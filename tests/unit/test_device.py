@@ -22,7 +22,7 @@ from lottery.runtime.gpu_lease import lease
 # all processes of a machine.
 JOB = """
 import os, sys, time
-from lottery.device import lease
+from lottery.runtime.gpu_lease import lease
 folder, slots, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 with lease(slots, timeout=60) as held:
     assert os.environ["CUDA_VISIBLE_DEVICES"] == held.device

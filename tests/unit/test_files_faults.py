@@ -189,7 +189,7 @@ LIMITED = """
 import resource, sys
 import numpy as np, pyarrow as pa
 from lottery import files
-from lottery.errors import StudyError
+from lottery.files.errors import StudyError
 big = np.random.default_rng(0).normal(size=50_000)
 writers = {
     "json": lambda p: files.write_json(p, big.tolist()),

@@ -31,8 +31,8 @@ given = {"rule": "theirs", "wildcards": {"model": "m", "seed": "1"},
 named = {k: Namedlist(fromdict=v) for k, v in given.items()
          if k in ("wildcards", "params", "input", "output", "resources")}
 snakemake = SimpleNamespace(**{**given, **named})
-from lottery.errors import StudyError
-from lottery.job import run
+from lottery.files.errors import StudyError
+from lottery.runtime.job import run
 def run_as_step(function):
     name = snakemake.params.step.split()[0]
     sys.modules[f"lottery.steps.{name}"] = SimpleNamespace(**{name: function})
@@ -246,7 +246,7 @@ def test_the_device_stands_in_log_and_provenance(folder: Path) -> None:
 
 def test_slots_per_gpu_of_the_config_lets_jobs_share(folder: Path) -> None:
     script = """
-    from lottery.device import lease
+    from lottery.runtime.gpu_lease import lease
     first = lease()
     def finetune(**others): pass
     os.environ["CUDA_VISIBLE_DEVICES"] = "a"

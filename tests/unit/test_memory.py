@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 # thread, or two of them would race for holes; many rounds, since the first ones still open holes.
 PROGRAM = """
 import resource, torch
-from lottery.memory import keep_freed_memory
+from lottery.runtime.allocator import keep_freed_memory
 if {keep} and not keep_freed_memory():
     raise SystemExit(77)
 torch.set_num_threads(1)

@@ -19,7 +19,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from lottery.occupied import occupy
+from lottery.runtime.run_lock import occupy
 job = SimpleNamespace(input=["a"], output=["b"])
 occupy(SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: [job])), Path(sys.argv[1]))
 print("holds", flush=True)

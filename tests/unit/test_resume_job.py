@@ -24,7 +24,7 @@ import time
 import numpy as np
 from pathlib import Path
 from lottery import files
-from lottery.resume import State
+from lottery.runtime.resume import State
 def finetune(path_to_model, checkpoint, **others):
     if os.environ.get("LOADING"):
         Path("ready").touch()

@@ -16,7 +16,7 @@ from lottery.runtime.start import warn_of_threads
 LIBRARY = Path(lottery.__file__).parents[1]
 SIGNALLED = """
 import os, signal, threading
-from lottery.start import answer_in_thread
+from lottery.runtime.start import answer_in_thread
 
 lock, answered = threading.Lock(), threading.Event()
 
@@ -60,7 +60,7 @@ def test_more_threads_than_cores_are_told(capsys, threads, cores, local, warned)
 def test_a_signal_without_an_answer_keeps_its_default():
     program = """
 import os, signal
-from lottery.start import answer_in_thread
+from lottery.runtime.start import answer_in_thread
 answer_in_thread()
 os.kill(os.getpid(), signal.SIGTERM)
 """

@@ -13,7 +13,7 @@ INTRODUCTION = """\
 # Options
 
 The keys of an entry under `methods`, algorithm by algorithm. This page is generated from the
-declarations in `workflow/scripts/lottery/algorithms`:
+declarations in `workflow/scripts/lottery/pruning/algorithms`:
 
     PYTHONPATH=workflow/scripts python -m lottery.config.options > docs/options.md
 
