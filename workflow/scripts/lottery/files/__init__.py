@@ -9,9 +9,11 @@ from lottery.files.arrays import read_arrays, read_metadata, read_npz, write_arr
 from lottery.files.atomic import atomic, discard
 from lottery.files.parquet import read_parquet, write_parquet
 from lottery.files.reading import expanded, sha256
+from lottery.files.tables import Schema, read_table, table, write_table
 from lottery.files.text import read_csv, read_json, write_csv, write_json
 
 __all__ = [
+    "Schema",
     "atomic",
     "discard",
     "expanded",
@@ -21,10 +23,13 @@ __all__ = [
     "read_metadata",
     "read_npz",
     "read_parquet",
+    "read_table",
     "sha256",
+    "table",
     "write_arrays",
     "write_csv",
     "write_json",
     "write_npz",
     "write_parquet",
+    "write_table",
 ]

@@ -6,11 +6,14 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.tasks.metrics import chance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,45 @@ class Score:
 
 
 COLUMNS = [field.name for field in fields(Score)]
+
+
+SCHEMA: files.Schema = {
+    "model": str,
+    "task": str,
+    "seed": int,
+    "method": str,
+    "subnetwork": str,
+    "phase": str,
+    "split": str,
+    "metric": str,
+    "value": float,
+    "n_examples": int,
+    "kept_fraction": float,
+    "heads_kept": int,
+    "mlps_kept": int,
+    "degenerate": bool,
+    "eval_task": str,
+    "group": str,
+    "target_kept": float,
+    "start": str,
+    "mask_source": str,
+    "units_kept": str,
+}
+
+
+def score_table(path: Path) -> pd.DataFrame:
+    """Reads scores.csv as a DataFrame.
+
+    The column `counted` is added: the value that enters averages, which is that of chance where the
+    metric is undefined.
+
+    Raises:
+        StudyError: the file is missing or cut short, lacks a column, or a field has another type.
+    """
+    frame = files.read_table(path, SCHEMA)
+    frame["degenerate"] = frame["degenerate"].astype(bool)
+    frame["counted"] = frame["value"].fillna(frame["metric"].map(chance))
+    return frame
 
 
 def write_scores(path: Path, scores: Iterable[Score]) -> None:
