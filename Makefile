@@ -1,16 +1,18 @@
 # make demo   runs a small study from fine-tuning to the report
-# make test   runs the tests; ARGS='-m "not slow"' or '-m campaign' are handed to pytest
+# make check  checks style and types and runs the unit tests, in less than four minutes
+# make test   runs all tests but the long ones; ARGS='-k masks' is handed to pytest
+# make test-long runs what takes longer: simulations, long trainings, 200 faults
 # make faults kills and disturbs a tiny study FAULTS times (200), a minute for every six
 # make bench  measures what the README says of speed; ARGS=--quick only shows that it runs
-# make lint   checks style and workflow without running anything
-# make env    makes the environment that the three use, in .venv, from requirements.lock
+# make lint   checks style, types and workflow without running anything
+# make env    makes the environment of all others, in .venv, from requirements.lock
 # make lock   renews requirements.lock and envs/ within the ranges of pyproject.toml
 # PYTHON=...  chooses the Python (3.11 or newer) that the environment is made with
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo test faults bench lint lock clean-env
+.PHONY: help env demo check test test-long faults bench lint lock clean-env
 
 VENV := .venv
 LOCK := requirements.lock
@@ -32,7 +34,7 @@ FAULTS_LOG ?= build/faults.jsonl
 IN_ENV := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH";
 
 help:
-	@sed -n 's/^# //;1,8p' Makefile
+	@sed -n 's/^# //p;/^$$/q' Makefile
 
 env:
 	@if ! cmp -s $(LOCK) $(MADE); then \
@@ -48,8 +50,14 @@ env:
 demo: env
 	$(IN_ENV) snakemake --workflow-profile workflow/profiles/demo
 
+check: lint
+	$(IN_ENV) python -m pytest -n $(TEST_JOBS) --dist worksteal -m 'not slow and not long' tests/unit $(ARGS)
+
 test: env
 	$(IN_ENV) python -m pytest -n $(TEST_JOBS) --dist worksteal $(ARGS)
+
+test-long: env faults
+	$(IN_ENV) python -m pytest -n $(TEST_JOBS) --dist worksteal -m long $(ARGS)
 
 faults: env
 	$(IN_ENV) PYTHONPATH=tests/workflow:workflow/scripts python tests/faults/campaign.py \
@@ -63,6 +71,7 @@ lint: env
 	$(IN_ENV) ruff format --check
 	$(IN_ENV) snakefmt --check Snakefile workflow/rules
 	$(IN_ENV) snakemake --lint
+	$(IN_ENV) mypy
 
 lock:
 	rm -rf .venv-lock

@@ -28,7 +28,7 @@ def models(shown, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.campaign
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("task", ["sentiment", "acceptability", "entailment", "similarity"])
 def test_pretrained_weights_and_important_units_matter(task, shown, models, tmp_path):
