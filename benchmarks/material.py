@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drawn import TASKS
-from lottery.data.checked import read_task
-from lottery.data.examples import Examples
+from lottery.data.examples import Examples, read_task
 from lottery.data.splits import halves
 from lottery.data.tokens import Tokens, encode, load_tokenizer
 from lottery.models.checkpoints import load_pretrained
@@ -98,7 +97,7 @@ def case_of(name: str, tokenizer: Path, train_examples: int, dev_examples: int |
     task = replace(task, train_examples=train_examples, validation_examples=dev_examples)
     tokens = {
         split: _tokens(examples, tokenizer, with_halves=split != "train")
-        for split, (examples, _) in read_task(task, glue and str(glue)).items()
+        for split, examples in read_task(task, glue and str(glue)).items()
     }
     return Case(label, task, tokens["train"], tokens["validation"])
 

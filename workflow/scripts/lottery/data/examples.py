@@ -1,4 +1,4 @@
-"""Checked examples: what a source's rows must be to enter the study, and their parquet file."""
+"""Examples: what a source's rows must be to enter the study, and the table of their file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import difflib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lottery.data.labels import class_labels, score_labels
-from lottery.data.readers import RawTable, shown
-from lottery.files.errors import StudyError
+from lottery.data.generated import generate
+from lottery.data.readers import RawTable, read_split, shown
+from lottery.data.splits import subset
+from lottery.files.errors import StudyError, blaming
 from lottery.tasks import Task
 
 if TYPE_CHECKING:
@@ -33,26 +35,34 @@ class Examples:
         text_b: Second texts, None for single sentences.
         labels: Classes int64 [n] in the order of the task's labels, or scores float64 [n].
         groups: The group of each example, None but for evaluation-only tasks that name a column.
+        source: Repository, file, address or generator that they come from.
+        revision: Commit of the hub's repository; empty for the other kinds.
     """
 
     idx: np.ndarray
-    text_a: list[str]
-    text_b: list[str] | None
+    text_a: Sequence[str]
+    text_b: Sequence[str] | None
     labels: np.ndarray
-    groups: list[str] | None = None
+    groups: Sequence[str] | None = None
+    source: str = ""
+    revision: str = ""
 
     def __len__(self) -> int:
         return len(self.idx)
 
     def select(self, rows: np.ndarray) -> Examples:
         """Picks rows, in the order given."""
-        chosen = rows.tolist()
-        return Examples(
-            self.idx[rows],
-            [self.text_a[i] for i in chosen],
-            None if self.text_b is None else [self.text_b[i] for i in chosen],
-            self.labels[rows],
-            None if self.groups is None else [self.groups[i] for i in chosen],
+
+        def picked(values: Sequence[str] | None) -> list[str] | None:
+            return None if values is None else [values[row] for row in rows.tolist()]
+
+        return replace(
+            self,
+            idx=self.idx[rows],
+            text_a=picked(self.text_a),
+            text_b=picked(self.text_b),
+            labels=self.labels[rows],
+            groups=picked(self.groups),
         )
 
     def strata(self) -> np.ndarray:
@@ -86,6 +96,69 @@ class Examples:
         return pa.table(columns).replace_schema_metadata({"lottery": note})
 
 
+def read_task(
+    task: Task, glue_folder: str | None, cache: Path | None = None
+) -> dict[str, Examples]:
+    """Reads a task's source and checks every row.
+
+    Args:
+        task: The task.
+        glue_folder: A local folder of GLUE files that takes the hub's place.
+        cache: Folder for downloads from the hub; None takes huggingface_hub's own.
+
+    Returns:
+        The wanted examples of each split.
+
+    Raises:
+        StudyError: The source is not there, or a value is not what the study can use; the sentence
+            begins with the key of the config.
+    """
+    if task.kind == "generated":
+        return _generated(task)
+    checked = {}
+    for split in task.split_names:
+        place = f".data.{split}" if task.kind == "files" else ""
+        with blaming(f"tasks.{task.id}{place}"):
+            raw = read_split(task, split, wanted_columns(task), glue_folder, cache)
+            checked[split] = _wanted_part(checked_examples(raw, task, split), task, split, raw)
+    return checked
+
+
+def _generated(task: Task) -> dict[str, Examples]:
+    source = f"generated task {task.generated}"
+    train_examples = task.train_examples if "train" in task.split_names else None
+    made = generate(task.generated, train_examples, task.validation_examples, task.data_seed)
+    splits = {}
+    for split, written in made.items():
+        text_a, text_b, labels, _, groups = zip(*written, strict=True)
+        splits[split] = Examples(
+            np.arange(len(written)),
+            text_a,
+            text_b if len(task.text) == 2 else None,
+            np.array(labels, float if task.is_regression else np.int64),
+            groups if task.group else None,
+            source,
+        )
+        check_variety(splits[split], task, split, f"{source}, {split}")
+    return splits
+
+
+def _wanted_part(examples: Examples, task: Task, split: str, raw: RawTable) -> Examples:
+    """The subset that `train_examples` or `validation_examples` asks for."""
+    key = "train_examples" if split == "train" else "validation_examples"
+    size = getattr(task, key)
+    if size is None:
+        return examples
+    if size > len(examples):
+        raise StudyError(
+            f"{raw.source} has {len(examples)} examples, but tasks.{task.id}.{key} is "
+            f"{size}; allowed are 2 to {len(examples)}, or no such key for all of them."
+        )
+    examples = examples.select(subset(examples.strata(), examples.idx, size, task.data_seed))
+    check_variety(examples, task, split, f"the subset of {raw.source}")
+    return examples
+
+
 def wanted_columns(task: Task) -> tuple[str, ...]:
     """Names the source columns a task reads; `idx` only where the source has it."""
     group = () if task.group is None else (task.group,)
@@ -97,7 +170,7 @@ def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
 
     Args:
         raw: At least the columns `wanted_columns` names.
-        task: Says what they mean.
+        task: What they mean.
         split: "train", "validation" or "validation_mismatched".
 
     Raises:
@@ -105,11 +178,14 @@ def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
             with the source, the row and the column.
     """
     _check_columns(raw, task)
-    # GLUE holds a few pairs with an empty question; in one's own files an empty text is a slip.
-    may_be_empty = task.kind == "glue"
-    texts = [_texts(raw, name, may_be_empty=may_be_empty) for name in task.text]
-    for name in task.text:
-        _check_not_numbers(raw, name)
+    # GLUE holds a few pairs with an empty question; in files of the user an empty text is a slip.
+    texts = [_texts(raw, name, may_be_empty=task.kind == "glue") for name in task.text]
+    for name, values in zip(task.text, texts, strict=True):
+        if not raw.typed and all(_is_number(value) for value in values):
+            raise StudyError(
+                f"{raw.at(0, name)} holds {shown(values[0])} and every other row a number too; "
+                "name a column that holds text."
+            )
     if task.labels is None:
         labels = score_labels(raw, task.label)
     else:
@@ -120,13 +196,15 @@ def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
         texts[1] if len(texts) == 2 else None,
         labels,
         None if task.group is None else _texts(raw, task.group, may_be_empty=False),
+        raw.name,
+        raw.revision,
     )
     check_variety(examples, task, split, raw.source)
     return examples
 
 
 def _check_columns(raw: RawTable, task: Task) -> None:
-    """Refuses a source without the columns that the task's keys name."""
+    """Rejects a source without the columns that the task's keys name."""
     named = {"text": task.text, "label": (task.label,), "group": (task.group,)}
     for key, columns in named.items():
         for name in columns:
@@ -146,7 +224,7 @@ def _check_columns(raw: RawTable, task: Task) -> None:
 
 
 def check_variety(examples: Examples, task: Task, split: str, source: str) -> None:
-    """Refuses what can be read but not learnt from or halved.
+    """Rejects what can be read but not learnt from or halved.
 
     Raises:
         StudyError: Fewer than two examples, or training examples that all have the same label.
@@ -165,7 +243,7 @@ def check_variety(examples: Examples, task: Task, split: str, source: str) -> No
 
 
 def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> list[str]:
-    values = raw.column(name)
+    values = raw.columns[name]
     for row, value in enumerate(values):
         if not isinstance(value, str):
             missing = value is None or (isinstance(value, float) and math.isnan(value))
@@ -176,16 +254,6 @@ def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> list[str]:
         if not value.isascii() and not _is_unicode(value):
             raise StudyError(f"{raw.at(row, name)} holds half a surrogate pair, which is no text.")
     return values
-
-
-def _check_not_numbers(raw: RawTable, name: str) -> None:
-    """Refuses a text column of csv or tsv that holds nothing but numbers: the wrong column."""
-    values = raw.column(name)
-    if not raw.typed and all(_is_number(value) for value in values):
-        raise StudyError(
-            f"{raw.at(0, name)} holds {shown(values[0])} and every other row a number too; "
-            "name a column that holds text."
-        )
 
 
 def _is_unicode(text: str) -> bool:
@@ -208,22 +276,26 @@ def _numbers(raw: RawTable) -> np.ndarray:
     """Reads the column idx; without one, rows are numbered from 0."""
     if INDEX_COLUMN not in raw.columns:
         return np.arange(len(raw), dtype=np.int64)
-    values = raw.column(INDEX_COLUMN)
-    numbers = [_whole_number(value) for value in values]
-    for row, number in enumerate(numbers):
+    first: dict[int, int] = {}
+    for row, value in enumerate(raw.columns[INDEX_COLUMN]):
+        number = _whole_number(value)
         if number is None:
             raise StudyError(
-                f"{raw.at(row, INDEX_COLUMN)} holds {shown(values[row])}, no whole number; "
+                f"{raw.at(row, INDEX_COLUMN)} holds {shown(value)}, no whole number; "
                 "rename the column and rows are numbered from 0."
             )
-    _check_distinct(raw, numbers)
-    return np.array(numbers, np.int64)
+        if first.setdefault(number, row) != row:
+            raise StudyError(
+                f"{raw.at(row, INDEX_COLUMN)} holds {number} again "
+                f"(first in {raw.unit} {raw.numbers[first[number]]}); each number may occur once."
+            )
+    return np.array([*first], np.int64)
 
 
 def _whole_number(value: object) -> int | None:
     if isinstance(value, str):
         digits = value.strip()
-        # int() reads 20 digits at once and refuses thousands.
+        # int() reads 20 digits at once and rejects thousands.
         is_whole = digits.removeprefix("-").isdecimal() and len(digits) <= 20
         number = int(digits) if is_whole else None
     else:
@@ -231,11 +303,86 @@ def _whole_number(value: object) -> int | None:
     return number if number is not None and -(2**63) <= number < 2**63 else None
 
 
-def _check_distinct(raw: RawTable, numbers: Sequence[int | None]) -> None:
-    first: dict[int | None, int] = {}
-    for row, number in enumerate(numbers):
-        if first.setdefault(number, row) != row:
-            raise StudyError(
-                f"{raw.at(row, INDEX_COLUMN)} holds {number} again "
-                f"(first in {raw.unit} {raw.numbers[first[number]]}); each number may stand once."
-            )
+def class_labels(
+    raw: RawTable, column: str, labels: Sequence[str], *, complete: bool
+) -> np.ndarray:
+    """Maps a label column onto the positions of `labels`, by name.
+
+    A source whose numbers have names (ClassLabel) is read by those names. Numbers without names
+    are taken as positions, but only if they are exactly 0 to k-1: anything else could be shifted.
+
+    Args:
+        raw: The source.
+        column: Its label column.
+        labels: The task's label names, in the order of the model's outputs.
+        complete: Whether bare numbers must cover all of 0 to k-1 (the split read first), or may
+            lack some (a further split, which may be small).
+
+    Returns:
+        int64 [n].
+
+    Raises:
+        StudyError: A label is missing or none of `labels`.
+    """
+    names = [_label_name(value) for value in raw.columns[column]]
+    given = {str(i): name for i, name in enumerate(raw.label_names.get(column, ()))}
+    if given:
+        names = [None if name is None else given.get(name, name) for name in names]
+    positions = {name: i for i, name in enumerate(labels)}
+    present = set(names)
+    bare = {str(i): i for i in range(len(labels))}
+    fits = present == bare.keys() if complete else present <= bare.keys()
+    if fits and not given and not present <= positions.keys():
+        positions = bare
+    for row, name in enumerate(names):
+        if name not in positions:
+            raise StudyError(_bad_label(raw.at(row, column), name, labels, bool(given)))
+    return np.array([positions[name] for name in names], np.int64)
+
+
+def _label_name(value: object) -> str | None:
+    """A label as text; 1, 1.0 and True as a user would write them in a list of names."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else repr(value)
+    return None if value is None else str(value).strip() or None
+
+
+def _bad_label(place: str, name: str | None, labels: Sequence[str], named: bool) -> str:
+    allowed = ", ".join(repr(label) for label in labels)
+    if name is None:
+        return f"{place} is missing; allowed labels are {allowed}."
+    hint = ""
+    if not named and name.removeprefix("-").isdecimal():
+        hint = f" (or all of 0 to {len(labels) - 1}, in that order)"
+    return f"{place} holds {shown(name)}; allowed labels are {allowed}{hint}."
+
+
+def score_labels(raw: RawTable, column: str) -> np.ndarray:
+    """Reads the scores of a regression, float64 [n].
+
+    Raises:
+        StudyError: A score is missing, not a number, or not finite.
+    """
+    scores = []
+    for row, value in enumerate(raw.columns[column]):
+        score = _score(value)
+        if not math.isfinite(score):
+            empty = value is None or (isinstance(value, str) and not value.strip())
+            what = "is missing" if empty else f"holds {shown(value)}"
+            raise StudyError(f"{raw.at(row, column)} {what}; a score must be a finite number.")
+        scores.append(score)
+    return np.array(scores, np.float64)
+
+
+def _score(value: object) -> float:
+    """The value as a number; nan if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan

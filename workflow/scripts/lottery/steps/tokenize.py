@@ -31,9 +31,6 @@ def tokenize(
         paths_to_splits: Parquet file of each split.
         paths_to_tokens: Token file to write for each of them, in the same order.
         max_length: Most tokens of an example, special tokens included.
-
-    Raises:
-        StudyError: A file is missing or damaged, or max_length leaves no room for text.
     """
     path_to_tokenizer = Path(path_to_tokenizer)
     digest = sha256(path_to_tokenizer)

@@ -1,4 +1,4 @@
-"""What a task is: what is read, what is predicted, how it is scored."""
+"""What a task is, and the tasks that need no files: nine of GLUE, HANS, and the generated ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from lottery.tasks.metrics import always_scored
 
+GLUE_REPOSITORY = "nyu-mll/glue"
+GLUE_REVISION = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
 # Examples of one split of a generated task. Every grammar has more than twice as many, so that
 # drawing until enough differ does not take long.
 LARGEST_GENERATED = 10_000
@@ -32,7 +34,7 @@ class Task:
         glue: Name of the GLUE preset.
         web: Name of the preset that is read from an address.
         train_examples: Size of the training subset, None for all. For a generated task both sizes
-            say how many examples are made.
+            are the numbers of examples that are made.
         validation_examples: Size of the subset of each validation split, None for all.
         data_seed: Seed of the subsets and of the generated examples.
         in_average: Whether averages over tasks include this one.
@@ -95,14 +97,12 @@ class Task:
     def to_dict(self, *, with_metrics: bool = False) -> dict[str, Any]:
         """Gives plain JSON values of what the examples depend on, to serve as a rule's params.
 
-        How the task is scored and averaged is left out, so that an edit of it fetches nothing anew.
-
-        Args:
-            with_metrics: Add the metrics, for the steps that score.
+        How the task is scored and averaged is left out, so that an edit of it fetches nothing
+        again; `with_metrics` adds the metrics, for the steps that score.
         """
         names = ["id", "kind", "text", "label", "labels", "splits", "generated", "glue"]
         names += ["train_examples", "validation_examples", "data_seed", "group"]
-        # Not beside the others: the params of tasks that have no such preset would change.
+        # Only where it is set: the params of all other tasks would change.
         names += ["web"] if self.web else []
         names += ["metric", "metrics"] if with_metrics else []
         return {name: _as_lists(getattr(self, name)) for name in names}
@@ -121,3 +121,104 @@ def _as_lists(value: Any) -> Any:
 
 def _as_tuples(value: Any) -> Any:
     return tuple(_as_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _preset(
+    kind: str, name: str, text: str, labels: str | None, metrics: str, **more: Any
+) -> Task:
+    scored = tuple(metrics.split())
+    return Task(
+        id=name,
+        kind=kind,
+        text=tuple(text.split()),
+        labels=None if labels is None else tuple(labels.split()),
+        metric=scored[0],
+        metrics=scored,
+        **{kind: name} | more,
+    )
+
+
+def _glue(name: str, text: str, labels: str | None, metrics: str, **more: Any) -> Task:
+    splits = (("train", "train"), ("validation", "validation"))
+    return _preset("glue", name, text, labels, metrics, **{"splits": splits} | more)
+
+
+def _generated(name: str, text: str, labels: str | None, metrics: str, **more: Any) -> Task:
+    sizes = {"train_examples": 2000, "validation_examples": 600}
+    return _preset("generated", name, text, labels, metrics, **sizes | more)
+
+
+def _by_id(*tasks: Task) -> dict[str, Task]:
+    return {task.id: task for task in tasks}
+
+
+_MNLI_SPLITS = (
+    ("train", "train"),
+    ("validation", "validation_matched"),
+    ("validation_mismatched", "validation_mismatched"),
+)
+# Columns, label names and their order as in the hub's dataset at GLUE_REVISION.
+GLUE: dict[str, Task] = _by_id(
+    _glue("cola", "sentence", "unacceptable acceptable", "matthews accuracy"),
+    _glue("sst2", "sentence", "negative positive", "accuracy"),
+    _glue("mrpc", "sentence1 sentence2", "not_equivalent equivalent", "accuracy f1"),
+    _glue("stsb", "sentence1 sentence2", None, "pearson spearman"),
+    _glue("qqp", "question1 question2", "not_duplicate duplicate", "accuracy f1"),
+    _glue(
+        "mnli",
+        "premise hypothesis",
+        "entailment neutral contradiction",
+        "accuracy",
+        splits=_MNLI_SPLITS,
+    ),
+    _glue("qnli", "question sentence", "entailment not_entailment", "accuracy"),
+    _glue("rte", "sentence1 sentence2", "entailment not_entailment", "accuracy"),
+    # Not in averages: its training and validation sentences contradict each other.
+    _glue(
+        "wnli", "sentence1 sentence2", "not_entailment entailment", "accuracy", in_average=False
+    ),
+)
+
+# Evaluation-only tasks with two labels, for models of three classes or of other two-class tasks.
+_HEURISTICS: dict[str, Any] = {
+    "label_map": tuple(
+        (label, "non-entailment") for label in ("neutral", "contradiction", "not_entailment")
+    ),
+    "group": "heuristic",
+    "in_average": False,
+}
+# McCoy, Pavlick, Linzen 2019: Right for the wrong reasons. The address names a commit.
+_HANS_FILE = (
+    "https://raw.githubusercontent.com/tommccoy1/hans/"
+    "7299f6f657089ce06a0f98e7e81f8d0f5b7741ce/heuristics_evaluation_set.txt"
+)
+WEB: dict[str, Task] = _by_id(
+    _preset(
+        "web",
+        "hans",
+        "sentence1 sentence2",
+        "entailment non-entailment",
+        "accuracy",
+        label="gold_label",
+        splits=(("validation", _HANS_FILE),),
+        **_HEURISTICS,
+    )
+)
+PRESETS = GLUE | WEB
+
+# Shaped and scored like SST-2, CoLA, MNLI, STS-B, and HANS (for models of the task entailment).
+GENERATED: dict[str, Task] = _by_id(
+    _generated("sentiment", "text_a", "negative positive", "accuracy"),
+    _generated("acceptability", "text_a", "unacceptable acceptable", "matthews accuracy"),
+    _generated("entailment", "text_a text_b", "entailment neutral contradiction", "accuracy"),
+    _generated("similarity", "text_a text_b", None, "pearson spearman"),
+    _generated(
+        "heuristics",
+        "text_a text_b",
+        "entailment non-entailment",
+        "accuracy",
+        train_examples=None,
+        splits=(("validation", "validation"),),
+        **_HEURISTICS,
+    ),
+)

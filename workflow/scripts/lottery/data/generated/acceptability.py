@@ -2,102 +2,82 @@
 
 A bad sentence has one mistake: a verb that does not agree with its subject, the wrong form after an
 auxiliary, a number that does not fit the determiner, or two neighbouring words in the wrong order.
-The function words are the same in good and bad sentences, so they do not tell the label; the forms
-of verbs and nouns do, and those of validation are not met in training.
+The function words are the same in good and bad sentences, so they do not reveal the label; the
+forms of verbs and nouns do, and those of validation are not met in training.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
-from lottery.data.generated.example import Sentence, Spec, Writer
-from lottery.data.generated.lexicon_grammar import (
-    AFTER_BE,
-    AFTER_HAVE,
-    AFTER_MODAL,
-    FOR_ONE,
-    FOR_SEVERAL,
-    OBJECTS,
-    OWNERS,
-    PEOPLE,
-    QUALITIES,
-    Noun,
-)
-from lottery.data.generated.lexicon_verbs import VERBS, Verb
-from lottery.data.generated.words import words_of
-
-LABELS = ("unacceptable", "acceptable")
+from lottery.data.generated import lexicon
+from lottery.data.generated.language import Example, words_of
 
 
-@dataclass(frozen=True)
-class Lexicon:
+class Words(NamedTuple):
     """The words of one split."""
 
-    verbs: tuple[Verb, ...]
-    people: tuple[Noun, ...]
-    objects: tuple[Noun, ...]
+    verbs: tuple[lexicon.Verb, ...]
+    people: tuple[lexicon.Noun, ...]
+    objects: tuple[lexicon.Noun, ...]
     qualities: tuple[str, ...]
 
 
-Frame = Callable[[Random, Lexicon, bool], tuple[str, tuple[str, ...]]]
+def open_writer(split: str, words: Random) -> Callable[[Random], Example]:
+    """Opens a writer of one split."""
+    tables = (lexicon.VERBS, lexicon.PEOPLE, lexicon.OBJECTS, lexicon.QUALITIES)
+    known = Words(*(words_of(split, entries, words) for entries in tables))
 
-
-def open_writer(split: str, words: Random) -> Writer:
-    """See `Spec.open_writer`."""
-    lexicon = Lexicon(
-        *(words_of(split, entries, words) for entries in (VERBS, PEOPLE, OBJECTS, QUALITIES))
-    )
-
-    def write(rng: Random) -> Sentence:
+    def write(rng: Random) -> Example:
         label = rng.randrange(2)
         frame = rng.choices(FRAMES, WEIGHTS)[0]
-        text, deciding = frame(rng, lexicon, bool(label))
-        return Sentence(text, None, label, deciding)
+        text, deciding = frame(rng, known, bool(label))
+        return Example(text, None, label, deciding)
 
     return write
 
 
-def _agreement(rng: Random, lexicon: Lexicon, good: bool) -> tuple[str, tuple[str, ...]]:
+def _agreement(rng: Random, words: Words, good: bool) -> tuple[str, tuple[str, ...]]:
     """The doctors open the letter; *the doctors opens the letter."""
-    verb, several = rng.choice(lexicon.verbs), rng.random() < 0.5
-    noun = rng.choice(lexicon.people).form(several)
+    verb, several = rng.choice(words.verbs), rng.random() < 0.5
+    noun = rng.choice(words.people).form(several)
     form = verb.base if several == good else verb.third
-    text = f"{rng.choice(OWNERS)} {noun} {form} the {_thing(rng, lexicon)}"
+    text = f"{rng.choice(lexicon.OWNERS)} {noun} {form} the {_thing(rng, words)}"
     return text, (noun, form)
 
 
-def _auxiliary(rng: Random, lexicon: Lexicon, good: bool) -> tuple[str, tuple[str, ...]]:
+def _auxiliary(rng: Random, words: Words, good: bool) -> tuple[str, tuple[str, ...]]:
     """The doctor will open the letter; *the doctor will opening the letter."""
-    verb = rng.choice(lexicon.verbs)
+    verb = rng.choice(words.verbs)
     auxiliaries, right, wrong = rng.choice(
         (
-            (AFTER_MODAL, verb.base, (verb.third, verb.past, verb.ing)),
-            (AFTER_HAVE, verb.perfect, (verb.base, verb.third, verb.ing)),
-            (AFTER_BE, verb.ing, (verb.base, verb.third)),
+            (lexicon.AFTER_MODAL, verb.base, (verb.third, verb.past, verb.ing)),
+            (lexicon.AFTER_HAVE, verb.perfect, (verb.base, verb.third, verb.ing)),
+            (lexicon.AFTER_BE, verb.ing, (verb.base, verb.third)),
         )
     )
     form = right if good else rng.choice(wrong)
-    person = rng.choice(lexicon.people).one
-    text = f"{rng.choice(OWNERS)} {person} {rng.choice(auxiliaries)} {form}"
-    return f"{text} the {_thing(rng, lexicon)}", (form,)
+    person = rng.choice(words.people).one
+    text = f"{rng.choice(lexicon.OWNERS)} {person} {rng.choice(auxiliaries)} {form}"
+    return f"{text} the {_thing(rng, words)}", (form,)
 
 
-def _number(rng: Random, lexicon: Lexicon, good: bool) -> tuple[str, tuple[str, ...]]:
+def _number(rng: Random, words: Words, good: bool) -> tuple[str, tuple[str, ...]]:
     """The doctor opened these letters; *the doctor opened these letter."""
     several = rng.random() < 0.5
-    noun = rng.choice(lexicon.objects).form(several == good)
-    determiner = rng.choice(FOR_SEVERAL if several else FOR_ONE)
-    person, verb = rng.choice(lexicon.people).one, rng.choice(lexicon.verbs)
-    return f"{rng.choice(OWNERS)} {person} {verb.past} {determiner} {noun}", (noun,)
+    noun = rng.choice(words.objects).form(several == good)
+    determiner = rng.choice(lexicon.FOR_SEVERAL if several else lexicon.FOR_ONE)
+    person, verb = rng.choice(words.people).one, rng.choice(words.verbs)
+    return f"{rng.choice(lexicon.OWNERS)} {person} {verb.past} {determiner} {noun}", (noun,)
 
 
-def _order(rng: Random, lexicon: Lexicon, good: bool) -> tuple[str, tuple[str, ...]]:
+def _order(rng: Random, words: Words, good: bool) -> tuple[str, tuple[str, ...]]:
     """The old doctor opened the letter; *the doctor old opened the letter."""
-    quality = rng.choice(lexicon.qualities)
-    person, verb = rng.choice(lexicon.people).one, rng.choice(lexicon.verbs).past
-    thing = _thing(rng, lexicon)
+    quality = rng.choice(words.qualities)
+    person, verb = rng.choice(words.people).one, rng.choice(words.verbs).past
+    thing = _thing(rng, words)
     text, pair = rng.choice(
         (
             (f"{{}} {verb} the {thing}", (quality, person)),
@@ -106,14 +86,12 @@ def _order(rng: Random, lexicon: Lexicon, good: bool) -> tuple[str, tuple[str, .
         )
     )
     placed = " ".join(pair if good else pair[::-1])
-    return f"{rng.choice(OWNERS)} {text.format(placed)}", pair
+    return f"{rng.choice(lexicon.OWNERS)} {text.format(placed)}", pair
 
 
-def _thing(rng: Random, lexicon: Lexicon) -> str:
-    return rng.choice(lexicon.objects).form(rng.random() < 0.5)
+def _thing(rng: Random, words: Words) -> str:
+    return rng.choice(words.objects).form(rng.random() < 0.5)
 
 
-FRAMES: tuple[Frame, ...] = (_agreement, _auxiliary, _number, _order)
+FRAMES = (_agreement, _auxiliary, _number, _order)
 WEIGHTS = (2, 3, 2, 3)  # the first and the third are the harder ones to learn
-
-SPEC = Spec(LABELS, ("sentence",), ("matthews", "accuracy"), open_writer)

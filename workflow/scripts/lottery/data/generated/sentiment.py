@@ -1,97 +1,63 @@
 """Is a judgement good or bad? Single sentences, shaped like SST-2.
 
 Every sentence holds one or two words of praise, or one or two of blame; a denial turns them round.
-What is judged, who judges, how strongly, and whether it is denied says nothing about the label.
+What is judged, who judges, how strongly, and whether it is denied reveals nothing about the label.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from random import Random
 
-from lottery.data.generated.example import Sentence, Spec, Writer
-from lottery.data.generated.grammar import with_article
-from lottery.data.generated.lexicon_opinions import (
-    ASPECTS,
-    BLAME,
-    DEGREES,
-    JUDGES,
-    NEUTRAL,
-    NOT,
-    PRAISE,
+from lottery.data.generated import lexicon
+from lottery.data.generated.language import Example, with_article, words_of
+
+# Each form with the parts of speech of the words that decide; {one} and {other} are what is judged.
+FORMS = (
+    ("the {one} was {degree} {adjective}", ("adjective",)),
+    ("a(n) {adjective} {one} and a(n) {second} {other}", ("adjective", "second")),
+    ("the {judge} {verb} this {adjective} {one}", ("verb", "adjective")),
+    ("the {judge} {verb} the {neutral} {one}", ("verb",)),
+    ("the {neutral} {one} was a(n) {adjective} {noun}", ("adjective", "noun")),
+    ("we found the {one} {adjective} and {second}", ("adjective", "second")),
 )
-from lottery.data.generated.words import words_of
+DENIALS = (
+    ("the {one} was {denial} {adjective}", ("adjective",)),
+    ("the {neutral} {one} was {denial} a(n) {noun}", ("noun",)),
+    ("we found the {one} neither {adjective} nor {second}", ("adjective", "second")),
+)
+DENIED_SHARE = 0.3
+OTHER_WORDS = {
+    "judge": lexicon.JUDGES,
+    "neutral": lexicon.NEUTRAL,
+    "degree": lexicon.DEGREES,
+    "denial": lexicon.NOT,
+}
 
-LABELS = ("negative", "positive")
-Pole = dict[str, tuple[str, ...]]
-Form = Callable[[Random, Pole, str, str], tuple[str, tuple[str, ...]]]
 
-
-def open_writer(split: str, words: Random) -> Writer:
-    """See `Spec.open_writer`."""
+def open_writer(split: str, words: Random) -> Callable[[Random], Example]:
+    """Opens a writer of one split."""
     poles = [
-        {part: words_of(split, table[part], words) for part in table} for table in (BLAME, PRAISE)
+        {part: words_of(split, table[part], words) for part in table}
+        for table in (lexicon.BLAME, lexicon.PRAISE)
     ]
 
-    def write(rng: Random) -> Sentence:
+    def write(rng: Random) -> Example:
         label = rng.randrange(2)
         denied = rng.random() < DENIED_SHARE
         pole = poles[1 - label if denied else label]
-        one, other = rng.sample(rng.choice(ASPECTS), 2)
-        text, deciding = rng.choice(DENIALS if denied else FORMS)(rng, pole, one, other)
-        return Sentence(text, None, label, deciding)
+        one, other = rng.sample(rng.choice(lexicon.ASPECTS), 2)
+        form, parts = rng.choice(DENIALS if denied else FORMS)
+        if "second" in parts:
+            deciding = tuple(rng.sample(pole["adjective"], 2))
+        else:
+            deciding = tuple(rng.choice(pole[part]) for part in parts)
+        values = dict(zip(parts, deciding, strict=True)) | {"one": one, "other": other}
+        values |= {
+            name: rng.choice(choices) for name, choices in OTHER_WORDS.items() if name in form
+        }
+        text = re.sub(r"a\(n\) (\w+)", lambda match: with_article(match[1]), form.format(**values))
+        return Example(text, None, label, deciding)
 
     return write
-
-
-def _plain(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    adjective = rng.choice(pole["adjective"])
-    return f"the {one} was {rng.choice(DEGREES)} {adjective}", (adjective,)
-
-
-def _pair(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    first, second = rng.sample(pole["adjective"], 2)
-    return f"{with_article(first)} {one} and {with_article(second)} {other}", (first, second)
-
-
-def _verdict(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    verb, adjective = rng.choice(pole["verb"]), rng.choice(pole["adjective"])
-    return f"the {rng.choice(JUDGES)} {verb} this {adjective} {one}", (verb, adjective)
-
-
-def _feeling(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    verb = rng.choice(pole["verb"])
-    return f"the {rng.choice(JUDGES)} {verb} the {rng.choice(NEUTRAL)} {one}", (verb,)
-
-
-def _name(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    adjective, noun = rng.choice(pole["adjective"]), rng.choice(pole["noun"])
-    described = with_article(f"{adjective} {noun}")
-    return f"the {rng.choice(NEUTRAL)} {one} was {described}", (adjective, noun)
-
-
-def _finding(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    first, second = rng.sample(pole["adjective"], 2)
-    return f"we found the {one} {first} and {second}", (first, second)
-
-
-def _denial(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    adjective = rng.choice(pole["adjective"])
-    return f"the {one} was {rng.choice(NOT)} {adjective}", (adjective,)
-
-
-def _denied_name(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    noun = rng.choice(pole["noun"])
-    return f"the {rng.choice(NEUTRAL)} {one} was {rng.choice(NOT)} {with_article(noun)}", (noun,)
-
-
-def _contrast(rng: Random, pole: Pole, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    first, second = rng.sample(pole["adjective"], 2)
-    return f"we found the {one} neither {first} nor {second}", (first, second)
-
-
-FORMS: tuple[Form, ...] = (_plain, _pair, _verdict, _feeling, _name, _finding)
-DENIALS: tuple[Form, ...] = (_denial, _denied_name, _contrast)
-DENIED_SHARE = 0.3
-
-SPEC = Spec(LABELS, ("sentence",), ("accuracy",), open_writer)

@@ -7,28 +7,28 @@ split.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
-from lottery.data.generated.example import Sentence, Spec, Writer
-from lottery.data.generated.lexicon_scenes import ACTIONS, AGENTS, OBJECTS, Fields
-from lottery.data.generated.words import words_of
+from lottery.data.generated.language import Example, words_of
+from lottery.data.generated.lexicon import ACTIONS, AGENTS, THINGS, Fields
 
 BEST = 5.0
-POINTS = (1.5, 1.5, 2.0)  # of agent, action and object
+POINTS = (1.5, 1.5, 2.0)  # of agent, action and thing
 FARTHEST = 2
-TEXT = "the {} {} the {}"
 
 
-def open_writer(split: str, words: Random) -> Writer:
-    """See `Spec.open_writer`."""
-    slots = [words_of(split, fields, words) for fields in (AGENTS, ACTIONS, OBJECTS)]
+def open_writer(split: str, words: Random) -> Callable[[Random], Example]:
+    """Opens a writer of one split."""
+    slots = [words_of(split, fields, words) for fields in (AGENTS, ACTIONS, THINGS)]
 
-    def write(rng: Random) -> Sentence:
-        pairs, score = _pairs(slots, rng)
-        while all(first == second for first, second in pairs):
+    def write(rng: Random) -> Example:
+        first = second = ()
+        while first == second:
             pairs, score = _pairs(slots, rng)
-        first, second = zip(*pairs, strict=True)
-        return Sentence(TEXT.format(*first), TEXT.format(*second), score, (*first, *second))
+            first, second = zip(*pairs, strict=True)
+        texts = ("the {} {} the {}".format(*words) for words in (first, second))
+        return Example(*texts, score, (*first, *second))
 
     return write
 
@@ -46,23 +46,10 @@ def _pairs(slots: list[Fields], rng: Random) -> tuple[list[tuple[str, str]], flo
 
 
 def _pair(fields: Fields, distance: int, rng: Random) -> tuple[str, str]:
-    """Draws two words.
-
-    Args:
-        fields: Fields of groups of synonyms.
-        distance: 0 for two words of a group, or twice the same, 1 for two groups
-            of a field, 2 for two fields.
-        rng: Generator of the draws.
-    """
+    """Draws two words of one group (distance 0), of two groups of a field (1), or of two fields."""
     if distance == FARTHEST:
         one, other = rng.sample(fields, 2)
         return rng.choice(rng.choice(one)), rng.choice(rng.choice(other))
     field = rng.choice(fields)
-    if distance:
-        one, other = rng.sample(field, 2)
-        return rng.choice(one), rng.choice(other)
-    group = rng.choice(field)
-    return rng.choice(group), rng.choice(group)
-
-
-SPEC = Spec(None, ("sentence1", "sentence2"), ("pearson", "spearman"), open_writer)
+    one, other = rng.sample(field, 2) if distance else [rng.choice(field)] * 2
+    return rng.choice(one), rng.choice(other)
