@@ -85,13 +85,16 @@ def test_the_hub_is_asked_for_the_pinned_revision(tmp_path: Path, monkeypatch) -
     made_mnli(tmp_path / "hub", ["entailment", "neutral", "contradiction"], "-00000-of-00001")
     asked = []
 
-    def download(repository: str, name: str, *, repo_type: str, revision: str) -> str:
-        asked.append((repository, repo_type, revision))
+    def download(
+        repository: str, name: str, *, repo_type: str, revision: str, cache_dir: Path
+    ) -> str:
+        asked.append((repository, repo_type, revision, cache_dir))
         return str(tmp_path / "hub" / name)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     tables = fetched(tmp_path, task_from_config("mnli", {}))
-    assert set(asked) == {(GLUE_REPOSITORY, "dataset", GLUE_REVISION)} and len(asked) == 3
+    # In the folder of the tasks, not in the user's home.
+    assert asked == 3 * [(GLUE_REPOSITORY, "dataset", GLUE_REVISION, tmp_path / ".hub")]
     note = json.loads(tables["validation"].schema.metadata[b"lottery"])
     assert note["revision"] == GLUE_REVISION and note["n"] == 9
     assert note["labels"] == ["entailment", "neutral", "contradiction"]

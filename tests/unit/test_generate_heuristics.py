@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from lottery.data.generated import generate
 from lottery.data.generated.heuristics import DEEDS, GUESSES, HOLDS, KNOWS, NEAR, OPEN
-from lottery.data.generated.lexicon_grammar import PEOPLE
-from lottery.data.generated.lexicon_verbs import VERBS
+from lottery.data.generated.lexicon import PEOPLE, VERBS
 
 PERSON = r"the (\w+)"
 CLAUSE = rf"{PERSON} (\w+ed) {PERSON}"

@@ -10,14 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lottery.data.generated import generate
-from lottery.data.generated.grammar import with_article, with_ed, with_ing, with_s
-from lottery.data.generated.lexicon_grammar import OBJECTS, PEOPLE, QUALITIES
-from lottery.data.generated.lexicon_opinions import ASPECTS, BLAME, NEUTRAL, PRAISE
-from lottery.data.generated.lexicon_scenes import ACTIONS, AGENTS
-from lottery.data.generated.lexicon_scenes import OBJECTS as THINGS
-from lottery.data.generated.lexicon_things import FAMILIES
-from lottery.data.generated.lexicon_verbs import VERBS
-from lottery.data.generated.words import words_of
+from lottery.data.generated.language import with_article, with_ed, with_ing, with_s, words_of
+from lottery.data.generated.lexicon import (
+    ACTIONS,
+    AGENTS,
+    ASPECTS,
+    BLAME,
+    FAMILIES,
+    NEUTRAL,
+    OBJECTS,
+    PEOPLE,
+    PRAISE,
+    QUALITIES,
+    THINGS,
+    VERBS,
+)
 
 SEEDS = (0, 1, 7)
 SPLITS = ("train", "validation")

@@ -310,8 +310,8 @@ def _read_typed(path: Path, wanted: Collection[str]) -> RawTable:
             available, n = data.column_names, len(data)
             data = data.select_columns([name for name in available if name in wanted])
         else:
-            available, table = _arrow_table(path, wanted)
-            data, n = Dataset(table), table.num_rows
+            available, n, table = _arrow_table(path, wanted)
+            data = Dataset(table)
         values = data.with_format("arrow")[:]
     except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
         raise StudyError(f"{path} is no readable {kind}: {_one_line(error)}.") from error
@@ -324,8 +324,8 @@ def _read_typed(path: Path, wanted: Collection[str]) -> RawTable:
     return RawTable(str(path), columns, tuple(available), classes, "row", range(1, n + 1))
 
 
-def _arrow_table(path: Path, wanted: Collection[str]) -> tuple[list[str], pa.Table]:
-    """The names of all columns of a parquet or Arrow file, and the wanted ones."""
+def _arrow_table(path: Path, wanted: Collection[str]) -> tuple[list[str], int, pa.Table]:
+    """All columns' names and the number of rows of a parquet or Arrow file, and what is wanted."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -345,7 +345,8 @@ def _arrow_table(path: Path, wanted: Collection[str]) -> tuple[list[str], pa.Tab
     # `datasets` gives numbers the names of their classes only where they are nullable int64.
     types = [pa.int64() if pa.types.is_integer(kind) else kind for kind in table.schema.types]
     fields = zip(table.column_names, types, strict=True)
-    return available, table.cast(pa.schema(fields, metadata=table.schema.metadata))
+    typed = table.cast(pa.schema(fields, metadata=table.schema.metadata))
+    return available, table.num_rows, typed
 
 
 READERS = {

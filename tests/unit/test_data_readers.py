@@ -1,14 +1,18 @@
-"""Own files in four formats, and one sentence for each way they can be bad."""
+"""Data files in every format, and one sentence for each way they can be bad."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import Dataset, DatasetDict
 
 from lottery.data.examples import Examples, checked_examples, wanted_columns
 from lottery.data.readers import read_table
@@ -20,7 +24,7 @@ ROWS = [
     {"premise": "naïve café", "hypothesis": "東京", "gold": "no"},
     {"premise": "third\u2028line", "hypothesis": "NA", "gold": "yes"},
 ]
-NAMES = list(ROWS[0])
+FORMATS = [".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ""]  # a folder has no ending
 
 
 def own_task(**changes: Any) -> Task:
@@ -43,6 +47,10 @@ def written(folder: Path, suffix: str, rows: list[dict[str, Any]]) -> Path:
     names = list(rows[0])
     if suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
+    elif suffix == ".arrow":
+        write_arrow(path, pa.Table.from_pylist(rows))
+    elif suffix == "":
+        Dataset.from_list(rows).save_to_disk(str(path))
     elif suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     elif suffix == ".tsv":
@@ -55,13 +63,65 @@ def written(folder: Path, suffix: str, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def write_arrow(path: Path, table: pa.Table, opened: Any = pa.ipc.new_stream) -> None:
+    with opened(str(path), table.schema) as writer:
+        writer.write_table(table)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_every_format_gives_the_same_examples(tmp_path: Path, suffix: str) -> None:
     found = examples(written(tmp_path, suffix, ROWS))
     assert found.text_a == [row["premise"] for row in ROWS]
     assert found.text_b == [row["hypothesis"] for row in ROWS]
     assert found.labels.tolist() == [1, 0, 1]
     assert found.idx.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_no_word_is_taken_for_a_missing_value(tmp_path: Path, suffix: str) -> None:
+    words = ["NA", "null", "None", "nan", "N/A", "-", "true"]
+    rows = [
+        {"premise": w, "hypothesis": w, "gold": ["no", "yes"][i % 2]} for i, w in enumerate(words)
+    ]
+    assert examples(written(tmp_path, suffix, rows)).text_a == words
+
+
+def test_both_formats_of_arrow_files_are_read(tmp_path: Path) -> None:
+    for opened in (pa.ipc.new_stream, pa.ipc.new_file):
+        write_arrow(tmp_path / "a.arrow", pa.Table.from_pylist(ROWS), opened)
+        assert examples(tmp_path / "a.arrow").text_a == [row["premise"] for row in ROWS]
+
+
+def test_types_that_are_not_wanted_or_stored_otherwise(tmp_path: Path) -> None:
+    """A column that `datasets` cannot hold, and a text column of pandas' categories."""
+    table = pa.Table.from_pylist(ROWS)
+    gold = table.column("gold").dictionary_encode()
+    pairs = pa.array([[("a", 1)], [], []], pa.map_(pa.string(), pa.int64()))
+    table = table.set_column(2, "gold", gold).append_column("more", pairs)
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert examples(tmp_path / "a.parquet").labels.tolist() == [1, 0, 1]
+
+
+def test_nothing_is_written_into_the_home_folder(tmp_path: Path) -> None:
+    paths = [written(tmp_path, suffix, ROWS) for suffix in (".parquet", ".arrow", "")]
+    (tmp_path / "home").mkdir()
+    code = (
+        "import sys; from pathlib import Path; from lottery.data.readers import read_table\n"
+        "print([len(read_table(Path(path), ['gold'])) for path in sys.argv[1:]])"
+    )
+    scripts = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HF_", "XDG_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, paths)],
+        env={**kept, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(scripts)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[3, 3, 3]\n" and not done.stderr
+    assert not list((tmp_path / "home").rglob("*"))
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
@@ -92,7 +152,7 @@ def test_very_long_texts_can_be_read(tmp_path: Path) -> None:
 
 def test_numbers_of_examples_come_from_idx(tmp_path: Path) -> None:
     rows = [{**row, "idx": 10 - i} for i, row in enumerate(ROWS)]
-    for suffix in (".csv", ".jsonl", ".parquet"):
+    for suffix in FORMATS:
         assert examples(written(tmp_path, suffix, rows)).idx.tolist() == [10, 9, 8]
 
 
@@ -116,12 +176,25 @@ def test_labels_are_mapped_by_name_and_bare_numbers_by_position(
     assert found.labels.tolist() == expected
 
 
-def test_numbers_with_names_are_mapped_by_the_names(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ""])
+@pytest.mark.parametrize("kind", [pa.int64(), pa.int32(), pa.uint8()])
+def test_numbers_with_names_are_mapped_by_the_names(
+    tmp_path: Path, suffix: str, kind: pa.DataType
+) -> None:
     features = {"gold": {"names": ["yes", "no"], "_type": "ClassLabel"}}
     table = pa.Table.from_pylist([{**row, "gold": i % 2} for i, row in enumerate(ROWS)])
+    table = table.set_column(2, pa.field("gold", kind, nullable=False), table["gold"].cast(kind))
     note = json.dumps({"info": {"features": features}})
-    path = tmp_path / "a.parquet"
-    pq.write_table(table.replace_schema_metadata({"huggingface": note}), path)
+    table = table.replace_schema_metadata({"huggingface": note})
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(table, path)
+    elif suffix == ".arrow":
+        write_arrow(path, table)
+    else:
+        plain = pa.field("gold", pa.int64())  # what `datasets` stores
+        names = table.set_column(2, plain, table["gold"].cast(pa.int64()))
+        Dataset(names).save_to_disk(str(path))
     assert examples(path).labels.tolist() == [1, 0, 1]  # 0 is "yes" there, 1 is "yes" here
     assert examples(path, own_task(labels=["yes", "no"])).labels.tolist() == [0, 1, 0]
     with pytest.raises(StudyError, match=r"row 2, column 'gold' holds 'no'; .* 'yes', 'maybe'"):
@@ -239,8 +312,18 @@ def test_bytes_that_are_no_utf8_are_found_by_line(tmp_path: Path) -> None:
 
 def test_files_that_are_not_there_or_not_what_they_say(tmp_path: Path) -> None:
     assert_refused(tmp_path / "none.csv", own_task(), ["none.csv is no file"])
-    (tmp_path / "a.parquet").write_text("premise,hypothesis\n")
-    assert_refused(tmp_path / "a.parquet", own_task(), ["no readable parquet"])
+    for suffix in ("parquet", "arrow"):
+        (tmp_path / f"a.{suffix}").write_text("premise,hypothesis\n")
+        assert_refused(tmp_path / f"a.{suffix}", own_task(), [f"no readable {suffix} file"])
+    (tmp_path / "empty").mkdir()
+    assert_refused(tmp_path / "empty", own_task(), ["no readable folder of save_to_disk"])
+    splits = DatasetDict({name: Dataset.from_list(ROWS) for name in ("train", "test")})
+    splits.save_to_disk(str(tmp_path / "splits"))
+    assert_refused(tmp_path / "splits", own_task(), ["the splits train, test; name the folder"])
+    assert examples(tmp_path / "splits" / "train").labels.tolist() == [1, 0, 1]
+    for suffix in FORMATS[3:]:
+        other = written(tmp_path, suffix, [{"a": "b"}] * 2)
+        assert_refused(other, own_task(), ["no column 'premise'", "its columns are a."])
     (tmp_path / "a.xlsx").write_text("")
     assert_refused(tmp_path / "a.xlsx", own_task(), ["no known type", ".jsonl"])
     (tmp_path / "folder.csv").mkdir()
