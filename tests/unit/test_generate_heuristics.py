@@ -10,8 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lottery.data.generated import generate
-from lottery.data.generated.heuristics import DEEDS, GUESSES, HOLDS, KNOWS, NEAR, OPEN
-from lottery.data.generated.lexicon import PEOPLE, VERBS
+from lottery.data.generated.lexicon import (
+    DEEDS,
+    GUESSES,
+    HOLDS,
+    KNOWS,
+    NEAR,
+    OPEN,
+    PEOPLE,
+    VERBS,
+)
 
 PERSON = r"the (\w+)"
 CLAUSE = rf"{PERSON} (\w+ed) {PERSON}"

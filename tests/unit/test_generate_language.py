@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lottery.data.generated import generate
-from lottery.data.generated.language import with_article, with_ed, with_ing, with_s, words_of
 from lottery.data.generated.lexicon import (
     ACTIONS,
     AGENTS,
@@ -24,6 +23,11 @@ from lottery.data.generated.lexicon import (
     QUALITIES,
     THINGS,
     VERBS,
+    with_article,
+    with_ed,
+    with_ing,
+    with_s,
+    words_of,
 )
 
 SEEDS = (0, 1, 7)

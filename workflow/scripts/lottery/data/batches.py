@@ -26,40 +26,24 @@ GROUPED_BATCHES = 50  # whose examples are sorted by length together; as in tran
 
 @dataclass(frozen=True)
 class Packing:
-    """The places of B examples that share rows.
+    """The places of B examples that share rows."""
 
-    Attributes:
-        positions: int64 [R, T], of each token within its example.
-        firsts: int64 [R, Q], where in its row each example begins; rows with fewer than Q examples
-            are filled up with zeros.
-        places: int64 [B], the place of each example of the batch among the R * Q.
-    """
-
-    positions: Tensor
-    firsts: Tensor
-    places: Tensor
+    positions: Tensor  # int64 [R, T], of each token within its example
+    firsts: Tensor  # int64 [R, Q], where in its row each example begins; zeros after the last
+    places: Tensor  # int64 [B], the place of each example of the batch among the R * Q
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B examples: each in a row of its own, padded to the longest (R = B), or several in a row.
+    """B examples: each in a row of its own, padded to the longest (R = B), or several in a row."""
 
-    Attributes:
-        input_ids: int64 [R, T].
-        token_types: int64 [R, T].
-        attention_mask: bool [B, T], False for padding; with `packing` [R, T, T], whether the first
-            token sees the second.
-        labels: int64 [B], or float32 [B] for regression.
-        rows: int64 numpy array [B], the examples' rows in the split.
-        packing: the places of the examples, if they share rows.
-    """
-
-    input_ids: Tensor
-    token_types: Tensor
+    input_ids: Tensor  # int64 [R, T]
+    token_types: Tensor  # int64 [R, T]
+    # bool [B, T], False for padding; packed [R, T, T], whether the first token sees the second.
     attention_mask: Tensor
-    labels: Tensor
-    rows: np.ndarray
-    packing: Packing | None = None
+    labels: Tensor  # int64 [B], or float32 [B] for regression
+    rows: np.ndarray  # int64 [B], the examples' rows in the split
+    packing: Packing | None = None  # if examples share rows
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -82,19 +66,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes that packed batches may have; multiples keep the number of different ones small.
+    """The sizes that packed batches may have; multiples keep the number of different ones small."""
 
-    Attributes:
-        row_length: tokens of a row; more where an example is longer.
-        row_lengths: the length of rows is a multiple of it.
-        rows: so is the number of rows of it,
-        firsts: and the number of places for examples in a row of it.
-    """
-
-    row_length: int
-    row_lengths: int = 1
-    rows: int = 1
-    firsts: int = 1
+    row_length: int  # tokens of a row; more where an example is longer
+    row_lengths: int = 1  # the length of rows is a multiple of it,
+    rows: int = 1  # so is the number of rows of this,
+    firsts: int = 1  # and the number of places for examples in a row of this
 
 
 # Longer rows waste less at their ends, shorter ones less on attention between examples.

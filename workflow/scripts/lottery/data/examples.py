@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,29 +24,20 @@ if TYPE_CHECKING:
 
 INDEX_COLUMN = "idx"
 OTHER_SEPARATORS = (";", "\t", "|", ",")
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, as broken JSON escapes leave it
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """The examples of one split.
+    """The examples of one split."""
 
-    Attributes:
-        idx: The examples' numbers, int64 [n], distinct.
-        text_a: First texts, n strings.
-        text_b: Second texts, None for single sentences.
-        labels: Classes int64 [n] in the order of the task's labels, or scores float64 [n].
-        groups: The group of each example, None but for evaluation-only tasks that name a column.
-        source: Repository, file, address or generator that they come from.
-        revision: Commit of the hub's repository; empty for the other kinds.
-    """
-
-    idx: np.ndarray
+    idx: np.ndarray  # their numbers, int64 [n], distinct
     text_a: Sequence[str]
-    text_b: Sequence[str] | None
-    labels: np.ndarray
-    groups: Sequence[str] | None = None
-    source: str = ""
-    revision: str = ""
+    text_b: Sequence[str] | None  # None for single sentences
+    labels: np.ndarray  # int64 [n] in the order of the task's labels, or scores float64 [n]
+    groups: Sequence[str] | None = None  # of evaluation-only tasks that name a column
+    source: str = ""  # repository, file, address or generator that they come from
+    revision: str = ""  # commit of the hub's repository
 
     def __len__(self) -> int:
         return len(self.idx)
@@ -110,8 +102,7 @@ def read_task(
         The wanted examples of each split.
 
     Raises:
-        StudyError: The source is not there, or a value is not what the study can use; the sentence
-            begins with the key of the config.
+        StudyError: One sentence that begins with the key of the config.
     """
     if task.kind == "generated":
         return _generated(task)
@@ -168,11 +159,6 @@ def wanted_columns(task: Task) -> tuple[str, ...]:
 def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
     """Turns a source's rows into examples.
 
-    Args:
-        raw: At least the columns `wanted_columns` names.
-        task: What they mean.
-        split: "train", "validation" or "validation_mismatched".
-
     Raises:
         StudyError: A column is missing, or a value is not what the study can use; one sentence
             with the source, the row and the column.
@@ -181,7 +167,7 @@ def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
     # GLUE holds a few pairs with an empty question; in files of the user an empty text is a slip.
     texts = [_texts(raw, name, may_be_empty=task.kind == "glue") for name in task.text]
     for name, values in zip(task.text, texts, strict=True):
-        if not raw.typed and all(_is_number(value) for value in values):
+        if not raw.typed and all(_number(value) is not None for value in values):
             raise StudyError(
                 f"{raw.at(0, name)} holds {shown(values[0])} and every other row a number too; "
                 "name a column that holds text."
@@ -224,11 +210,7 @@ def _check_columns(raw: RawTable, task: Task) -> None:
 
 
 def check_variety(examples: Examples, task: Task, split: str, source: str) -> None:
-    """Rejects what can be read but not learnt from or halved.
-
-    Raises:
-        StudyError: Fewer than two examples, or training examples that all have the same label.
-    """
+    """Rejects fewer than two examples, and training examples that all have the same label."""
     if len(examples) < 2:
         raise StudyError(
             f"{source} has one row of data for {split} of task {task.id}; at least two are needed."
@@ -251,25 +233,18 @@ def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> list[str]:
             raise StudyError(f"{raw.at(row, name)} {what}; every example needs its text.")
         if not may_be_empty and not value.strip():
             raise StudyError(f"{raw.at(row, name)} is empty; every example needs its text.")
-        if not value.isascii() and not _is_unicode(value):
+        if HALF_A_PAIR.search(value):
             raise StudyError(f"{raw.at(row, name)} holds half a surrogate pair, which is no text.")
     return values
 
 
-def _is_unicode(text: str) -> bool:
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _numbers(raw: RawTable) -> np.ndarray:
@@ -278,8 +253,11 @@ def _numbers(raw: RawTable) -> np.ndarray:
         return np.arange(len(raw), dtype=np.int64)
     first: dict[int, int] = {}
     for row, value in enumerate(raw.columns[INDEX_COLUMN]):
-        number = _whole_number(value)
-        if number is None:
+        try:
+            number = None if isinstance(value, bool | float) else int(value)
+        except (TypeError, ValueError):
+            number = None
+        if number is None or not -(2**63) <= number < 2**63:
             raise StudyError(
                 f"{raw.at(row, INDEX_COLUMN)} holds {shown(value)}, no whole number; "
                 "rename the column and rows are numbered from 0."
@@ -290,17 +268,6 @@ def _numbers(raw: RawTable) -> np.ndarray:
                 f"(first in {raw.unit} {raw.numbers[first[number]]}); each number may occur once."
             )
     return np.array([*first], np.int64)
-
-
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, str):
-        digits = value.strip()
-        # int() reads 20 digits at once and rejects thousands.
-        is_whole = digits.removeprefix("-").isdecimal() and len(digits) <= 20
-        number = int(digits) if is_whole else None
-    else:
-        number = value if isinstance(value, int) and not isinstance(value, bool) else None
-    return number if number is not None and -(2**63) <= number < 2**63 else None
 
 
 def class_labels(
@@ -320,9 +287,6 @@ def class_labels(
 
     Returns:
         int64 [n].
-
-    Raises:
-        StudyError: A label is missing or none of `labels`.
     """
     names = [_label_name(value) for value in raw.columns[column]]
     given = {str(i): name for i, name in enumerate(raw.label_names.get(column, ()))}
@@ -362,27 +326,13 @@ def _bad_label(place: str, name: str | None, labels: Sequence[str], named: bool)
 
 
 def score_labels(raw: RawTable, column: str) -> np.ndarray:
-    """Reads the scores of a regression, float64 [n].
-
-    Raises:
-        StudyError: A score is missing, not a number, or not finite.
-    """
+    """Reads the scores of a regression, float64 [n]; each must be a finite number."""
     scores = []
     for row, value in enumerate(raw.columns[column]):
-        score = _score(value)
-        if not math.isfinite(score):
+        score = _number(value)
+        if score is None or not math.isfinite(score):
             empty = value is None or (isinstance(value, str) and not value.strip())
             what = "is missing" if empty else f"holds {shown(value)}"
             raise StudyError(f"{raw.at(row, column)} {what}; a score must be a finite number.")
         scores.append(score)
     return np.array(scores, np.float64)
-
-
-def _score(value: object) -> float:
-    """The value as a number; nan if it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return math.nan
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return math.nan

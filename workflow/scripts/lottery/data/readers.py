@@ -34,29 +34,18 @@ TIMEOUT = 60  # seconds without an answer
 
 @dataclass(frozen=True)
 class RawTable:
-    """The wanted columns of a source, unchanged.
+    """The wanted columns of a source, unchanged."""
 
-    Attributes:
-        source: What to call the source in a sentence: a file, or a file of the hub.
-        columns: Values by column name, all of the same length; None where a value is missing.
-        available: Every column name of the source.
-        label_names: Class names the source itself gives to the numbers of a column.
-        unit: What a row is called: "line" of a text file, "row" otherwise.
-        numbers: The number of each row, counted from 1 (for csv the line on which it ends).
-        typed: Whether the source distinguishes numbers from text (csv and tsv do not).
-        name: What to call the source in the record of the fetched files.
-        revision: Commit of the hub's repository; empty for the other kinds.
-    """
-
-    source: str
-    columns: dict[str, list[Any]]
-    available: tuple[str, ...]
+    source: str  # what to call it in a sentence: a file, or a file of the hub
+    columns: dict[str, list[Any]]  # of the same length; None where a value is missing
+    available: tuple[str, ...]  # every column name of the source
+    # Class names that the source itself gives to the numbers of a column.
     label_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    unit: str = "row"
-    numbers: Sequence[int] = ()
-    typed: bool = True
-    name: str = ""
-    revision: str = ""
+    unit: str = "row"  # what a row is called: "line" of a text file
+    numbers: Sequence[int] = ()  # of each row, counted from 1 (for csv the line on which it ends)
+    typed: bool = True  # whether the source distinguishes numbers from text (csv and tsv do not)
+    name: str = ""  # what to call the source in the record of the fetched files
+    revision: str = ""  # commit of the hub's repository
 
     def __len__(self) -> int:
         return len(self.numbers)

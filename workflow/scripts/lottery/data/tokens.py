@@ -25,23 +25,14 @@ CHUNK = 8192  # examples tokenised at a time: bounds the memory of the tokeniser
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """Tokenised examples of one split, without padding.
+    """Tokenised examples of one split, without padding."""
 
-    Attributes:
-        input_ids: int32 [tokens], all examples one after another.
-        token_types: uint8 [tokens].
-        offsets: int64 [n + 1]; example i owns the tokens from offsets[i] to offsets[i + 1].
-        labels: Classes int64 [n], or scores float32 [n].
-        idx: The examples' numbers, int64 [n].
-        half: uint8 [n], 0 = search_half, 1 = report_half; None for training examples.
-    """
-
-    input_ids: np.ndarray
-    token_types: np.ndarray
-    offsets: np.ndarray
-    labels: np.ndarray
-    idx: np.ndarray
-    half: np.ndarray | None = None
+    input_ids: np.ndarray  # int32 [tokens], all examples one after another
+    token_types: np.ndarray  # uint8 [tokens]
+    offsets: np.ndarray  # int64 [n + 1]; example i owns the tokens offsets[i] to offsets[i + 1]
+    labels: np.ndarray  # classes int64 [n], or scores float32 [n]
+    idx: np.ndarray  # the examples' numbers, int64 [n]
+    half: np.ndarray | None = None  # uint8 [n], values of HALVES; None for training examples
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,12 +72,7 @@ class Tokens:
 
 
 def read_tokens(folder: Path, split: str) -> Tokens:
-    """Reads the tokens of a split from the tokens folder of one model and task.
-
-    Args:
-        folder: The tokens folder.
-        split: train, validation, validation_mismatched, search_half, report_half or train_sample.
-    """
+    """Reads a split, half (search_half, report_half) or train_sample from a model's tokens."""
     folder = Path(folder)
     if split == "train_sample":
         tokens = _read(folder / "train.safetensors")

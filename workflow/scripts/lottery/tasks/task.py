@@ -18,49 +18,29 @@ SPLITS = ("train", "validation", "validation_mismatched")
 
 @dataclass(frozen=True)
 class Task:
-    """One task of the study.
+    """One task of the study."""
 
-    Attributes:
-        id: The short id of the config entry.
-        kind: Where the examples come from: "glue", "web", "generated" or "files".
-        text: Names of the one or two text columns of the source.
-        label: Name of the label column of the source.
-        labels: Label names in the order of the model's outputs; None for regression.
-        metric: The reported metric.
-        metrics: Every metric that is scored, the reported one first.
-        splits: Pairs (our split name, split, file or address of the source); empty for generated
-            tasks that are trained on.
-        generated: Name of the generated task.
-        glue: Name of the GLUE preset.
-        web: Name of the preset that is read from an address.
-        train_examples: Size of the training subset, None for all. For a generated task both sizes
-            are the numbers of examples that are made.
-        validation_examples: Size of the subset of each validation split, None for all.
-        data_seed: Seed of the subsets and of the generated examples.
-        in_average: Whether averages over tasks include this one.
-        evaluate_with: The task whose models are scored here; the task itself trains nothing.
-        label_map: Pairs (label of those models, label of this task).
-        group: Source column by which the scores are reported, for evaluation-only tasks.
-    """
-
-    id: str
-    kind: str
-    text: tuple[str, ...]
-    labels: tuple[str, ...] | None
-    metric: str
-    metrics: tuple[str, ...]
-    label: str = "label"
+    id: str  # the key of the config entry
+    kind: str  # where the examples come from: "glue", "web", "generated" or "files"
+    text: tuple[str, ...]  # names of the one or two text columns of the source
+    labels: tuple[str, ...] | None  # in the order of the model's outputs; None for regression
+    metric: str  # the reported one
+    metrics: tuple[str, ...]  # every one that is scored, the reported one first
+    label: str = "label"  # name of the label column of the source
+    # Pairs (our split name, split, file or address of the source); empty for generated tasks that
+    # are trained on.
     splits: tuple[tuple[str, str], ...] = ()
-    generated: str | None = None
-    glue: str | None = None
-    web: str | None = None
+    generated: str | None = None  # name of the generated task,
+    glue: str | None = None  # of the GLUE preset,
+    web: str | None = None  # or of the preset that is read from an address
+    # Sizes of the subsets, None for all; of a generated task, how many examples are made.
     train_examples: int | None = None
-    validation_examples: int | None = None
-    data_seed: int = 0
-    in_average: bool = True
-    evaluate_with: str | None = None
-    label_map: tuple[tuple[str, str], ...] | None = None
-    group: str | None = None
+    validation_examples: int | None = None  # of each validation split
+    data_seed: int = 0  # of the subsets and of the generated examples
+    in_average: bool = True  # whether averages over tasks include it
+    evaluate_with: str | None = None  # the task whose models are scored here; nothing is trained
+    label_map: tuple[tuple[str, str], ...] | None = None  # from labels of those models to its own
+    group: str | None = None  # source column by which an evaluation-only task is also scored
 
     @property
     def is_regression(self) -> bool:
@@ -123,9 +103,7 @@ def _as_tuples(value: Any) -> Any:
     return tuple(_as_tuples(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-def _preset(
-    kind: str, name: str, text: str, labels: str | None, metrics: str, **more: Any
-) -> Task:
+def _preset(kind: str, name: str, text: str, labels: str | None, metrics: str, **more: Any) -> Task:
     scored = tuple(metrics.split())
     return Task(
         id=name,
@@ -139,7 +117,7 @@ def _preset(
 
 
 def _glue(name: str, text: str, labels: str | None, metrics: str, **more: Any) -> Task:
-    splits = (("train", "train"), ("validation", "validation"))
+    splits = tuple((split, split) for split in SPLITS[:2])
     return _preset("glue", name, text, labels, metrics, **{"splits": splits} | more)
 
 
@@ -152,11 +130,6 @@ def _by_id(*tasks: Task) -> dict[str, Task]:
     return {task.id: task for task in tasks}
 
 
-_MNLI_SPLITS = (
-    ("train", "train"),
-    ("validation", "validation_matched"),
-    ("validation_mismatched", "validation_mismatched"),
-)
 # Columns, label names and their order as in the hub's dataset at GLUE_REVISION.
 GLUE: dict[str, Task] = _by_id(
     _glue("cola", "sentence", "unacceptable acceptable", "matthews accuracy"),
@@ -169,14 +142,12 @@ GLUE: dict[str, Task] = _by_id(
         "premise hypothesis",
         "entailment neutral contradiction",
         "accuracy",
-        splits=_MNLI_SPLITS,
+        splits=tuple(zip(SPLITS, ("train", "validation_matched", SPLITS[2]), strict=True)),
     ),
     _glue("qnli", "question sentence", "entailment not_entailment", "accuracy"),
     _glue("rte", "sentence1 sentence2", "entailment not_entailment", "accuracy"),
     # Not in averages: its training and validation sentences contradict each other.
-    _glue(
-        "wnli", "sentence1 sentence2", "not_entailment entailment", "accuracy", in_average=False
-    ),
+    _glue("wnli", "sentence1 sentence2", "not_entailment entailment", "accuracy", in_average=False),
 )
 
 # Evaluation-only tasks with two labels, for models of three classes or of other two-class tasks.

@@ -9,20 +9,9 @@ from __future__ import annotations
 
 from random import Random
 
-from lottery.data.generated import acceptability, entailment, heuristics, sentiment, similarity
-from lottery.data.generated.language import Example
+from lottery.data.generated.writers import OPENERS, Example
 
 __all__ = ["OPENERS", "Example", "generate"]
-
-# Each takes a split and the generator that shares the words out between the splits, and gives a
-# function that writes one example after another.
-OPENERS = {
-    "sentiment": sentiment.open_writer,
-    "acceptability": acceptability.open_writer,
-    "entailment": entailment.open_writer,
-    "similarity": similarity.open_writer,
-    "heuristics": heuristics.open_writer,
-}
 
 
 def generate(

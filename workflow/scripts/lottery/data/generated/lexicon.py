@@ -1,4 +1,4 @@
-"""The words of the generated tasks.
+"""The words of the generated tasks, how splits share them, and how English spells their forms.
 
 No word occurs twice within what one task draws its deciding words from: it could turn up in both
 splits, or on both sides of a label.
@@ -6,9 +6,53 @@ splits, or on both sides of a label.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple, TypeVar
 
-from lottery.data.generated.language import with_ed, with_ing, with_s
+Entry = TypeVar("Entry")
+
+TRAIN_SHARE = 0.6
+VOWELS = "aeiou"
+# Written with a vowel, spoken with a consonant ("a useless plan").
+SPOKEN_WITH_CONSONANT = ("use", "uni", "eu")
+
+
+def words_of(split: str, entries: Sequence[Entry], rng: Random) -> tuple[Entry, ...]:
+    """Picks what one split may use; the other has the rest, given `rng` in the same state."""
+    shuffled = list(entries)
+    rng.shuffle(shuffled)
+    cut = round(TRAIN_SHARE * len(shuffled))
+    return tuple(shuffled[:cut] if split == "train" else shuffled[cut:])
+
+
+def with_article(phrase: str) -> str:
+    """Puts "a" or "an" before a phrase, as its first word sounds."""
+    vowel = phrase[0] in VOWELS and not phrase.startswith(SPOKEN_WITH_CONSONANT)
+    return f"{'an' if vowel else 'a'} {phrase}"
+
+
+def with_s(word: str) -> str:
+    """The plural of a regular noun, or the third person of a verb."""
+    if word.endswith(("s", "x", "ch", "sh")):
+        return f"{word}es"
+    if word.endswith("y") and word[-2] not in VOWELS:
+        return f"{word[:-1]}ies"
+    return f"{word}s"
+
+
+def with_ed(base: str) -> str:
+    """The past of a regular verb that doubles no consonant."""
+    if base.endswith("e"):
+        return f"{base}d"
+    if base.endswith("y") and base[-2] not in VOWELS:
+        return f"{base[:-1]}ied"
+    return f"{base}ed"
+
+
+def with_ing(base: str) -> str:
+    """The -ing form of a verb that doubles no consonant."""
+    return f"{base[:-1]}ing" if base.endswith("e") else f"{base}ing"
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -314,3 +358,21 @@ THINGS = _fields("""
     snake, serpent / lizard / frog
     ticket / passport / visa
     """)
+
+# Heuristics: what one person does to another. Past and participle are the same word, so that a
+# passive has no word that the active lacks but "was" and "by".
+DEEDS = tuple(
+    with_ed(base)
+    for base in """
+    admire attack avoid defend describe embrace follow greet help ignore insult interrupt invite
+    mention notice praise protect remember rescue respect reward sketch support surprise thank trust
+    visit warn watch welcome
+    """.split()
+)
+NEAR = ("near", "behind", "beside", "opposite")
+# Before a clause: what states that it holds, and what leaves it open.
+HOLDS = ("because", "although", "since", "while")
+OPEN = ("if", "unless", "in case")
+# Between a person and a clause, likewise.
+KNOWS = ("knew", "forgot", "discovered", "regretted")
+GUESSES = ("doubted", "hoped", "claimed", "pretended")
