@@ -1,4 +1,4 @@
-"""Examples: what a source's rows must be to enter the study, and the table of their file."""
+"""From a source's rows to checked examples: the table of a split, as its parquet file holds it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,70 +26,9 @@ OTHER_SEPARATORS = (";", "\t", "|", ",")
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, as broken JSON escapes leave it
 
 
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """The examples of one split."""
-
-    idx: np.ndarray  # their numbers, int64 [n], distinct
-    text_a: Sequence[str]
-    text_b: Sequence[str] | None  # None for single sentences
-    labels: np.ndarray  # int64 [n] in the order of the task's labels, or scores float64 [n]
-    groups: Sequence[str] | None = None  # of evaluation-only tasks that name a column
-    source: str = ""  # repository, file, address or generator that they come from
-    revision: str = ""  # commit of the hub's repository
-
-    def __len__(self) -> int:
-        return len(self.idx)
-
-    def select(self, rows: np.ndarray) -> Examples:
-        """Picks rows, in the order given."""
-
-        def picked(values: Sequence[str] | None) -> list[str] | None:
-            return None if values is None else [values[row] for row in rows.tolist()]
-
-        return replace(
-            self,
-            idx=self.idx[rows],
-            text_a=picked(self.text_a),
-            text_b=picked(self.text_b),
-            labels=self.labels[rows],
-            groups=picked(self.groups),
-        )
-
-    def strata(self) -> np.ndarray:
-        """What a subset keeps the shares of: labels, within groups where there are any, [n]."""
-        if self.groups is None or self.labels.dtype.kind == "f":
-            return self.labels
-        _, group = np.unique(self.groups, return_inverse=True)
-        return group * (self.labels.max() + 1) + self.labels
-
-    def to_arrow(self, metadata: Mapping[str, Any], half: np.ndarray | None) -> pa.Table:
-        """Makes the table of a split's file.
-
-        Args:
-            metadata: Plain values for the schema's key "lottery".
-            half: uint8 [n] for a validation split, else None.
-        """
-        import pyarrow as pa
-
-        columns: dict[str, pa.Array] = {
-            "idx": pa.array(self.idx),
-            "text_a": pa.array(self.text_a, pa.string()),
-        }
-        if self.text_b is not None:
-            columns["text_b"] = pa.array(self.text_b, pa.string())
-        columns["label"] = pa.array(self.labels)
-        if self.groups is not None:
-            columns["group"] = pa.array(self.groups, pa.string())
-        if half is not None:
-            columns["half"] = pa.array(half)
-        note = json.dumps(dict(metadata), sort_keys=True)
-        return pa.table(columns).replace_schema_metadata({"lottery": note})
-
-
 def read_task(
     task: Task, glue_folder: str | None, cache: Path | None = None
-) -> dict[str, Examples]:
+) -> dict[str, pa.Table]:
     """Reads a task's source and checks every row.
 
     Args:
@@ -99,55 +37,82 @@ def read_task(
         cache: Folder for downloads from the hub; None takes huggingface_hub's own.
 
     Returns:
-        The wanted examples of each split.
+        The wanted examples of each split: idx int64 (distinct), text_a, text_b (of pairs), label
+        (int64 in the order of the task's labels, or float64) and group (of tasks that name one).
 
     Raises:
         StudyError: One sentence that begins with the key of the config.
     """
     if task.kind == "generated":
         return _generated(task)
-    checked = {}
+    tables = {}
     for split in task.split_names:
         place = f".data.{split}" if task.kind == "files" else ""
         with blaming(f"tasks.{task.id}{place}"):
             raw = read_split(task, split, wanted_columns(task), glue_folder, cache)
-            checked[split] = _wanted_part(checked_examples(raw, task, split), task, split, raw)
-    return checked
+            wanted = _wanted_part(checked_examples(raw, task, split), task, split, raw)
+            tables[split] = _noted(wanted, task, raw.name, raw.revision)
+    return tables
 
 
-def _generated(task: Task) -> dict[str, Examples]:
+def _generated(task: Task) -> dict[str, pa.Table]:
     source = f"generated task {task.generated}"
     train_examples = task.train_examples if "train" in task.split_names else None
     made = generate(task.generated, train_examples, task.validation_examples, task.data_seed)
-    splits = {}
+    tables = {}
     for split, written in made.items():
-        text_a, text_b, labels, _, groups = zip(*written, strict=True)
-        splits[split] = Examples(
-            np.arange(len(written)),
-            text_a,
-            text_b if len(task.text) == 2 else None,
-            np.array(labels, float if task.is_regression else np.int64),
-            groups if task.group else None,
-            source,
-        )
-        check_variety(splits[split], task, split, f"{source}, {split}")
-    return splits
+        *texts, labels, _, groups = zip(*written, strict=True)
+        labels = np.array(labels, float if task.is_regression else np.int64)
+        table = _table(np.arange(len(written)), texts[: len(task.text)], labels, groups, task)
+        check_variety(table, task, split, f"{source}, {split}")
+        tables[split] = _noted(table, task, source)
+    return tables
 
 
-def _wanted_part(examples: Examples, task: Task, split: str, raw: RawTable) -> Examples:
+def _table(
+    idx: np.ndarray,
+    texts: Sequence[Sequence[str]],
+    labels: np.ndarray,
+    groups: Sequence[str] | None,
+    task: Task,
+) -> pa.Table:
+    import pyarrow as pa
+
+    names = ("text_a", "text_b")
+    columns = {"idx": pa.array(idx)}
+    columns |= {name: pa.array(text, pa.string()) for name, text in zip(names, texts, strict=False)}
+    columns["label"] = pa.array(labels)
+    if task.group is not None:
+        columns["group"] = pa.array(groups, pa.string())
+    return pa.table(columns)
+
+
+def _noted(table: pa.Table, task: Task, source: str, revision: str = "") -> pa.Table:
+    """The table with a note of its origin in the metadata."""
+    labels = None if task.labels is None else list(task.labels)
+    note = {"task": task.id, "labels": labels, "n": len(table), "source": source}
+    text = json.dumps(note | {"revision": revision}, sort_keys=True)
+    return table.replace_schema_metadata({"lottery": text})
+
+
+def _wanted_part(table: pa.Table, task: Task, split: str, raw: RawTable) -> pa.Table:
     """The subset that `train_examples` or `validation_examples` asks for."""
     key = "train_examples" if split == "train" else "validation_examples"
     size = getattr(task, key)
     if size is None:
-        return examples
-    if size > len(examples):
+        return table
+    if size > len(table):
         raise StudyError(
-            f"{raw.source} has {len(examples)} examples, but tasks.{task.id}.{key} is "
-            f"{size}; allowed are 2 to {len(examples)}, or no such key for all of them."
+            f"{raw.source} has {len(table)} examples, but tasks.{task.id}.{key} is "
+            f"{size}; allowed are 2 to {len(table)}, or no such key for all of them."
         )
-    examples = examples.select(subset(examples.strata(), examples.idx, size, task.data_seed))
-    check_variety(examples, task, split, f"the subset of {raw.source}")
-    return examples
+    strata = table["label"].to_numpy()
+    if task.group is not None and task.labels is not None:  # labels within groups
+        _, group = np.unique(table["group"].to_pylist(), return_inverse=True)
+        strata = group * (strata.max() + 1) + strata
+    table = table.take(subset(strata, table["idx"].to_numpy(), size, task.data_seed))
+    check_variety(table, task, split, f"the subset of {raw.source}")
+    return table
 
 
 def wanted_columns(task: Task) -> tuple[str, ...]:
@@ -156,7 +121,7 @@ def wanted_columns(task: Task) -> tuple[str, ...]:
     return (*task.text, task.label, *group, INDEX_COLUMN)
 
 
-def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
+def checked_examples(raw: RawTable, task: Task, split: str) -> pa.Table:
     """Turns a source's rows into examples.
 
     Raises:
@@ -176,17 +141,10 @@ def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
         labels = score_labels(raw, task.label)
     else:
         labels = class_labels(raw, task.label, task.labels, complete=split == task.split_names[0])
-    examples = Examples(
-        _numbers(raw),
-        texts[0],
-        texts[1] if len(texts) == 2 else None,
-        labels,
-        None if task.group is None else _texts(raw, task.group, may_be_empty=False),
-        raw.name,
-        raw.revision,
-    )
-    check_variety(examples, task, split, raw.source)
-    return examples
+    groups = None if task.group is None else _texts(raw, task.group, may_be_empty=False)
+    table = _table(_numbers(raw), texts, labels, groups, task)
+    check_variety(table, task, split, raw.source)
+    return table
 
 
 def _check_columns(raw: RawTable, task: Task) -> None:
@@ -209,17 +167,18 @@ def _check_columns(raw: RawTable, task: Task) -> None:
             )
 
 
-def check_variety(examples: Examples, task: Task, split: str, source: str) -> None:
+def check_variety(table: pa.Table, task: Task, split: str, source: str) -> None:
     """Rejects fewer than two examples, and training examples that all have the same label."""
-    if len(examples) < 2:
+    labels = table["label"].to_numpy()
+    if len(labels) < 2:
         raise StudyError(
             f"{source} has one row of data for {split} of task {task.id}; at least two are needed."
         )
-    if split == "train" and (examples.labels == examples.labels[0]).all():
-        only = examples.labels[0]
+    if split == "train" and (labels == labels[0]).all():
+        only = labels[0]
         what = f"score {only:g}" if task.labels is None else f"label {task.labels[only]!r}"
         raise StudyError(
-            f"{source}: all {len(examples)} training examples of task {task.id} have the {what}; "
+            f"{source}: all {len(labels)} training examples of task {task.id} have the {what}; "
             "there is nothing to learn."
         )
 
@@ -254,10 +213,10 @@ def _numbers(raw: RawTable) -> np.ndarray:
     first: dict[int, int] = {}
     for row, value in enumerate(raw.columns[INDEX_COLUMN]):
         try:
-            number = None if isinstance(value, bool | float) else int(value)
-        except (TypeError, ValueError):
+            number = int(value) if isinstance(value, int | str) else None
+        except ValueError:
             number = None
-        if number is None or not -(2**63) <= number < 2**63:
+        if isinstance(value, bool) or number is None or not -(2**63) <= number < 2**63:
             raise StudyError(
                 f"{raw.at(row, INDEX_COLUMN)} holds {shown(value)}, no whole number; "
                 "rename the column and rows are numbered from 0."

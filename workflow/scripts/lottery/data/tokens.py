@@ -18,6 +18,7 @@ from lottery.files import read_arrays
 from lottery.files.errors import StudyError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from tokenizers import Tokenizer
 
 CHUNK = 8192  # examples tokenised at a time: bounds the memory of the tokeniser's own objects
@@ -138,3 +139,15 @@ def encode(
         types.extend(np.array(one.type_ids, np.uint8) for one in encoded)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return np.concatenate(ids), np.concatenate(types), offsets
+
+
+def tokens_of(table: pa.Table, tokenizer: Tokenizer) -> Tokens:
+    """Tokenises the table of a split."""
+    text_b = table["text_b"].to_pylist() if "text_b" in table.column_names else None
+    labels = table["label"].to_numpy()
+    return Tokens(
+        *encode(tokenizer, table["text_a"].to_pylist(), text_b),
+        labels.astype(np.float32 if labels.dtype.kind == "f" else np.int64),
+        table["idx"].to_numpy(),
+        table["half"].to_numpy() if "half" in table.column_names else None,
+    )

@@ -50,15 +50,10 @@ def fetch_task(
     wanted = {split: Path(path) for split, path in paths.items() if path is not None}
     if set(wanted) != set(task.split_names):
         raise ValueError(f"task {task.id} has {task.split_names}, paths are for {tuple(wanted)}")
-    splits = read_task(task, glue_folder, Path(path_to_validation).parent.parent / DOWNLOADS)
+    tables = read_task(task, glue_folder, Path(path_to_validation).parent.parent / DOWNLOADS)
     for split, path in wanted.items():
-        examples = splits[split]
-        note = {
-            "task": task.id,
-            "labels": None if task.labels is None else list(task.labels),
-            "n": len(examples),
-            "source": examples.source,
-            "revision": examples.revision,
-        }
-        half = None if split == "train" else halves(examples.labels, examples.idx)
-        write_parquet(path, examples.to_arrow(note, half))
+        table = tables[split]
+        if split != "train":
+            half = halves(table["label"].to_numpy(), table["idx"].to_numpy())
+            table = table.append_column("half", [half])
+        write_parquet(path, table)
