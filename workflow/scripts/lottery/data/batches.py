@@ -154,11 +154,7 @@ def place(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Puts examples into rows, the longest first, each into the first row that has enough left.
 
     First fit decreasing: at most 11/9 of the fewest rows there could be, and 6/9 of a row (Dosa
-    2007).
-
-    Args:
-        lengths: int [B], none above `width`.
-        width: tokens of a row.
+    2007). No length is above `width`.
 
     Returns:
         Each example's row, and the column of its first token, int64 [B] both.

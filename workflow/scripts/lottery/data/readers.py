@@ -58,19 +58,16 @@ class RawTable:
 def read_split(
     task: Task, split: str, wanted: Collection[str], glue_folder: str | None, cache: Path | None
 ) -> RawTable:
-    """Reads one split of a GLUE task, of a task of the web, or of the user's own files.
+    """Reads the wanted columns of a split of a task of any kind but "generated".
 
     Args:
-        task: A task of kind "glue", "web" or "files".
-        split: One of the task's split names.
+        task: The task.
+        split: One of its split names.
         wanted: The columns to keep where they exist.
         glue_folder: A folder `<task>/<split>.parquet` (or another type of file) that takes the
             hub's place for GLUE tasks, and the address's for a task of the web that it has; None
             for the network.
         cache: Folder for downloads from the hub; None takes huggingface_hub's own.
-
-    Raises:
-        StudyError: The source is not there, or cannot be read.
     """
     place = dict(task.splits)[split]
     if task.kind == "files":
@@ -130,7 +127,10 @@ def _of_the_hub(task: Task, file: str, cache: Path | None) -> Path:
 def _of_the_web(
     task: Task, split: str, address: str, wanted: Collection[str], folder: str | None
 ) -> RawTable:
-    """Reads a tab-separated file without quoting from an address, or a local copy of it."""
+    """Reads a tab-separated file without quoting from an address, or a local copy of it.
+
+    Without `datasets`, which needs aiohttp to read from an address.
+    """
     if folder is not None:
         path = _existing(expanded(folder) / str(task.web) / split, [".txt", *READERS])
         if path is not None:
@@ -180,15 +180,10 @@ def files_of(source: str) -> list[str]:
 
 
 def read_table(path: Path, wanted: Collection[str], suffix: str | None = None) -> RawTable:
-    """Reads a file; its ending decides how. A folder is one of `Dataset.save_to_disk`.
+    """Reads the wanted columns of a file as its ending (or `suffix`) decides, or of a saved folder.
 
     Text is UTF-8 with or without a byte order mark. csv follows the usual quoting; in tsv, as in
     GLUE's own files, a quotation mark is a character like any other. Empty lines are skipped.
-
-    Args:
-        path: A .csv, .tsv, .jsonl, .arrow or .parquet file, or a folder.
-        wanted: The columns to keep where they exist.
-        suffix: The ending to go by, if not the file's own.
 
     Raises:
         StudyError: The file is missing, empty, damaged, or of another type.

@@ -16,11 +16,7 @@ HALVES = {"search_half": 0, "report_half": 1}
 
 
 def halves(labels: np.ndarray, idx: np.ndarray) -> np.ndarray:
-    """Halves a validation split, stratified by label, for scores by quintile.
-
-    Args:
-        labels: Classes (integer) or scores (float), shape [n].
-        idx: The examples' numbers, int64, shape [n], distinct.
+    """Halves a validation split; arguments as of `stratified_sample`.
 
     Returns:
         uint8 [n], values of `HALVES`. The halves' sizes differ by at most one, within each stratum
@@ -32,18 +28,12 @@ def halves(labels: np.ndarray, idx: np.ndarray) -> np.ndarray:
 
 
 def train_sample(labels: np.ndarray, idx: np.ndarray, size: int) -> np.ndarray:
-    """Picks the training sample a search can run on: as many examples as validation has.
-
-    Arguments and result as of `stratified_sample`.
-    """
+    """Picks the training sample a search can run on: as many examples as validation has."""
     return stratified_sample(labels, idx, size, TRAIN_SAMPLE_SEED)
 
 
 def subset(labels: np.ndarray, idx: np.ndarray, size: int, data_seed: int) -> np.ndarray:
-    """Picks the part of a split that a task with `train_examples` or `validation_examples` keeps.
-
-    Arguments and result as of `stratified_sample`.
-    """
+    """Picks what a task with `train_examples` or `validation_examples` keeps of a split."""
     return stratified_sample(labels, idx, size, SUBSET_SEED + (data_seed << 8))
 
 
@@ -51,8 +41,8 @@ def stratified_sample(labels: np.ndarray, idx: np.ndarray, size: int, seed: int)
     """Picks `size` rows, or all if there are fewer, with every stratum's share kept to one row.
 
     Args:
-        labels: Classes (integer) or scores (float), shape [n].
-        idx: The examples' numbers, int64, shape [n], distinct.
+        labels: Classes (integer), or scores (float), whose strata are quintiles, [n].
+        idx: The examples' numbers, int64 [n], distinct.
         size: How many rows.
         seed: Which of the possible samples.
 

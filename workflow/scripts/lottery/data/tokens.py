@@ -92,15 +92,12 @@ def _read(path: Path) -> Tokens:
 
 
 def load_tokenizer(path: Path, max_length: int, *, pairs: bool) -> Tokenizer:
-    """Loads a tokeniser that truncates but does not pad.
+    """Loads a tokenizer.json as a tokeniser that truncates but does not pad.
 
     Args:
-        path: A tokenizer.json, whose own truncation and padding are replaced.
+        path: The file, whose own truncation and padding are replaced.
         max_length: Most tokens of an example, special tokens included.
         pairs: Whether it will read pairs, the longer text of which is shortened first.
-
-    Raises:
-        StudyError: The file is no tokeniser, or max_length leaves no token for text.
     """
     from tokenizers import Tokenizer
 

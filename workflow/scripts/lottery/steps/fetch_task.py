@@ -37,9 +37,6 @@ def fetch_task(
         path_to_train: File to write; None for an evaluation-only task.
         path_to_validation: File to write.
         path_to_validation_mismatched: File to write, for a task that has this split.
-
-    Raises:
-        StudyError: The source is not there, or a value is not what the study can use.
     """
     task = task if isinstance(task, Task) else Task.from_dict(task)
     paths = {

@@ -33,13 +33,8 @@ def majority(
     fitted to the same labels. `labels_from: train` knows the training labels alone: the most
     frequent one, or their mean, whose correlations are undefined.
 
-    Args:
-        path_to_train: The task's training split.
-        path_to_validation: The task's validation split.
-        path_to_validation_mismatched: The further one, if the task has it.
-        path_to_metrics: JSON to write: format, task, and scores with split, metric, value (None
-            where undefined), n_examples, labels_from, constant_prediction, degenerate (undefined).
-        task: The task, or its `to_dict(with_metrics=True)`.
+    The JSON holds format, task, and scores with split, metric, value (None where undefined),
+    n_examples, labels_from, constant_prediction, degenerate (undefined).
     """
     task = task if isinstance(task, Task) else Task.from_dict(task)
     train, validation = read_parquet(path_to_train), read_parquet(path_to_validation)

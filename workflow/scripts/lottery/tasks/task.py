@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from lottery.tasks.metrics import always_scored
@@ -116,19 +117,12 @@ def _preset(kind: str, name: str, text: str, labels: str | None, metrics: str, *
     )
 
 
-def _glue(name: str, text: str, labels: str | None, metrics: str, **more: Any) -> Task:
-    splits = tuple((split, split) for split in SPLITS[:2])
-    return _preset("glue", name, text, labels, metrics, **{"splits": splits} | more)
-
-
-def _generated(name: str, text: str, labels: str | None, metrics: str, **more: Any) -> Task:
-    sizes = {"train_examples": 2000, "validation_examples": 600}
-    return _preset("generated", name, text, labels, metrics, **sizes | more)
-
-
 def _by_id(*tasks: Task) -> dict[str, Task]:
     return {task.id: task for task in tasks}
 
+
+_glue = partial(_preset, "glue", splits=tuple((split, split) for split in SPLITS[:2]))
+_generated = partial(_preset, "generated", train_examples=2000, validation_examples=600)
 
 # Columns, label names and their order as in the hub's dataset at GLUE_REVISION.
 GLUE: dict[str, Task] = _by_id(
