@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from lottery.files import read_json, read_parquet
 from lottery.files.errors import StudyError
@@ -112,6 +113,16 @@ def test_without_network_one_sentence_says_what_to_do(tmp_path: Path, monkeypatc
 def test_a_local_glue_folder_without_the_task_is_named(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"glue_folder .* no file rte/train"):
         fetched(tmp_path, task_from_config("rte", {}), tmp_path)
+
+
+def test_a_local_glue_folder_may_hold_saved_folders(tmp_path: Path) -> None:
+    classes = ClassLabel(names=["acceptable", "unacceptable"])  # not in the order of the preset
+    features = Features({"sentence": Value("string"), "label": classes})
+    rows = {"sentence": [f"Word {i}." for i in range(6)], "label": [0, 1] * 3}
+    splits = {split: Dataset.from_dict(rows, features) for split in ("train", "validation")}
+    DatasetDict(splits).save_to_disk(str(tmp_path / "glue" / "cola"))
+    table = fetched(tmp_path, task_from_config("cola", {}), tmp_path / "glue")["train"]
+    assert table.column("label").to_pylist() == [1, 0] * 3
 
 
 def test_a_local_glue_folder_may_hold_text_files(tmp_path: Path) -> None:

@@ -96,9 +96,9 @@ def local_glue_file(folder: Path, task: Task, split: str, hub_split: str) -> Pat
 
 
 def _existing(stem: Path, suffixes: Collection[str]) -> Path | None:
-    """The file with that stem, or folder of that name; files that hold label names come first."""
-    paths = [stem, *(stem.with_name(stem.name + suffix) for suffix in reversed([*suffixes]))]
-    return next((path for path in paths if path.is_file() or is_saved(path)), None)
+    """The file with that stem, those that hold label names first, or the folder of that name."""
+    files = (stem.with_name(stem.name + suffix) for suffix in reversed([*suffixes]))
+    return next((file for file in files if file.is_file()), stem if is_saved(stem) else None)
 
 
 def _of_the_hub(task: Task, file: str, cache: Path | None) -> Path:
