@@ -15,7 +15,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 
 from lottery.data.examples import checked_examples, wanted_columns
-from lottery.data.readers import read_table
+from lottery.data.readers import files_of, read_data_file
 from lottery.files.errors import StudyError
 from lottery.tasks import Task, task_from_config
 
@@ -39,7 +39,7 @@ def own_task(**changes: Any) -> Task:
 
 def examples(path: Path, task: Task | None = None, split: str = "train") -> pa.Table:
     task = task or own_task()
-    return checked_examples(read_table(path, wanted_columns(task)), task, split)
+    return checked_examples(read_data_file(path, wanted_columns(task)), task, split)
 
 
 def written(folder: Path, suffix: str, rows: list[dict[str, Any]]) -> Path:
@@ -104,12 +104,19 @@ def test_types_that_are_not_wanted_or_stored_otherwise(tmp_path: Path) -> None:
     assert examples(tmp_path / "a.parquet")["label"].to_pylist() == [1, 0, 1]
 
 
+def test_the_files_of_a_source_are_itself_or_what_a_saved_folder_holds(tmp_path: Path) -> None:
+    assert files_of("./given/a.csv") == ["./given/a.csv"]
+    folder = written(tmp_path, "", ROWS)
+    names = ["data-00000-of-00001.arrow", "dataset_info.json", "state.json"]
+    assert files_of(str(folder)) == [str(folder / name) for name in names]
+
+
 def test_nothing_is_written_into_the_home_folder(tmp_path: Path) -> None:
     paths = [written(tmp_path, suffix, ROWS) for suffix in (".parquet", ".arrow", "")]
     (tmp_path / "home").mkdir()
     code = (
-        "import sys; from pathlib import Path; from lottery.data.readers import read_table\n"
-        "print([len(read_table(Path(path), ['gold'])) for path in sys.argv[1:]])"
+        "import sys; from pathlib import Path; from lottery.data.readers import files_of, read_data_file\n"
+        "print([len(read_data_file(Path(path), ['gold'])) for path in sys.argv[1:]])"
     )
     scripts = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
     kept = {

@@ -71,13 +71,13 @@ def read_split(
     """
     place = dict(task.splits)[split]
     if task.kind == "files":
-        return replace(read_table(expanded(place), wanted), name=place)
+        return replace(read_data_file(expanded(place), wanted), name=place)
     if task.kind == "web":
         return _of_the_web(task, split, place, wanted, glue_folder)
     if glue_folder is not None:
-        return read_table(local_glue_file(expanded(glue_folder), task, split, place), wanted)
+        return read_data_file(local_glue_file(expanded(glue_folder), task, split, place), wanted)
     file = f"{task.glue}/{place}-00000-of-00001.parquet"
-    raw = read_table(_of_the_hub(task, file, cache), wanted)
+    raw = read_data_file(_of_the_hub(task, file, cache), wanted)
     return replace(
         raw, source=f"{GLUE_REPOSITORY}/{file}", name=GLUE_REPOSITORY, revision=GLUE_REVISION
     )
@@ -134,11 +134,11 @@ def _of_the_web(
     if folder is not None:
         path = _existing(expanded(folder) / str(task.web) / split, [".txt", *READERS])
         if path is not None:
-            return read_table(path, wanted, suffix=".tsv" if path.suffix == ".txt" else None)
+            return read_data_file(path, wanted, suffix=".tsv" if path.suffix == ".txt" else None)
     with TemporaryDirectory() as temporary:
         path = Path(temporary) / f"{split}.tsv"
         path.write_bytes(_downloaded(task, split, address))
-        return replace(read_table(path, wanted), source=address, name=address)
+        return replace(read_data_file(path, wanted), source=address, name=address)
 
 
 def _downloaded(task: Task, split: str, address: str) -> bytes:
@@ -179,7 +179,7 @@ def files_of(source: str) -> list[str]:
     return sorted(str(file) for file in folder.iterdir() if file.is_file())
 
 
-def read_table(path: Path, wanted: Collection[str], suffix: str | None = None) -> RawTable:
+def read_data_file(path: Path, wanted: Collection[str], suffix: str | None = None) -> RawTable:
     """Reads the wanted columns of a file as its ending (or `suffix`) decides, or of a saved folder.
 
     Text is UTF-8 with or without a byte order mark. csv follows the usual quoting; in tsv, as in
