@@ -115,7 +115,7 @@ def test_nothing_is_written_into_the_home_folder(tmp_path: Path) -> None:
     paths = [written(tmp_path, suffix, ROWS) for suffix in (".parquet", ".arrow", "")]
     (tmp_path / "home").mkdir()
     code = (
-        "import sys; from pathlib import Path; from lottery.data.readers import files_of, read_data_file\n"
+        "import sys; from pathlib import Path; from lottery.data.readers import read_data_file\n"
         "print([len(read_data_file(Path(path), ['gold'])) for path in sys.argv[1:]])"
     )
     scripts = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
