@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,8 +25,7 @@ CPU_TOKENS = 1536
 GROUPED_BATCHES = 50  # whose examples are sorted by length together; as in transformers
 
 
-@dataclass(frozen=True)
-class Packing:
+class Packing(NamedTuple):
     """The places of B examples that share rows."""
 
     positions: Tensor  # int64 [R, T], of each token within its example
@@ -53,9 +53,7 @@ class Batch:
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """All tensors, in an order that `holding` knows."""
-        packing = self.packing
-        placed = (packing.positions, packing.firsts, packing.places) if packing else ()
-        return (*self.inputs, self.labels, *placed)
+        return (*self.inputs, self.labels, *(self.packing or ()))
 
     def holding(self, tensors: Sequence[Tensor]) -> Batch:
         """The same batch with other tensors, in the order of `tensors`."""
