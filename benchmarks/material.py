@@ -7,11 +7,12 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from drawn import TASKS
-from lottery.data.checked import read_task
-from lottery.data.examples import Examples
+from lottery.data.examples import read_task
 from lottery.data.splits import halves
-from lottery.data.tokens import Tokens, encode, load_tokenizer
+from lottery.data.tokens import Tokens, load_tokenizer, tokens_of
 from lottery.models.checkpoints import load_pretrained
 from lottery.models.encoder import Encoder
 from lottery.steps.fetch_model import fetch_model
@@ -97,15 +98,13 @@ def case_of(name: str, tokenizer: Path, train_examples: int, dev_examples: int |
     dev_examples = dev_examples or task.validation_examples
     task = replace(task, train_examples=train_examples, validation_examples=dev_examples)
     tokens = {
-        split: _tokens(examples, tokenizer, with_halves=split != "train")
-        for split, (examples, _) in read_task(task, glue and str(glue)).items()
+        split: _tokens(table, tokenizer, with_halves=split != "train")
+        for split, table in read_task(task, glue and str(glue)).items()
     }
     return Case(label, task, tokens["train"], tokens["validation"])
 
 
-def _tokens(examples: Examples, path_to_tokenizer: Path, *, with_halves: bool) -> Tokens:
-    pairs = examples.text_b is not None
-    tokenizer = load_tokenizer(path_to_tokenizer, MAX_LENGTH, pairs=pairs)
-    half = halves(examples.labels, examples.idx) if with_halves else None
-    encoded = encode(tokenizer, examples.text_a, examples.text_b)
-    return Tokens(*encoded, examples.labels, examples.idx, half)
+def _tokens(table: pa.Table, path_to_tokenizer: Path, *, with_halves: bool) -> Tokens:
+    pairs = "text_b" in table.column_names
+    tokens = tokens_of(table, load_tokenizer(path_to_tokenizer, MAX_LENGTH, pairs=pairs))
+    return replace(tokens, half=halves(tokens.labels, tokens.idx) if with_halves else None)

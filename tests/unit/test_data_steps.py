@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from lottery.files import read_json, read_parquet
 from lottery.files.errors import StudyError
@@ -85,13 +86,16 @@ def test_the_hub_is_asked_for_the_pinned_revision(tmp_path: Path, monkeypatch) -
     made_mnli(tmp_path / "hub", ["entailment", "neutral", "contradiction"], "-00000-of-00001")
     asked = []
 
-    def download(repository: str, name: str, *, repo_type: str, revision: str) -> str:
-        asked.append((repository, repo_type, revision))
+    def download(
+        repository: str, name: str, *, repo_type: str, revision: str, cache_dir: Path
+    ) -> str:
+        asked.append((repository, repo_type, revision, cache_dir))
         return str(tmp_path / "hub" / name)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     tables = fetched(tmp_path, task_from_config("mnli", {}))
-    assert set(asked) == {(GLUE_REPOSITORY, "dataset", GLUE_REVISION)} and len(asked) == 3
+    # In the folder of the tasks, not in the user's home.
+    assert asked == 3 * [(GLUE_REPOSITORY, "dataset", GLUE_REVISION, tmp_path / ".hub")]
     note = json.loads(tables["validation"].schema.metadata[b"lottery"])
     assert note["revision"] == GLUE_REVISION and note["n"] == 9
     assert note["labels"] == ["entailment", "neutral", "contradiction"]
@@ -109,6 +113,16 @@ def test_without_network_one_sentence_says_what_to_do(tmp_path: Path, monkeypatc
 def test_a_local_glue_folder_without_the_task_is_named(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"glue_folder .* no file rte/train"):
         fetched(tmp_path, task_from_config("rte", {}), tmp_path)
+
+
+def test_a_local_glue_folder_may_hold_saved_folders(tmp_path: Path) -> None:
+    classes = ClassLabel(names=["acceptable", "unacceptable"])  # not in the order of the preset
+    features = Features({"sentence": Value("string"), "label": classes})
+    rows = {"sentence": [f"Word {i}." for i in range(6)], "label": [0, 1] * 3}
+    splits = {split: Dataset.from_dict(rows, features) for split in ("train", "validation")}
+    DatasetDict(splits).save_to_disk(str(tmp_path / "glue" / "cola"))
+    table = fetched(tmp_path, task_from_config("cola", {}), tmp_path / "glue")["train"]
+    assert table.column("label").to_pylist() == [1, 0] * 3
 
 
 def test_a_local_glue_folder_may_hold_text_files(tmp_path: Path) -> None:

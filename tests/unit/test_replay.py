@@ -11,8 +11,7 @@ import torch
 from test_shrink import random_weights
 from tiny import tiny_model, tiny_tokens
 
-from lottery.data.batches import Batch, collate, shuffled_rows
-from lottery.data.packing import GPU_SIZES, pack
+from lottery.data.batches import GPU_SIZES, Batch, collate, pack, shuffled_rows
 from lottery.pruning.shrink import check_under, zero_weights
 from lottery.training import loop
 from lottery.training.cuda_graphs import MOST_RECORDINGS, UNRECORDED, Replayed

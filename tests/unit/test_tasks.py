@@ -1,4 +1,4 @@
-"""Presets, config entries, and the sentences for entries that are wrong."""
+"""Presets, config entries, and the sentences for what is wrong in entries that fit the schema."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from lottery.data.generated import GENERATED as WRITERS
 from lottery.files.errors import StudyError
-from lottery.tasks import GENERATED, GLUE, Task, task_from_config
+from lottery.tasks import GLUE, Task, task_from_config
 
 OWN = {
     "data": {"train": "my.csv", "validation": "my_dev.jsonl"},
@@ -53,15 +52,6 @@ def test_a_task_is_scored_by_balanced_accuracy_only_if_it_asks_for_it(labels) ->
     asked = task_from_config("mine", entry | {"metric": "balanced_accuracy"})
     assert asked.metrics == ("balanced_accuracy", "accuracy")
     assert not any("balanced_accuracy" in task.metrics for task in GLUE.values())
-
-
-def test_generated_presets_agree_with_their_writers() -> None:
-    assert set(GENERATED) == set(WRITERS)
-    for name, writer in WRITERS.items():
-        task = GENERATED[name]
-        assert (task.labels, task.metric) == (writer.labels, writer.metric)
-        assert set(task.metrics) == set(writer.metrics)
-        assert len(task.text) == len(writer.text)
 
 
 @pytest.mark.parametrize("entry", [None, {}, {"preset": "rte"}])
@@ -123,27 +113,16 @@ def test_what_does_not_change_the_data_is_not_in_the_params() -> None:
         ({"preset": "rtee"}, ["tasks.mine.preset", "'rtee'", "did you mean rte?"]),
         ({"generated": "sentimant"}, ["tasks.mine.generated", "did you mean sentiment?"]),
         ({"preset": "rte", **OWN}, ["both preset and data"]),
-        ({"preset": "rte", "labels": ["a", "b"]}, ["tasks.mine.labels", "only beside data"]),
-        (OWN | {"labels": [False, True]}, ["tasks.mine.labels", "false", 'quotes, as in "no"']),
-        (OWN | {"labels": ["no", "no"]}, ["tasks.mine.labels", "'no' twice"]),
-        (OWN | {"labels": ["no"]}, ["tasks.mine.labels", "at least two"]),
-        (OWN | {"labels": []}, ["tasks.mine.labels", "give a list of names"]),
-        (OWN | {"labels": "no"}, ["tasks.mine.labels", "give a list of names"]),
-        (OWN | {"labels": [0.5, 1.5]}, ["tasks.mine.labels", "0.5"]),
-        (OWN | {"text": ["a", "b", "c"]}, ["tasks.mine.text", "3 columns"]),
+        ({"preset": "rte", "labels": ["a", "b"]}, ["tasks.mine.labels", "only with data"]),
+        (OWN | {"labels": [1, "1"]}, ["tasks.mine.labels", "'1' twice"]),
+        (OWN | {"labels": ["no", " "]}, ["tasks.mine.labels", "blank"]),
         (OWN | {"text": None}, ["tasks.mine.text", "missing"]),
         (OWN | {"text": "gold"}, ["both name the column 'gold'"]),
-        (OWN | {"label": True}, ["tasks.mine.label", "true"]),
         (OWN | {"metric": "bleu"}, ["tasks.mine.metric", "'bleu'", "accuracy, f1, matthews"]),
         (OWN | {"metric": "pearson"}, ["tasks.mine.metric", "2 labels"]),
         (OWN | {"metric": "f1", "labels": ["a", "b", "c"]}, ["'f1'", "accuracy, matthews"]),
         (OWN | {"metric": "f1", "labels": None}, ["pearson, spearman", "scores"]),
         (OWN | {"data": {"train": "a.csv"}}, ["tasks.mine.data.validation", "missing"]),
-        (OWN | {"data": {"train": "a.xlsx", "validation": "b.csv"}}, ["data.train", ".parquet"]),
-        (OWN | {"data": {"train": "a.csv", "test": "b.csv"}}, ["data.test", "no split"]),
-        (OWN | {"data": "a.csv"}, ["tasks.mine.data", "train:"]),
-        (OWN | {"train_examples": 1}, ["train_examples is 1", "at least 2"]),
-        (OWN | {"data_seed": "x"}, ["data_seed is 'x'", "whole number"]),
         (OWN | {"group": "kind"}, ["tasks.mine.group", "evaluate_with"]),
         (HANS | {"map": {"neutral": "maybe"}}, ["tasks.mine.map", "'maybe'", "non-entailment"]),
         (HANS | {"data": {"train": "a.csv", "validation": "b.csv"}}, ["nothing is trained"]),

@@ -3,6 +3,7 @@
 from snakemake.utils import update_config
 
 from lottery.config import load_study, refuse_misread, typed
+from lottery.data.readers import files_of
 from lottery.planning import folders, grid, params
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
@@ -102,8 +103,9 @@ def model_config(wildcards):
 
 
 def source_files(wildcards):
-    """The user's own files that a task is read from."""
-    return own(STUDY.tasks[wildcards.task].source_files)
+    """The user's own files that a task is read from; of a folder, what it holds."""
+    sources = STUDY.tasks[wildcards.task].source_files
+    return own([file for source in sources for file in files_of(source)])
 
 
 def splits_of_task(wildcards):

@@ -222,7 +222,9 @@ def _bad_pattern(error: ValidationError) -> str:
             "digits, _, - and ., as studies/first"
         )
     else:
-        allowed = "the path of a csv, tsv, jsonl or parquet file"
+        allowed = (
+            "the path of a csv, tsv, jsonl, parquet or arrow file, or of a folder of save_to_disk"
+        )
     return f"{_name(error)} is {shown(error.instance)}; it must be {allowed}."
 
 

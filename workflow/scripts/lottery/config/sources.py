@@ -134,7 +134,7 @@ def _check_files(key: str, task: Task, root: Path) -> None:
     seen: dict[Path, str] = {}
     for split, path in task.splits:
         file = root / expanded(path)
-        if not file.is_file():
+        if not file.exists():
             raise StudyError(f"{key}.data.{split} is {path!r}, which does not exist.")
         if file.resolve() in seen:
             raise StudyError(

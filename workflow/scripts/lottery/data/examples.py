@@ -1,19 +1,21 @@
-"""Checked examples: what a source's rows must be to enter the study, and their parquet file."""
+"""From a source's rows to checked examples: the table of a split, as its parquet file holds it."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lottery.data.labels import class_labels, score_labels
-from lottery.data.readers import RawTable, shown
-from lottery.files.errors import StudyError
+from lottery.data.generated import generate
+from lottery.data.readers import RawTable, read_split, shown
+from lottery.data.splits import subset
+from lottery.files.errors import StudyError, blaming
 from lottery.tasks import Task
 
 if TYPE_CHECKING:
@@ -21,69 +23,96 @@ if TYPE_CHECKING:
 
 INDEX_COLUMN = "idx"
 OTHER_SEPARATORS = (";", "\t", "|", ",")
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, as broken JSON escapes leave it
 
 
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """The examples of one split.
+def read_task(
+    task: Task, glue_folder: str | None, cache: Path | None = None
+) -> dict[str, pa.Table]:
+    """Reads a task's source and checks every row.
 
-    Attributes:
-        idx: The examples' numbers, int64 [n], distinct.
-        text_a: First texts, n strings.
-        text_b: Second texts, None for single sentences.
-        labels: Classes int64 [n] in the order of the task's labels, or scores float64 [n].
-        groups: The group of each example, None but for evaluation-only tasks that name a column.
+    Args:
+        task: The task.
+        glue_folder: A local folder of GLUE files that takes the hub's place.
+        cache: Folder for downloads from the hub; None takes huggingface_hub's own.
+
+    Returns:
+        The wanted examples of each split: idx int64 (distinct), text_a, text_b (of pairs), label
+        (int64 in the order of the task's labels, or float64) and group (of tasks that name one).
+
+    Raises:
+        StudyError: One sentence that begins with the key of the config.
     """
+    if task.kind == "generated":
+        return _generated(task)
+    tables = {}
+    for split in task.split_names:
+        place = f".data.{split}" if task.kind == "files" else ""
+        with blaming(f"tasks.{task.id}{place}"):
+            raw = read_split(task, split, wanted_columns(task), glue_folder, cache)
+            wanted = _wanted_part(checked_examples(raw, task, split), task, split, raw)
+            tables[split] = _noted(wanted, task, raw.name, raw.revision)
+    return tables
 
-    idx: np.ndarray
-    text_a: list[str]
-    text_b: list[str] | None
-    labels: np.ndarray
-    groups: list[str] | None = None
 
-    def __len__(self) -> int:
-        return len(self.idx)
+def _generated(task: Task) -> dict[str, pa.Table]:
+    source = f"generated task {task.generated}"
+    train_examples = task.train_examples if "train" in task.split_names else None
+    made = generate(task.generated, train_examples, task.validation_examples, task.data_seed)
+    tables = {}
+    for split, written in made.items():
+        *texts, labels, _, groups = zip(*written, strict=True)
+        labels = np.array(labels, float if task.is_regression else np.int64)
+        table = _table(np.arange(len(written)), texts[: len(task.text)], labels, groups, task)
+        check_variety(table, task, split, f"{source}, {split}")
+        tables[split] = _noted(table, task, source)
+    return tables
 
-    def select(self, rows: np.ndarray) -> Examples:
-        """Picks rows, in the order given."""
-        chosen = rows.tolist()
-        return Examples(
-            self.idx[rows],
-            [self.text_a[i] for i in chosen],
-            None if self.text_b is None else [self.text_b[i] for i in chosen],
-            self.labels[rows],
-            None if self.groups is None else [self.groups[i] for i in chosen],
+
+def _table(
+    idx: np.ndarray,
+    texts: Sequence[Sequence[str]],
+    labels: np.ndarray,
+    groups: Sequence[str] | None,
+    task: Task,
+) -> pa.Table:
+    import pyarrow as pa
+
+    names = ("text_a", "text_b")
+    columns = {"idx": pa.array(idx)}
+    columns |= {name: pa.array(text, pa.string()) for name, text in zip(names, texts, strict=False)}
+    columns["label"] = pa.array(labels)
+    if task.group is not None:
+        columns["group"] = pa.array(groups, pa.string())
+    return pa.table(columns)
+
+
+def _noted(table: pa.Table, task: Task, source: str, revision: str = "") -> pa.Table:
+    """The table with a note of its origin in the metadata."""
+    labels = None if task.labels is None else list(task.labels)
+    note = {"task": task.id, "labels": labels, "n": len(table), "source": source}
+    text = json.dumps(note | {"revision": revision}, sort_keys=True)
+    return table.replace_schema_metadata({"lottery": text})
+
+
+def _wanted_part(table: pa.Table, task: Task, split: str, raw: RawTable) -> pa.Table:
+    """The subset that `train_examples` or `validation_examples` asks for."""
+    key = "train_examples" if split == "train" else "validation_examples"
+    size = getattr(task, key)
+    if size is None:
+        return table
+    if size > len(table):
+        raise StudyError(
+            f"{raw.source} has {len(table)} examples, but tasks.{task.id}.{key} is "
+            f"{size}; allowed are 2 to {len(table)}, or no such key for all of them."
         )
-
-    def strata(self) -> np.ndarray:
-        """What a subset keeps the shares of: labels, within groups where there are any, [n]."""
-        if self.groups is None or self.labels.dtype.kind == "f":
-            return self.labels
-        _, group = np.unique(self.groups, return_inverse=True)
-        return group * (self.labels.max() + 1) + self.labels
-
-    def to_arrow(self, metadata: Mapping[str, Any], half: np.ndarray | None) -> pa.Table:
-        """Makes the table of a split's file.
-
-        Args:
-            metadata: Plain values for the schema's key "lottery".
-            half: uint8 [n] for a validation split, else None.
-        """
-        import pyarrow as pa
-
-        columns: dict[str, pa.Array] = {
-            "idx": pa.array(self.idx),
-            "text_a": pa.array(self.text_a, pa.string()),
-        }
-        if self.text_b is not None:
-            columns["text_b"] = pa.array(self.text_b, pa.string())
-        columns["label"] = pa.array(self.labels)
-        if self.groups is not None:
-            columns["group"] = pa.array(self.groups, pa.string())
-        if half is not None:
-            columns["half"] = pa.array(half)
-        note = json.dumps(dict(metadata), sort_keys=True)
-        return pa.table(columns).replace_schema_metadata({"lottery": note})
+    strata = table["label"].to_numpy()
+    if task.group is not None and task.labels is not None:  # labels within groups
+        _, group = np.unique(table["group"].to_pylist(), return_inverse=True)
+        strata = group * (strata.max() + 1) + strata
+    table = table.take(subset(strata, table["idx"].to_numpy(), size, task.data_seed))
+    check_variety(table, task, split, f"the subset of {raw.source}")
+    return table
 
 
 def wanted_columns(task: Task) -> tuple[str, ...]:
@@ -92,41 +121,34 @@ def wanted_columns(task: Task) -> tuple[str, ...]:
     return (*task.text, task.label, *group, INDEX_COLUMN)
 
 
-def checked_examples(raw: RawTable, task: Task, split: str) -> Examples:
+def checked_examples(raw: RawTable, task: Task, split: str) -> pa.Table:
     """Turns a source's rows into examples.
-
-    Args:
-        raw: At least the columns `wanted_columns` names.
-        task: Says what they mean.
-        split: "train", "validation" or "validation_mismatched".
 
     Raises:
         StudyError: A column is missing, or a value is not what the study can use; one sentence
             with the source, the row and the column.
     """
     _check_columns(raw, task)
-    # GLUE holds a few pairs with an empty question; in one's own files an empty text is a slip.
-    may_be_empty = task.kind == "glue"
-    texts = [_texts(raw, name, may_be_empty=may_be_empty) for name in task.text]
-    for name in task.text:
-        _check_not_numbers(raw, name)
+    # GLUE holds a few pairs with an empty question; in files of the user an empty text is a slip.
+    texts = [_texts(raw, name, may_be_empty=task.kind == "glue") for name in task.text]
+    for name, values in zip(task.text, texts, strict=True):
+        if not raw.typed and all(_number(value) is not None for value in values):
+            raise StudyError(
+                f"{raw.at(0, name)} holds {shown(values[0])} and every other row a number too; "
+                "name a column that holds text."
+            )
     if task.labels is None:
         labels = score_labels(raw, task.label)
     else:
         labels = class_labels(raw, task.label, task.labels, complete=split == task.split_names[0])
-    examples = Examples(
-        _numbers(raw),
-        texts[0],
-        texts[1] if len(texts) == 2 else None,
-        labels,
-        None if task.group is None else _texts(raw, task.group, may_be_empty=False),
-    )
-    check_variety(examples, task, split, raw.source)
-    return examples
+    groups = None if task.group is None else _texts(raw, task.group, may_be_empty=False)
+    table = _table(_numbers(raw), texts, labels, groups, task)
+    check_variety(table, task, split, raw.source)
+    return table
 
 
 def _check_columns(raw: RawTable, task: Task) -> None:
-    """Refuses a source without the columns that the task's keys name."""
+    """Rejects a source without the columns that the task's keys name."""
     named = {"text": task.text, "label": (task.label,), "group": (task.group,)}
     for key, columns in named.items():
         for name in columns:
@@ -145,27 +167,24 @@ def _check_columns(raw: RawTable, task: Task) -> None:
             )
 
 
-def check_variety(examples: Examples, task: Task, split: str, source: str) -> None:
-    """Refuses what can be read but not learnt from or halved.
-
-    Raises:
-        StudyError: Fewer than two examples, or training examples that all have the same label.
-    """
-    if len(examples) < 2:
+def check_variety(table: pa.Table, task: Task, split: str, source: str) -> None:
+    """Rejects fewer than two examples, and training examples that all have the same label."""
+    labels = table["label"].to_numpy()
+    if len(labels) < 2:
         raise StudyError(
             f"{source} has one row of data for {split} of task {task.id}; at least two are needed."
         )
-    if split == "train" and (examples.labels == examples.labels[0]).all():
-        only = examples.labels[0]
+    if split == "train" and (labels == labels[0]).all():
+        only = labels[0]
         what = f"score {only:g}" if task.labels is None else f"label {task.labels[only]!r}"
         raise StudyError(
-            f"{source}: all {len(examples)} training examples of task {task.id} have the {what}; "
+            f"{source}: all {len(labels)} training examples of task {task.id} have the {what}; "
             "there is nothing to learn."
         )
 
 
 def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> list[str]:
-    values = raw.column(name)
+    values = raw.columns[name]
     for row, value in enumerate(values):
         if not isinstance(value, str):
             missing = value is None or (isinstance(value, float) and math.isnan(value))
@@ -173,69 +192,106 @@ def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> list[str]:
             raise StudyError(f"{raw.at(row, name)} {what}; every example needs its text.")
         if not may_be_empty and not value.strip():
             raise StudyError(f"{raw.at(row, name)} is empty; every example needs its text.")
-        if not value.isascii() and not _is_unicode(value):
+        if HALF_A_PAIR.search(value):
             raise StudyError(f"{raw.at(row, name)} holds half a surrogate pair, which is no text.")
     return values
 
 
-def _check_not_numbers(raw: RawTable, name: str) -> None:
-    """Refuses a text column of csv or tsv that holds nothing but numbers: the wrong column."""
-    values = raw.column(name)
-    if not raw.typed and all(_is_number(value) for value in values):
-        raise StudyError(
-            f"{raw.at(0, name)} holds {shown(values[0])} and every other row a number too; "
-            "name a column that holds text."
-        )
-
-
-def _is_unicode(text: str) -> bool:
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _numbers(raw: RawTable) -> np.ndarray:
     """Reads the column idx; without one, rows are numbered from 0."""
     if INDEX_COLUMN not in raw.columns:
         return np.arange(len(raw), dtype=np.int64)
-    values = raw.column(INDEX_COLUMN)
-    numbers = [_whole_number(value) for value in values]
-    for row, number in enumerate(numbers):
-        if number is None:
+    first: dict[int, int] = {}
+    for row, value in enumerate(raw.columns[INDEX_COLUMN]):
+        try:
+            number = int(value) if isinstance(value, int | str) else None
+        except ValueError:
+            number = None
+        if isinstance(value, bool) or number is None or not -(2**63) <= number < 2**63:
             raise StudyError(
-                f"{raw.at(row, INDEX_COLUMN)} holds {shown(values[row])}, no whole number; "
+                f"{raw.at(row, INDEX_COLUMN)} holds {shown(value)}, no whole number; "
                 "rename the column and rows are numbered from 0."
             )
-    _check_distinct(raw, numbers)
-    return np.array(numbers, np.int64)
-
-
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, str):
-        digits = value.strip()
-        # int() reads 20 digits at once and refuses thousands.
-        is_whole = digits.removeprefix("-").isdecimal() and len(digits) <= 20
-        number = int(digits) if is_whole else None
-    else:
-        number = value if isinstance(value, int) and not isinstance(value, bool) else None
-    return number if number is not None and -(2**63) <= number < 2**63 else None
-
-
-def _check_distinct(raw: RawTable, numbers: Sequence[int | None]) -> None:
-    first: dict[int | None, int] = {}
-    for row, number in enumerate(numbers):
         if first.setdefault(number, row) != row:
             raise StudyError(
                 f"{raw.at(row, INDEX_COLUMN)} holds {number} again "
-                f"(first in {raw.unit} {raw.numbers[first[number]]}); each number may stand once."
+                f"(first in {raw.unit} {raw.numbers[first[number]]}); each number may occur once."
             )
+    return np.array([*first], np.int64)
+
+
+def class_labels(
+    raw: RawTable, column: str, labels: Sequence[str], *, complete: bool
+) -> np.ndarray:
+    """Maps a label column onto the positions of `labels`, by name.
+
+    A source whose numbers have names (ClassLabel) is read by those names. Numbers without names
+    are taken as positions, but only if they are exactly 0 to k-1: anything else could be shifted.
+
+    Args:
+        raw: The source.
+        column: Its label column.
+        labels: The task's label names, in the order of the model's outputs.
+        complete: Whether bare numbers must cover all of 0 to k-1 (the split read first), or may
+            lack some (a further split, which may be small).
+
+    Returns:
+        int64 [n].
+    """
+    names = [_label_name(value) for value in raw.columns[column]]
+    given = {str(i): name for i, name in enumerate(raw.label_names.get(column, ()))}
+    if given:
+        names = [None if name is None else given.get(name, name) for name in names]
+    positions = {name: i for i, name in enumerate(labels)}
+    present = set(names)
+    bare = {str(i): i for i in range(len(labels))}
+    fits = present == bare.keys() if complete else present <= bare.keys()
+    if fits and not given and not present <= positions.keys():
+        positions = bare
+    for row, name in enumerate(names):
+        if name not in positions:
+            raise StudyError(_bad_label(raw.at(row, column), name, labels, bool(given)))
+    return np.array([positions[name] for name in names], np.int64)
+
+
+def _label_name(value: object) -> str | None:
+    """A label as text; 1, 1.0 and True as a user would write them in a list of names."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else repr(value)
+    return None if value is None else str(value).strip() or None
+
+
+def _bad_label(place: str, name: str | None, labels: Sequence[str], named: bool) -> str:
+    allowed = ", ".join(repr(label) for label in labels)
+    if name is None:
+        return f"{place} is missing; allowed labels are {allowed}."
+    hint = ""
+    if not named and name.removeprefix("-").isdecimal():
+        hint = f" (or all of 0 to {len(labels) - 1}, in that order)"
+    return f"{place} holds {shown(name)}; allowed labels are {allowed}{hint}."
+
+
+def score_labels(raw: RawTable, column: str) -> np.ndarray:
+    """Reads the scores of a regression, float64 [n]; each must be a finite number."""
+    scores = []
+    for row, value in enumerate(raw.columns[column]):
+        score = _number(value)
+        if score is None or not math.isfinite(score):
+            empty = value is None or (isinstance(value, str) and not value.strip())
+            what = "is missing" if empty else f"holds {shown(value)}"
+            raise StudyError(f"{raw.at(row, column)} {what}; a score must be a finite number.")
+        scores.append(score)
+    return np.array(scores, np.float64)

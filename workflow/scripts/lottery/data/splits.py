@@ -12,20 +12,15 @@ HALVES_SEED = 1
 TRAIN_SAMPLE_SEED = 2
 SUBSET_SEED = 3  # plus the task's data_seed
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
-SEARCH_HALF, REPORT_HALF = 0, 1
-HALVES = {"search_half": SEARCH_HALF, "report_half": REPORT_HALF}
+HALVES = {"search_half": 0, "report_half": 1}
 
 
 def halves(labels: np.ndarray, idx: np.ndarray) -> np.ndarray:
-    """Halves a validation split, stratified by label, for scores by quintile.
-
-    Args:
-        labels: Classes (integer) or scores (float), shape [n].
-        idx: The examples' numbers, int64, shape [n], distinct.
+    """Halves a validation split; arguments as of `stratified_sample`.
 
     Returns:
-        uint8 [n]: 0 for search_half, 1 for report_half. The halves' sizes differ by at most one,
-        within each stratum and overall.
+        uint8 [n], values of `HALVES`. The halves' sizes differ by at most one, within each stratum
+        and overall.
     """
     half = np.empty(len(labels), np.uint8)
     half[_stratified_order(labels, idx, HALVES_SEED)] = np.arange(len(labels)) % 2
@@ -33,34 +28,22 @@ def halves(labels: np.ndarray, idx: np.ndarray) -> np.ndarray:
 
 
 def train_sample(labels: np.ndarray, idx: np.ndarray, size: int) -> np.ndarray:
-    """Picks the training sample a search can run on: as many examples as validation has.
-
-    Args:
-        labels: Training classes or scores, shape [n].
-        idx: The examples' numbers, int64, shape [n], distinct.
-        size: Number of validation examples; if there are fewer training examples, all are taken.
-
-    Returns:
-        Row numbers, int64 [min(size, n)], ascending.
-    """
+    """Picks the training sample a search can run on: as many examples as validation has."""
     return stratified_sample(labels, idx, size, TRAIN_SAMPLE_SEED)
 
 
 def subset(labels: np.ndarray, idx: np.ndarray, size: int, data_seed: int) -> np.ndarray:
-    """Picks the part of a split that a task with `train_examples` or `validation_examples` keeps.
-
-    Same as `train_sample`, but for its seed.
-    """
+    """Picks what a task with `train_examples` or `validation_examples` keeps of a split."""
     return stratified_sample(labels, idx, size, SUBSET_SEED + (data_seed << 8))
 
 
 def stratified_sample(labels: np.ndarray, idx: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Picks `size` rows with every stratum's share kept to within one row.
+    """Picks `size` rows, or all if there are fewer, with every stratum's share kept to one row.
 
     Args:
-        labels: Classes (integer) or scores (float), shape [n].
-        idx: The examples' numbers, int64, shape [n], distinct.
-        size: How many; all if there are fewer.
+        labels: Classes (integer), or scores (float), whose strata are quintiles, [n].
+        idx: The examples' numbers, int64 [n], distinct.
+        size: How many rows.
         seed: Which of the possible samples.
 
     Returns:
@@ -85,7 +68,7 @@ def _stratified_order(labels: np.ndarray, idx: np.ndarray, seed: int) -> np.ndar
 
 
 def _hashed(idx: np.ndarray, seed: int) -> np.ndarray:
-    """Maps numbers one to one to scattered uint64; another seed scatters them anew."""
+    """Maps numbers one to one to scattered uint64, by seed."""
     golden = 0x9E3779B97F4A7C15
     start = np.uint64((seed + 1) * golden % 2**64)
     return _mixed(_mixed(idx.astype(np.int64).view(np.uint64) * np.uint64(golden)) + start)

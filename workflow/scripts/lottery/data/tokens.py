@@ -1,4 +1,8 @@
-"""Tokenised examples: one flat array per split, and the tokeniser that fills it."""
+"""Tokenised examples: one flat array per split, and the tokeniser that fills it.
+
+The library `tokenizers` does the work; transformers' classes around it give the same tokens, and
+take more than a second to import, where a step takes one.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from lottery.files import read_arrays
 from lottery.files.errors import StudyError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from tokenizers import Tokenizer
 
 CHUNK = 8192  # examples tokenised at a time: bounds the memory of the tokeniser's own objects
@@ -21,23 +26,14 @@ CHUNK = 8192  # examples tokenised at a time: bounds the memory of the tokeniser
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """Tokenised examples of one split, without padding.
+    """Tokenised examples of one split, without padding."""
 
-    Attributes:
-        input_ids: int32 [tokens], all examples one after another.
-        token_types: uint8 [tokens].
-        offsets: int64 [n + 1]; example i owns the tokens from offsets[i] to offsets[i + 1].
-        labels: Classes int64 [n], or scores float32 [n].
-        idx: The examples' numbers, int64 [n].
-        half: uint8 [n], 0 = search_half, 1 = report_half; None for training examples.
-    """
-
-    input_ids: np.ndarray
-    token_types: np.ndarray
-    offsets: np.ndarray
-    labels: np.ndarray
-    idx: np.ndarray
-    half: np.ndarray | None = None
+    input_ids: np.ndarray  # int32 [tokens], all examples one after another
+    token_types: np.ndarray  # uint8 [tokens]
+    offsets: np.ndarray  # int64 [n + 1]; example i owns the tokens offsets[i] to offsets[i + 1]
+    labels: np.ndarray  # classes int64 [n], or scores float32 [n]
+    idx: np.ndarray  # the examples' numbers, int64 [n]
+    half: np.ndarray | None = None  # uint8 [n], values of HALVES; None for training examples
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,11 +44,7 @@ class Tokens:
         return np.diff(self.offsets)
 
     def select(self, indices: np.ndarray) -> Tokens:
-        """Picks examples, in the order given.
-
-        Args:
-            indices: Row numbers, int64 [m]; a row may stand more than once.
-        """
+        """Picks examples, in the order given; a row may occur more than once."""
         lengths = self.lengths[indices]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         # Token j of a picked example lies as far from its old start as from its new one.
@@ -68,11 +60,7 @@ class Tokens:
         )
 
     def subset(self, split: str) -> Tokens:
-        """Gives a half of a validation split; any other split name gives all examples.
-
-        Raises:
-            ValueError: These tokens are no validation split.
-        """
+        """Gives a half of a validation split; any other split name gives all examples."""
         if split not in HALVES:
             return self
         if self.half is None:
@@ -81,26 +69,11 @@ class Tokens:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by name, as the token file holds them."""
-        named = {
-            "input_ids": self.input_ids,
-            "token_types": self.token_types,
-            "offsets": self.offsets,
-            "labels": self.labels,
-            "idx": self.idx,
-        }
-        return named if self.half is None else named | {"half": self.half}
+        return {name: array for name, array in vars(self).items() if array is not None}
 
 
 def read_tokens(folder: Path, split: str) -> Tokens:
-    """Reads the tokens of a split.
-
-    Args:
-        folder: The tokens folder of one model and task.
-        split: train, validation, validation_mismatched, search_half, report_half or train_sample.
-
-    Raises:
-        StudyError: A file is missing or damaged.
-    """
+    """Reads a split, half (search_half, report_half) or train_sample from a model's tokens."""
     folder = Path(folder)
     if split == "train_sample":
         tokens = _read(folder / "train.safetensors")
@@ -119,15 +92,12 @@ def _read(path: Path) -> Tokens:
 
 
 def load_tokenizer(path: Path, max_length: int, *, pairs: bool) -> Tokenizer:
-    """Loads a tokeniser that truncates but does not pad.
+    """Loads a tokenizer.json as a tokeniser that truncates but does not pad.
 
     Args:
-        path: A tokenizer.json; truncation and padding it asks for are put aside.
+        path: The file, whose own truncation and padding are replaced.
         max_length: Most tokens of an example, special tokens included.
         pairs: Whether it will read pairs, the longer text of which is shortened first.
-
-    Raises:
-        StudyError: The file is no tokeniser, or max_length leaves no room for text.
     """
     from tokenizers import Tokenizer
 
@@ -152,23 +122,29 @@ def load_tokenizer(path: Path, max_length: int, *, pairs: bool) -> Tokenizer:
 def encode(
     tokenizer: Tokenizer, text_a: Sequence[str], text_b: Sequence[str] | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tokenises texts.
-
-    Args:
-        tokenizer: As `load_tokenizer` gives it.
-        text_a: First texts.
-        text_b: Second texts, or None for single ones.
+    """Tokenises single texts (`text_b` is None) or pairs.
 
     Returns:
         input_ids int32 [tokens], token_types uint8 [tokens], offsets int64 [n + 1].
     """
     inputs = list(text_a) if text_b is None else list(zip(text_a, text_b, strict=True))
-    ids, types, lengths = [], [], []
+    ids, types, lengths = [np.empty(0, np.int32)], [np.empty(0, np.uint8)], []
     for start in range(0, len(inputs), CHUNK):
         encoded = tokenizer.encode_batch_fast(inputs[start : start + CHUNK])
         lengths.extend(len(one) for one in encoded)
-        ids.append(np.concatenate([np.array(one.ids, np.int32) for one in encoded]))
-        types.append(np.concatenate([np.array(one.type_ids, np.uint8) for one in encoded]))
+        ids.extend(np.array(one.ids, np.int32) for one in encoded)
+        types.extend(np.array(one.type_ids, np.uint8) for one in encoded)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    empty = [np.empty(0, np.int32)], [np.empty(0, np.uint8)]
-    return np.concatenate(ids or empty[0]), np.concatenate(types or empty[1]), offsets
+    return np.concatenate(ids), np.concatenate(types), offsets
+
+
+def tokens_of(table: pa.Table, tokenizer: Tokenizer) -> Tokens:
+    """Tokenises the table of a split."""
+    text_b = table["text_b"].to_pylist() if "text_b" in table.column_names else None
+    labels = table["label"].to_numpy()
+    return Tokens(
+        *encode(tokenizer, table["text_a"].to_pylist(), text_b),
+        labels.astype(np.float32 if labels.dtype.kind == "f" else np.int64),
+        table["idx"].to_numpy(),
+        table["half"].to_numpy() if "half" in table.column_names else None,
+    )

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from lottery.attention.annotated import read_annotated
 from lottery.config import Study
-from lottery.data.checked import read_task
-from lottery.data.sources import local_glue_file
+from lottery.data.examples import read_task
+from lottery.data.readers import files_of, local_glue_file
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
 from lottery.models.architecture import Architecture
@@ -100,7 +100,8 @@ def _sizes(study: Study, name: str, *, weights: bool) -> Architecture:
 
 def _check_task(study: Study, task: Task) -> None:
     if task.kind == "files":
-        if sum(expanded(path).stat().st_size for path in task.source_files) <= LARGEST:
+        files = [file for source in task.source_files for file in files_of(source)]
+        if sum(expanded(file).stat().st_size for file in files) <= LARGEST:
             read_task(task, None)
     elif task.kind == "glue" and study.glue_folder is not None:
         with blaming(f"tasks.{task.id}"):

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lottery.data.batches import Batch, collate, ordered_rows, parts
-from lottery.data.packing import pack
+from lottery.data.batches import Batch, collate, ordered_rows, pack, parts
 from lottery.data.tokens import Tokens
 from lottery.models.encoder import Encoder, Gates
 from lottery.pruning.criteria import CRITERIA, EXAMPLE

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lottery.data.checked import read_task
-from lottery.data.examples import Examples
-from lottery.data.sources import Source
+from lottery.data.examples import read_task
 from lottery.data.splits import halves
 from lottery.files import write_parquet
 from lottery.tasks import Task
 
 VERSION = 1
+
+DOWNLOADS = ".hub"  # among the folders of the tasks: aliases of a task share what they download
 
 
 def fetch_task(
@@ -37,9 +37,6 @@ def fetch_task(
         path_to_train: File to write; None for an evaluation-only task.
         path_to_validation: File to write.
         path_to_validation_mismatched: File to write, for a task that has this split.
-
-    Raises:
-        StudyError: The source is not there, or a value is not what the study can use.
     """
     task = task if isinstance(task, Task) else Task.from_dict(task)
     paths = {
@@ -50,18 +47,10 @@ def fetch_task(
     wanted = {split: Path(path) for split, path in paths.items() if path is not None}
     if set(wanted) != set(task.split_names):
         raise ValueError(f"task {task.id} has {task.split_names}, paths are for {tuple(wanted)}")
-    splits = read_task(task, glue_folder)
+    tables = read_task(task, glue_folder, Path(path_to_validation).parent.parent / DOWNLOADS)
     for split, path in wanted.items():
-        _write_split(path, task, split, *splits[split])
-
-
-def _write_split(path: Path, task: Task, split: str, examples: Examples, source: Source) -> None:
-    note = {
-        "task": task.id,
-        "labels": None if task.labels is None else list(task.labels),
-        "n": len(examples),
-        "source": source.name,
-        "revision": source.revision,
-    }
-    half = None if split == "train" else halves(examples.labels, examples.idx)
-    write_parquet(path, examples.to_arrow(note, half))
+        table = tables[split]
+        if split != "train":
+            half = halves(table["label"].to_numpy(), table["idx"].to_numpy())
+            table = table.append_column("half", [half])
+        write_parquet(path, table)

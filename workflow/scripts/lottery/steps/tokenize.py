@@ -6,9 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from lottery.data.tokens import Tokens, encode, load_tokenizer
+from lottery.data.tokens import load_tokenizer, tokens_of
 from lottery.files import read_parquet, sha256, write_arrays
 
 VERSION = 1
@@ -31,29 +29,13 @@ def tokenize(
         paths_to_splits: Parquet file of each split.
         paths_to_tokens: Token file to write for each of them, in the same order.
         max_length: Most tokens of an example, special tokens included.
-
-    Raises:
-        StudyError: A file is missing or damaged, or max_length leaves no room for text.
     """
     path_to_tokenizer = Path(path_to_tokenizer)
     digest = sha256(path_to_tokenizer)
     for path, path_to_tokens in zip(paths_to_splits, paths_to_tokens, strict=True):
         table = read_parquet(path)
         pairs = "text_b" in table.column_names
-        tokenizer = load_tokenizer(path_to_tokenizer, max_length, pairs=pairs)
-        text_b = table.column("text_b").to_pylist() if pairs else None
-        input_ids, token_types, offsets = encode(
-            tokenizer, table.column("text_a").to_pylist(), text_b
-        )
-        labels = table.column("label").to_numpy()
-        tokens = Tokens(
-            input_ids,
-            token_types,
-            offsets,
-            labels.astype(np.float32 if labels.dtype.kind == "f" else np.int64),
-            table.column("idx").to_numpy(),
-            table.column("half").to_numpy() if "half" in table.column_names else None,
-        )
+        tokens = tokens_of(table, load_tokenizer(path_to_tokenizer, max_length, pairs=pairs))
         note = json.loads((table.schema.metadata or {}).get(b"lottery", b"{}"))
         metadata = {
             "task": note.get("task", ""),

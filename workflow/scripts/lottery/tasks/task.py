@@ -1,13 +1,16 @@
-"""What a task is: what is read, what is predicted, how it is scored."""
+"""What a task is, and the tasks that need no files: nine of GLUE, HANS, and the generated ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from lottery.tasks.metrics import always_scored
 
+GLUE_REPOSITORY = "nyu-mll/glue"
+GLUE_REVISION = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
 # Examples of one split of a generated task. Every grammar has more than twice as many, so that
 # drawing until enough differ does not take long.
 LARGEST_GENERATED = 10_000
@@ -16,49 +19,29 @@ SPLITS = ("train", "validation", "validation_mismatched")
 
 @dataclass(frozen=True)
 class Task:
-    """One task of the study.
+    """One task of the study."""
 
-    Attributes:
-        id: The short id of the config entry.
-        kind: Where the examples come from: "glue", "web", "generated" or "files".
-        text: Names of the one or two text columns of the source.
-        label: Name of the label column of the source.
-        labels: Label names in the order of the model's outputs; None for regression.
-        metric: The reported metric.
-        metrics: Every metric that is scored, the reported one first.
-        splits: Pairs (our split name, split, file or address of the source); empty for generated
-            tasks that are trained on.
-        generated: Name of the generated task.
-        glue: Name of the GLUE preset.
-        web: Name of the preset that is read from an address.
-        train_examples: Size of the training subset, None for all. For a generated task both sizes
-            say how many examples are made.
-        validation_examples: Size of the subset of each validation split, None for all.
-        data_seed: Seed of the subsets and of the generated examples.
-        in_average: Whether averages over tasks include this one.
-        evaluate_with: The task whose models are scored here; the task itself trains nothing.
-        label_map: Pairs (label of those models, label of this task).
-        group: Source column by which the scores are reported, for evaluation-only tasks.
-    """
-
-    id: str
-    kind: str
-    text: tuple[str, ...]
-    labels: tuple[str, ...] | None
-    metric: str
-    metrics: tuple[str, ...]
-    label: str = "label"
+    id: str  # the key of the config entry
+    kind: str  # where the examples come from: "glue", "web", "generated" or "files"
+    text: tuple[str, ...]  # names of the one or two text columns of the source
+    labels: tuple[str, ...] | None  # in the order of the model's outputs; None for regression
+    metric: str  # the reported one
+    metrics: tuple[str, ...]  # every one that is scored, the reported one first
+    label: str = "label"  # name of the label column of the source
+    # Pairs (our split name, split, file or address of the source); empty for generated tasks that
+    # are trained on.
     splits: tuple[tuple[str, str], ...] = ()
-    generated: str | None = None
-    glue: str | None = None
-    web: str | None = None
+    generated: str | None = None  # name of the generated task,
+    glue: str | None = None  # of the GLUE preset,
+    web: str | None = None  # or of the preset that is read from an address
+    # Sizes of the subsets, None for all; of a generated task, how many examples are made.
     train_examples: int | None = None
-    validation_examples: int | None = None
-    data_seed: int = 0
-    in_average: bool = True
-    evaluate_with: str | None = None
-    label_map: tuple[tuple[str, str], ...] | None = None
-    group: str | None = None
+    validation_examples: int | None = None  # of each validation split
+    data_seed: int = 0  # of the subsets and of the generated examples
+    in_average: bool = True  # whether averages over tasks include it
+    evaluate_with: str | None = None  # the task whose models are scored here; nothing is trained
+    label_map: tuple[tuple[str, str], ...] | None = None  # from labels of those models to its own
+    group: str | None = None  # source column by which an evaluation-only task is also scored
 
     @property
     def is_regression(self) -> bool:
@@ -95,14 +78,12 @@ class Task:
     def to_dict(self, *, with_metrics: bool = False) -> dict[str, Any]:
         """Gives plain JSON values of what the examples depend on, to serve as a rule's params.
 
-        How the task is scored and averaged is left out, so that an edit of it fetches nothing anew.
-
-        Args:
-            with_metrics: Add the metrics, for the steps that score.
+        How the task is scored and averaged is left out, so that an edit of it fetches nothing
+        again; `with_metrics` adds the metrics, for the steps that score.
         """
         names = ["id", "kind", "text", "label", "labels", "splits", "generated", "glue"]
         names += ["train_examples", "validation_examples", "data_seed", "group"]
-        # Not beside the others: the params of tasks that have no such preset would change.
+        # Only where it is set: the params of all other tasks would change.
         names += ["web"] if self.web else []
         names += ["metric", "metrics"] if with_metrics else []
         return {name: _as_lists(getattr(self, name)) for name in names}
@@ -121,3 +102,88 @@ def _as_lists(value: Any) -> Any:
 
 def _as_tuples(value: Any) -> Any:
     return tuple(_as_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _preset(kind: str, name: str, text: str, labels: str | None, metrics: str, **more: Any) -> Task:
+    scored = tuple(metrics.split())
+    return Task(
+        id=name,
+        kind=kind,
+        text=tuple(text.split()),
+        labels=None if labels is None else tuple(labels.split()),
+        metric=scored[0],
+        metrics=scored,
+        **{kind: name} | more,
+    )
+
+
+def _by_id(*tasks: Task) -> dict[str, Task]:
+    return {task.id: task for task in tasks}
+
+
+_glue = partial(_preset, "glue", splits=tuple((split, split) for split in SPLITS[:2]))
+_generated = partial(_preset, "generated", train_examples=2000, validation_examples=600)
+
+# Columns, label names and their order as in the hub's dataset at GLUE_REVISION.
+GLUE: dict[str, Task] = _by_id(
+    _glue("cola", "sentence", "unacceptable acceptable", "matthews accuracy"),
+    _glue("sst2", "sentence", "negative positive", "accuracy"),
+    _glue("mrpc", "sentence1 sentence2", "not_equivalent equivalent", "accuracy f1"),
+    _glue("stsb", "sentence1 sentence2", None, "pearson spearman"),
+    _glue("qqp", "question1 question2", "not_duplicate duplicate", "accuracy f1"),
+    _glue(
+        "mnli",
+        "premise hypothesis",
+        "entailment neutral contradiction",
+        "accuracy",
+        splits=tuple(zip(SPLITS, ("train", "validation_matched", SPLITS[2]), strict=True)),
+    ),
+    _glue("qnli", "question sentence", "entailment not_entailment", "accuracy"),
+    _glue("rte", "sentence1 sentence2", "entailment not_entailment", "accuracy"),
+    # Not in averages: its training and validation sentences contradict each other.
+    _glue("wnli", "sentence1 sentence2", "not_entailment entailment", "accuracy", in_average=False),
+)
+
+# Evaluation-only tasks with two labels, for models of three classes or of other two-class tasks.
+_HEURISTICS: dict[str, Any] = {
+    "label_map": tuple(
+        (label, "non-entailment") for label in ("neutral", "contradiction", "not_entailment")
+    ),
+    "group": "heuristic",
+    "in_average": False,
+}
+# McCoy, Pavlick, Linzen 2019: Right for the wrong reasons. The address names a commit.
+_HANS_FILE = (
+    "https://raw.githubusercontent.com/tommccoy1/hans/"
+    "7299f6f657089ce06a0f98e7e81f8d0f5b7741ce/heuristics_evaluation_set.txt"
+)
+WEB: dict[str, Task] = _by_id(
+    _preset(
+        "web",
+        "hans",
+        "sentence1 sentence2",
+        "entailment non-entailment",
+        "accuracy",
+        label="gold_label",
+        splits=(("validation", _HANS_FILE),),
+        **_HEURISTICS,
+    )
+)
+PRESETS = GLUE | WEB
+
+# Shaped and scored like SST-2, CoLA, MNLI, STS-B, and HANS (for models of the task entailment).
+GENERATED: dict[str, Task] = _by_id(
+    _generated("sentiment", "text_a", "negative positive", "accuracy"),
+    _generated("acceptability", "text_a", "unacceptable acceptable", "matthews accuracy"),
+    _generated("entailment", "text_a text_b", "entailment neutral contradiction", "accuracy"),
+    _generated("similarity", "text_a text_b", None, "pearson spearman"),
+    _generated(
+        "heuristics",
+        "text_a text_b",
+        "entailment non-entailment",
+        "accuracy",
+        train_examples=None,
+        splits=(("validation", "validation"),),
+        **_HEURISTICS,
+    ),
+)

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lottery.data.batches import Batch, length_grouped_rows, shuffled_rows
-from lottery.data.packing import pack
+from lottery.data.batches import Batch, length_grouped_rows, pack, shuffled_rows
 from lottery.data.tokens import Tokens
 from lottery.models.encoder import Encoder
 from lottery.runtime.resume import Checkpoint

@@ -1,17 +1,21 @@
-"""Own files in four formats, and one sentence for each way they can be bad."""
+"""Data files in every format, and one sentence for each way they can be bad."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import Dataset, DatasetDict
 
-from lottery.data.examples import Examples, checked_examples, wanted_columns
-from lottery.data.readers import read_table
+from lottery.data.examples import checked_examples, wanted_columns
+from lottery.data.readers import files_of, read_data_file
 from lottery.files.errors import StudyError
 from lottery.tasks import Task, task_from_config
 
@@ -20,7 +24,7 @@ ROWS = [
     {"premise": "naïve café", "hypothesis": "東京", "gold": "no"},
     {"premise": "third\u2028line", "hypothesis": "NA", "gold": "yes"},
 ]
-NAMES = list(ROWS[0])
+FORMATS = [".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ""]  # a folder has no ending
 
 
 def own_task(**changes: Any) -> Task:
@@ -33,9 +37,9 @@ def own_task(**changes: Any) -> Task:
     return task_from_config("mine", entry | changes)
 
 
-def examples(path: Path, task: Task | None = None, split: str = "train") -> Examples:
+def examples(path: Path, task: Task | None = None, split: str = "train") -> pa.Table:
     task = task or own_task()
-    return checked_examples(read_table(path, wanted_columns(task)), task, split)
+    return checked_examples(read_data_file(path, wanted_columns(task)), task, split)
 
 
 def written(folder: Path, suffix: str, rows: list[dict[str, Any]]) -> Path:
@@ -43,6 +47,10 @@ def written(folder: Path, suffix: str, rows: list[dict[str, Any]]) -> Path:
     names = list(rows[0])
     if suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
+    elif suffix == ".arrow":
+        write_arrow(path, pa.Table.from_pylist(rows))
+    elif suffix == "":
+        Dataset.from_list(rows).save_to_disk(str(path))
     elif suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     elif suffix == ".tsv":
@@ -55,13 +63,74 @@ def written(folder: Path, suffix: str, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def write_arrow(path: Path, table: pa.Table, opened: Any = pa.ipc.new_stream) -> None:
+    with opened(str(path), table.schema) as writer:
+        writer.write_table(table)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_every_format_gives_the_same_examples(tmp_path: Path, suffix: str) -> None:
     found = examples(written(tmp_path, suffix, ROWS))
-    assert found.text_a == [row["premise"] for row in ROWS]
-    assert found.text_b == [row["hypothesis"] for row in ROWS]
-    assert found.labels.tolist() == [1, 0, 1]
-    assert found.idx.tolist() == [0, 1, 2]
+    assert found["text_a"].to_pylist() == [row["premise"] for row in ROWS]
+    assert found["text_b"].to_pylist() == [row["hypothesis"] for row in ROWS]
+    assert found["label"].to_pylist() == [1, 0, 1]
+    assert found["idx"].to_pylist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_no_word_is_taken_for_a_missing_value(tmp_path: Path, suffix: str) -> None:
+    words = ["NA", "null", "None", "nan", "N/A", "-", "true"]
+    rows = [
+        {"premise": w, "hypothesis": w, "gold": ["no", "yes"][i % 2]} for i, w in enumerate(words)
+    ]
+    assert examples(written(tmp_path, suffix, rows))["text_a"].to_pylist() == words
+
+
+def test_both_formats_of_arrow_files_are_read(tmp_path: Path) -> None:
+    for opened in (pa.ipc.new_stream, pa.ipc.new_file):
+        write_arrow(tmp_path / "a.arrow", pa.Table.from_pylist(ROWS), opened)
+        assert examples(tmp_path / "a.arrow")["text_a"].to_pylist() == [
+            row["premise"] for row in ROWS
+        ]
+
+
+def test_types_that_are_not_wanted_or_stored_otherwise(tmp_path: Path) -> None:
+    """A column that `datasets` cannot hold, and a text column of pandas' categories."""
+    table = pa.Table.from_pylist(ROWS)
+    gold = table.column("gold").dictionary_encode()
+    pairs = pa.array([[("a", 1)], [], []], pa.map_(pa.string(), pa.int64()))
+    table = table.set_column(2, "gold", gold).append_column("more", pairs)
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert examples(tmp_path / "a.parquet")["label"].to_pylist() == [1, 0, 1]
+
+
+def test_the_files_of_a_source_are_itself_or_what_a_saved_folder_holds(tmp_path: Path) -> None:
+    assert files_of("./given/a.csv") == ["./given/a.csv"]
+    folder = written(tmp_path, "", ROWS)
+    names = ["data-00000-of-00001.arrow", "dataset_info.json", "state.json"]
+    assert files_of(str(folder)) == [str(folder / name) for name in names]
+
+
+def test_nothing_is_written_into_the_home_folder(tmp_path: Path) -> None:
+    paths = [written(tmp_path, suffix, ROWS) for suffix in (".parquet", ".arrow", "")]
+    (tmp_path / "home").mkdir()
+    code = (
+        "import sys; from pathlib import Path; from lottery.data.readers import read_data_file\n"
+        "print([len(read_data_file(Path(path), ['gold'])) for path in sys.argv[1:]])"
+    )
+    scripts = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HF_", "XDG_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, paths)],
+        env={**kept, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(scripts)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[3, 3, 3]\n" and not done.stderr
+    assert not list((tmp_path / "home").rglob("*"))
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
@@ -72,28 +141,27 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(
     plain = examples(path)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     marked = examples(path)
-    assert (marked.text_a, marked.text_b) == (plain.text_a, plain.text_b)
-    assert (marked.labels == plain.labels).all()
+    assert marked.equals(plain)
 
 
 def test_quotes_join_lines_in_csv_and_are_plain_in_tsv(tmp_path: Path) -> None:
     csv_file, tsv_file = tmp_path / "a.csv", tmp_path / "a.tsv"
     csv_file.write_text('premise,hypothesis,gold\n"two\nlines",b,no\n\nc,d,yes\n')
     tsv_file.write_text('premise\thypothesis\tgold\n"half\tb\tno\nc"\td\tyes\n')
-    assert examples(csv_file).text_a == ["two\nlines", "c"]
-    assert examples(tsv_file).text_a == ['"half', 'c"']
+    assert examples(csv_file)["text_a"].to_pylist() == ["two\nlines", "c"]
+    assert examples(tsv_file)["text_a"].to_pylist() == ['"half', 'c"']
 
 
 def test_very_long_texts_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"premise,hypothesis,gold\n{'word ' * 40_000},b,no\nc,d,yes\n")
-    assert len(examples(path).text_a[0]) == 200_000
+    assert len(examples(path)["text_a"].to_pylist()[0]) == 200_000
 
 
 def test_numbers_of_examples_come_from_idx(tmp_path: Path) -> None:
     rows = [{**row, "idx": 10 - i} for i, row in enumerate(ROWS)]
-    for suffix in (".csv", ".jsonl", ".parquet"):
-        assert examples(written(tmp_path, suffix, rows)).idx.tolist() == [10, 9, 8]
+    for suffix in FORMATS:
+        assert examples(written(tmp_path, suffix, rows))["idx"].to_pylist() == [10, 9, 8]
 
 
 @pytest.mark.parametrize(
@@ -113,17 +181,30 @@ def test_labels_are_mapped_by_name_and_bare_numbers_by_position(
 ) -> None:
     rows = [{**row, "gold": value} for row, value in zip(ROWS, values, strict=True)]
     found = examples(written(tmp_path, ".jsonl", rows), own_task(labels=labels))
-    assert found.labels.tolist() == expected
+    assert found["label"].to_pylist() == expected
 
 
-def test_numbers_with_names_are_mapped_by_the_names(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ""])
+@pytest.mark.parametrize("kind", [pa.int64(), pa.int32(), pa.uint8()])
+def test_numbers_with_names_are_mapped_by_the_names(
+    tmp_path: Path, suffix: str, kind: pa.DataType
+) -> None:
     features = {"gold": {"names": ["yes", "no"], "_type": "ClassLabel"}}
     table = pa.Table.from_pylist([{**row, "gold": i % 2} for i, row in enumerate(ROWS)])
+    table = table.set_column(2, pa.field("gold", kind, nullable=False), table["gold"].cast(kind))
     note = json.dumps({"info": {"features": features}})
-    path = tmp_path / "a.parquet"
-    pq.write_table(table.replace_schema_metadata({"huggingface": note}), path)
-    assert examples(path).labels.tolist() == [1, 0, 1]  # 0 is "yes" there, 1 is "yes" here
-    assert examples(path, own_task(labels=["yes", "no"])).labels.tolist() == [0, 1, 0]
+    table = table.replace_schema_metadata({"huggingface": note})
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(table, path)
+    elif suffix == ".arrow":
+        write_arrow(path, table)
+    else:
+        plain = pa.field("gold", pa.int64())  # what `datasets` stores
+        names = table.set_column(2, plain, table["gold"].cast(pa.int64()))
+        Dataset(names).save_to_disk(str(path))
+    assert examples(path)["label"].to_pylist() == [1, 0, 1]  # 0 is "yes" there, 1 is "yes" here
+    assert examples(path, own_task(labels=["yes", "no"]))["label"].to_pylist() == [0, 1, 0]
     with pytest.raises(StudyError, match=r"row 2, column 'gold' holds 'no'; .* 'yes', 'maybe'"):
         examples(path, own_task(labels=["yes", "maybe"]))
 
@@ -131,7 +212,7 @@ def test_numbers_with_names_are_mapped_by_the_names(tmp_path: Path) -> None:
 def test_a_small_validation_file_may_lack_a_class_but_not_shift_them(tmp_path: Path) -> None:
     task = own_task(labels=["a", "b", "c"])
     path = written(tmp_path, ".jsonl", [{**row, "gold": 1} for row in ROWS])
-    assert examples(path, task, "validation").labels.tolist() == [1, 1, 1]
+    assert examples(path, task, "validation")["label"].to_pylist() == [1, 1, 1]
     path = written(tmp_path, ".jsonl", [{**row, "gold": i + 1} for i, row in enumerate(ROWS)])
     with pytest.raises(StudyError, match="all of 0 to 2, in that order"):
         examples(path, task, "validation")
@@ -141,7 +222,7 @@ def test_an_evaluation_only_task_keeps_its_groups(tmp_path: Path) -> None:
     entry = {"data": {"validation": "x.tsv"}, "evaluate_with": "mnli", "group": "heuristic"}
     task = own_task(**entry)
     rows = [{**row, "heuristic": f"h{i}"} for i, row in enumerate(ROWS)]
-    assert examples(written(tmp_path, ".tsv", rows), task, "validation").groups == [
+    assert examples(written(tmp_path, ".tsv", rows), task, "validation")["group"].to_pylist() == [
         "h0",
         "h1",
         "h2",
@@ -218,7 +299,7 @@ def test_scores_must_be_finite_numbers(tmp_path: Path, value: str, words: list[s
     path.write_text(f"{HEADER}a,b,1.5\nc,d,3\ne,f,{value}\n")
     assert_refused(path, own_task(labels=None), words)
     path.write_text(f"{HEADER}a,b,1.5\nc,d,3\n")
-    assert examples(path, own_task(labels=None)).labels.tolist() == [1.5, 3.0]
+    assert examples(path, own_task(labels=None))["label"].to_pylist() == [1.5, 3.0]
     path.write_text(f"{HEADER}a,b,3\nc,d,3\n")
     assert_refused(path, own_task(labels=None), ["all 2 training examples", "score 3"])
 
@@ -239,8 +320,18 @@ def test_bytes_that_are_no_utf8_are_found_by_line(tmp_path: Path) -> None:
 
 def test_files_that_are_not_there_or_not_what_they_say(tmp_path: Path) -> None:
     assert_refused(tmp_path / "none.csv", own_task(), ["none.csv is no file"])
-    (tmp_path / "a.parquet").write_text("premise,hypothesis\n")
-    assert_refused(tmp_path / "a.parquet", own_task(), ["no readable parquet"])
+    for suffix in ("parquet", "arrow"):
+        (tmp_path / f"a.{suffix}").write_text("premise,hypothesis\n")
+        assert_refused(tmp_path / f"a.{suffix}", own_task(), [f"no readable {suffix} file"])
+    (tmp_path / "empty").mkdir()
+    assert_refused(tmp_path / "empty", own_task(), ["no readable folder of save_to_disk"])
+    splits = DatasetDict({name: Dataset.from_list(ROWS) for name in ("train", "test")})
+    splits.save_to_disk(str(tmp_path / "splits"))
+    assert_refused(tmp_path / "splits", own_task(), ["the splits train, test; name the folder"])
+    assert examples(tmp_path / "splits" / "train")["label"].to_pylist() == [1, 0, 1]
+    for suffix in FORMATS[3:]:
+        other = written(tmp_path, suffix, [{"a": "b"}] * 2)
+        assert_refused(other, own_task(), ["no column 'premise'", "its columns are a."])
     (tmp_path / "a.xlsx").write_text("")
     assert_refused(tmp_path / "a.xlsx", own_task(), ["no known type", ".jsonl"])
     (tmp_path / "folder.csv").mkdir()
