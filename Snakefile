@@ -10,12 +10,12 @@ min_version("9.27")
 # The library needs no installation. As a module too, its place is that of this file.
 sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "scripts"))
 
-from lottery.config import refuse_misread
+from lottery.config import read_config
 from lottery.runtime.start import stop_on_error
 
 # Configs are used alone: Snakemake merges mappings, so a second file would add to the first one.
 if not workflow.configfiles and not workflow.modifier.skip_configfile:
-    stop_on_error(refuse_misread, Path("config.yaml"))
+    stop_on_error(read_config, Path("config.yaml"))
 
     configfile: "config.yaml"
 

@@ -14,8 +14,7 @@ from lottery.files.errors import StudyError
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("training: &t {epochs: *t}", "an alias that contains itself"),
-        ("? [a, b]\n: 3", "line 1: The config has a list or map as key"),
+        ("? [a, b]\n: 3", "line 1: a list or map is no key"),
         ("a: !!python/object/apply:os.system [echo]", "could not determine a constructor"),
     ],
 )

@@ -101,16 +101,19 @@ def test_the_first_problem_of_the_document_is_reported(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("seeds: [1]\nseeds: [2]\n", ["line 2", "'seeds'", "after line 1"]),
-        ("tasks:\n  rte: {}\n  rte: {}\n", ["line 3", "tasks", "'rte'"]),
+        (
+            "seeds: [1]\nseeds: [2]\n",
+            ["line 2: the key 'seeds' is", "after line 1"],
+        ),
+        ("tasks:\n  rte: {}\n  rte: {}\n", ["line 3: the key 'rte'", "after line 2"]),
         ("tasks: {rte: {}\n", ["no valid YAML", "line 2"]),
         ("seeds: [1\ntasks: {}\n", ["line 2", "is the [ of line 1 closed by ], with commas"]),
         ("tasks: {rte: {}\nseeds: [1]\n", ["line 2", "is the { of line 1 closed by }"]),
         ("seeds: [1 2]]\n", ["line 1 is no valid YAML"]),
-        ("seeds: [7, 1:30]\n", ["line 1: seeds[1] is 1:30", "reads as the number 90"]),
+        ("seeds: [7, 1:30]\n", ["line 1: YAML reads 1:30 as the number 90"]),
         (
             "seeds: [010]\n",
-            ["line 1: seeds[0] is 010", "reads as the number 8", '"010" if it is text'],
+            ["line 1: YAML reads 010 as the number 8", '"010" if it is text'],
         ),
         ("tasks:\n\trte: {}\n", ["no valid YAML", "line 2"]),
         ("- a\n", ["must hold a mapping"]),

@@ -2,7 +2,7 @@
 
 from snakemake.utils import update_config
 
-from lottery.config import load_study, refuse_misread, typed
+from lottery.config import load_study, read_config, typed
 from lottery.planning import folders, grid, params
 from lottery.planning.params import has_patterns
 from lottery.planning.grid import mask_path, targets, wildcard
@@ -14,7 +14,7 @@ from lottery.runtime.stages import stage
 from lottery.results.controls import reference_of
 
 for path in workflow.configfiles:
-    stop_on_error(refuse_misread, Path(path))
+    stop_on_error(read_config, Path(path))
 # As a module the workflow gets the config that the importing Snakefile states, and no other.
 if not workflow.modifier.skip_configfile:
     # Inside lists and mappings --config leaves text.

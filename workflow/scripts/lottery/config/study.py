@@ -11,6 +11,11 @@ from lottery.pruning.algorithms.declaration import UNITS
 from lottery.pruning.subnetworks import base_name
 from lottery.tasks import Task
 
+# Words that tables and paths have in the place of an id.
+RESERVED_WORDS = ("none", "majority", "full")
+# Folders of results/ that are next to those of the models.
+RESERVED_MODELS = ("tables", "figures", "logs", "benchmarks")
+
 
 @dataclass(frozen=True)
 class Model:

@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lottery.config.ids import RESERVED_MODELS, RESERVED_WORDS
-from lottery.config.study import Study
+from lottery.config.study import RESERVED_MODELS, RESERVED_WORDS, Study
 from lottery.files import expanded
 from lottery.planning import grid
 from lottery.pruning.algorithms.declaration import SEARCHED
