@@ -457,10 +457,10 @@ def test_declarations_and_planning_import_nothing_heavy(tmp_path):
         import sys, pathlib
         from lottery.pruning.algorithms import declared
         from lottery.config import load_study
-        from lottery.planning import grid, params, params_report
+        from lottery.planning import grid, params
         made = load_study({config!r}, pathlib.Path("."))
         [params.search_params(made, name, "rte") for name in made.methods]
-        params.claim_params(made), params_report.report_params(made, {{}}), grid.cells(made)
+        params.claim_params(made), params.report_params(made, {{}}), grid.cells(made)
         print(len(declared()), {HEAVY})"""
     assert in_process(code, tmp_path) == "5 []"
 

@@ -58,8 +58,8 @@ rule classify_patterns:
         "../scripts/run_step.py"
 
 
-wants("patterns", figure_rows(has_patterns))
-wants("example_maps", figure_rows(has_patterns))
+wants("patterns", figure_rows(params.has_patterns))
+wants("example_maps", figure_rows(params.has_patterns))
 
 
 rule measure_patterns:
@@ -98,7 +98,7 @@ rule measure_patterns:
     benchmark:
         f"{BENCHMARKS}/measure_patterns/{{model}}/{{method}}.tsv"
     wildcard_constraints:
-        method=wildcard(methods_where(has_patterns)),
+        method=wildcard(methods_where(params.has_patterns)),
     conda:
         "../../envs/analysis.yaml"
     params:
