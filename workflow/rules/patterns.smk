@@ -64,7 +64,7 @@ wants("example_maps", figure_rows(params.has_patterns))
 
 rule measure_patterns:
     input:
-        patterns=patterns_of_all_tasks,
+        patterns=of_all_tasks(f"{CELL}/finetune/patterns.npz"),
         masks=good_masks_of_all_tasks,
         config="resources/models/{model}/config.json",
         facts=f"{TABLES}/pattern_classifier.json",

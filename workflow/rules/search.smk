@@ -97,7 +97,7 @@ for rule_name, kinds in (
         benchmark:
             f"{BENCHMARKS}/sample_super_masks/{{model}}/{{task}}/{{method}}.tsv"
         wildcard_constraints:
-            method=wildcard(methods_with_super(kinds)),
+            method=wildcard(methods_where(lambda method: grid.super_masks(method) == kinds)),
         conda:
             "../../envs/torch.yaml"
         resources:
