@@ -107,8 +107,11 @@ def test_the_first_problem_of_the_document_is_reported(root: Path) -> None:
         ),
         ("tasks:\n  rte: {}\n  rte: {}\n", ["line 3: the key 'rte'", "after line 2"]),
         ("tasks: {rte: {}\n", ["no valid YAML", "line 2"]),
-        ("seeds: [1\ntasks: {}\n", ["line 2", "is the [ of line 1 closed by ], with commas"]),
-        ("tasks: {rte: {}\nseeds: [1]\n", ["line 2", "is the { of line 1 closed by }"]),
+        ("seeds: [1\ntasks: {}\n", ["line 2", "expected ',' or ']'", "that begins in line 1."]),
+        (
+            "tasks: {rte: {}\nseeds: [1]\n",
+            ["line 2", "expected ',' or '}'", "in line 1."],
+        ),
         ("seeds: [1 2]]\n", ["line 1 is no valid YAML"]),
         ("seeds: [7, 1:30]\n", ["line 1: YAML reads 1:30 as the number 90"]),
         (

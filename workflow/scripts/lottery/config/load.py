@@ -22,9 +22,6 @@ from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import PRESETS, declared, plugins
 from lottery.pruning.subnetworks import base_name
 
-# What YAML was reading when it found something else -> the brackets.
-_BRACKETS = {"while parsing a flow sequence": "[]", "while parsing a flow mapping": "{}"}
-
 
 class _Misread(yaml.MarkedYAMLError):
     """Valid YAML that does not mean what it looks like."""
@@ -94,18 +91,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _invalid(path: Path, error: yaml.YAMLError) -> str:
     """The sentence for a file that is no YAML; for an open bracket also the line of that."""
-    mark = getattr(error, "problem_mark", None)
+    mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     line = f", line {mark.line + 1}" if mark else ""
     valid = "" if isinstance(error, _Misread) else " is no valid YAML"
     problem = getattr(error, "problem", None) or "it cannot be parsed"
-    sentence = f"The config {path}{line}{valid}: {problem}"
-    if brackets := _BRACKETS.get(getattr(error, "context", None)):
-        begin = error.context_mark.line + 1
-        first, last = brackets
-        return (
-            f"{sentence}; is the {first} of line {begin} closed by {last}, with commas in between?"
-        )
-    return f"{sentence}."
+    inside = f", {error.context} that begins in line {begin.line + 1}" if begin else ""
+    return f"The config {path}{line}{valid}: {problem}{inside}."
 
 
 def typed(value: Any) -> Any:
