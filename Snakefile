@@ -48,7 +48,8 @@ rule analyses:
         figures=WANTED["analyses"],
         claims=f"{TABLES}/claims.csv",
         trainability=f"{TABLES}/trainability.csv",
-        evaluation_only=evaluation_only_targets(),
+        scores_on=targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY)),
+        tables_on=list(evaluation_only_table().values()),
         steps=analysis_step_targets(),
 
 

@@ -110,11 +110,6 @@ def model_files(wildcards):
     return own(sorted(str(path) for name in names for path in folder.glob(name)))
 
 
-def model_config(wildcards):
-    """The config of a model that is read from the user's folder."""
-    return [path for path in model_files(wildcards) if path.endswith("config.json")]
-
-
 def source_files(wildcards):
     """The user's files that a task is read from."""
     return own(STUDY.tasks[wildcards.task].source_files)
@@ -192,14 +187,6 @@ def search_outputs(name, halves):
 def mask_of(wildcards):
     """The mask file of a cell."""
     return mask_path(STUDY, wildcards)
-
-
-def source_mask(wildcards):
-    """The mask that a control takes its size from, maybe of another model (`sizes_from`)."""
-    method = STUDY.methods[wildcards.method]
-    kind = method.declared.sources[base_name(wildcards.subnetwork)]
-    model = method.searched_model(wildcards.model)
-    return mask_path(STUDY, wildcards, subnetwork=kind, model=model)
 
 
 def good_masks_of_all_seeds(wildcards):
@@ -316,18 +303,6 @@ def analysis_tables(name, condition):
     return targets(f"{ANALYSED}/{name}.csv", figure_rows(condition))
 
 
-def claim_evidence():
-    """What the claims are judged by: scores, the tables of other analyses, the published numbers."""
-    return params.baseline_files(STUDY) | {
-        "scores": f"{TABLES}/scores.csv",
-        "differences": f"{TABLES}/differences.csv",
-        "stability": analysis_tables("stability", has_several_seeds),
-        "importance": analysis_tables("importance_histograms", leaves_importances),
-        "task_overlap": analysis_tables("task_overlap", prunes_units),
-        "patterns": analysis_tables("patterns", params.has_patterns),
-    }
-
-
 # --- targets ---
 
 # The figures by the rule that asks for them. The report shows all.
@@ -349,12 +324,6 @@ def evaluation_only_table():
     """The table of tasks that are not trained on; nothing without such tasks."""
     tasks = STUDY.evaluation_only_tasks
     return {"evaluation_only": f"{TABLES}/evaluation_only.csv"} if tasks else {}
-
-
-def evaluation_only_targets():
-    """The scores and table of tasks that are not trained on; nothing without such tasks."""
-    scores = targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY))
-    return [*scores, *evaluation_only_table().values()]
 
 
 def step_targets():

@@ -48,7 +48,7 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
 
 rule sample_masks:
     input:
-        source=source_mask,
+        source=lambda w: grid.source_mask_path(STUDY, w),
         model=f"{CELL}/finetune/model.safetensors",
     output:
         mask=f"{MASKS}/{{subnetwork}}.safetensors",

@@ -204,6 +204,13 @@ def mask_path(study: Study, row: Row, **changes: str) -> str:
     return f"{folder}/{{subnetwork}}.safetensors".format(**row)
 
 
+def source_mask_path(study: Study, row: Row) -> str:
+    """The mask that a control takes its size from, maybe of another model (`sizes_from`)."""
+    method = study.methods[row["method"]]
+    source = method.declared.sources[base_name(row["subnetwork"])]
+    return mask_path(study, row, subnetwork=source, model=method.searched_model(row["model"]))
+
+
 def targets(template: str, rows: Iterable[Row]) -> list[str]:
     """The template filled with each row, every file once, in the order of the rows."""
     return list(dict.fromkeys(template.format(**row) for row in rows))
