@@ -28,5 +28,5 @@ def test_odd_yaml(tmp_path: Path, text: str, sentence: str) -> None:
 
 
 def test_a_path_longer_than_the_system_allows(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"names /tmp/a+\.\.\., which cannot be looked at"):
+    with pytest.raises(StudyError, match=r"names a file that cannot be used: .*too long"):
         study(f"models: {{a: {{source: /tmp/{'a' * 5000}}}}}", tmp_path)

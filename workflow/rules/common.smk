@@ -95,7 +95,7 @@ def has_several_seeds(method):
 # --- inputs: the user's files, examples and tokens ---
 
 
-def own(paths):
+def local_files(paths):
     """The user's files as inputs, which a module's prefix does not change."""
     return [local(path) for path in paths]
 
@@ -107,12 +107,12 @@ def model_files(wildcards):
         return []
     folder = Path(model.source).expanduser()
     names = ("config.json", "*.safetensors", "tokenizer*.json", "vocab.txt", "special_tokens*.json")
-    return own(sorted(str(path) for name in names for path in folder.glob(name)))
+    return local_files(sorted(str(path) for name in names for path in folder.glob(name)))
 
 
 def source_files(wildcards):
     """The user's files that a task is read from."""
-    return own(STUDY.tasks[wildcards.task].source_files)
+    return local_files(STUDY.tasks[wildcards.task].source_files)
 
 
 def imported_files(wildcards):
@@ -124,7 +124,7 @@ def imported_files(wildcards):
     place = Path(settings["masks"]).expanduser()
     files = mask_files(place, settings["task_name"], wildcards.seed) if place.is_dir() else []
     complete = files and all(map(Path.is_file, files))
-    return own(map(str, files if complete else [place]))
+    return local_files(map(str, files if complete else [place]))
 
 
 def split_shapes():

@@ -3,7 +3,7 @@
 
 rule train_pattern_classifier:
     input:
-        watched=own(params.annotated_files(STUDY)),
+        watched=local_files(params.annotated_files(STUDY)),
     output:
         weights=f"{TABLES}/pattern_classifier.safetensors",
         facts=f"{TABLES}/pattern_classifier.json",

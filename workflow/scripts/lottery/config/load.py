@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from lottery.config.sources import model_from_config, tasks_from_config
 from lottery.config.study import RESERVED_MODELS, RESERVED_WORDS, Study
 from lottery.files import expanded
 from lottery.files.errors import StudyError
-from lottery.pruning.algorithms import PRESETS, declared, plugins
+from lottery.pruning.algorithms import PRESETS, Plugin, declared, plugins
 from lottery.pruning.subnetworks import base_name
 
 
@@ -133,13 +132,9 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
     check_schema(config)
     _check_ids(config)
     try:
-        return replace(_study(config, root), plugins=loaded)
+        return _study(config, root, loaded)
     except OSError as error:  # as of a name that is too long
-        name = str(error.filename)
-        shown = name if len(name) <= 80 else f"{name[:80]}..."
-        raise StudyError(
-            f"The config names {shown}, which cannot be looked at ({error.strerror})."
-        ) from error
+        raise StudyError(f"The config names a file that cannot be used: {error}.") from error
 
 
 def _check_ids(config: Mapping[str, Any]) -> None:
@@ -157,7 +152,7 @@ def _check_ids(config: Mapping[str, Any]) -> None:
                 )
 
 
-def _study(config: Mapping[str, Any], root: Path) -> Study:
+def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) -> Study:
     models = {name: model_from_config(name, each, root) for name, each in config["models"].items()}
     tasks = tasks_from_config(config, root)
     trained = tuple(task.id for task in tasks.values() if task.evaluate_with is None)
@@ -193,6 +188,7 @@ def _study(config: Mapping[str, Any], root: Path) -> Study:
         glue_folder=config.get("glue_folder"),
         results=_results(config, root),
         keep_retrained=config.get("keep_retrained", True),
+        plugins=loaded,
     )
 
 

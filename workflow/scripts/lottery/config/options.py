@@ -1,4 +1,4 @@
-"""docs/options.md: what a method may say in the config, from what the algorithms declare."""
+"""docs/options.md: what a method may have in the config, from what the algorithms declare."""
 
 from __future__ import annotations
 

@@ -81,30 +81,19 @@ def tasks_from_config(config: Mapping[str, Any], root: Path) -> dict[str, Task]:
 
 
 def _check_entry(key: str, task_id: str, entry: Mapping[str, Any]) -> None:
-    if task_id in GLUE and entry.get("preset", task_id) != task_id:
+    elsewhere = "data" in entry or "generated" in entry or entry.get("preset", task_id) != task_id
+    if task_id in GLUE and elsewhere:
+        raise StudyError(f"{key} is the name of a GLUE preset; other data need another id.")
+    if "data" in entry and "labels" not in entry and entry.get("metric") not in applicable(1):
         raise StudyError(
-            f"{key}.preset is {entry['preset']}, but {task_id} is the name of another preset; "
-            "give the entry an id of its own."
+            f"{key}.labels is missing: a classification needs the names of its labels, a "
+            f"regression the metric {' or '.join(applicable(1))}."
         )
-    if task_id in GLUE and ("data" in entry or "generated" in entry):
-        raise StudyError(f"{key} is the name of a GLUE preset; give a task of your own another id.")
-    if "data" not in entry:
-        return
-    metric, labels = entry.get("metric"), entry.get("labels")
-    if labels is None and metric is None:
-        raise StudyError(
-            f"{key} has neither labels nor metric: a classification needs the names of its labels, "
-            f"a regression metric: {' or '.join(applicable(1))}."
-        )
-    if labels is None and metric not in applicable(1):
-        raise StudyError(f"{key}.labels is missing; {metric} needs the names of the labels.")
 
 
 def _check_files(key: str, task: Task, root: Path) -> None:
-    if task.kind != "files":
-        return
     seen: dict[Path, str] = {}
-    for split, path in task.splits:
+    for split, path in task.splits if task.kind == "files" else ():
         file = root / expanded(path)
         if not file.is_file():
             raise StudyError(f"{key}.data.{split} is {path!r}, which does not exist.")

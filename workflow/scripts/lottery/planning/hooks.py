@@ -35,7 +35,7 @@ def watch(workflow: Any, study: Study) -> None:
         workflow: Snakemake's workflow in the main process, with all rules of this one.
         study: the checked config.
     """
-    stop_on_error(refuse_older_results, study)
+    stop_on_error(reject_older_results, study)
     ours = {rule for rule in workflow.rules if str(rule.script or "").endswith(RUNNER)}
     _ignore_dates_of_scripts(ours)
     run = _Run(workflow, study)
@@ -47,7 +47,7 @@ def _ignore_dates_of_scripts(ours: set[Any]) -> None:
     """Lets the date of the runner decide nothing.
 
     Snakemake runs a job again whose script is newer than its outputs, as after every checkout and
-    installation. Here the stage's version in the params says what has changed.
+    installation. Here the stage's version is in the params and changes with it.
     """
     from snakemake.jobs import Job
 
@@ -150,7 +150,7 @@ class _Run:
         stop_on_error(slurm_cleanup.cancel_orphans, workflow)
 
 
-def refuse_older_results(study: Study) -> None:
+def reject_older_results(study: Study) -> None:
     """Rejects results of a version whose steps wrote other files: they would all be made again.
 
     Args:
@@ -188,10 +188,10 @@ def _check(workflow: Any, rule: Any, wildcards: Any) -> None:
             key: value(wildcards) if callable(value) else value
             for key, value in rule.params.items()
         }
-        refuse_other_params(path, files.read_json(path), params, rule.name)
+        reject_other_params(path, files.read_json(path), params, rule.name)
 
 
-def refuse_other_params(record: str, made: Any, params: Mapping[str, Any], rule: str) -> None:
+def reject_other_params(record: str, made: Any, params: Mapping[str, Any], rule: str) -> None:
     """Rejects a finished step whose params were others than the config gives.
 
     Args:

@@ -286,11 +286,11 @@ def comparison_rows(study: Study) -> list[dict[str, str]]:
         {"model": model, "method": name}
         for model in study.models
         for name in study.methods
-        if (group := methods_beside(study, model, name))[:1] == [name] and len(group) > 1
+        if (group := compared_methods(study, model, name))[:1] == [name] and len(group) > 1
     ]
 
 
-def methods_beside(study: Study, model: str, method: str) -> list[str]:
+def compared_methods(study: Study, model: str, method: str) -> list[str]:
     """The methods of the same algorithm with good subnetworks on a model, in the config's order."""
     return [
         name
@@ -302,7 +302,7 @@ def methods_beside(study: Study, model: str, method: str) -> list[str]:
 
 def method_params(study: Study, model: str, method: str) -> Params:
     """Of compare_methods."""
-    compared = methods_beside(study, model, method)
+    compared = compared_methods(study, model, method)
     return {"layout": layout_params(study, [model], compared), "compared": compared}
 
 
@@ -483,7 +483,7 @@ def pattern_params(study: Study, model: str, method: str) -> Params:
 
 
 def report_params(study: Study, config: Mapping[str, Any]) -> Params:
-    """Of write_report: what results/report.html says of the study itself.
+    """Of write_report: what results/report.html shows of the study itself.
 
     Args:
         study: the checked study.
