@@ -18,15 +18,16 @@ from lottery.pruning.algorithms.declaration import SEARCHED
 from lottery.pruning.subnetworks import CONSTRAINT
 
 ID = r"[a-z0-9_]{1,64}"
-CELL = (
-    rf"(?!(?:{'|'.join(RESERVED_MODELS + RESERVED_WORDS)})/){ID}/{ID}"
-    rf"(?:/super/{ID}|/seed_\d+(?:/mask/{ID}(?:/{CONSTRAINT}\.(?:safetensors|provenance\.json))?"
-    rf"|/retrain/{ID}(?:/{CONSTRAINT})?"
-    rf"|/evaluate/{ID}(?:/{CONSTRAINT}(?:/(?:finetuned|pruned|retrained)/on_{ID})?)?)?)?"
-)
-SHAPE = re.compile(
-    rf"resources/(?:models|tasks)/{ID}|results/(?:majority/{ID}|(?:tables|figures)/{ID}/{ID}|{CELL})"
-)
+NO_MODEL = "|".join((*RESERVED_MODELS, *RESERVED_WORDS, "majority"))
+WILDCARDS = {
+    "model": rf"(?!(?:{NO_MODEL})/){ID}",
+    "task": ID,
+    "seed": r"\d+",
+    "method": ID,
+    "subnetwork": CONSTRAINT,
+    "phase": ID,
+    "eval_task": ID,
+}
 # What a folder must hold to be one of the workflow's, where users may have folders too.
 FETCHED = re.compile(r"(config\.)?provenance\.json")
 OF_CELLS = re.compile(r"tokens|super|seed_\d+")
@@ -43,37 +44,37 @@ def unnamed(study: Study, root: Path) -> list[Path]:
         Paths relative to `root`, sorted, none below another. Symbolic links are listed and never
         followed; the folder of results and `resources` themselves may be links.
     """
-    named = {parent for path in _named(study) for parent in (path, *path.parents)}
+    rows = _rows(study)
+    named = {path for template, each in rows.items() for path in grid.targets(template, each)}
+    named |= {str(parent) for path in named for parent in Path(path).parents}
+    above = (str(path) for template in rows for path in Path(template).parents)
+    listed = [*rows, *(path for path in above if path.endswith("}") and "{task}" in path)]
+    ours = re.compile("|".join(map(_pattern, listed)))
+    of_task = re.compile(_pattern(f"{study.results}/{{model}}/{{task}}"))
     read = [(root / expanded(source)).resolve() for source in _sources(study)]
 
-    def below(folder: Path, shape: str) -> Iterator[Path]:
-        for entry in sorted(os.scandir(root / folder), key=lambda entry: entry.name):
-            path, place = folder / entry.name, f"{shape}/{entry.name}"
-            if SHAPE.fullmatch(place) and path not in named:
+    def below(folder: Path) -> Iterator[Path]:
+        for entry in os.scandir(root / folder):
+            path = folder / entry.name
+            if ours.fullmatch(str(path)) and str(path) not in named:
+                marks = OF_CELLS if of_task.fullmatch(str(path)) else None
+                marks = FETCHED if path.parts[0] == "resources" else marks
                 is_read = any(each.is_relative_to((root / path).resolve()) for each in read)
-                if _is_ours(entry, place) and not is_read:
+                if _is_ours(entry, marks) and not is_read:
                     yield path
             elif entry.is_dir(follow_symlinks=False):
-                yield from below(path, place)
+                yield from below(path)
 
-    found: list[Path] = []
-    for top in ("resources/models", "resources/tasks", study.results):
-        if (root / top).is_dir():
-            found += below(Path(top), "results" if top == study.results else top)
-    return sorted(found)
+    tops = map(Path, ("resources/models", "resources/tasks", study.results))
+    return sorted(path for top in tops if (root / top).is_dir() for path in below(top))
 
 
-def _is_ours(entry: os.DirEntry[str], place: str) -> bool:
-    """Whether the workflow has made what is there, to judge by what the folder holds."""
-    if place.startswith("resources/"):
-        marks = FETCHED
-    elif re.fullmatch(rf"results/(?!majority/){ID}/{ID}", place):
-        marks = OF_CELLS
-    else:
+def _is_ours(entry: os.DirEntry[str], marks: re.Pattern[str] | None) -> bool:
+    """Whether the workflow has made what is there; what a link leads to is not looked at."""
+    if marks is None:
         return entry.is_symlink() or entry.is_dir() != bool(Path(entry.name).suffix)
-    if not entry.is_dir(follow_symlinks=False):
-        return False
-    return any(marks.fullmatch(name) for name in os.listdir(entry.path))
+    is_folder = entry.is_dir(follow_symlinks=False)
+    return is_folder and any(map(marks.fullmatch, os.listdir(entry.path)))
 
 
 def _sources(study: Study) -> list[str]:
@@ -84,17 +85,14 @@ def _sources(study: Study) -> list[str]:
     return files + ([study.glue_folder] if study.glue_folder else [])
 
 
-def _named(study: Study) -> Iterator[Path]:
-    """The paths that the study names; those above them are named too."""
-    paths, masks, retrained = (
-        grid.Paths(study.results),
-        grid.mask_rows(study),
-        grid.retrain_rows(study),
-    )
+def _rows(study: Study) -> dict[str, list[grid.Row]]:
+    """Templates of what the workflow makes, each with what the study names of it."""
+    paths = grid.Paths(study.results)
+    masks, retrained = grid.mask_rows(study), grid.retrain_rows(study)
     # The search makes its masks whether the method lists them or not.
     drawn = [{**row, "subnetwork": name} for row in masks for name in SEARCHED]
     drawn += grid.sample_rows(study)
-    rows = {
+    return {
         "resources/models/{model}": grid.tokenize_rows(study),
         "resources/tasks/{task}": grid.fetch_rows(study),
         paths.majority: grid.fetch_rows(study),
@@ -110,5 +108,7 @@ def _named(study: Study) -> Iterator[Path]:
         paths.tables_of_method: [*masks, *retrained],
         paths.figures: [*masks, *retrained],
     }
-    for template, each in rows.items():
-        yield from map(Path, grid.targets(template, each))
+
+
+def _pattern(template: str) -> str:
+    return re.sub(r"\\{(\w+)\\}", lambda name: WILDCARDS[name[1]], re.escape(template))
