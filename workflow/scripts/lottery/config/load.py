@@ -59,10 +59,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Reads a config file, and rejects what Snakemake would drop or change in silence.
-
-    Args:
-        path: a file in YAML or JSON.
+    """Reads a config file in YAML or JSON; rejects what Snakemake would drop or change in silence.
 
     Raises:
         StudyError: no such file, no valid YAML, a repeated key, an odd number, or no mapping.
@@ -115,13 +112,9 @@ def typed(value: Any) -> Any:
 
 
 def load_study(config: Mapping[str, Any], root: Path) -> Study:
-    """Checks a config and fills in every default.
+    """Checks a config and fills in every default; relative paths in it start from `root`.
 
     The algorithms of its plugins take the place of those of any study loaded before.
-
-    Args:
-        config: the parsed config, as Snakemake hands it over; not changed.
-        root: folder that relative paths in the config start from (the working directory).
 
     Raises:
         StudyError: one sentence about the first problem: of the plugins, of the schema in the order

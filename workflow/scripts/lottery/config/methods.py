@@ -22,15 +22,7 @@ def method_from_config(
     n_seeds: int,
     root: Path,
 ) -> Method:
-    """Builds a method from its entry in the config.
-
-    Args:
-        method_id: key of the entry.
-        entry: the entry, after the check of the schema.
-        models: ids of the config's models.
-        tasks: ids of the tasks that are trained on.
-        n_seeds: number of seeds, since super_* compares seeds.
-        root: folder that relative paths start from.
+    """Builds a method from its entry in the config; `tasks` are those that are trained on.
 
     Raises:
         StudyError: the entry names what does not exist, or two of its keys do not go together.

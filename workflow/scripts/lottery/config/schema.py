@@ -75,12 +75,7 @@ def _schema(algorithms: tuple[Algorithm, ...], kinds: tuple[str, ...]) -> dict[s
 
 
 def algorithm_schema(declared: Algorithm, common: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a method of one algorithm.
-
-    Args:
-        declared: the algorithm.
-        common: the entries of the keys that methods share.
-    """
+    """The schema of a method of one algorithm, with the keys that all methods share."""
     # Imported masks may name tasks otherwise; nothing is searched that could lend sizes.
     left_out = "sizes_from" if declared.imported else "tasks"
     keys = {key: entry for key, entry in common.items() if key != left_out}

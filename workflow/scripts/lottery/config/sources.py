@@ -19,12 +19,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Model:
-    """Builds a model from its entry in the config.
-
-    Args:
-        model_id: key of the entry.
-        entry: the entry, after the check of the schema.
-        root: folder that relative paths start from.
+    """Builds a model from its entry in the config; relative paths start from `root`.
 
     Raises:
         StudyError: the source is neither a hub id with a revision, nor a folder with config.json.
@@ -56,11 +51,7 @@ def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Mo
 
 
 def tasks_from_config(config: Mapping[str, Any], root: Path) -> dict[str, Task]:
-    """Builds the tasks of the config, in its order.
-
-    Args:
-        config: the whole config, after the check of the schema.
-        root: folder that relative paths start from.
+    """Builds the tasks of the config, in its order; relative paths start from `root`.
 
     Raises:
         StudyError: an entry contradicts itself or another one, or a file is missing.

@@ -34,15 +34,10 @@ OF_CELLS = re.compile(r"tokens|super|seed_\d+")
 
 
 def unnamed(study: Study, root: Path) -> list[Path]:
-    """The folders and masks of cells that the study does not name.
+    """The folders and masks in `root` that the study does not name: sorted, none below another.
 
-    Args:
-        study: the study.
-        root: the working directory of the study.
-
-    Returns:
-        Paths relative to `root`, sorted, none below another. Symbolic links are listed and never
-        followed; the folder of results and `resources` themselves may be links.
+    Symbolic links are listed and never followed; the folder of results and `resources` themselves
+    may be links.
     """
     rows = _rows(study)
     named = {path for template, each in rows.items() for path in grid.targets(template, each)}

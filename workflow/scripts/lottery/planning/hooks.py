@@ -31,9 +31,7 @@ RUNNER = "run_step.py"
 def watch(workflow: Any, study: Study) -> None:
     """Lets what is planned be checked, dry runs included, and prepares the start of the run.
 
-    Args:
-        workflow: Snakemake's workflow in the main process, with all rules of this one.
-        study: the checked config.
+    It is called in the main process, when the workflow has all its rules.
     """
     stop_on_error(reject_older_results, study)
     ours = {rule for rule in workflow.rules if str(rule.script or "").endswith(RUNNER)}
@@ -153,11 +151,7 @@ class _Run:
 def reject_older_results(study: Study) -> None:
     """Rejects results of a version whose steps wrote other files: they would all be made again.
 
-    Args:
-        study: the study; the first of its cells that has been fine-tuned is looked at.
-
-    Raises:
-        StudyError: the results are of an older format.
+    The first fine-tuned cell is looked at.
     """
     template = f"{grid.Paths(study.results).finetuned}/{NAME}.json"
     paths = grid.targets(template, grid.finetune_rows(study))
@@ -199,9 +193,6 @@ def reject_other_params(record: str, made: Any, params: Mapping[str, Any], rule:
         made: what that holds.
         params: what the config gives.
         rule: that makes it.
-
-    Raises:
-        StudyError: they differ.
     """
     was = made.get("params") if isinstance(made, dict) else None
     if not isinstance(was, dict):

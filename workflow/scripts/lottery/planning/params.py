@@ -170,7 +170,8 @@ def layout_params(
 
     Args:
         study: the study.
-        models, methods: what is shown, all if None; of the tasks, those of the methods.
+        models: what is shown, all if None.
+        methods: likewise; of the tasks, those of the methods are shown.
     """
     shown = [m for m in study.methods.values() if methods is None or m.id in methods]
     shown_models = [name for name in study.models if models is None or name in models]
@@ -483,12 +484,7 @@ def pattern_params(study: Study, model: str, method: str) -> Params:
 
 
 def report_params(study: Study, config: Mapping[str, Any]) -> Params:
-    """Of write_report: what results/report.html shows of the study itself.
-
-    Args:
-        study: the checked study.
-        config: the config as Snakemake has it.
-    """
+    """Of write_report: what results/report.html shows of the study itself, and the whole config."""
     return {
         "layout": layout_params(study),
         "models": [_model_facts(model) for model in study.models.values()],

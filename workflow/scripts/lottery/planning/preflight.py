@@ -40,8 +40,7 @@ def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
         jobs: step and wildcards of the jobs; only those that read the user's files matter.
 
     Raises:
-        StudyError: one sentence about the first file that cannot be used, with the key of the
-            config that names it.
+        StudyError: the first file that cannot be used, with the key of the config that names it.
     """
     jobs = sorted(jobs, key=str)
     fetches = [(step, values) for step, values in jobs if step.startswith("fetch_")]
