@@ -49,7 +49,7 @@ rule analyses:
         claims=f"{TABLES}/claims.csv",
         trainability=f"{TABLES}/trainability.csv",
         scores_on=targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY)),
-        tables_on=list(evaluation_only_table().values()),
+        table_on=targets(f"{TABLES}/evaluation_only.csv", grid.evaluate_on_rows(STUDY)),
         steps=analysis_step_targets(),
 
 

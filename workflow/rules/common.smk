@@ -259,13 +259,9 @@ def rows_of(wildcards, rows):
 
 def metrics_on(wildcards):
     """Scores on a task that is not trained on: of the full models, then of a method."""
-    rows = [
-        row
-        for row in grid.evaluate_on_rows(STUDY)
-        if (row["model"], row["eval_task"]) == (wildcards.model, wildcards.eval_task)
-        and row["method"] in ("none", wildcards.method)
-    ]
-    return targets(f"{EVALUATED_ON}/metrics.json", rows)
+    rows = rows_of(wildcards, grid.evaluate_on_rows(STUDY))
+    wanted = [row for row in rows if row["eval_task"] == wildcards.eval_task]
+    return targets(f"{EVALUATED_ON}/metrics.json", wanted)
 
 
 def of_all_tasks(template, condition=lambda method: True):
@@ -284,18 +280,14 @@ trajectories_of_all_tasks = of_all_tasks(f"{MASKS}/search.csv")
 
 
 def good_masks_of_family(wildcards):
-    """The good masks of all methods of a family, method by method."""
-    return [
-        path
-        for method in params.family_of(STUDY, wildcards.method)
-        for path in expand(
-            f"{MASKS}/good.safetensors",
-            model=wildcards.model,
-            task=STUDY.methods[method].tasks,
-            seed=STUDY.seeds,
-            method=method,
-        )
-    ]
+    """The good masks of all methods of a family, which search on the same tasks."""
+    return expand(
+        f"{MASKS}/good.safetensors",
+        model=wildcards.model,
+        method=params.family_of(STUDY, wildcards.method),
+        task=STUDY.methods[wildcards.method].tasks,
+        seed=STUDY.seeds,
+    )
 
 
 def analysis_tables(name, condition):
@@ -350,23 +342,17 @@ def step_targets():
 
 def analysis_step_targets():
     """As `step_targets`, for the analyses."""
-    with_patterns = figure_rows(params.has_patterns)
-    cells = [
-        path
-        for name, rows in (
-            ("magnitudes", figure_rows(prunes_models_of_ours)),
-            ("patterns", with_patterns),
-        )
-        for row in rows
-        for path in expand(
-            f"{PATHS.finetuned}/{name}.provenance.json",
-            model=row["model"],
-            task=STUDY.methods[row["method"]].tasks,
-            seed=STUDY.seeds,
-        )
-    ]
-    classifier = [f"{TABLES}/pattern_classifier.provenance.json"] if with_patterns else []
-    return [*dict.fromkeys(cells), *classifier, f"{TABLES}/differences.csv"]
+
+    def cells(condition):
+        return [row for row in grid.mask_rows(STUDY) if condition(STUDY.methods[row["method"]])]
+
+    rows = {
+        f"{PATHS.finetuned}/magnitudes.provenance.json": cells(prunes_models_of_ours),
+        f"{PATHS.finetuned}/patterns.provenance.json": cells(params.has_patterns),
+        f"{TABLES}/pattern_classifier.provenance.json": cells(params.has_patterns),
+        f"{TABLES}/differences.csv": [{}],
+    }
+    return [path for template, each in rows.items() for path in targets(template, each)]
 
 
 def unnamed(wildcards):
