@@ -15,7 +15,7 @@ import yaml
 from lottery.config.sentences import allowed_are, did_you_mean, dotted, listed
 from lottery.files.errors import StudyError
 from lottery.models.units import KINDS
-from lottery.pruning.algorithms import PRESETS, declared
+from lottery.pruning.algorithms import declared
 from lottery.tasks.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -79,12 +79,6 @@ def algorithm_schema(declared: Algorithm, common: Mapping[str, Any]) -> dict[str
     # Imported masks may name tasks otherwise; nothing is searched that could lend sizes.
     left_out = "sizes_from" if declared.imported else "tasks"
     keys = {key: entry for key, entry in common.items() if key != left_out}
-    usual = "; ".join(
-        f"{preset}: {', '.join(declared.default_subnetworks[preset]) or 'none'}"
-        for preset in PRESETS
-    )
-    description = f"{common['subnetworks']['description']} Left out - {usual}."
-    keys["subnetworks"] = common["subnetworks"] | {"description": description}
     return {
         "description": declared.summary,
         "type": "object",
@@ -120,12 +114,8 @@ def _validator(algorithms: tuple[Algorithm, ...], kinds: tuple[str, ...]) -> Val
     checker = Draft202012Validator.TYPE_CHECKER.redefine_many(
         # jsonschema alone would let 1.0 pass as a whole number, and .nan pass every range.
         {
-            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
-            "number": lambda _, value: (
-                isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and math.isfinite(value)
-            ),
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
         }
     )
     return validators.extend(Draft202012Validator, type_checker=checker)(_schema(algorithms, kinds))
@@ -137,28 +127,27 @@ def _position(error: ValidationError, config: Mapping[str, Any]) -> tuple[int, .
     for part in error.absolute_path:
         positions.append(list(value).index(part) if isinstance(value, Mapping) else part)
         value = value[part]
-    if _is_about_key(error):
-        positions.append(list(value).index(error.instance))
-    elif error.validator == "additionalProperties":
-        positions.append(list(value).index(_unknown_keys(error)[0]))
-    elif error.validator == "required":
+    if error.validator == "required":
         positions.append(len(value))
+    elif (key := _wrong_key(error)) is not None:
+        positions.append(list(value).index(key))
     return tuple(positions)
 
 
-def _is_about_key(error: ValidationError) -> bool:
-    return "propertyNames" in error.absolute_schema_path
-
-
-def _unknown_keys(error: ValidationError) -> list[str]:
-    return [key for key in error.instance if key not in error.schema.get("properties", {})]
+def _wrong_key(error: ValidationError) -> Any:
+    """The key that an error is about, of the mapping at its path; None if it is about a value."""
+    if "propertyNames" in error.absolute_schema_path:
+        return error.instance
+    if error.validator == "additionalProperties":
+        return next(key for key in error.instance if key not in error.schema["properties"])
+    return None
 
 
 def _sentence(error: ValidationError, config: Mapping[str, Any]) -> str:
     """One sentence: the key, what was found, what is allowed."""
     name, value, bound = dotted(error.absolute_path), error.instance, error.validator_value
-    if _is_about_key(error):
-        return _wrong_key(name, value, error.schema)
+    if "propertyNames" in error.absolute_schema_path:
+        return _no_id(name, value, error.schema)
     found = f"{name} is {_shown(value)}"
     match error.validator:
         case "additionalProperties":
@@ -191,7 +180,7 @@ def _sentence(error: ValidationError, config: Mapping[str, Any]) -> str:
     return f"{found}: {error.message}."
 
 
-def _wrong_key(name: str, key: object, entry: Mapping[str, Any]) -> str:
+def _no_id(name: str, key: object, entry: Mapping[str, Any]) -> str:
     if isinstance(key, bool):
         return f"{name} has the key {_shown(key)}: {_quote(key)}."
     if not isinstance(key, str):
@@ -201,7 +190,7 @@ def _wrong_key(name: str, key: object, entry: Mapping[str, Any]) -> str:
 
 
 def _unknown(name: str, error: ValidationError, config: Mapping[str, Any]) -> str:
-    key, allowed = _unknown_keys(error)[0], list(error.schema.get("properties", {}))
+    key, allowed = _wrong_key(error), list(error.schema["properties"])
     found = f"{name} has the unknown key {key!r}"
     path = tuple(error.absolute_path)
     if path[:1] == ("methods",):
@@ -215,7 +204,7 @@ def _unknown(name: str, error: ValidationError, config: Mapping[str, Any]) -> st
 
 def _missing(name: str, error: ValidationError) -> str:
     key = next(each for each in error.validator_value if each not in error.instance)
-    properties = error.schema.get("properties", {})
+    properties = error.schema["properties"]
     near = difflib.get_close_matches(key, [k for k in error.instance if k not in properties], n=1)
     instead = f" (found {near[0]!r} instead)" if near else ""
     names = properties.get(key, {}).get("enum")
