@@ -37,6 +37,7 @@ from lottery.files.errors import StudyError
         ("tasks:\n\trte: {}\n", ["no valid YAML", "line 2"]),
         ("- a\n", ["must hold a mapping"]),
         ("", ["must hold a mapping"]),
+        ('{"seeds": [1], "seeds": [2]}', ["line 1: the key 'seeds'"]),
         ("? [a, b]\n: 3", ["line 1: a list or map is no key"]),
         ("a: !!python/object/apply:os.system [echo]", ["could not determine a constructor"]),
     ],
@@ -55,6 +56,11 @@ def test_numbers_that_look_odd_and_are_meant_pass(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text('a: [0, 10, 0.5, 1_000, 0x10, "1:30", "010", 0:30, 2.0e-5, -0.1]\n')
     assert read_config(path)["a"] == [0, 10, 0.5, 1000, 16, "1:30", "010", "0:30", 2e-5, -0.1]
+
+
+def test_json_with_tabs_passes(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{\n\t"seeds": [1]\n}')
+    assert read_config(tmp_path / "config.json") == {"seeds": [1]}
 
 
 def test_unreadable_files(tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ def read_config(path: Path) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         raise StudyError(f"The config {path} is no text in UTF-8.") from error
+    except _Misread as error:
+        raise StudyError(_invalid(path, error)) from error
     except yaml.YAMLError as error:
         try:  # JSON knows tabs and escapes that YAML does not
             config = json.loads(text)
@@ -134,14 +136,12 @@ def _check_ids(config: Mapping[str, Any]) -> None:
     """Rejects ids that the workflow uses itself: they become folder names and wildcards."""
     kinds = [name for each in declared() for preset in PRESETS for name in each.subnetworks[preset]]
     for section in ("models", "tasks", "methods"):
-        taken = dict.fromkeys((*RESERVED_WORDS, *kinds))
-        taken |= dict.fromkeys(RESERVED_MODELS) if section == "models" else {}
+        taken = (*RESERVED_WORDS, *kinds, *RESERVED_MODELS * (section == "models"))
         for name in config[section]:
             if name in taken or base_name(name) in taken:
-                others = listed(word for word in taken if word != name)
                 raise StudyError(
-                    f"{section} has the id {name!r}, which is reserved, as are {others}; allowed is"
-                    " any other word."
+                    f"{section} has the id {name!r}, which is reserved; allowed is any word but "
+                    f"{listed(dict.fromkeys(taken))}."
                 )
 
 
