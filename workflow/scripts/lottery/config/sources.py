@@ -37,8 +37,8 @@ def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Mo
         lacks = " and, as a hub id, lacks a revision" if _HUB_ID.fullmatch(source) else ""
         raise StudyError(
             f"{key}.source is {source!r}{did_you_mean(source, ['embedded'])}, which is no folder"
-            f"{lacks}; allowed are a folder with config.json, a hub id (owner/name) with a revision "
-            "(the 40 hexadecimal digits of a commit), and embedded."
+            f"{lacks}; allowed are a folder with config.json, a hub id (owner/name) with a "
+            "revision (the 40 hexadecimal digits of a commit), and embedded."
         )
     else:
         kind, source = "folder", str(expanded(source))
