@@ -13,6 +13,7 @@ from lottery.files.errors import StudyError
 
 HERE = Path(__file__).parent
 REFUSALS = yaml.safe_load((HERE / "config_refusals.yaml").read_text(encoding="utf-8"))
+OWN = REFUSALS.pop("own")
 BASE = """
 models:
   bert:
@@ -51,7 +52,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_the_base_is_accepted(root: Path) -> None:
-    assert list(load_study(changed({}), root).tasks) == ["rte", "mnli", "stsb"]
+    made = load_study(changed({"tasks.own": OWN}), root)
+    assert list(made.tasks) == ["rte", "mnli", "stsb", "own"]
 
 
 @pytest.mark.parametrize(("changes", "words"), REFUSALS.values(), ids=REFUSALS)
