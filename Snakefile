@@ -10,12 +10,12 @@ min_version("9.27")
 # The library needs no installation. As a module too, its place is that of this file.
 sys.path.insert(0, str(Path(str(workflow.current_basedir)) / "workflow" / "scripts"))
 
-from lottery.config import refuse_misread
+from lottery.config import read_config
 from lottery.runtime.start import stop_on_error
 
 # Configs are used alone: Snakemake merges mappings, so a second file would add to the first one.
 if not workflow.configfiles and not workflow.modifier.skip_configfile:
-    stop_on_error(refuse_misread, Path("config.yaml"))
+    stop_on_error(read_config, Path("config.yaml"))
 
     configfile: "config.yaml"
 
@@ -29,7 +29,6 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/evaluation_only.smk"
-include: "workflow/rules/common_units.smk"
 include: "workflow/rules/stability.smk"
 include: "workflow/rules/patterns.smk"
 include: "workflow/rules/imported.smk"
@@ -49,7 +48,8 @@ rule analyses:
         figures=WANTED["analyses"],
         claims=f"{TABLES}/claims.csv",
         trainability=f"{TABLES}/trainability.csv",
-        evaluation_only=evaluation_only_targets(),
+        scores_on=targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY)),
+        table_on=targets(f"{TABLES}/evaluation_only.csv", grid.evaluate_on_rows(STUDY)),
         steps=analysis_step_targets(),
 
 

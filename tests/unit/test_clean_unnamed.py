@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -66,14 +67,16 @@ def found(root: Path, text: str) -> list[str]:
 def list_all(root: Path, unnamed: list[str], results: str = "results") -> list[str]:
     """Runs list_unnamed; gives what it says."""
     lines: list[str] = []
-    list_unnamed.list_unnamed(unnamed=unnamed, results=results, root=root, say=lines.append)
+    with contextlib.chdir(root):
+        list_unnamed.list_unnamed(unnamed=unnamed, results=results, say=lines.append)
     return lines
 
 
 def clean(root: Path, unnamed: list[str], results: str = "results") -> list[str]:
     """Runs clean_unnamed; gives what it says."""
     lines: list[str] = []
-    clean_unnamed.clean_unnamed(unnamed=unnamed, results=results, root=root, say=lines.append)
+    with contextlib.chdir(root):
+        clean_unnamed.clean_unnamed(unnamed=unnamed, results=results, say=lines.append)
     return lines
 
 

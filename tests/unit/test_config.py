@@ -12,6 +12,7 @@ import pytest
 from small_study import ROOT, study
 
 from lottery.config import load_study, read_config
+from lottery.files.errors import StudyError
 
 CONFIGS = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "configs").glob("*.yaml"))]
 
@@ -192,3 +193,8 @@ def test_reading_the_config_imports_nothing_heavy() -> None:
         check=False,
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_path_longer_than_the_system_allows(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"names a file that cannot be used: .*too long"):
+        study(f"models: {{a: {{source: /tmp/{'a' * 5000}}}}}", tmp_path)

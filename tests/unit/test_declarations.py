@@ -17,7 +17,7 @@ from small_study import ROOT, SMALL, study
 from tiny import tiny_model, tiny_tokens
 
 from lottery.config.options import options_page
-from lottery.config.schema import resolve, schema
+from lottery.config.schema import schema
 from lottery.config.study import Study
 from lottery.evaluation.predict import predict
 from lottery.evaluation.scoring import decide
@@ -231,7 +231,7 @@ def test_an_option_of_a_plugin_is_checked_like_any_other(tmp_path):
     )
     made = study_with(tmp_path, source, "x: {algorithm: mine, preset: strict}")
     assert made.methods["x"].options["share"] == 0.25
-    entry = resolve(schema()["$defs"]["algorithms"]["mine"]["properties"]["share"])
+    entry = schema()["$defs"]["algorithms"]["mine"]["properties"]["share"]
     assert entry["description"] == "S. published: 0.5; strict: 0.25."
     assert "`share` | number, above 0, below 1 | 0.5 | 0.25 | S." in options_page(
         [algorithm("mine")]
@@ -392,7 +392,7 @@ def test_declarations_that_make_no_sense(changes, words, tmp_path):
     [
         ("[nowhere.py]", "plugins names 'nowhere.py', which cannot be read (No such file"),
         ("[notes.txt]", "allowed are Python files"),
-        ("mine.py", "plugins is the text 'mine.py' (write [mine.py])"),
+        ("mine.py", "plugins is the text 'mine.py'; it must be a list, as [mine.py]"),
         ("[3]", "plugins[0] is 3"),
         ("[mine.py, mine.py]", "plugins holds 'mine.py' more than once"),
         ("[mine.py, twin.py]", "has the name of an algorithm of mine.py"),
@@ -457,10 +457,10 @@ def test_declarations_and_planning_import_nothing_heavy(tmp_path):
         import sys, pathlib
         from lottery.pruning.algorithms import declared
         from lottery.config import load_study
-        from lottery.planning import grid, params, params_report
+        from lottery.planning import grid, params
         made = load_study({config!r}, pathlib.Path("."))
         [params.search_params(made, name, "rte") for name in made.methods]
-        params.claim_params(made), params_report.report_params(made, {{}}), grid.cells(made)
+        params.claim_params(made), params.report_params(made, {{}}), grid.cells(made)
         print(len(declared()), {HEAVY})"""
     assert in_process(code, tmp_path) == "5 []"
 

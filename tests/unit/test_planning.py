@@ -10,7 +10,7 @@ from small_study import study
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.planning.hooks import refuse_older_results, refuse_other_params
+from lottery.planning.hooks import reject_older_results, reject_other_params
 from lottery.runtime.provenance import FORMAT
 
 MADE = {"params": {"settings": {"rate": 0.1, "splits": ["a", "b"]}, "step": "finetune 2"}}
@@ -19,7 +19,7 @@ WORDS = "a.json was made with {}, and Snakemake has no record of it"
 
 def test_the_same_params_pass() -> None:
     params = {"settings": {"rate": 0.1, "splits": ("a", "b")}, "step": "finetune 2"}
-    refuse_other_params("a.json", MADE, params, "finetune")
+    reject_other_params("a.json", MADE, params, "finetune")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_the_same_params_pass() -> None:
 )
 def test_other_params_are_told_in_one_sentence(changed: dict, told: str) -> None:
     with pytest.raises(StudyError) as refusal:
-        refuse_other_params("a.json", MADE, MADE["params"] | changed, "finetune")
+        reject_other_params("a.json", MADE, MADE["params"] | changed, "finetune")
     sentence = str(refusal.value)
     assert sentence.startswith(WORDS.format(told))
     assert "--forcerun finetune" in sentence and sentence.endswith(".")
@@ -45,7 +45,7 @@ def test_other_params_are_told_in_one_sentence(changed: dict, told: str) -> None
 @pytest.mark.parametrize("made", [[], {}, {"params": None}])
 def test_a_record_without_params_is_named(made: object) -> None:
     with pytest.raises(StudyError, match=r"^a\.json names no params .*delete it"):
-        refuse_other_params("a.json", made, {}, "finetune")
+        reject_other_params("a.json", made, {}, "finetune")
 
 
 def record(content: Any, results: str = "results", seed: int = 3) -> Path:
@@ -62,13 +62,13 @@ def test_results_of_an_older_version_are_refused_in_one_sentence(
     monkeypatch.chdir(tmp_path)
     path = record({"format": 1}, results, seed=1)  # the second of the study's seeds
     with pytest.raises(StudyError) as refusal:
-        refuse_older_results(study(f"results: {results}"))
+        reject_older_results(study(f"results: {results}"))
     sentence = str(refusal.value)
     assert sentence.startswith(f"{results}/ holds a study of an earlier version")
     assert f"({path} has format 1; this version writes format {FORMAT})" in sentence
     assert sentence.endswith(f"(results: ...), or remove {results}/.") and "\n" not in sentence
     # A study with a folder of its own may begin.
-    refuse_older_results(study("results: elsewhere"))
+    reject_older_results(study("results: elsewhere"))
 
 
 @pytest.mark.parametrize("content", [{"format": FORMAT}, {}, [], {"format": "1"}, None])
@@ -78,4 +78,4 @@ def test_results_of_this_version_and_none_are_not_refused(
     monkeypatch.chdir(tmp_path)
     if content is not None:
         record(content)
-    refuse_older_results(study())
+    reject_older_results(study())

@@ -24,7 +24,7 @@ BAD = {
     "wrong type": (
         "training: {learning_rate: 2e-5}",
         "training.learning_rate is the text '2e-5' (YAML reads an exponent only after a dot and "
-        "with a sign: write 2.0e-5); it must be a number.",
+        "with a sign: write 2.0e-05); it must be a number.",
     ),
     "missing algorithm": (
         "methods: {c: {preset: strict}}",
@@ -40,7 +40,7 @@ BAD = {
         "tasks: {b: {data: {train: x.csv, validation: y.csv}, text: t, labels: [p, q]}}",
         "tasks.b.data.train is 'x.csv', which does not exist.",
     ),
-    "a key twice": ("REPEATED", "has the key 'seeds' a second time"),
+    "a key twice": ("REPEATED", "line 6: the key 'seeds' is there a second time"),
 }
 
 

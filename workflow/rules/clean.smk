@@ -1,31 +1,22 @@
 """Commands that free disk space of what the config no longer names. Nothing depends on them."""
 
+for rule_name, what in (
+    ("list_unnamed", "list what the config does not name"),
+    ("clean_unnamed", "remove what results/unnamed.txt lists"),
+):
 
-rule list_unnamed:
-    log:
-        f"{LOGS}/list_unnamed.log",
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        settings=unnamed,
-        step=stage("list_unnamed"),
-    message:
-        "list what the config does not name"
-    script:
-        "../scripts/run_step.py"
-
-
-rule clean_unnamed:
-    log:
-        f"{LOGS}/clean_unnamed.log",
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        settings=unnamed,
-        step=stage("clean_unnamed"),
-    message:
-        "remove what results/unnamed.txt lists"
-    script:
-        "../scripts/run_step.py"
+    rule:
+        name:
+            rule_name
+        log:
+            f"{LOGS}/{rule_name}.log",
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        params:
+            settings=unnamed,
+            step=stage(rule_name),
+        message:
+            what
+        script:
+            "../scripts/run_step.py"

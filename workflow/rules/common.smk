@@ -1,12 +1,16 @@
-"""What all rules share: the checked study, its wildcards, and paths."""
+"""What all rules share: the checked study, its wildcards, paths, and functions of inputs."""
+
+from functools import partial
+from operator import attrgetter
 
 from snakemake.utils import update_config
 
-from lottery.config import load_study, refuse_misread, typed
+from lottery.config import load_study, read_config, typed
 from lottery.data.readers import files_of
 from lottery.planning import folders, grid, params
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
+from lottery.pruning.mask_import import mask_files
 from lottery.pruning.subnetworks import CONSTRAINT, base_name
 from lottery.runtime.bundled import bundled
 from lottery.runtime.provenance import made_with
@@ -14,7 +18,7 @@ from lottery.runtime.stages import stage
 from lottery.results.controls import reference_of
 
 for path in workflow.configfiles:
-    stop_on_error(refuse_misread, Path(path))
+    stop_on_error(read_config, Path(path))
 # As a module the workflow gets the config that the importing Snakefile states, and no other.
 if not workflow.modifier.skip_configfile:
     # Inside lists and mappings --config leaves text.
@@ -26,22 +30,16 @@ if workflow.is_main_process:
     plugins.announce(STUDY.plugins)
 RESULTS = STUDY.results
 
-CELL = f"{RESULTS}/{{model}}/{{task}}/seed_{{seed}}"
-TOKENS = f"{RESULTS}/{{model}}/{{task}}/tokens"
-MASKS = f"{CELL}/mask/{{method}}"
-RETRAINED = f"{CELL}/retrain/{{method}}/{{subnetwork}}"
-EVALUATED = f"{CELL}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
-EVALUATED_ON = f"{EVALUATED}/on_{{eval_task}}"
-FIGURES = f"{RESULTS}/figures/{{model}}/{{method}}"
-TABLES = f"{RESULTS}/tables"
-ANALYSED = f"{TABLES}/{{model}}/{{method}}"
-# What captions of good-versus-bad figures say of controls that overlap with the good subnetwork.
-OVERLAP_NOTE = f"{RESULTS}/tables/{{model}}/{{method}}/overlap_note.rst"
+PATHS = grid.Paths(RESULTS)
+CELL, TOKENS, MASKS = PATHS.cell, PATHS.tokens, PATHS.masks
+RETRAINED, EVALUATED, EVALUATED_ON = PATHS.retrained, PATHS.evaluated, PATHS.evaluated_on
+FIGURES, TABLES, ANALYSED = PATHS.figures, PATHS.tables, PATHS.tables_of_method
+LOGS, BENCHMARKS = f"{RESULTS}/logs", f"{RESULTS}/benchmarks"
+# What captions of good-versus-bad figures note of controls that overlap with the good subnetwork.
+OVERLAP_NOTE = f"{ANALYSED}/overlap_note.rst"
 # What comes with the workflow is no input but part of the params, by content: where a clone or an
 # installation lies makes no difference.
 PUBLISHED = ["resources/paper/scores.csv", "resources/paper/sizes.csv"]
-LOGS = f"{RESULTS}/logs"
-BENCHMARKS = f"{RESULTS}/benchmarks"
 
 TORCH_THREADS = STUDY.compute["torch_threads"]
 MODEL_ROWS = [{"model": model} for model in STUDY.models]
@@ -57,6 +55,14 @@ wildcard_constraints:
     eval_task=wildcard(STUDY.evaluation_only_tasks),
 
 
+# --- params, resources, and conditions of methods ---
+
+# The (model, method) pairs with good masks, and those whose method meets a condition.
+figure_rows = partial(grid.method_rows, STUDY)
+prunes_units = attrgetter("prunes_units")
+leaves_importances = attrgetter("declared.importance")
+
+
 def settings(function, *names):
     """Params of a rule: what its results depend on, looked up by some of its wildcards."""
     return lambda wildcards: function(STUDY, *(wildcards[name] for name in names))
@@ -67,9 +73,60 @@ def growing(amount):
     return lambda wildcards, attempt: attempt * amount
 
 
-def tasks_with(splits):
-    """The tasks that have exactly these splits."""
-    return [task.id for task in STUDY.tasks.values() if task.split_names == splits]
+def kept_or_temporary(path):
+    """Weights that go once all that reads them is done, unless the config keeps them."""
+    return path if STUDY.keep_retrained else temp(path)
+
+
+def methods_where(condition):
+    """The ids of the methods that meet a condition."""
+    return [method.id for method in STUDY.methods.values() if condition(method)]
+
+
+def prunes_models_of_ours(method):
+    """Whether units of our fine-tuned models are pruned; imported masks may have no model here."""
+    return method.prunes_units and not method.declared.imported
+
+
+def has_several_seeds(method):
+    """Whether agreement over seeds is defined."""
+    return len(STUDY.seeds) > 1
+
+
+# --- inputs: the user's files, examples and tokens ---
+
+
+def local_files(paths):
+    """The user's files as inputs, which a module's prefix does not change."""
+    return [local(path) for path in paths]
+
+
+def model_files(wildcards):
+    """The files of a model that is read from the user's folder, so that an edit is noticed."""
+    model = STUDY.models[wildcards.model]
+    if model.kind != "folder":
+        return []
+    folder = Path(model.source).expanduser()
+    names = ("config.json", "*.safetensors", "tokenizer*.json", "vocab.txt", "special_tokens*.json")
+    return local_files(sorted(str(path) for name in names for path in folder.glob(name)))
+
+
+def source_files(wildcards):
+    """The user's files that a task is read from; of a folder, what it holds."""
+    sources = STUDY.tasks[wildcards.task].source_files
+    return local_files([file for source in sources for file in files_of(source)])
+
+
+def imported_files(wildcards):
+    """What a mask is read from: the npz, or its two files; the folder where one is missing.
+
+    So a missing seed is reported by the step, which knows what there is, not by Snakemake.
+    """
+    settings = params.import_params(STUDY, wildcards.method, wildcards.task)
+    place = Path(settings["masks"]).expanduser()
+    files = mask_files(place, settings["task_name"], wildcards.seed) if place.is_dir() else []
+    complete = files and all(map(Path.is_file, files))
+    return local_files(map(str, files if complete else [place]))
 
 
 def split_shapes():
@@ -82,30 +139,9 @@ def split_shapes():
     }
 
 
-def own(paths):
-    """The user's own files as inputs, which a module's prefix does not change."""
-    return [local(path) for path in paths]
-
-
-def model_files(wildcards):
-    """The files of a model that is read from the user's own folder, so that their edit is seen."""
-    model = STUDY.models[wildcards.model]
-    if model.kind != "folder":
-        return []
-    folder = Path(model.source).expanduser()
-    names = ("config.json", "*.safetensors", "tokenizer*.json", "vocab.txt", "special_tokens*.json")
-    return own(sorted(str(path) for name in names for path in folder.glob(name)))
-
-
-def model_config(wildcards):
-    """The config of a model that is read from the user's own folder."""
-    return [path for path in model_files(wildcards) if path.endswith("config.json")]
-
-
-def source_files(wildcards):
-    """The user's own files that a task is read from; of a folder, what it holds."""
-    sources = STUDY.tasks[wildcards.task].source_files
-    return own([file for source in sources for file in files_of(source)])
+def tasks_with(splits):
+    """The tasks that have exactly these splits."""
+    return [task.id for task in STUDY.tasks.values() if task.split_names == splits]
 
 
 def splits_of_task(wildcards):
@@ -114,22 +150,24 @@ def splits_of_task(wildcards):
     return {split: f"{folder}/{split}.parquet" for split in STUDY.tasks[wildcards.task].split_names}
 
 
-def token_files(wildcards, training=False):
-    """The token files of a task that evaluation reads, or training too."""
-    task = STUDY.tasks[wildcards.task]
-    splits = task.split_names if training else task.validation_splits
-    folder = TOKENS.format(model=wildcards.model, task=wildcards.task)
-    return [f"{folder}/{split}.safetensors" for split in splits]
+def of_splits(template, splits, task="task"):
+    """A file of every split of the task that a wildcard names."""
+
+    def files(wildcards):
+        entry = STUDY.tasks[wildcards[task]]
+        row = dict(wildcards.items()) | {"task": entry.id}
+        return [template.format(**row, split=split) for split in getattr(entry, splits)]
+
+    return files
 
 
-def all_token_files(wildcards):
-    """The token files of all splits of a task."""
-    return token_files(wildcards, training=True)
+token_files = of_splits(f"{TOKENS}/{{split}}.safetensors", "validation_splits")
+all_token_files = of_splits(f"{TOKENS}/{{split}}.safetensors", "split_names")
+token_files_on = of_splits(f"{TOKENS}/{{split}}.safetensors", "validation_splits", "eval_task")
+examples_on = of_splits("resources/tasks/{task}/{split}.parquet", "validation_splits", "eval_task")
 
 
-def mask_of(wildcards):
-    """The mask file of a cell."""
-    return mask_path(STUDY, dict(wildcards.items()))
+# --- inputs and outputs: masks and models ---
 
 
 def search_outputs(name, halves):
@@ -148,114 +186,66 @@ def search_outputs(name, halves):
     return outputs | {"provenance": f"{MASKS}/provenance.json"}
 
 
-def source_mask(wildcards):
-    """The mask that a control takes its size from, maybe of another model (`sizes_from`)."""
-    method = STUDY.methods[wildcards.method]
-    kind = method.declared.sources[base_name(wildcards.subnetwork)]
-    row = dict(wildcards.items()) | {"subnetwork": kind}
-    return mask_path(STUDY, row | {"model": method.searched_model(wildcards.model)})
+def mask_of(wildcards):
+    """The mask file of a cell."""
+    return mask_path(STUDY, wildcards)
 
 
 def good_masks_of_all_seeds(wildcards):
     """The good masks of one (model, task, method)."""
-    row = dict(wildcards.items()) | {"seed": "{seed}", "subnetwork": "good"}
-    template = mask_path(STUDY, row)
-    return [template.format(seed=seed) for seed in STUDY.seeds]
-
-
-def methods_with_super(kinds):
-    """The methods whose super_* masks are exactly these."""
-    return [m.id for m in STUDY.methods.values() if grid.super_masks(m) == kinds]
+    return [mask_path(STUDY, wildcards, subnetwork="good", seed=seed) for seed in STUDY.seeds]
 
 
 def masks_to_prune(wildcards):
     """The masks of a method that are evaluated before retraining."""
-    row = dict(wildcards.items())
     names = STUDY.methods[wildcards.method].subnetworks_on(wildcards.model)
-    return [mask_path(STUDY, row | {"subnetwork": name}) for name in names]
+    return [mask_path(STUDY, wildcards, subnetwork=name) for name in names]
+
+
+def controls(wildcards):
+    """The controls of one (model, method), each mask with the one that it is compared with."""
+    if STUDY.methods[wildcards.method].borrows_sizes(wildcards.model):
+        return []
+    pairs = [
+        (mask_path(STUDY, row), mask_path(STUDY, row, subnetwork=reference))
+        for row in rows_of(wildcards, grid.retrain_rows(STUDY))
+        if (reference := reference_of(row["subnetwork"]))
+    ]
+    # Equal references adjacent, so that each is read once.
+    return sorted(pairs, key=lambda pair: pair[1])
 
 
 def evaluated_logits(wildcards):
-    """What says what a cell's model says: its logits, or what evaluate_pruned left of all."""
+    """The logits of a cell, or what evaluate_pruned recorded of all."""
     if wildcards.phase == "finetuned":
-        return {"logits": f"{CELL}/finetune/logits.safetensors".format(**wildcards)}
+        return {"logits": f"{PATHS.finetuned}/logits.safetensors".format(**wildcards)}
     if wildcards.phase == "retrained":
         return {"logits": f"{RETRAINED}/logits.safetensors".format(**wildcards)}
     # One job evaluates all subnetworks of a method. When it runs for one more of them, it leaves the
-    # others as they are, so a cell that is done waits for nothing but its own mask and model.
+    # others as they are, so a cell that is done waits for nothing but its mask and model.
     # Of a cell whose params have changed Snakemake must see that its input is made again.
     pruned = f"{CELL}/evaluate/{{method}}/pruned.json".format(**wildcards)
-    own = {
+    now = {
         "settings": params.evaluate_params(STUDY, wildcards.task, wildcards.phase),
         "torch_threads": TORCH_THREADS,
         "step": stage("evaluate"),
     }
-    done = made_with(f"{EVALUATED}/provenance.json".format(**wildcards), own)
+    done = made_with(f"{EVALUATED}/provenance.json".format(**wildcards), now)
     return {
         "pruned": ancient(pruned) if done else pruned,
         "mask": mask_of(wildcards),
-        "full": f"{CELL}/finetune/provenance.json".format(**wildcards),
+        "full": f"{PATHS.finetuned}/provenance.json".format(**wildcards),
     }
 
 
 def evaluated_files(wildcards):
     """The weights of a cell, and its mask unless it is the full model."""
-    trained = RETRAINED if wildcards.phase == "retrained" else f"{CELL}/finetune"
+    trained = RETRAINED if wildcards.phase == "retrained" else PATHS.finetuned
     files = {"model": f"{trained}/model.safetensors".format(**wildcards)}
     return files if wildcards.method == "none" else files | {"mask": mask_of(wildcards)}
 
 
-def token_files_on(wildcards):
-    """The tokens of the task that a cell is only evaluated on."""
-    folder = TOKENS.format(model=wildcards.model, task=wildcards.eval_task)
-    splits = STUDY.tasks[wildcards.eval_task].validation_splits
-    return [f"{folder}/{split}.safetensors" for split in splits]
-
-
-def examples_on(wildcards):
-    """The examples of the task that a cell is only evaluated on."""
-    splits = STUDY.tasks[wildcards.eval_task].validation_splits
-    return [f"resources/tasks/{wildcards.eval_task}/{split}.parquet" for split in splits]
-
-
-def metrics_on(wildcards):
-    """Scores on a task that is not trained on: of the full models, then of a method."""
-    own = dict(wildcards.items())
-    rows = [
-        row
-        for row in grid.evaluate_on_rows(STUDY)
-        if (row["model"], row["eval_task"]) == (own["model"], own["eval_task"])
-        and row["method"] in ("none", own["method"])
-    ]
-    return targets(f"{EVALUATED_ON}/metrics.json", rows)
-
-
-def evaluation_only_targets():
-    """The scores and table of tasks that are not trained on; nothing without such tasks."""
-    scores = targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY))
-    return [*scores, *evaluation_only_table().values()]
-
-
-def evaluation_only_table():
-    """The table of tasks that are not trained on; nothing without such tasks."""
-    rows = grid.evaluate_on_rows(STUDY)
-    return {"evaluation_only": f"{TABLES}/evaluation_only.csv"} if rows else {}
-
-
-def controls(wildcards):
-    """The controls of one (model, method) with the masks they are compared with."""
-    if STUDY.methods[wildcards.method].borrows_sizes(wildcards.model):
-        return []
-    rows = [
-        row
-        for row in grid.retrain_rows(STUDY)
-        if (row["model"], row["method"]) == (wildcards.model, wildcards.method)
-        and reference_of(row["subnetwork"])
-    ]
-    # Equal references adjacent, so that each is read once.
-    return [
-        (mask_path(STUDY, row), reference_path(row)) for row in sorted(rows, key=reference_path)
-    ]
+# --- inputs of tables and figures ---
 
 
 def rows_of(wildcards, rows):
@@ -269,70 +259,65 @@ def rows_of(wildcards, rows):
     ]
 
 
-def scored_pairs():
-    """The (model, method) pairs with subnetworks that are scored."""
-    return [dict(pair) for pair in dict.fromkeys(_pairs(grid.retrain_rows(STUDY)))]
+def metrics_on(wildcards):
+    """Scores on a task that is not trained on: of the full models, then of a method."""
+    rows = rows_of(wildcards, grid.evaluate_on_rows(STUDY))
+    wanted = [row for row in rows if row["eval_task"] == wildcards.eval_task]
+    return targets(f"{EVALUATED_ON}/metrics.json", wanted)
 
 
-def _pairs(rows):
-    return (tuple((name, row[name]) for name in ("model", "method")) for row in rows)
+def of_all_tasks(template, condition=lambda method: True):
+    """A file of every task and seed of one (model, method), tasks first."""
+
+    def files(wildcards):
+        method = STUDY.methods[wildcards.method]
+        tasks = method.tasks if condition(method) else []
+        return expand(template, task=tasks, seed=STUDY.seeds, allow_missing=True)
+
+    return files
 
 
-def reference_path(row):
-    """The mask that the subnetwork of a row is compared with."""
-    return mask_path(STUDY, {**row, "subnetwork": reference_of(row["subnetwork"]) or "good"})
+good_masks_of_all_tasks = of_all_tasks(f"{MASKS}/good.safetensors")
+trajectories_of_all_tasks = of_all_tasks(f"{MASKS}/search.csv")
 
 
-def searched_models(method):
-    """The models that a method has good masks of."""
-    return [
-        m for m in STUDY.models if any(method.searched_model(each) == m for each in method.models)
-    ]
+def good_masks_of_family(wildcards):
+    """The good masks of all methods of a family, which search on the same tasks."""
+    return expand(
+        f"{MASKS}/good.safetensors",
+        model=wildcards.model,
+        method=params.family_of(STUDY, wildcards.method),
+        task=STUDY.methods[wildcards.method].tasks,
+        seed=STUDY.seeds,
+    )
 
 
-def good_masks_of_all_tasks(wildcards):
-    """The good masks of one (model, method), tasks first."""
-    return files_of_all_tasks(wildcards, "good.safetensors")
+def analysis_tables(name, condition):
+    """A table of every (model, method) whose method meets a condition."""
+    return targets(f"{ANALYSED}/{name}.csv", figure_rows(condition))
 
 
-def trajectories_of_all_tasks(wildcards):
-    """The searches of one (model, method), tasks first."""
-    return files_of_all_tasks(wildcards, "search.csv")
-
-
-def files_of_all_tasks(wildcards, name):
-    """One file of each mask folder of a (model, method)."""
-    tasks = STUDY.methods[wildcards.method].tasks
-    return expand(f"{MASKS}/{name}", task=tasks, seed=STUDY.seeds, allow_missing=True)
-
-
-def figure_rows(condition=lambda method: True):
-    """The (model, method) pairs with good masks whose method meets a condition."""
-    return [
-        {"model": model, "method": method.id}
-        for method in STUDY.methods.values()
-        if condition(method)
-        for model in searched_models(method)
-    ]
-
-
-def figure_files(name, rows):
-    """A figure of some (model, method) pairs, as svg and png."""
-    return [path for kind in ("svg", "png") for path in targets(f"{FIGURES}/{name}.{kind}", rows)]
-
-
-def kept_or_temporary(path):
-    """Weights that go once all that reads them is done, unless the config keeps them."""
-    return path if STUDY.keep_retrained else temp(path)
-
+# --- targets ---
 
 # The figures by the rule that asks for them. The report shows all.
 WANTED = {"all": [], "analyses": []}
 
 
 def wants(name, rows, by="analyses"):
-    """Declares a figure of some (model, method) pairs, next to the rule that makes it."""
-    WANTED[by] += figure_files(name, rows)
+    """Declares a figure of some (model, method) pairs, svg and png, next to the rule that makes it."""
+    for kind in ("svg", "png"):
+        WANTED[by] += targets(f"{FIGURES}/{name}.{kind}", rows)
+
+
+def scored_pairs():
+    """The (model, method) pairs with subnetworks that are scored."""
+    return grid.distinct(grid.retrain_rows(STUDY), "model", "method")
+
+
+def evaluation_only_table():
+    """The table of tasks that are not trained on; nothing without such tasks."""
+    tasks = STUDY.evaluation_only_tasks
+    return {"evaluation_only": f"{TABLES}/evaluation_only.csv"} if tasks else {}
 
 
 def step_targets():
@@ -346,20 +331,33 @@ def step_targets():
         "resources/models/{model}/provenance.json": MODEL_ROWS,
         "resources/tasks/{task}/provenance.json": grid.fetch_rows(STUDY),
         f"{TOKENS}/provenance.json": grid.tokenize_rows(STUDY),
-        f"{CELL}/finetune/provenance.json": grid.finetune_rows(STUDY),
+        f"{PATHS.finetuned}/provenance.json": grid.finetune_rows(STUDY),
         f"{MASKS}/provenance.json": grid.mask_rows(STUDY),
         f"{MASKS}/{{subnetwork}}.provenance.json": grid.sample_rows(STUDY),
         f"{CELL}/evaluate/{{method}}/pruned.provenance.json": grid.pruned_rows(STUDY),
-        f"{RESULTS}/{{model}}/{{task}}/super/{{method}}/provenance.json": grid.super_rows(STUDY),
+        f"{PATHS.super_masks}/provenance.json": grid.super_rows(STUDY),
         f"{RETRAINED}/provenance.json": grid.retrain_rows(STUDY),
-        f"{RESULTS}/majority/{{task}}/provenance.json": grid.majority_rows(STUDY),
+        f"{PATHS.majority}/provenance.json": grid.majority_rows(STUDY),
+    }
+    return [path for template, each in rows.items() for path in targets(template, each)]
+
+
+def analysis_step_targets():
+    """As `step_targets`, for the analyses."""
+
+    def cells(condition):
+        return [row for row in grid.mask_rows(STUDY) if condition(STUDY.methods[row["method"]])]
+
+    rows = {
+        f"{PATHS.finetuned}/magnitudes.provenance.json": cells(prunes_models_of_ours),
+        f"{PATHS.finetuned}/patterns.provenance.json": cells(params.has_patterns),
+        f"{TABLES}/pattern_classifier.provenance.json": cells(params.has_patterns),
+        f"{TABLES}/differences.csv": [{}],
     }
     return [path for template, each in rows.items() for path in targets(template, each)]
 
 
 def unnamed(wildcards):
     """The folders and masks that the config does not name, and where they are listed."""
-    return {
-        "unnamed": [str(path) for path in folders.unnamed(STUDY, Path())],
-        "results": RESULTS,
-    }
+    paths = [str(path) for path in folders.unnamed(STUDY, Path())]
+    return {"unnamed": paths, "results": RESULTS}

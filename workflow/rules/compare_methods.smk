@@ -14,7 +14,7 @@ rule compare_methods:
     input:
         scores=lambda w: [
             f"{TABLES}/{w.model}/{method}/scores.csv"
-            for method in params.methods_beside(STUDY, w.model, w.method)
+            for method in params.compared_methods(STUDY, w.model, w.method)
         ],
         config="resources/models/{model}/config.json",
     output:

@@ -118,12 +118,7 @@ wants("training", scored_pairs(), by="all")
 
 rule plot_training:
     input:
-        finetuned=lambda w: expand(
-            f"{CELL}/finetune/history.csv",
-            task=STUDY.methods[w.method].tasks,
-            seed=STUDY.seeds,
-            allow_missing=True,
-        ),
+        finetuned=of_all_tasks(f"{CELL}/finetune/history.csv"),
         retrained=lambda w: targets(
             f"{RETRAINED}/history.csv", rows_of(w, grid.retrain_rows(STUDY))
         ),

@@ -7,7 +7,7 @@ localrules:
 
 rule fetch_config:
     input:
-        watched=model_config,
+        watched=lambda w: [path for path in model_files(w) if path.endswith("config.json")],
     output:
         config="resources/models/{model}/config.json",
         provenance="resources/models/{model}/config.provenance.json",

@@ -3,7 +3,7 @@
 
 rule train_pattern_classifier:
     input:
-        watched=own(params.annotated_files(STUDY)),
+        watched=local_files(params.annotated_files(STUDY)),
     output:
         weights=f"{TABLES}/pattern_classifier.safetensors",
         facts=f"{TABLES}/pattern_classifier.json",
@@ -58,13 +58,13 @@ rule classify_patterns:
         "../scripts/run_step.py"
 
 
-wants("patterns", figure_rows(has_patterns))
-wants("example_maps", figure_rows(has_patterns))
+wants("patterns", figure_rows(params.has_patterns))
+wants("example_maps", figure_rows(params.has_patterns))
 
 
 rule measure_patterns:
     input:
-        patterns=patterns_of_all_tasks,
+        patterns=of_all_tasks(f"{CELL}/finetune/patterns.npz"),
         masks=good_masks_of_all_tasks,
         config="resources/models/{model}/config.json",
         facts=f"{TABLES}/pattern_classifier.json",
@@ -98,7 +98,7 @@ rule measure_patterns:
     benchmark:
         f"{BENCHMARKS}/measure_patterns/{{model}}/{{method}}.tsv"
     wildcard_constraints:
-        method=wildcard(methods_where(has_patterns)),
+        method=wildcard(methods_where(params.has_patterns)),
     conda:
         "../../envs/analysis.yaml"
     params:

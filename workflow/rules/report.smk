@@ -1,7 +1,6 @@
 """The page to read: every table and figure of the run under its caption. Included last."""
 
 from lottery.runtime.bundled import below
-from lottery.planning.params_report import report_params
 
 
 rule write_report:
@@ -12,7 +11,7 @@ rule write_report:
         differences=f"{TABLES}/differences.csv",
         claims=f"{TABLES}/claims.csv",
         trainability=f"{TABLES}/trainability.csv",
-        associations=analysis_tables("pattern_association", has_patterns),
+        associations=analysis_tables("pattern_association", params.has_patterns),
         figures=[path for paths in WANTED.values() for path in paths if path.endswith(".svg")],
     output:
         report=f"{RESULTS}/report.html",
@@ -24,7 +23,7 @@ rule write_report:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=report_params(STUDY, config),
+        settings=params.report_params(STUDY, config),
         resources=bundled(
             templates=below("report/page", "*"),
             captions=below("report", "*.rst"),

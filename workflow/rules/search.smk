@@ -48,7 +48,7 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
 
 rule sample_masks:
     input:
-        source=source_mask,
+        source=lambda w: grid.source_mask_path(STUDY, w),
         model=f"{CELL}/finetune/model.safetensors",
     output:
         mask=f"{MASKS}/{{subnetwork}}.safetensors",
@@ -97,7 +97,7 @@ for rule_name, kinds in (
         benchmark:
             f"{BENCHMARKS}/sample_super_masks/{{model}}/{{task}}/{{method}}.tsv"
         wildcard_constraints:
-            method=wildcard(methods_with_super(kinds)),
+            method=wildcard(methods_where(lambda method: grid.super_masks(method) == kinds)),
         conda:
             "../../envs/torch.yaml"
         resources:

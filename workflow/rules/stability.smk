@@ -6,7 +6,7 @@ wants("stability", figure_rows(has_several_seeds))
 rule measure_stability:
     input:
         masks=good_masks_of_all_tasks,
-        halves=good_halves_of_all_tasks,
+        halves=of_all_tasks(f"{MASKS}/good_half.safetensors", attrgetter("halves")),
         config="resources/models/{model}/config.json",
     output:
         stability=report(
@@ -133,8 +133,8 @@ wants("importance_correlations", figure_rows(leaves_importances))
 rule measure_importance:
     input:
         searches=trajectories_of_all_tasks,
-        importances=importances_of_all_tasks,
-        paths=paths_of_all_tasks,
+        importances=of_all_tasks(f"{MASKS}/importance.npz"),
+        paths=of_all_tasks(f"{MASKS}/path.npz"),
     output:
         histograms=f"{ANALYSED}/importance_histograms.csv",
         correlations=f"{ANALYSED}/importance_correlations.csv",
@@ -199,7 +199,7 @@ wants("magnitudes", figure_rows(prunes_models_of_ours))
 rule measure_magnitudes:
     input:
         masks=good_masks_of_all_tasks,
-        magnitudes=magnitudes_of_all_tasks,
+        magnitudes=of_all_tasks(f"{CELL}/finetune/magnitudes.npz"),
         config="resources/models/{model}/config.json",
     output:
         table=f"{ANALYSED}/magnitudes.csv",

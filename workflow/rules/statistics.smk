@@ -93,7 +93,13 @@ rule plot_differences:
 
 rule check_claims:
     input:
-        **claim_evidence(),
+        **params.baseline_files(STUDY),
+        scores=f"{TABLES}/scores.csv",
+        differences=f"{TABLES}/differences.csv",
+        stability=analysis_tables("stability", has_several_seeds),
+        importance=analysis_tables("importance_histograms", leaves_importances),
+        task_overlap=analysis_tables("task_overlap", prunes_units),
+        patterns=analysis_tables("patterns", params.has_patterns),
     output:
         claims=report(
             f"{TABLES}/claims.csv",

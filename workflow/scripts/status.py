@@ -1,4 +1,4 @@
-"""Tells what of a study is done, running, missing or would run again; it runs and changes nothing.
+"""Shows what of a study is done, running, missing or would run again; it runs and changes nothing.
 
     python workflow/scripts/status.py [--cells] [--files] [the words of a snakemake command]
 

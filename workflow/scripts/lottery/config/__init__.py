@@ -3,16 +3,7 @@
 `load_study` is the way in. It raises one sentence for the first thing that is wrong.
 """
 
-from lottery.config.command_line import typed
-from lottery.config.load import load_study, read_config, refuse_misread
+from lottery.config.load import load_study, read_config, typed
 from lottery.config.study import Method, Model, Study
 
-__all__ = [
-    "Method",
-    "Model",
-    "Study",
-    "load_study",
-    "read_config",
-    "refuse_misread",
-    "typed",
-]
+__all__ = ["Method", "Model", "Study", "load_study", "read_config", "typed"]

@@ -1,4 +1,4 @@
-"""Reading and checking a config."""
+"""Reading a config, and checking it: from YAML to a study with nothing left to default."""
 
 from __future__ import annotations
 
@@ -6,56 +6,146 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lottery.config.ids import check_ids
 from lottery.config.methods import method_from_config
 from lottery.config.schema import check_schema, defaults
-from lottery.config.sentences import dotted
+from lottery.config.sentences import listed
 from lottery.config.sources import model_from_config, tasks_from_config
-from lottery.config.study import Study
+from lottery.config.study import RESERVED_MODELS, RESERVED_WORDS, Study
 from lottery.files import expanded
 from lottery.files.errors import StudyError
-from lottery.pruning.algorithms import plugins
+from lottery.pruning.algorithms import PRESETS, Plugin, declared, plugins
+from lottery.pruning.subnetworks import base_name
 
-# What YAML was reading when it found something else -> the brackets.
-OPEN = {"while parsing a flow sequence": "[]", "while parsing a flow mapping": "{}"}
-NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-# To YAML 1.1 the number 1:30 is 90, and 010 is 8.
-BASE_60_OR_8 = re.compile(r"[-+]?(0[\d_]+|.+:.+)")
+
+class _Misread(yaml.MarkedYAMLError):
+    """Valid YAML that does not mean what it looks like."""
+
+    def __init__(self, problem: str, node: yaml.Node) -> None:
+        super().__init__(problem=problem, problem_mark=node.start_mark)
+
+
+class _Loader(yaml.SafeLoader):
+    """Rejects what YAML would drop or change in silence: a key's first value, 1:30 and 010."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _Misread("a list or map is no key", key)
+            if key.value in lines:
+                raise _Misread(
+                    f"the key {key.value!r} is there a second time, after line {lines[key.value]}",
+                    key,
+                )
+            lines[key.value] = key.start_mark.line + 1
+        return node
+
+    def compose_scalar_node(self, anchor: str | None) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        number = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+        if number and re.fullmatch(r"[-+]?(0[\d_]+|.+:.+)", node.value):
+            raise _Misread(
+                f"YAML reads {node.value} as the number {yaml.safe_load(node.value)}; write that "
+                f'number, or "{node.value}" if it is text',
+                node,
+            )
+        return node
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Reads a config file in YAML or JSON; rejects what Snakemake would drop or change in silence.
+
+    Raises:
+        StudyError: no such file, no valid YAML, a repeated key, an odd number, or no mapping.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        config = yaml.load(text, Loader=_Loader)
+    except OSError as error:
+        where = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
+        raise StudyError(
+            f"The config {path} cannot be read{where}: {error.strerror}; --configfile names"
+            " another."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise StudyError(f"The config {path} is no text in UTF-8.") from error
+    except _Misread as error:
+        raise StudyError(_invalid(path, error)) from error
+    except yaml.YAMLError as error:
+        try:  # JSON knows tabs and escapes that YAML does not
+            config = json.loads(text)
+        except ValueError:
+            raise StudyError(_invalid(path, error)) from error
+    if not isinstance(config, dict):
+        raise StudyError(f"{path} must hold a mapping with the keys of a config.")
+    return config
+
+
+def _invalid(path: Path, error: yaml.YAMLError) -> str:
+    """The sentence for a file that is no YAML; for an open bracket also the line of that."""
+    mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    line = f", line {mark.line + 1}" if mark else ""
+    valid = "" if isinstance(error, _Misread) else " is no valid YAML"
+    problem = getattr(error, "problem", None) or "it cannot be parsed"
+    inside = f", {error.context} that begins in line {begin.line + 1}" if begin else ""
+    return f"The config {path}{line}{valid}: {problem}{inside}."
+
+
+def typed(value: Any) -> Any:
+    """A value of --config, in which Snakemake leaves everything in lists and mappings as text.
+
+    It becomes what a config file would give. Of words only true, false and null are read: `no` may
+    be the name of a label; a text that looks like a number needs a config file.
+    """
+    if isinstance(value, Mapping):
+        return {key: typed(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [typed(below) for below in value]
+    plain = r"true|false|null|[-+]?(0|[1-9]\d*)(\.\d*(e[-+]\d+)?)?"
+    if isinstance(value, str) and re.fullmatch(plain, value):
+        return yaml.safe_load(value)
+    return value
 
 
 def load_study(config: Mapping[str, Any], root: Path) -> Study:
-    """Checks a config and fills in every default.
+    """Checks a config and fills in every default; relative paths in it start from `root`.
 
     The algorithms of its plugins take the place of those of any study loaded before.
-
-    Args:
-        config: the parsed config, as Snakemake hands it over; not changed.
-        root: folder that relative paths in the config start from (the working directory).
 
     Raises:
         StudyError: one sentence about the first problem: of the plugins, of the schema in the order
             of the document, then of ids, models, tasks and methods.
     """
-    loaded = plugins.load_all(config.get("plugins"), Path(root))
+    root = Path(root)
+    loaded = plugins.load_all(config.get("plugins"), root)
     check_schema(config)
-    check_ids(config)
+    _check_ids(config)
     try:
-        return replace(_checked(config, Path(root)), plugins=loaded)
+        return _study(config, root, loaded)
     except OSError as error:  # as of a name that is too long
-        name = str(error.filename)
-        shown = name if len(name) <= 80 else f"{name[:80]}..."
-        raise StudyError(
-            f"The config names {shown}, which cannot be looked at ({error.strerror})."
-        ) from error
+        raise StudyError(f"The config names a file that cannot be used: {error}.") from error
 
 
-def _checked(config: Mapping[str, Any], root: Path) -> Study:
+def _check_ids(config: Mapping[str, Any]) -> None:
+    """Rejects ids that the workflow uses itself: they become folder names and wildcards."""
+    kinds = [name for each in declared() for preset in PRESETS for name in each.subnetworks[preset]]
+    for section in ("models", "tasks", "methods"):
+        taken = (*RESERVED_WORDS, *kinds, *RESERVED_MODELS * (section == "models"))
+        for name in config[section]:
+            if name in taken or base_name(name) in taken:
+                raise StudyError(
+                    f"{section} has the id {name!r}, which is reserved; allowed is any word but "
+                    f"{listed(dict.fromkeys(taken))}."
+                )
+
+
+def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) -> Study:
     models = {name: model_from_config(name, each, root) for name, each in config["models"].items()}
     tasks = tasks_from_config(config, root)
     trained = tuple(task.id for task in tasks.values() if task.evaluate_with is None)
@@ -70,18 +160,28 @@ def _checked(config: Mapping[str, Any], root: Path) -> Study:
         )
         for name, entry in config["methods"].items()
     }
+    sections = {
+        name: defaults(name) | config.get(name, {})
+        for name in ("evaluation", "compute", "analysis")
+    }
+    for name, kind, exists in (
+        ("annotated_maps", "folder", Path.is_dir),
+        ("baselines", "file", Path.is_file),
+    ):
+        path = sections["analysis"][name]
+        if path is not None and not exists(root / expanded(path)):
+            raise StudyError(f"analysis.{name} is {path!r}, which is no {kind}.")
     return Study(
         models=models,
         tasks=tasks,
         training=_training(config, trained),
         seeds=tuple(config["seeds"]),
         methods=methods,
-        evaluation=defaults("evaluation") | config.get("evaluation", {}),
-        compute=defaults("compute") | config.get("compute", {}),
-        analysis=_analysis(config, root),
+        **sections,
         glue_folder=config.get("glue_folder"),
         results=_results(config, root),
         keep_retrained=config.get("keep_retrained", True),
+        plugins=loaded,
     )
 
 
@@ -89,142 +189,21 @@ def _results(config: Mapping[str, Any], root: Path) -> str:
     """The folder of the results, without a slash at its end; what is there must be a folder."""
     results = config.get("results", "results").rstrip("/")
     for place in [Path(results), *Path(results).parents]:
-        there = os.path.lexists(root / place)
-        if there and not (root / place).is_dir():
+        if os.path.lexists(root / place) and not (root / place).is_dir():
             raise StudyError(f"results is {results!r}, but {place} is no folder.")
     return results
-
-
-def _analysis(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """Sizes of the analyses, and the user's own maps and baselines, which must be there."""
-    analysis = defaults("analysis") | config.get("analysis", {})
-    for name, kind, exists in (
-        ("annotated_maps", "folder", Path.is_dir),
-        ("baselines", "file", Path.is_file),
-    ):
-        if analysis[name] is not None and not exists(root / expanded(analysis[name])):
-            raise StudyError(f"analysis.{name} is {analysis[name]!r}, which is no {kind}.")
-    return analysis
 
 
 def _training(config: Mapping[str, Any], tasks: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """The recipe of each task: the schema's defaults, the common options, the task's own."""
     common = config.get("training", {})
-    _check_warmup("training", common)
-    recipes = {}
-    for task in tasks:
-        own = config["tasks"][task].get("training", {})
-        _check_warmup(f"tasks.{task}.training", own)
-        recipes[task] = defaults("training") | common | own
-    return recipes
-
-
-def _check_warmup(key: str, options: Mapping[str, Any]) -> None:
-    steps = options.get("warmup_steps", 0)
-    if steps >= 1 and int(steps) != steps:
-        raise StudyError(
-            f"{key}.warmup_steps is {steps}; it must be a whole number of steps or a share below 1."
-        )
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Reads a config file as Snakemake does, and refuses what Snakemake would silently drop.
-
-    Raises:
-        StudyError: no such file, no valid YAML, a key that stands twice, or no mapping.
-    """
-    refuse_misread(path)
-    try:
-        with path.open(encoding="utf-8") as file:
-            config = yaml.safe_load(file)
-    except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise StudyError(f"The config {path} cannot be read: {problem}.") from error
-    if not isinstance(config, dict):
-        raise StudyError(f"{path} must hold a mapping with the keys of a config.")
-    return config
-
-
-def refuse_misread(path: Path) -> None:
-    """Refuses a config file in which YAML would drop a key or change a number in silence.
-
-    Of a key that stands twice it keeps the last; 1:30 it reads as 90, and 010 as 8.
-
-    Args:
-        path: a file in YAML or JSON.
-
-    Raises:
-        StudyError: no such file, no valid YAML, a repeated key, or such a number.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        json_text = text.lstrip().startswith("{") and _is_json(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except OSError as error:
-        where = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
-        raise StudyError(
-            f"The config {path} cannot be read{where}: {error.strerror}; --configfile names"
-            " another."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise StudyError(f"The config {path} is no text in UTF-8.") from error
-    except yaml.YAMLError as error:
-        if json_text:  # a tab or an escape that JSON knows and YAML does not
-            return
-        raise StudyError(_no_yaml(path, error)) from error
-    try:
-        _refuse_repeated(node, (), path)
-    except RecursionError as error:
-        raise StudyError(f"The config {path} has an alias that contains itself.") from error
-
-
-def _no_yaml(path: Path, error: yaml.YAMLError) -> str:
-    """The sentence for a file that is no YAML; of an open bracket the line where it stands."""
-    mark = getattr(error, "problem_mark", None)
-    line = f", line {mark.line + 1}" if mark else ""
-    problem = getattr(error, "problem", None) or "it cannot be parsed"
-    told = f"The config {path}{line} is no valid YAML: {problem}"
-    context = getattr(error, "context", None)
-    if context not in OPEN:
-        return f"{told}."
-    first, last = OPEN[context]
-    begin = error.context_mark.line + 1
-    return f"{told}; is the {first} of line {begin} closed by {last}, with commas in between?"
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _refuse_repeated(node: yaml.Node | None, place: tuple[str | int, ...], path: Path) -> None:
-    if isinstance(node, yaml.SequenceNode):
-        for position, below in enumerate(node.value):
-            _refuse_repeated(below, (*place, position), path)
-    elif isinstance(node, yaml.ScalarNode):
-        _refuse_odd_number(node, place, path)
-    elif isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, below in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise StudyError(f"{path}, line {line}: {dotted(place)} has a list or map as key.")
-            if key.value in seen:
-                raise StudyError(
-                    f"{path}, line {line}: {dotted(place)} has the key {key.value!r} a second "
-                    f"time, after line {seen[key.value]}."
-                )
-            seen[str(key.value)] = line
-            _refuse_repeated(below, (*place, str(key.value)), path)
-
-
-def _refuse_odd_number(node: yaml.ScalarNode, place: tuple[str | int, ...], path: Path) -> None:
-    if node.tag in NUMBERS and BASE_60_OR_8.fullmatch(node.value):
-        raise StudyError(
-            f"{path}, line {node.start_mark.line + 1}: {dotted(place)} is {node.value}, which YAML "
-            f"reads as the number {yaml.safe_load(node.value)}; write that number, or "
-            f'"{node.value}" if it is text.'
-        )
+    given = {f"tasks.{task}.training": config["tasks"][task].get("training", {}) for task in tasks}
+    for key, options in {"training": common, **given}.items():
+        steps = options.get("warmup_steps", 0)
+        if steps >= 1 and int(steps) != steps:
+            raise StudyError(
+                f"{key}.warmup_steps is {steps}; it must be a whole number of steps or a share"
+                " below 1."
+            )
+    usual = defaults("training") | common
+    return {task: usual | options for task, options in zip(tasks, given.values(), strict=True)}

@@ -10,7 +10,6 @@ from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Method
 from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import algorithm, plugins
-from lottery.pruning.algorithms.declaration import Algorithm
 from lottery.pruning.subnetworks import base_name, with_draws
 
 
@@ -23,77 +22,44 @@ def method_from_config(
     n_seeds: int,
     root: Path,
 ) -> Method:
-    """Builds a method from its entry in the config.
-
-    Args:
-        method_id: key of the entry.
-        entry: the entry, after the check of the schema.
-        models: ids of the config's models.
-        tasks: ids of the tasks that are trained on.
-        n_seeds: number of seeds, since super_* compares seeds.
-        root: folder that relative paths start from.
+    """Builds a method from its entry in the config; `tasks` are those that are trained on.
 
     Raises:
         StudyError: the entry names what does not exist, or two of its keys do not go together.
     """
-    key = f"methods.{method_id}"
-    declared = algorithm(entry["algorithm"])
+    key, declared = f"methods.{method_id}", algorithm(entry["algorithm"])
     preset = entry.get("preset", "published")
     options = {
         name: option.values.normalised(entry[name]) if name in entry else option.preset(preset)
         for name, option in declared.options.items()
     }
     # Where an algorithm can make halves, that option decides which controls there are.
-    column = "strict" if options.get("halves", preset == "strict") else "published"
-    subnetworks = tuple(entry.get("subnetworks", declared.default_subnetworks[column]))
-    names = _task_names(key, entry, tasks)
+    controls = "strict" if options.get("halves", preset == "strict") else "published"
+    task_names = entry.get("tasks", {})
+    _check_task_names(key, task_names, entry, tasks)
+    given = [name for name in tasks if name in task_names.values()] or tasks
     method = Method(
         id=method_id,
         declared=declared,
         preset=preset,
-        subnetworks=subnetworks,
-        models=_chosen(f"{key}.models", entry.get("models"), models),
-        tasks=_chosen(f"{key}.only_tasks", entry.get("only_tasks"), tasks, names),
+        subnetworks=tuple(entry.get("subnetworks", declared.default_subnetworks[controls])),
+        models=_chosen(f"{key}.models", entry.get("models", models), models),
+        tasks=_chosen(f"{key}.only_tasks", entry.get("only_tasks", given), tasks),
         options=options,
-        controls=column,
+        controls=controls,
         sizes_from=entry.get("sizes_from"),
-        task_names=names,
+        task_names=tuple(task_names.items()),
     )
-    _check_subnetworks(key, method, column, declared.subnetworks, n_seeds)
-    _check_sizes_from(key, method, models)
-    if problem := _checked(declared, options, root):
-        raise StudyError(f"{key}.{problem}.")
+    for name in method.subnetworks:
+        _check_subnetwork(f"{key}.subnetworks names {name}", name, method, n_seeds)
+    if method.sizes_from is not None:
+        _check_sizes_from(key, method, models)
+    _check_options(key, method, root)
     return method
 
 
-def _checked(declared: Algorithm, options: Mapping[str, Any], root: Path) -> str | None:
-    """What the algorithm's own check finds."""
-    if declared.check is None:
-        return None
-    try:
-        problem = declared.check(options, root)
-    except Exception as error:
-        if declared.plugin is None:
-            raise
-        raise StudyError(plugins.sentence(declared.plugin, error)) from error
-    if problem is not None and not isinstance(problem, str):
-        raise StudyError(
-            f"{declared.plugin.file}: the check of {declared.name} returned {problem!r}; it must "
-            "return a text or None."
-        )
-    return problem
-
-
-def _chosen(
-    key: str,
-    names: Sequence[str] | None,
-    allowed: Sequence[str],
-    task_names: Sequence[tuple[str, str]] = (),
-) -> tuple[str, ...]:
-    """The named ids in the config's order; if none is named, all that there are (masks for)."""
-    if names is None:
-        given = {ours for _, ours in task_names} or set(allowed)
-        return tuple(name for name in allowed if name in given)
+def _chosen(key: str, names: Sequence[str], allowed: Sequence[str]) -> tuple[str, ...]:
+    """The named ids in the config's order."""
     for name in names:
         _check_known(key, name, allowed)
     return tuple(name for name in allowed if name in names)
@@ -106,12 +72,11 @@ def _check_known(key: str, name: str, allowed: Collection[str]) -> None:
         )
 
 
-def _task_names(
-    key: str, entry: Mapping[str, Any], tasks: Sequence[str]
-) -> tuple[tuple[str, str], ...]:
-    names = tuple(entry.get("tasks", {}).items())
+def _check_task_names(
+    key: str, names: Mapping[str, str], entry: Mapping[str, Any], tasks: Sequence[str]
+) -> None:
     seen: dict[str, str] = {}
-    for theirs, ours in names:
+    for theirs, ours in names.items():
         _check_known(f"{key}.tasks.{theirs}", ours, tasks)
         if ours in seen:
             raise StudyError(f"{key}.tasks maps both {seen[ours]} and {theirs} to {ours}.")
@@ -119,42 +84,28 @@ def _task_names(
     for ours in entry.get("only_tasks", ()):
         if names and ours in tasks and ours not in seen:
             raise StudyError(f"{key}.only_tasks names {ours}, which {key}.tasks gives no masks.")
-    return names
 
 
-def _check_subnetworks(
-    key: str,
-    method: Method,
-    column: str,
-    table: Mapping[str, Sequence[str]],
-    n_seeds: int,
-) -> None:
-    allowed = table[column]
-    other = table["strict" if column == "published" else "published"]
-    for name in method.subnetworks:
-        base = base_name(name)
-        if base not in allowed:
-            if base in other and "halves" in method.options:
-                state = "true" if column == "strict" else "false"
-                why = (
-                    f"which {method.algorithm} with halves: {state} (preset {column}) does not make"
-                )
-            else:
-                why = f"which {method.algorithm} does not make"
-            raise StudyError(
-                f"{key}.subnetworks names {name}, {why}{did_you_mean(name, allowed)}; "
-                f"allowed are {with_draws(allowed)}."
-            )
-        if base.startswith("super_") and n_seeds < 2:
-            raise StudyError(
-                f"{key}.subnetworks names {name}, which compares the masks of several seeds, but "
-                "seeds holds only one; add a seed or leave it out."
-            )
+def _check_subnetwork(found: str, name: str, method: Method, n_seeds: int) -> None:
+    kinds, base = method.declared.subnetworks, base_name(name)
+    allowed = kinds[method.controls]
+    if base not in allowed:
+        maker = method.algorithm
+        if "halves" in method.options and base in (*kinds["published"], *kinds["strict"]):
+            halves = str(method.controls == "strict").lower()
+            maker += f" with halves: {halves} (preset {method.controls})"
+        raise StudyError(
+            f"{found}, which {maker} does not make{did_you_mean(name, allowed)}; allowed are "
+            f"{with_draws(allowed)}."
+        )
+    if base.startswith("super_") and n_seeds < 2:
+        raise StudyError(
+            f"{found}, which compares the masks of several seeds, but seeds holds only one; add a "
+            "seed or leave it out."
+        )
 
 
 def _check_sizes_from(key: str, method: Method, models: Sequence[str]) -> None:
-    if method.sizes_from is None:
-        return
     _check_known(f"{key}.sizes_from", method.sizes_from, models)
     borrowers = [model for model in method.models if method.borrows_sizes(model)]
     if not borrowers:
@@ -171,3 +122,23 @@ def _check_sizes_from(key: str, method: Method, models: Sequence[str]) -> None:
             f"{key}.subnetworks names {other}, but with sizes_from nothing is searched on "
             f"{listed(borrowers)}; allowed are the random ones."
         )
+
+
+def _check_options(key: str, method: Method, root: Path) -> None:
+    """What the algorithm's own check finds."""
+    declared = method.declared
+    if declared.check is None:
+        return
+    try:
+        problem = declared.check(method.options, root)
+    except Exception as error:
+        if declared.plugin is None:
+            raise
+        raise StudyError(plugins.sentence(declared.plugin, error)) from error
+    if problem is not None and not isinstance(problem, str):
+        raise StudyError(
+            f"{declared.plugin.file}: the check of {declared.name} returned {problem!r}; it must "
+            "return a text or None."
+        )
+    if problem:
+        raise StudyError(f"{key}.{problem}.")

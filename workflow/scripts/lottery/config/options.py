@@ -1,8 +1,8 @@
-"""docs/options.md: what a method may say in the config, from what the algorithms declare."""
+"""docs/options.md: what a method may have in the config, from what the algorithms declare."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from lottery.config.schema import algorithm_schema, schema
 from lottery.pruning.algorithms import PRESETS, Algorithm, built_in
@@ -23,11 +23,7 @@ What the options mean for the study: [methods.md](methods.md). Algorithms of one
 
 
 def options_page(algorithms: Sequence[Algorithm] | None = None) -> str:
-    """The page as Markdown.
-
-    Args:
-        algorithms: what it shows; by default the algorithms of this package.
-    """
+    """The page as Markdown, of these algorithms or of all that this package has."""
     parts = [INTRODUCTION]
     for each in built_in() if algorithms is None else algorithms:
         parts += [f"## {each.name}", _facts(each), _keys(each), _options(each), _subnetworks(each)]
@@ -35,11 +31,8 @@ def options_page(algorithms: Sequence[Algorithm] | None = None) -> str:
 
 
 def _facts(declared: Algorithm) -> str:
-    masks = (
-        f"whole units ({', '.join(declared.units)})"
-        if declared.granularity == UNITS
-        else "single weights"
-    )
+    units = declared.granularity == UNITS
+    masks = f"whole units ({', '.join(declared.units)})" if units else "single weights"
     facts = [declared.summary, f"Its masks are of {masks}."]
     facts += ["It searches down to a threshold."] * declared.to_threshold
     facts += ["It records importances of units."] * declared.importance
@@ -48,25 +41,17 @@ def _facts(declared: Algorithm) -> str:
 
 def _keys(declared: Algorithm) -> str:
     entries = algorithm_schema(declared, schema()["$defs"]["common"])["properties"]
-    keys = [key for key in entries if key not in declared.options]
-    return f"Keys next to its options: {', '.join(f'`{key}`' for key in keys)}."
+    keys = [f"`{key}`" for key in entries if key not in declared.options]
+    return f"Keys next to its options: {', '.join(keys)}."
 
 
 def _options(declared: Algorithm) -> str:
-    rows = [
-        (
-            f"`{name}`",
-            option.values.words,
-            *(_default(option.required, option.preset(preset)) for preset in PRESETS),
-            option.help,
-        )
-        for name, option in declared.options.items()
-    ]
-    return _table(("option", "values", *PRESETS, "meaning"), rows)
-
-
-def _default(required: bool, value: object) -> str:
-    return "must be given" if required else spelled(value)
+    rows = []
+    for name, option in declared.options.items():
+        presets = [spelled(option.preset(preset)) for preset in PRESETS]
+        usual = ["must be given"] * len(PRESETS) if option.required else presets
+        rows.append([f"`{name}`", option.values.words, *usual, option.help])
+    return _table(["option", "values", *PRESETS, "meaning"], rows)
 
 
 def _subnetworks(declared: Algorithm) -> str:
@@ -74,19 +59,19 @@ def _subnetworks(declared: Algorithm) -> str:
 
     The column is the preset's, or the one that `halves` decides for.
     """
-    kinds = dict.fromkeys(kind for preset in PRESETS for kind in declared.subnetworks[preset])
     rows = []
-    for kind in kinds:
+    for kind in dict.fromkeys(kind for preset in PRESETS for kind in declared.subnetworks[preset]):
         cells = []
         for preset in PRESETS:
             listed = [n for n in declared.default_subnetworks[preset] if base_name(n) == kind]
             allowed = kind in declared.subnetworks[preset]
             count = f" ({len(listed)} draws)" if len(listed) > 1 else ""
             cells.append(f"by default{count}" if listed else "allowed" if allowed else "")
-        rows.append((f"`{kind}`", *cells, _source(kind, declared)))
-    columns = [f"{preset} (halves: {spelled(preset == 'strict')})" for preset in PRESETS]
-    columns = columns if "halves" in declared.options else list(PRESETS)
-    return _table(("subnetwork", *columns, "its mask"), rows)
+        rows.append([f"`{kind}`", *cells, _source(kind, declared)])
+    columns = list(PRESETS)
+    if "halves" in declared.options:
+        columns = [f"{preset} (halves: {spelled(preset == 'strict')})" for preset in PRESETS]
+    return _table(["subnetwork", *columns, "its mask"], rows)
 
 
 def _source(kind: str, declared: Algorithm) -> str:
@@ -98,13 +83,9 @@ def _source(kind: str, declared: Algorithm) -> str:
     return "read from files" if declared.imported else "found by the search"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "\n".join(_lines([columns, ["---"] * len(columns), *rows]))
-
-
-def _lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
+def _table(columns: list[str], rows: list[list[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,17 @@ from lottery.pruning.algorithms.declaration import UNITS
 from lottery.pruning.subnetworks import base_name
 from lottery.tasks import Task
 
+# Words that tables and paths have in the place of an id.
+RESERVED_WORDS = ("none", "majority", "full")
+# Folders of results/ that are next to those of the models.
+RESERVED_MODELS = ("tables", "figures", "logs", "benchmarks")
+
 
 @dataclass(frozen=True)
 class Model:
     """A pretrained encoder.
 
     Attributes:
-        id: key in the config.
         source: hub id, folder (as the config names it, relative to the working directory) or
             `embedded`.
         kind: what `source` is: "hub", "folder" or "embedded".
@@ -39,7 +43,6 @@ class Method:
     """A pruning algorithm under a set of options.
 
     Attributes:
-        id: key in the config.
         declared: what its algorithm declares about itself.
         preset: where the options not set come from: "published" or "strict".
         subnetworks: what is evaluated and retrained, in the config's order.
@@ -75,7 +78,7 @@ class Method:
 
     @property
     def halves(self) -> bool:
-        """Whether good_half and bad_half are made beside good."""
+        """Whether good_half and bad_half are made as well as good."""
         return bool(self.options.get("halves", False))
 
     def borrows_sizes(self, model: str) -> bool:
@@ -86,6 +89,11 @@ class Method:
         """The model whose good masks give the sizes of the random masks on `model`."""
         return self.sizes_from if self.borrows_sizes(model) else model
 
+    def searched_models(self, models: Iterable[str]) -> list[str]:
+        """Those of the models that the method has good masks of, also if it only takes sizes."""
+        searched = {self.searched_model(model) for model in self.models}
+        return [model for model in models if model in searched]
+
     def subnetworks_on(self, model: str) -> tuple[str, ...]:
         """The subnetworks on one model: random ones alone where nothing is searched."""
         if not self.borrows_sizes(model):
@@ -95,21 +103,16 @@ class Method:
 
 @dataclass(frozen=True)
 class Study:
-    """A whole study, checked, with nothing left to default.
+    """A whole study, checked, with nothing left to default; mappings are in the config's order.
 
     Attributes:
-        models: by id, in the config's order; so are tasks and methods.
-        tasks: by id, evaluation-only ones included.
+        tasks: evaluation-only ones included.
         training: options of fine-tuning and retraining per trained task.
-        seeds: in the config's order.
-        methods: by id.
-        evaluation: batch_size.
-        compute: torch_threads, slots_per_gpu, cuda_graphs, checkpoint_minutes.
-        analysis: sizes of the analyses; annotated_maps and baselines as the config names them.
+        evaluation, compute, analysis: the sections of the config.
         glue_folder: local folder of the GLUE presets; None takes them from the hub.
         results: folder of everything that the study makes, but for models and tasks.
         keep_retrained: whether the weights of retrained subnetworks stay.
-        plugins: the files of the user's own algorithms, in the config's order.
+        plugins: the files of the user's own algorithms.
     """
 
     models: Mapping[str, Model]

@@ -1,6 +1,7 @@
-"""The grid: which cells a study has, and which jobs each rule has. The product is never full.
+"""The grid: which cells a study has, which jobs each rule has, and where their files are.
 
 Every row is a mapping from wildcards to values, so that targets are `targets(template, rows)`.
+The grid is never a full product.
 """
 
 from __future__ import annotations
@@ -16,6 +17,25 @@ from lottery.pruning.subnetworks import base_name
 PHASES = ("pruned", "retrained")
 
 Row = Mapping[str, Any]
+
+
+class Paths:
+    """Templates of the paths below the folder of results."""
+
+    def __init__(self, results: str) -> None:
+        task = f"{results}/{{model}}/{{task}}"
+        self.cell = f"{task}/seed_{{seed}}"
+        self.tokens = f"{task}/tokens"
+        self.super_masks = f"{task}/super/{{method}}"
+        self.majority = f"{results}/majority/{{task}}"
+        self.finetuned = f"{self.cell}/finetune"
+        self.masks = f"{self.cell}/mask/{{method}}"
+        self.retrained = f"{self.cell}/retrain/{{method}}/{{subnetwork}}"
+        self.evaluated = f"{self.cell}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
+        self.evaluated_on = f"{self.evaluated}/on_{{eval_task}}"
+        self.tables = f"{results}/tables"
+        self.tables_of_method = f"{self.tables}/{{model}}/{{method}}"
+        self.figures = f"{results}/figures/{{model}}/{{method}}"
 
 
 class Cell(NamedTuple):
@@ -52,6 +72,16 @@ def _cells_of_one_model(study: Study, model: str, task: str) -> Iterator[tuple[s
                     yield method.id, subnetwork, phase
 
 
+def distinct(rows: Iterable[Row], *names: str) -> list[Row]:
+    """The rows with these wildcards alone, each once, in order."""
+    pairs = (tuple((name, row[name]) for name in names) for row in rows)
+    return [dict(each) for each in dict.fromkeys(pairs)]
+
+
+def _rows_of_phase(study: Study, phase: str, *names: str) -> list[Row]:
+    return distinct((cell._asdict() for cell in cells(study) if cell.phase == phase), *names)
+
+
 def evaluate_rows(study: Study) -> list[Row]:
     """Jobs of evaluate: every cell."""
     return [cell._asdict() for cell in cells(study)]
@@ -59,46 +89,37 @@ def evaluate_rows(study: Study) -> list[Row]:
 
 def evaluate_on_rows(study: Study) -> list[Row]:
     """Jobs of evaluate_on: a cell, and as eval_task a task that its model is only evaluated on."""
-    tasks = [study.tasks[name] for name in study.evaluation_only_tasks]
     return [
-        cell._asdict() | {"eval_task": task.id}
-        for task in tasks
-        for cell in cells(study)
-        if cell.task == task.evaluate_with
+        row | {"eval_task": name}
+        for name in study.evaluation_only_tasks
+        for row in evaluate_rows(study)
+        if row["task"] == study.tasks[name].evaluate_with
     ]
 
 
 def on_rows(study: Study) -> list[Row]:
     """Figures of evaluation-only tasks where masks are searched: model, method, eval_task."""
-    rows = [
-        {name: row[name] for name in ("model", "method", "eval_task")}
-        for row in evaluate_on_rows(study)
-        if row["method"] != "none"
-        and not study.methods[row["method"]].borrows_sizes(str(row["model"]))
+    rows = distinct(evaluate_on_rows(study), "model", "method", "eval_task")
+    return [
+        row
+        for row in rows
+        if row["method"] != "none" and not study.methods[row["method"]].borrows_sizes(row["model"])
     ]
-    return [dict(pairs) for pairs in dict.fromkeys(tuple(row.items()) for row in rows)]
 
 
 def pruned_rows(study: Study) -> list[Row]:
     """Jobs of evaluate_pruned: model, task, seed, method."""
-    rows = [
-        _without(cell, "subnetwork", "phase") for cell in cells(study) if cell.phase == "pruned"
-    ]
-    return [dict(pairs) for pairs in dict.fromkeys(tuple(row.items()) for row in rows)]
+    return _rows_of_phase(study, "pruned", "model", "task", "seed", "method")
 
 
 def retrain_rows(study: Study) -> list[Row]:
     """Jobs of retrain: model, task, seed, method, subnetwork."""
-    return [_without(cell, "phase") for cell in cells(study) if cell.phase == "retrained"]
+    return _rows_of_phase(study, "retrained", "model", "task", "seed", "method", "subnetwork")
 
 
 def finetune_rows(study: Study) -> list[Row]:
     """Jobs of finetune: model, task, seed."""
-    return [
-        _without(cell, "method", "subnetwork", "phase")
-        for cell in cells(study)
-        if cell.phase == "finetuned"
-    ]
+    return _rows_of_phase(study, "finetuned", "model", "task", "seed")
 
 
 def majority_rows(study: Study) -> list[Row]:
@@ -116,30 +137,33 @@ def tokenize_rows(study: Study) -> list[Row]:
     return [{"model": model, "task": task} for model in study.models for task in study.tasks]
 
 
-def search_rows(study: Study, algorithm_name: str) -> list[Row]:
-    """Jobs of the search (or import) of one algorithm: model, task, seed, method.
-
-    A model that only lends its sizes is searched as well.
-    """
-    return [
-        {"model": model, "task": task, "seed": seed, "method": method.id}
-        for method in _methods_of(study, algorithm_name)
-        for model in study.models
-        if model in {method.searched_model(each) for each in method.models}
-        for task in method.tasks
-        for seed in study.seeds
-    ]
-
-
 def mask_rows(study: Study) -> list[Row]:
     """Jobs of every search and import: model, task, seed, method."""
     algorithms = dict.fromkeys(method.algorithm for method in study.methods.values())
     return [row for name in algorithms for row in search_rows(study, name)]
 
 
+def search_rows(study: Study, algorithm_name: str) -> list[Row]:
+    """Jobs of the search (or import) of one algorithm: model, task, seed, method.
+
+    A model that only lends its sizes is searched as well.
+    """
+    return [
+        {"model": model, "task": task, "seed": seed, "method": name}
+        for name in study.methods_of(algorithm_name)
+        for model in study.methods[name].searched_models(study.models)
+        for task in study.methods[name].tasks
+        for seed in study.seeds
+    ]
+
+
 def sample_rows(study: Study) -> list[Row]:
     """Jobs of sample_masks, one per mask file: model, task, seed, method, subnetwork."""
-    return [row for row in retrain_rows(study) if is_sampled(str(row["subnetwork"]))]
+    return [
+        row
+        for row in retrain_rows(study)
+        if base_name(row["subnetwork"]) not in SEARCHED and not is_super(row["subnetwork"])
+    ]
 
 
 def super_rows(study: Study) -> list[Row]:
@@ -163,17 +187,28 @@ def is_super(subnetwork: str) -> bool:
     return subnetwork.startswith("super_")
 
 
-def is_sampled(subnetwork: str) -> bool:
-    """Whether the mask is drawn from those of the search: random, random_half, their draws, bad."""
-    return base_name(subnetwork) not in SEARCHED and not is_super(subnetwork)
+def method_rows(study: Study, condition: Any = lambda method: True) -> list[Row]:
+    """The (model, method) pairs with good masks whose method meets a condition."""
+    return [
+        {"model": model, "method": method.id}
+        for method in study.methods.values()
+        if condition(method)
+        for model in method.searched_models(study.models)
+    ]
 
 
-def mask_path(study: Study, row: Row) -> str:
-    """The mask file of a row with model, task, seed, method and subnetwork."""
-    one_for_all = is_super(str(row["subnetwork"]))
-    place = "super/{method}" if one_for_all else "seed_{seed}/mask/{method}"
-    template = f"{study.results}/{{model}}/{{task}}/{place}/{{subnetwork}}.safetensors"
-    return template.format(**row)
+def mask_path(study: Study, row: Row, **changes: str) -> str:
+    """The mask file of a row with model, task, seed, method and subnetwork, some of it changed."""
+    paths, row = Paths(study.results), {**row, **changes}
+    folder = paths.super_masks if is_super(row["subnetwork"]) else paths.masks
+    return f"{folder}/{{subnetwork}}.safetensors".format(**row)
+
+
+def source_mask_path(study: Study, row: Row) -> str:
+    """The mask that a control takes its size from, maybe of another model (`sizes_from`)."""
+    method = study.methods[row["method"]]
+    source = method.declared.sources[base_name(row["subnetwork"])]
+    return mask_path(study, row, subnetwork=source, model=method.searched_model(row["model"]))
 
 
 def targets(template: str, rows: Iterable[Row]) -> list[str]:
@@ -184,11 +219,3 @@ def targets(template: str, rows: Iterable[Row]) -> list[str]:
 def wildcard(values: Iterable[object]) -> str:
     """A regular expression that matches these values and nothing else, nothing at all if empty."""
     return "|".join(re.escape(str(value)) for value in values) or "(?!)"
-
-
-def _methods_of(study: Study, algorithm_name: str) -> Iterator[Method]:
-    return (study.methods[name] for name in study.methods_of(algorithm_name))
-
-
-def _without(cell: Cell, *names: str) -> Row:
-    return {name: value for name, value in cell._asdict().items() if name not in names}

@@ -31,13 +31,9 @@ RUNNER = "run_step.py"
 def watch(workflow: Any, study: Study) -> None:
     """Lets what is planned be checked, dry runs included, and prepares the start of the run.
 
-    Args:
-        workflow: Snakemake's workflow, with all rules of this one. In a job nothing is done.
-        study: the checked config.
+    It is called in the main process, when the workflow has all its rules.
     """
-    if not workflow.is_main_process:
-        return
-    stop_on_error(refuse_older_results, study)
+    stop_on_error(reject_older_results, study)
     ours = {rule for rule in workflow.rules if str(rule.script or "").endswith(RUNNER)}
     _ignore_dates_of_scripts(ours)
     run = _Run(workflow, study)
@@ -49,7 +45,7 @@ def _ignore_dates_of_scripts(ours: set[Any]) -> None:
     """Lets the date of the runner decide nothing.
 
     Snakemake runs a job again whose script is newer than its outputs, as after every checkout and
-    installation. Here the stage's version in the params says what has changed.
+    installation. Here the stage's version is in the params and changes with it.
     """
     from snakemake.jobs import Job
 
@@ -63,29 +59,23 @@ def _ignore_dates_of_scripts(ours: set[Any]) -> None:
     Job.outputs_older_than_script_or_notebook = outputs_older
 
 
-def _let_subnetworks_be_left_out(persistence: Any) -> None:
-    """Lets evaluate_pruned stay finished when the config lists fewer subnetworks than before.
+def _compare_records(persistence: Any) -> None:
+    """Lets Snakemake compare what a job was made with as this workflow means it.
 
-    Snakemake runs a job again whose set of inputs has changed in any way. What is left of this
-    job's masks was evaluated as it is now.
+    A job whose set of inputs has changed in any way would run again. But evaluate_pruned stays
+    finished when the config lists fewer subnetworks than before: what is left was evaluated as it
+    is now. And a job with an output that has no record would not be compared at all. But a step
+    with one output more than before, as `halves` gives, has to run even if nothing asks for it.
     """
     changed = persistence._input_changed
 
     def input_changed(job: Any, file: Any = None) -> bool:
         if not changed(job, file=file):
             return False
-        fewer = step_of(job.rule) == "evaluate_pruned" if job.params.get("step") else False
+        fewer = job.params.get("step") and step_of(job.rule) == "evaluate_pruned"
         return not (fewer and {*persistence._input(job)} < {*persistence.input(file)})
 
     persistence._input_changed = input_changed
-
-
-def _compare_what_is_recorded(persistence: Any) -> None:
-    """Lets a step with more outputs than it once had be compared with what it was made with.
-
-    Snakemake compares nothing of a job where one of its outputs has no record. An option that gives
-    a step one output more, as `halves` does, would not run it again if nothing asks for that file.
-    """
     persistence.has_metadata = lambda job: any(
         persistence.metadata(path) is not None for path in job.output
     )
@@ -106,17 +96,16 @@ class _Run:
         path = rule.output.get(NAME)
         # Tables, figures and the report depend on the whole config, and are quickly made again.
         of_all = tuple(
-            f"{self._study.results}/{name}" for name in ("tables/", "figures/", "report")
+            f"{self._study.results}/{name}" for name in ("tables/", "figures/", "report.")
         )
         if path is not None and not path.startswith(of_all):
             stop_on_error(_check, self._workflow, rule, wildcards)
         return []
 
     def _prepare(self) -> None:
-        """Puts the start behind Snakemake's own work on the plan, and adds to the end."""
-        _let_subnetworks_be_left_out(self._workflow.persistence)
-        _compare_what_is_recorded(self._workflow.persistence)
+        """Puts the start behind Snakemake's work on the plan, and adds to the end."""
         workflow, dag = self._workflow, self._workflow.dag
+        _compare_records(workflow.persistence)
         finish, succeeded, failed = dag.postprocess, workflow._onsuccess, workflow._onerror
 
         async def postprocess(*arguments: Any, check_initial: bool = False, **options: Any) -> None:
@@ -159,62 +148,51 @@ class _Run:
         stop_on_error(slurm_cleanup.cancel_orphans, workflow)
 
 
-def refuse_older_results(study: Study) -> None:
-    """Refuses results of a version whose steps wrote other files: they would all be made again.
+def reject_older_results(study: Study) -> None:
+    """Rejects results of a version whose steps wrote other files: they would all be made again.
 
-    Args:
-        study: the study; the first of its cells that has been fine-tuned is looked at.
-
-    Raises:
-        StudyError: the results are of an older format.
+    The first fine-tuned cell is looked at.
     """
-    template = f"{study.results}/{{model}}/{{task}}/seed_{{seed}}/finetune/provenance.json"
-    for path in grid.targets(template, grid.finetune_rows(study)):
-        if not os.path.exists(path):
-            continue
-        record = files.read_json(path)
-        found = record.get("format") if isinstance(record, dict) else None
-        if isinstance(found, int) and found < FORMAT:
-            raise StudyError(
-                f"{study.results}/ holds a study of an earlier version of the workflow ({path} has "
-                f"format {found}; this version writes format {FORMAT}), all of which would be "
-                "computed again: give this config another folder (results: ...), or remove "
-                f"{study.results}/."
-            )
-        return
+    template = f"{grid.Paths(study.results).finetuned}/{NAME}.json"
+    paths = grid.targets(template, grid.finetune_rows(study))
+    path = next(filter(os.path.exists, paths), None)
+    record = files.read_json(path) if path else None
+    found = record.get("format") if isinstance(record, dict) else None
+    if isinstance(found, int) and found < FORMAT:
+        raise StudyError(
+            f"{study.results}/ holds a study of an earlier version of the workflow ({path} has "
+            f"format {found}; this version writes format {FORMAT}), all of which would be computed "
+            f"again: give this config another folder (results: ...), or remove {study.results}/."
+        )
 
 
 def _check(workflow: Any, rule: Any, wildcards: Any) -> None:
-    """Refuses a step that is there, unknown to Snakemake, and made with other params.
+    """Rejects a finished step that Snakemake has no record of, if it was made with other params.
 
     Snakemake keeps in .snakemake what each file was made with. Of a file that it has no record of,
     as in a folder that was copied without .snakemake, it compares the date alone, and uses what
-    another config has made as if it were of this one. Each step's provenance.json says what its
-    files were made with, so it is read where Snakemake's own record is missing.
+    another config has made as if it were of this one. So the step's provenance.json is read there.
     """
     path = rule.output[NAME].apply_wildcards(wildcards)
     forced = workflow.dag_settings
     if workflow.touch or forced.forceall or {rule.name, path} & {*forced.forcerun}:
         return
-    if not os.path.exists(path) or workflow.persistence.metadata(path) is not None:
-        return
-    params = {
-        name: value(wildcards) if callable(value) else value for name, value in rule.params.items()
-    }
-    refuse_other_params(path, files.read_json(path), params, rule.name)
+    if os.path.exists(path) and workflow.persistence.metadata(path) is None:
+        params = {
+            key: value(wildcards) if callable(value) else value
+            for key, value in rule.params.items()
+        }
+        reject_other_params(path, files.read_json(path), params, rule.name)
 
 
-def refuse_other_params(record: str, made: Any, params: Mapping[str, Any], rule: str) -> None:
-    """Refuses a finished step whose params were others than the config gives.
+def reject_other_params(record: str, made: Any, params: Mapping[str, Any], rule: str) -> None:
+    """Rejects a finished step whose params were others than the config gives.
 
     Args:
         record: path of its provenance.json.
-        made: what stands in it.
+        made: what that holds.
         params: what the config gives.
         rule: that makes it.
-
-    Raises:
-        StudyError: they differ.
     """
     was = made.get("params") if isinstance(made, dict) else None
     if not isinstance(was, dict):
@@ -223,11 +201,11 @@ def refuse_other_params(record: str, made: Any, params: Mapping[str, Any], rule:
     changes = changed_leaves(was, json.loads(json.dumps(params)))
     if not changes:
         return
-    told = [f"{name.removeprefix('settings.')} {old} (now {new})" for name, old, new in changes]
-    more = f" and {len(told) - MOST} more" if len(told) > MOST else ""
+    words = [f"{name.removeprefix('settings.')} {old} (now {new})" for name, old, new in changes]
+    more = f" and {len(words) - MOST} more" if len(words) > MOST else ""
     raise StudyError(
-        f"{record} was made with {', '.join(told[:MOST])}{more}, and Snakemake has no record of it"
+        f"{record} was made with {', '.join(words[:MOST])}{more}, and Snakemake has no record of it"
         ", as in a folder copied without .snakemake: give this config a folder of its own by "
-        f"--directory, make the step anew by --forcerun {rule}, or keep all that is there by "
+        f"--directory, run the step again by --forcerun {rule}, or keep all that is there by "
         "--touch --forceall."
     )

@@ -1,24 +1,26 @@
 """What the result of each rule depends on, leaf by leaf: the params of the rules.
 
-Snakemake runs a job again when its params change, so a value stands here if and only if the files
-that the job writes depend on it. The keys are the keyword arguments of the steps. Not here: paths
-of inputs and wildcards, which are no params; and two params that rules name themselves, the version
+Snakemake runs a job again when its params change, so a value is here if and only if the files that
+the job writes depend on it. The keys are the keyword arguments of the steps. Not here: paths of
+inputs and wildcards, which are no params; and two params that rules name themselves, the version
 of the stage and, for torch steps, the number of threads, on which results depend bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from lottery.config.presets import DISPLAY_SPLIT
-from lottery.config.study import Method, Study
+from lottery.config.study import Method, Model, Study
 from lottery.files import expanded
+from lottery.planning import grid
 from lottery.pruning.algorithms import Algorithm
-from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS
+from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, spelled
 from lottery.runtime.stages import stage
-from lottery.tasks import GLUE, WEB
+from lottery.tasks import GLUE, GLUE_REPOSITORY, GLUE_REVISION, WEB, Task
 
 Params = dict[str, Any]
 
@@ -35,18 +37,22 @@ PAPERS_RECIPE = {
     "precision": "fp32",
     "batching": "seeded",
 }
+# The options that decide how much a search keeps.
+SEARCH = ("search_on", "threshold", "keep_score", "search_metric", "majority")
+# The kinds of units that make up the body, all of which is pruned weight by weight.
+BODY = ["head", "mlp"]
+
+
+def config_params(study: Study, model: str) -> Params:
+    """Of fetch_config."""
+    entry = study.models[model]
+    return {"source": entry.source, "kind": entry.kind, "revision": entry.revision}
 
 
 def model_params(study: Study, model: str) -> Params:
     """Of fetch_model."""
     entry = study.models[model]
-    return {
-        "source": entry.source,
-        "kind": entry.kind,
-        "revision": entry.revision,
-        "init": entry.init,
-        "init_seed": entry.init_seed,
-    }
+    return config_params(study, model) | {"init": entry.init, "init_seed": entry.init_seed}
 
 
 def task_params(study: Study, task: str) -> Params:
@@ -57,7 +63,7 @@ def task_params(study: Study, task: str) -> Params:
 
 
 def tokenize_params(study: Study, task: str) -> Params:
-    """Of tokenize: what is only evaluated on is cut as the models' own task is."""
+    """Of tokenize: what is only evaluated on is cut as the models' training task is."""
     trained = study.tasks[task].evaluate_with or task
     return {"max_length": study.training[trained]["max_length"]}
 
@@ -69,9 +75,8 @@ def majority_params(study: Study, task: str) -> Params:
 
 def training_params(study: Study, task: str) -> Params:
     """Of finetune and retrain. `max_length` is missing: the tokens carry it."""
-    recipe = {name: value for name, value in study.training[task].items() if name != "max_length"}
     return {
-        "training": recipe,
+        "training": {k: v for k, v in study.training[task].items() if k != "max_length"},
         "n_outputs": study.tasks[task].n_outputs,
         "splits": list(study.tasks[task].validation_splits),
     }
@@ -80,29 +85,39 @@ def training_params(study: Study, task: str) -> Params:
 def search_params(study: Study, method: str, task: str) -> Params:
     """Of search_{algorithm}: every option, since sizes depend on `emptied_attention` too."""
     entry, scored = study.methods[method], study.tasks[task]
-    wanted = entry.options["search_metric"]
+    by_search = entry.options["search_metric"] == "search"
     return {
         "algorithm": entry.algorithm,
         "version": entry.declared.version,
         "options": dict(entry.options),
-        "metric": scored.search_metric if wanted == "search" else scored.metric,
-    } | plugin_params(entry.declared)
+        "metric": scored.search_metric if by_search else scored.metric,
+    } | _plugin_params(entry.declared)
 
 
 def sample_params(study: Study, method: str) -> Params:
-    """Of sample_masks: the source says the rest."""
+    """Of sample_masks: the rest is in the source."""
     declared = study.methods[method].declared
-    return {"version": declared.version} | plugin_params(declared)
+    return {"version": declared.version} | _plugin_params(declared)
 
 
-def plugin_params(declared: Algorithm) -> Params:
-    """The file whose code an algorithm runs, so that an edit runs it again; none for our own."""
+def _plugin_params(declared: Algorithm) -> Params:
+    """The file whose code an algorithm runs, so that an edit runs it again; none for built-ins."""
     plugin = declared.plugin
     return {"plugin": {"file": plugin.file, "sha256": plugin.sha256}} if plugin else {}
 
 
+def import_params(study: Study, method: str, task: str) -> Params:
+    """Of import_masks."""
+    entry = study.methods[method]
+    return {
+        "masks": entry.options["masks"],
+        "task_name": {ours: theirs for theirs, ours in entry.task_names}.get(task, task),
+        "emptied_attention": entry.options["emptied_attention"],
+    }
+
+
 def pruned_params(study: Study, task: str) -> Params:
-    """Of evaluate_pruned. How an emptied layer computes is not here: the mask file says it."""
+    """Of evaluate_pruned. How an emptied layer computes is not here but in the mask file."""
     return {
         "splits": list(study.tasks[task].validation_splits),
         "batch_size": study.evaluation["batch_size"],
@@ -113,10 +128,24 @@ def evaluate_params(study: Study, task: str, phase: str) -> Params:
     """Of evaluate.
 
     The logits of pruned subnetworks are no declared outputs of the step that makes them, so its
-    version stands here.
+    version is a param here.
     """
-    own = pruned_params(study, task) | {"metrics": list(study.tasks[task].metrics)}
-    return own | ({"logits_by": stage("evaluate_pruned")} if phase == "pruned" else {})
+    metrics = {"metrics": list(study.tasks[task].metrics)}
+    by = {"logits_by": stage("evaluate_pruned")} if phase == "pruned" else {}
+    return pruned_params(study, task) | metrics | by
+
+
+def evaluate_on_params(study: Study, eval_task: str) -> Params:
+    """Of evaluate_on: the map from the trained labels, whole and in the order of the outputs."""
+    task = study.tasks[eval_task]
+    labels = study.tasks[task.evaluate_with].labels
+    mapped = dict(task.label_map or ())
+    return {
+        "label_map": labels and [[label, mapped.get(label, label)] for label in labels],
+        "labels": task.labels and list(task.labels),
+        "metrics": list(task.metrics),
+        "batch_size": study.evaluation["batch_size"],
+    }
 
 
 def score_params(study: Study, method: str | None = None) -> Params:
@@ -141,16 +170,14 @@ def layout_params(
 
     Args:
         study: the study.
-        models, methods: what is shown, all if None; of the tasks, those of the methods.
+        models: what is shown, all if None.
+        methods: likewise; of the tasks, those of the methods are shown.
     """
     shown = [m for m in study.methods.values() if methods is None or m.id in methods]
+    shown_models = [name for name in study.models if models is None or name in models]
     return {
-        "models": [name for name in study.models if models is None or name in models],
-        "published_models": [
-            name
-            for name in study.models
-            if (models is None or name in models) and _is_papers_model(study, name)
-        ],
+        "models": shown_models,
+        "published_models": [name for name in shown_models if _is_papers_model(study.models[name])],
         "tasks": {
             name: {
                 "metric": study.tasks[name].metric,
@@ -171,17 +198,49 @@ def layout_params(
     }
 
 
+def _is_papers_model(model: Model) -> bool:
+    return model.init == "pretrained" and model.source == PAPERS_MODEL
+
+
+def _is_papers_task(study: Study, name: str) -> bool:
+    """Whether a task is an unchanged GLUE preset, trained with the paper's recipe."""
+    task = study.tasks[name]
+    if task.glue is None or task != replace(GLUE[task.glue], id=name, in_average=task.in_average):
+        return False
+    return all(study.training[name][key] == value for key, value in PAPERS_RECIPE.items())
+
+
+def _is_papers_method(method: Method) -> bool:
+    options = method.declared.options
+    return method.declared.paper is not None and all(
+        method.options[name] == option.preset("published") for name, option in options.items()
+    )
+
+
+def published_tasks(study: Study, model: str, method: str) -> dict[str, str]:
+    """The tasks whose masks repeat the paper's structured ones, each with its GLUE preset."""
+    layout = layout_params(study, [model], [method])
+    paper = layout["methods"][method]["published"]
+    if not layout["published_models"] or paper != PAPERS_METHODS[UNITS]:
+        return {}
+    tasks = {name: layout["tasks"][name]["published"] for name in study.methods[method].tasks}
+    return {name: glue for name, glue in tasks.items() if glue}
+
+
 def method_layout_params(study: Study, model: str, method: str) -> Params:
     """Of the figures of one model and method."""
     return {"layout": layout_params(study, [model], [method])}
 
 
+def _averaged(study: Study, method: str) -> list[str]:
+    return [task for task in study.methods[method].tasks if study.tasks[task].in_average]
+
+
 def survival_params(study: Study, model: str, method: str) -> Params:
     """Of plot_survival."""
-    tasks = [study.tasks[name] for name in study.methods[method].tasks]
     return {
         "granularity": study.methods[method].declared.granularity,
-        "averaged_tasks": [task.id for task in tasks if task.in_average],
+        "averaged_tasks": _averaged(study, method),
     }
 
 
@@ -189,39 +248,19 @@ def trajectory_params(study: Study, model: str, method: str) -> Params:
     """Of plot_trajectories: the metric that each task's search scores."""
     tasks = study.methods[method].tasks
     metrics = {task: search_params(study, method, task)["metric"] for task in tasks}
-    return {
-        "seeds": list(study.seeds),
-        "search_metrics": metrics,
-    }
-
-
-def evaluate_on_params(study: Study, eval_task: str) -> Params:
-    """Of evaluate_on: the map from the trained labels, whole and in the order of the outputs."""
-    task = study.tasks[eval_task]
-    labels = study.tasks[task.evaluate_with].labels
-    options = pruned_params(study, eval_task)
-    mapped = dict(task.label_map or ())
-    return {
-        "label_map": labels and [[label, mapped.get(label, label)] for label in labels],
-        "labels": task.labels and list(task.labels),
-        "metrics": list(task.metrics),
-        "batch_size": options["batch_size"],
-    }
+    return {"seeds": list(study.seeds), "search_metrics": metrics}
 
 
 def summarize_on_params(study: Study) -> Params:
-    """Of summarize_on and plot_on: where the published numbers may stand."""
+    """Of summarize_on and plot_on: where the published numbers may be shown."""
     layout = layout_params(study)
     published = {}
     for name in study.evaluation_only_tasks:
         task = study.tasks[name]
         trained = layout["tasks"][task.evaluate_with]["published"]
-        if trained and _is_preset(study, name):
+        if trained and _is_web_preset(task):
             published[name] = [trained, task.web]
-    return {
-        "published_models": layout["published_models"],
-        "published_tasks": published,
-    }
+    return {"published_models": layout["published_models"], "published_tasks": published}
 
 
 def plot_on_params(study: Study, eval_task: str) -> Params:
@@ -234,9 +273,8 @@ def plot_on_params(study: Study, eval_task: str) -> Params:
     }
 
 
-def _is_preset(study: Study, name: str) -> bool:
+def _is_web_preset(task: Task) -> bool:
     """Whether a task is an unchanged preset of the web."""
-    task = study.tasks[name]
     if task.web is None or not set(task.label_map or ()) <= set(WEB[task.web].label_map or ()):
         return False
     free = ("id", "evaluate_with", "in_average", "label_map")
@@ -249,37 +287,29 @@ def comparison_rows(study: Study) -> list[dict[str, str]]:
         {"model": model, "method": name}
         for model in study.models
         for name in study.methods
-        if (group := methods_beside(study, model, name))[:1] == [name] and len(group) > 1
+        if (group := compared_methods(study, model, name))[:1] == [name] and len(group) > 1
     ]
 
 
-def methods_beside(study: Study, model: str, method: str) -> list[str]:
+def compared_methods(study: Study, model: str, method: str) -> list[str]:
     """The methods of the same algorithm with good subnetworks on a model, in the config's order."""
     return [
-        entry.id
-        for entry in study.methods.values()
-        if entry.algorithm == study.methods[method].algorithm
-        and model in entry.models
-        and "good" in entry.subnetworks_on(model)
+        name
+        for name in study.methods_of(study.methods[method].algorithm)
+        if model in study.methods[name].models
+        and "good" in study.methods[name].subnetworks_on(model)
     ]
 
 
-def method_params(study: Study, model: str, method: str) -> dict[str, Any]:
+def method_params(study: Study, model: str, method: str) -> Params:
     """Of compare_methods."""
-    compared = methods_beside(study, model, method)
+    compared = compared_methods(study, model, method)
     return {"layout": layout_params(study, [model], compared), "compared": compared}
-
-
-# The options that decide how much a search keeps.
-SEARCH = ("search_on", "threshold", "keep_score", "search_metric", "majority")
-# The kinds of units that make up the body, all of which is pruned weight by weight.
-BODY = ["head", "mlp"]
 
 
 def comparison_params(study: Study, model: str, method: str) -> Params:
     """Of compare_subnetworks: the layout, and how much is resampled."""
-    return {
-        "layout": layout_params(study, [model], [method]),
+    return method_layout_params(study, model, method) | {
         "controls": _roles(study.methods[method]),
         "bootstrap_samples": study.analysis["bootstrap_samples"],
         "permutations": study.analysis["test_permutations"],
@@ -326,26 +356,25 @@ def claim_params(study: Study) -> Params:
 def _claim_facts(study: Study, method: Method) -> Params:
     declared, options = method.declared, method.options
     units = list(options.get("units", declared.units))
+    search = {name: options[name] for name in SEARCH} if declared.to_threshold else {}
     return {
         "granularity": declared.granularity,
         "units": units,
         "importance": declared.importance,
         "imported": declared.imported,
         "controls": _roles(method),
-        # The claims are about pretrained models with masks of their own.
+        # The claims are about pretrained models whose masks are not sized by another model's.
         "models": [
             model
             for model in method.models
             if study.models[model].init == "pretrained" and not method.borrows_sizes(model)
         ],
-        "search": {name: options[name] for name in SEARCH} | {"units": units or BODY}
-        if declared.to_threshold
-        else {},
+        "search": search and search | {"units": units or BODY},
     }
 
 
 def _roles(method: Method) -> str:
-    """Whose column of `lottery.statistics.roles.NAMES` says what is read as good, random and bad.
+    """Which subnetworks are read as good, random and bad (`lottery.statistics.roles.NAMES`).
 
     Halves are read so where a method makes them. An algorithm that draws its controls from the good
     mask whatever the preset has the others.
@@ -364,9 +393,8 @@ def stability_params(study: Study, model: str, method: str) -> Params:
 
 def overlap_params(study: Study, model: str, method: str) -> Params:
     """Of measure_overlap."""
-    tasks = [study.tasks[name] for name in study.methods[method].tasks]
     return stability_params(study, model, method) | {
-        "averaged_tasks": [task.id for task in tasks if task.in_average],
+        "averaged_tasks": _averaged(study, method),
         "few_tasks": study.analysis["few_tasks"],
     }
 
@@ -379,38 +407,7 @@ def noise_params(study: Study, method: str) -> Params:
 
 def importance_params(study: Study, method: str) -> Params:
     """Of measure_importance."""
-    entry = study.methods[method]
-    return {
-        "tasks": list(entry.tasks),
-        "seeds": list(study.seeds),
-    }
-
-
-def import_params(study: Study, method: str, task: str) -> Params:
-    """Of import_masks."""
-    entry = study.methods[method]
-    return {
-        "masks": entry.options["masks"],
-        "task_name": {ours: theirs for theirs, ours in entry.task_names}.get(task, task),
-        "emptied_attention": entry.options["emptied_attention"],
-    }
-
-
-def config_params(study: Study, model: str) -> Params:
-    """Of fetch_config."""
-    entry = study.models[model]
-    return {"source": entry.source, "kind": entry.kind, "revision": entry.revision}
-
-
-def published_tasks(study: Study, model: str, method: str) -> dict[str, str]:
-    """The tasks whose masks repeat the paper's structured ones, each with its GLUE preset."""
-    layout = layout_params(study)
-    if model not in layout["published_models"]:
-        return {}
-    if layout["methods"][method]["published"] != PAPERS_METHODS[UNITS]:
-        return {}
-    tasks = {name: layout["tasks"][name]["published"] for name in study.methods[method].tasks}
-    return {name: glue for name, glue in tasks.items() if glue}
+    return {"tasks": list(study.methods[method].tasks), "seeds": list(study.seeds)}
 
 
 def family_of(study: Study, method: str) -> list[str]:
@@ -419,19 +416,19 @@ def family_of(study: Study, method: str) -> list[str]:
     They search the same models on the same tasks, and agree in every option of the search except
     `search_on`, and `halves`, which adds masks and leaves the good one as it is.
     """
-    own = _search_options(study.methods[method])
-    return [name for name, entry in study.methods.items() if _search_options(entry) == own]
+    searched = _search_options(study.methods[method])
+    return [name for name, entry in study.methods.items() if _search_options(entry) == searched]
 
 
 def families(study: Study) -> list[str]:
     """The first method of every family that searches on more than one set of examples."""
-    found = []
-    for name in study.methods:
-        family = family_of(study, name)
-        searched = {study.methods[each].options.get("search_on") for each in family}
-        if family[0] == name and len(searched) > 1:
-            found.append(name)
-    return found
+    of_methods = {name: family_of(study, name) for name in study.methods}
+    return [
+        name
+        for name, family in of_methods.items()
+        if family[0] == name
+        and len({study.methods[each].options.get("search_on") for each in family}) > 1
+    ]
 
 
 def _search_options(method: Method) -> tuple[Any, ...]:
@@ -441,10 +438,25 @@ def _search_options(method: Method) -> tuple[Any, ...]:
         for name, value in method.options.items()
         if options[name].applies_to == "search" and name not in ("search_on", "halves")
     }
-    # Imported masks are searched on nothing: each such method is a family of its own.
-    own = method.id if "search_on" not in options else ""
+    # Imported masks are searched on nothing: each such method is a family by itself.
+    alone = method.id if "search_on" not in options else ""
     searched = {method.searched_model(model) for model in method.models}
-    return (method.algorithm, decisive, searched, method.tasks, own)
+    return (method.algorithm, decisive, searched, method.tasks, alone)
+
+
+def has_patterns(method: Method) -> bool:
+    """Whether the patterns of surviving heads are looked at: where a search may prune heads.
+
+    Imported masks belong to models that need not be there.
+    """
+    declared = method.declared
+    return not declared.imported and declared.prunes("head", method.options)
+
+
+def annotated_files(study: Study) -> list[str]:
+    """The annotated maps that the study names."""
+    folder = study.analysis["annotated_maps"]
+    return sorted(map(str, expanded(folder).glob("*/*/*.npy"))) if folder else []
 
 
 def classifier_params(study: Study) -> Params:
@@ -463,46 +475,83 @@ def classify_params(study: Study) -> Params:
 
 def pattern_params(study: Study, model: str, method: str) -> Params:
     """Of measure_patterns."""
-    tasks = [study.tasks[name] for name in study.methods[method].tasks]
     return {
         "published": published_tasks(study, model, method),
-        "averaged_tasks": [task.id for task in tasks if task.in_average],
+        "averaged_tasks": _averaged(study, method),
         "permutations": study.analysis["permutations"],
     }
 
 
-def has_patterns(method: Method) -> bool:
-    """Whether the patterns of surviving heads are looked at: where a search may prune heads.
+def report_params(study: Study, config: Mapping[str, Any]) -> Params:
+    """Of write_report: what results/report.html shows of the study itself, and the whole config."""
+    return {
+        "layout": layout_params(study),
+        "models": [_model_facts(model) for model in study.models.values()],
+        "tasks": [_task_facts(study, task) for task in study.tasks.values()],
+        "methods": [_method_facts(method) for method in study.methods.values()],
+        "seeds": list(study.seeds),
+        "counts": {
+            "finetuned": len(grid.finetune_rows(study)),
+            "searched": len(grid.mask_rows(study)),
+            "retrained": len(grid.retrain_rows(study)),
+            "evaluated": len(grid.evaluate_rows(study)),
+        },
+        "results": study.results,
+        "jobs_share_gpus": study.compute["slots_per_gpu"] > 1,
+        "config": json.loads(json.dumps(config, default=str)),
+    }
 
-    Masks made elsewhere belong to models that need not be there.
-    """
+
+def _model_facts(model: Model) -> dict[str, str]:
+    embedded = model.kind == "embedded"
+    drawn = f"drawn at random, seed {model.init_seed}"
+    return {
+        "id": model.id,
+        "kind": model.kind,
+        "source": "all-MiniLM-L6-v2, embedded in the installation" if embedded else model.source,
+        "revision": model.revision or "",
+        "weights": "pretrained" if model.init == "pretrained" else drawn,
+    }
+
+
+def _task_facts(study: Study, task: Task) -> Params:
+    revision = ""
+    if task.kind == "generated":
+        source = f"generated: {task.generated}, data seed {task.data_seed}"
+    elif task.kind == "files":
+        source = ", ".join(task.source_files)
+    elif study.glue_folder is not None:
+        source = f"{task.glue}, from {study.glue_folder}"
+    else:
+        source, revision = f"{GLUE_REPOSITORY}: {task.glue}", GLUE_REVISION
+    return {
+        "id": task.id,
+        "source": source,
+        "revision": revision,
+        "metric": task.metric,
+        "in_average": task.in_average,
+        "evaluate_with": task.evaluate_with or "",
+    }
+
+
+def _method_facts(method: Method) -> Params:
     declared = method.declared
-    return not declared.imported and declared.prunes("head", method.options)
-
-
-def annotated_files(study: Study) -> list[str]:
-    """The annotated maps that the study names; none where there are none."""
-    folder = study.analysis["annotated_maps"]
-    if folder is None:
-        return []
-    return sorted(str(path) for path in expanded(folder).glob("*/*/*.npy"))
-
-
-def _is_papers_model(study: Study, name: str) -> bool:
-    model = study.models[name]
-    return model.init == "pretrained" and model.source == PAPERS_MODEL
-
-
-def _is_papers_task(study: Study, name: str) -> bool:
-    """Whether a task is an unchanged GLUE preset, trained with the paper's recipe."""
-    task = study.tasks[name]
-    if task.glue is None or task != replace(GLUE[task.glue], id=name, in_average=task.in_average):
-        return False
-    return all(study.training[name][key] == value for key, value in PAPERS_RECIPE.items())
-
-
-def _is_papers_method(method: Method) -> bool:
-    options = method.declared.options
-    return method.declared.paper is not None and all(
-        method.options[name] == option.preset("published") for name, option in options.items()
-    )
+    # The options that have no column, where they differ from the preset's.
+    options = {
+        name: spelled(value)
+        for name, value in method.options.items()
+        if name != "search_on" and value != declared.options[name].preset(method.preset)
+    }
+    if method.sizes_from is not None:
+        options["sizes_from"] = method.sizes_from
+    return {
+        "id": method.id,
+        "algorithm": method.algorithm + (f" ({declared.plugin.file})" if declared.plugin else ""),
+        "paper": declared.paper or "",
+        "preset": method.preset,
+        "search_on": str(method.options.get("search_on", "")),
+        "models": list(method.models),
+        "tasks": list(method.tasks),
+        "options": options,
+        "subnetworks": list(method.subnetworks),
+    }

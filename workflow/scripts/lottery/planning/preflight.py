@@ -37,51 +37,42 @@ def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
 
     Args:
         study: the checked config.
-        jobs: step and wildcards of the jobs; only those that read the user's own files matter.
+        jobs: step and wildcards of the jobs; only those that read the user's files matter.
 
     Raises:
-        StudyError: one sentence about the first file that cannot be used, with the key of the
-            config that names it.
+        StudyError: the first file that cannot be used, with the key of the config that names it.
     """
     jobs = sorted(jobs, key=str)
-    rules: dict[tuple[str, str], str] = {}
-    for rule, values in jobs:
-        if rule.startswith("fetch_"):
-            rules.update(dict.fromkeys(values.items(), rule))
+    fetches = [(step, values) for step, values in jobs if step.startswith("fetch_")]
+    fetched = {item: step for step, values in fetches for item in values.items()}
     sizes = {
-        name: _sizes(study, name, weights=rules["model", name] == "fetch_model")
+        name: _sizes(study, name, weights=fetched["model", name] == "fetch_model")
         for name in study.models
-        if ("model", name) in rules
+        if ("model", name) in fetched
     }
     for name, task in study.tasks.items():
-        if ("task", name) in rules:
+        if ("task", name) in fetched:
             _check_task(study, task)
-    _check_analysis(study, {rule for rule, _ in jobs})
-    for rule, cell in jobs:
-        if not (rule == "import_masks" or rule.startswith("tokenize")):
-            continue
-        of_model = sizes.get(cell["model"]) or _fetched_sizes(cell["model"])
-        if of_model is None:
-            continue
-        if rule == "import_masks":
-            _check_mask(study, cell, of_model)
-        else:
-            _check_length(study, cell, of_model)
+    _check_analysis(study, {step for step, _ in jobs})
+    for step, cell in jobs:
+        if step == "import_masks" or step.startswith("tokenize"):
+            of_model = sizes.get(cell["model"]) or _fetched_sizes(cell["model"])
+            if of_model is not None:
+                (_check_mask if step == "import_masks" else _check_length)(study, cell, of_model)
 
 
-def _check_analysis(study: Study, rules: set[str]) -> None:
+def _check_analysis(study: Study, steps: set[str]) -> None:
     """Checks what the user gives to the analyses that will run."""
     baselines, annotated = study.analysis["baselines"], study.analysis["annotated_maps"]
-    if baselines and rules & {"tabulate_trainability", "check_claims"}:
+    if baselines and steps & {"tabulate_trainability", "check_claims"}:
         with blaming("analysis.baselines"):
             read_baselines(expanded(baselines), study.trained_tasks)
-    if annotated and "train_pattern_classifier" in rules:
+    if annotated and "train_pattern_classifier" in steps:
         with blaming("analysis.annotated_maps"):
             read_annotated(expanded(annotated))
 
 
 def _fetched_sizes(model: str) -> Architecture | None:
-    """The sizes of a model that is there already."""
     folder = Path("resources/models") / model
     return architecture_of(folder) if (folder / CONFIG).is_file() else None
 
@@ -111,13 +102,12 @@ def _check_task(study: Study, task: Task) -> None:
 
 def _check_mask(study: Study, cell: dict[str, str], sizes: Architecture) -> None:
     params = import_params(study, cell["method"], cell["task"])
-    place = expanded(params["masks"])
     with blaming(f"methods.{cell['method']}.masks"):
-        read_imported(place, params["task_name"], int(cell["seed"]), sizes)
+        read_imported(expanded(params["masks"]), params["task_name"], int(cell["seed"]), sizes)
 
 
 def _check_length(study: Study, cell: dict[str, str], sizes: Architecture) -> None:
-    """Refuses inputs that are longer than the model has positions, or have no room for text."""
+    """Rejects inputs that are longer than the model has positions, or too short for any text."""
     task = study.tasks[cell["task"]]
     trained = task.evaluate_with or task.id
     length = study.training[trained]["max_length"]

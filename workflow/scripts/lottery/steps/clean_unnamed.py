@@ -12,47 +12,36 @@ from lottery.steps.list_unnamed import LIST
 VERSION = 1
 
 
-def clean_unnamed(
-    *,
-    unnamed: list[str],
-    results: str,
-    root: Path = Path(),
-    say: Callable[[str], None] = print,
-) -> None:
+def clean_unnamed(*, unnamed: list[str], results: str, say: Callable[[str], None] = print) -> None:
     """Removes what unnamed.txt lists, if the config still does not name it.
 
     Args:
         unnamed: the paths that the config does not name now.
         results: the folder of the study's results, which holds the list.
-        root: the folder that all paths start from.
         say: prints a line.
 
     Raises:
         StudyError: nothing has been listed.
     """
-    path = root / results / LIST
+    path = Path(results) / LIST
     if not path.is_file():
-        raise StudyError(
-            f"{Path(results) / LIST} is not there; run list_unnamed first and read what it lists."
-        )
-    text = path.read_text(encoding="utf-8")
-    for name in (line for line in text.splitlines() if line and not line.startswith("#")):
+        raise StudyError(f"{path} is not there; run list_unnamed first and read what it lists.")
+    for name in path.read_text(encoding="utf-8").splitlines():
         if name in unnamed:
-            _remove(root, Path(name))
+            _remove(Path(name))
             say(f"removed  {name}")
-        else:
+        elif name and not name.startswith("#"):
             say(f"kept     {name}, which the config names again or list_unnamed did not list")
     path.unlink()
 
 
-def _remove(root: Path, path: Path) -> None:
+def _remove(path: Path) -> None:
     """Removes a file, link or folder, following no link, and then the folders left empty above."""
-    place = root / path
-    if place.is_symlink() or not place.is_dir():
-        place.unlink()
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
     else:
-        shutil.rmtree(place)
+        shutil.rmtree(path)
     for parent in list(path.parents)[:-2]:  # results and resources themselves stay
-        if (root / parent).is_symlink() or any((root / parent).iterdir()):
+        if parent.is_symlink() or any(parent.iterdir()):
             return
-        (root / parent).rmdir()
+        parent.rmdir()

@@ -66,7 +66,7 @@ def write_report(
         jobs_share_gpus: whether several jobs could hold one GPU.
         config: the config of the run.
         results: the config's folder of results.
-        **facts: models, tasks, methods, seeds and counts (`lottery.planning.params_report`).
+        **facts: models, tasks, methods, seeds and counts (`lottery.planning.params`).
     """
     order = Layout.of(**layout)
     # With the prefix of a module import both folders lie below it.

@@ -18,7 +18,7 @@ def statement(facts: Facts) -> list[str]:
     """The run in a few sentences, a paragraph each.
 
     Args:
-        facts: the params of the rule (`lottery.planning.params_report.report_params`).
+        facts: the params of the rule (`lottery.planning.params.report_params`).
     """
     counts, tasks = facts["counts"], facts["tasks"]
     trained = [task["id"] for task in tasks if not task["evaluate_with"]]

@@ -25,7 +25,7 @@ def study_tables(facts: Facts, sizes: Sizes) -> list[Table]:
     """The models, tasks and methods of the study.
 
     Args:
-        facts: the params of the rule (`lottery.planning.params_report.report_params`).
+        facts: the params of the rule (`lottery.planning.params.report_params`).
         sizes: what `examples_of` gives.
     """
     models = [
