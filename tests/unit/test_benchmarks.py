@@ -28,7 +28,7 @@ from lottery.config import load_study, read_config
 from lottery.data.batches import collate
 from lottery.planning import grid
 from lottery.pruning.algorithms import structured
-from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.pruning.algorithms.search import SearchContext
 from lottery.pruning.shrink import gates_of
 from lottery.runtime import stages
 from lottery.training.loop import Recipe, train

@@ -26,9 +26,8 @@ from lottery.models.checkpoints import save_model
 from lottery.planning import grid, params
 from lottery.pruning import masks
 from lottery.pruning.algorithms import algorithm, algorithm_names, built_in, plugins, register
-from lottery.pruning.algorithms.common import SHARED
 from lottery.pruning.algorithms.declaration import METHOD_KEYS, problem
-from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.pruning.algorithms.search import SearchContext
 from lottery.tasks import metrics
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -43,7 +42,7 @@ I = replace(algorithm("imported"), name="mmm")
 NAMES = {"structured": "zzz", "magnitude": "aaa", "imported": "mmm"}
 MINIMAL = """
 from lottery.pruning.algorithms import Algorithm, Choice, Integer, Number, Option, Switch, UnitKinds
-from lottery.pruning.algorithms.common import EMPTIED_ATTENTION, SCORE_OPTIONS, THRESHOLD_OPTIONS
+from lottery.pruning.algorithms import EMPTIED_ATTENTION, SCORE_OPTIONS, THRESHOLD_OPTIONS
 def search(context):
     return context.options["share"] / 0
 def sample(kind, source, path, rng):
@@ -76,7 +75,7 @@ def declared_as(root: Path, changes: str) -> Study:
 
 
 def test_every_algorithm_of_the_package_is_declared_as_it_should_be():
-    assert [problem(each, SHARED) for each in built_in()] == [None, None, None]
+    assert [problem(each) for each in built_in()] == [None, None, None]
     assert all(not set(each.options) & set(METHOD_KEYS) for each in built_in())
 
 
@@ -254,7 +253,8 @@ def test_a_plugin_names_its_file_and_digest(tmp_path, capsys):
     made = declared_as(tmp_path, "")
     digest = hashlib.sha256((tmp_path / "mine.py").read_bytes()).hexdigest()
     assert [vars(each) for each in made.plugins] == [{"file": "mine.py", "sha256": digest}]
-    assert plugins.named_plugins(made.plugins) == [f"plugin mine.py (sha256 {digest})"]
+    plugins.announce(made.plugins)
+    assert capsys.readouterr().err == f"plugin mine.py (sha256 {digest})\n"
     plugin = {"file": "mine.py", "sha256": digest}
     assert params.search_params(made, "x", "rte")["plugin"] == plugin
     assert params.sample_params(made, "x") == {"version": 1, "plugin": plugin}
@@ -557,4 +557,4 @@ def test_a_declaration_can_be_replaced_field_by_field():
     """What the docs show: an algorithm that changes a part of another."""
     base = algorithm("magnitude")
     changed = replace(base, name="other", to_threshold=False)
-    assert problem(changed, SHARED) is None and base.to_threshold
+    assert problem(changed) is None and base.to_threshold

@@ -12,8 +12,8 @@ from tiny import tiny_model, tiny_tokens
 from lottery.evaluation.scoring import decide
 from lottery.models.units import kinds_of
 from lottery.pruning.algorithms import structured
-from lottery.pruning.algorithms.search_context import SearchContext
-from lottery.pruning.algorithms.search_structured import (
+from lottery.pruning.algorithms.search import SearchContext
+from lottery.pruning.algorithms.structured import (
     Measurement,
     StructuredSearch,
     other_half,

@@ -27,11 +27,10 @@ from lottery.models.encoder import Gates
 from lottery.models.units import KINDS, Owned, UnitKind, kinds_of
 from lottery.pruning import controls
 from lottery.pruning.algorithms import structured
-from lottery.pruning.algorithms.search_context import SearchContext, trajectory_columns
+from lottery.pruning.algorithms.search import SearchContext, trajectory_columns
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, body_shapes, read_mask, write_mask
-from lottery.pruning.sanity_checks import apply_mask
-from lottery.pruning.shrink import check_under, gates_of, plan_of, shrink
+from lottery.pruning.shrink import apply_mask, check_under, gates_of, plan_of, shrink
 from lottery.tasks import metrics
 from lottery.training.loop import loss_of
 

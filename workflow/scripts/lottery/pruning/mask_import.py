@@ -13,16 +13,14 @@ from lottery.files.errors import StudyError
 from lottery.files.reading import GIVEN, reading
 from lottery.models.architecture import Architecture
 from lottery.models.units import ALWAYS, KINDS
-from lottery.pruning.masks import UnitMask
+from lottery.pruning.masks import UnitMask, times
 
-# Names of the arrays of a mask: in an npz, and of its file in a folder.
-FILES = {KINDS[kind].array: f"{kind}_mask.npy" for kind in ALWAYS}
 NUMBERS = "biuf"  # numpy's kinds of boolean, signed, unsigned and real numbers
 
 
 def mask_files(folder: Path, task: str, seed: int) -> list[Path]:
     """The two files of one mask in a folder: {task}/seed_{seed}/head_mask.npy and mlp_mask.npy."""
-    return [folder / task / f"seed_{seed}" / name for name in FILES.values()]
+    return [folder / task / f"seed_{seed}" / f"{kind}_mask.npy" for kind in ALWAYS]
 
 
 def read_imported(
@@ -46,75 +44,63 @@ def read_imported(
         StudyError: the mask is not there, is damaged, holds anything but zeros and ones, or does
             not fit the model.
     """
-    read = _from_folder if path.is_dir() else _from_npz
-    arrays = read(path, task, seed)
+    named = (_of_folder if path.is_dir() else _of_npz)(path, task, seed)
     units = {}
-    for kind in ALWAYS:
-        name, array = arrays[KINDS[kind].array]
+    for kind, (name, array) in zip(ALWAYS, named, strict=True):
         _check(name, array, KINDS[kind].shape(architecture))
         units[kind] = array.astype(bool)
     return UnitMask(units, emptied_attention)
 
 
-def _from_folder(folder: Path, task: str, seed: int) -> dict[str, tuple[str, np.ndarray]]:
-    """Kind of unit -> (name for messages, array)."""
-    arrays = {}
-    for kind, path in zip(FILES, mask_files(folder, task, seed), strict=True):
+def _of_folder(folder: Path, task: str, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+    """The name for messages and the array of heads, then of MLPs."""
+    for path in mask_files(folder, task, seed):
         if not path.is_file():
+            seeds = sorted(p.name.removeprefix("seed_") for p in (folder / task).glob("seed_*"))
+            tasks = (each.name for each in folder.iterdir() if each.is_dir())
             raise StudyError(
                 f"{path} does not exist, so there is no mask of {task} with seed {seed}; "
-                f"{_found_in_folder(folder, task)}."
+                f"{_content(task, seeds, tasks)}."
             )
         with reading(path, "npy", advice=GIVEN), _no_objects(str(path)):
             array = np.load(path, allow_pickle=False)
             if not isinstance(array, np.ndarray):
                 raise ValueError("it is an archive")
-        arrays[kind] = (str(path), array)
-    return arrays
+        yield str(path), array
 
 
-def _found_in_folder(folder: Path, task: str) -> str:
-    seeds = sorted(path.name.removeprefix("seed_") for path in (folder / task).glob("seed_*"))
-    if seeds:
-        return f"of {task} it holds the seeds {', '.join(seeds)}"
-    return _tasks_found(path.name for path in folder.iterdir() if path.is_dir())
-
-
-def _from_npz(path: Path, task: str, seed: int) -> dict[str, tuple[str, np.ndarray]]:
-    """Kind of unit -> (name for messages, array); only the two arrays of the mask are read."""
-    arrays = {}
+def _of_npz(path: Path, task: str, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+    """The same from an npz file; only the two arrays of the mask are read."""
     with reading(path, "npz", *NPZ_DAMAGE, advice=GIVEN):
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it is a single array")
+        named = []
         with archive:
-            for kind in FILES:
-                key = f"{task}/{seed}/{kind}"
+            for kind in ALWAYS:
+                key = f"{task}/{seed}/{KINDS[kind].array}"
                 if key not in archive.files:
-                    raise StudyError(
-                        f"{path} lacks the key {key}; {_found_in_npz(archive.files, task)}."
-                    )
+                    parts = [name.split("/") for name in archive.files]
+                    parts = [part for part in parts if len(part) == 3]
+                    seeds = dict.fromkeys(part[1] for part in parts if part[0] == task)
+                    content = _content(task, seeds, (part[0] for part in parts))
+                    raise StudyError(f"{path} lacks the key {key}; {content}.")
                 with _no_objects(f"{path}, {key}"):
-                    arrays[kind] = (f"{path}, {key}", archive[key])
-    return arrays
+                    named.append((f"{path}, {key}", archive[key]))
+    yield from named
 
 
-def _found_in_npz(keys: list[str], task: str) -> str:
-    parts = [key.split("/") for key in keys]
-    seeds = dict.fromkeys(part[1] for part in parts if part[0] == task and len(part) == 3)
+def _content(task: str, seeds: Iterable[str], tasks: Iterable[str]) -> str:
+    """What there is instead of a missing mask."""
     if seeds:
         return f"of {task} it holds the seeds {', '.join(seeds)}"
-    return _tasks_found(part[0] for part in parts if len(part) == 3)
-
-
-def _tasks_found(names: Iterable[str]) -> str:
-    tasks = sorted(set(names))
+    tasks = sorted(set(tasks))
     return f"it holds the tasks {', '.join(tasks)}" if tasks else "it holds no masks"
 
 
 @contextmanager
 def _no_objects(name: str) -> Iterator[None]:
-    """Tells an array of Python objects, which numpy refuses to unpickle, from a damaged file."""
+    """Tells an array of Python objects, which numpy does not unpickle, from a damaged file."""
     try:
         yield
     except ValueError as error:
@@ -130,12 +116,8 @@ def _check(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
         raise StudyError(f"{name} holds {array.dtype} where a mask holds numbers, each 0 or 1.")
     if array.shape != shape:
         raise StudyError(
-            f"{name} has the shape {_times(array.shape)}; the model's is {_times(shape)}."
+            f"{name} has the shape {times(array.shape)}; the model's is {times(shape)}."
         )
     odd = array[~np.isin(array, (0, 1))]
     if odd.size:
         raise StudyError(f"{name} holds {odd.flat[0]}; a mask holds 0 and 1 alone.")
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "that of a single number"

@@ -16,17 +16,7 @@ CONFIG = "config.json"
 
 
 def fetch_config(*, source: str, kind: str, revision: str | None, path_to_config: Path) -> None:
-    """Fetches config.json; no weights and no tokenizer. It may use the network.
-
-    Args:
-        source: a local folder or a hub id.
-        kind: what the source is: "embedded", "folder" or "hub".
-        revision: commit of a hub id.
-        path_to_config: where to write it.
-
-    Raises:
-        StudyError: the source is not there, or is of an unknown family.
-    """
+    """Fetches config.json; no weights and no tokenizer. It may use the network."""
     # The folder that Snakemake fetches into bears the model's id.
     with blaming(f"models.{Path(path_to_config).parent.name}.source"):
         path = source_folder(source, kind, revision, CONFIG) / CONFIG

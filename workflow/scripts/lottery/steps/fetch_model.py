@@ -50,11 +50,8 @@ def fetch_model(
     Args:
         source: a local folder or a hub id.
         kind: what the source is: "embedded", "folder" or "hub".
-        revision: commit of a hub id.
-        init: "pretrained", or "random" to draw weights afresh (the untrained control).
-        init_seed: of random weights.
-        path_to_tokenizer: its tokenizer.json.
-        path_to_model: its weights in fp32, without a classifier.
+        init: "pretrained", or "random" to draw weights by `init_seed` (the untrained control).
+        path_to_model: weights in fp32, without a classifier.
 
     Raises:
         StudyError: the source is not there, holds no safetensors file or no tokenizer, is of an
@@ -80,7 +77,7 @@ def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> No
 
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
         check_vocabulary(tokenizer, folder, architecture)
-    # What a checkpoint says of padding and length is this workflow's own business.
+    # The checkpoint's padding and length do not matter: this workflow pads and cuts by itself.
     tokenizer.no_padding()
     tokenizer.no_truncation()
     with files.atomic(path) as temporary:
@@ -107,18 +104,15 @@ def _reference(folder: Path, init: str, seed: int) -> PreTrainedModel:
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise StudyError(f"{folder}: the weights cannot be loaded ({reason}).") from error
-    _check_missing(folder, sorted(report["missing_keys"]))
-    return model.eval()
-
-
-def _check_missing(folder: Path, missing: list[str]) -> None:
-    """Only a pooler may be missing: checkpoints of the bare masked language model have none."""
+    # Only a pooler may be missing: checkpoints of the bare masked language model have none.
+    missing = sorted(report["missing_keys"])
     if odd := [name for name in missing if not name.startswith("pooler.")]:
         raise StudyError(
             f"{folder}: the checkpoint lacks {odd[0]} ({len(missing)} missing in all)."
         )
     if missing:
         logger.warning("%s has no pooler; it starts from random weights", folder)
+    return model.eval()
 
 
 def _write_weights(

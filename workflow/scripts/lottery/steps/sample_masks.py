@@ -35,9 +35,6 @@ def sample_masks(
     Args:
         path_to_source: the mask it is drawn from (good, or good_half); of another model where a
             method takes its sizes from there.
-        path_to_model: the fine-tuned model.
-        path_to_mask: the mask to write.
-        model, task, seed, method: the cell.
         subnetwork: random, bad, random_half, or a further draw like random_half_2.
         version: of the algorithm.
         plugin: file and SHA-256 of an algorithm of the user's own.

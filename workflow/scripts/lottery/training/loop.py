@@ -23,7 +23,7 @@ from lottery.training.cuda_graphs import CudaGraphs, Recorder, Replayed
 from lottery.training.history import History
 from lottery.training.optimizer import AdamW
 from lottery.training.state import TrainingState
-from lottery.training.vocabulary import CompactVocabulary
+from lottery.training.vocabulary import compact_vocabulary
 
 # Recording all shapes of a training takes about a second. Not measured on a GPU yet.
 GRAPH_STEPS = 300
@@ -94,26 +94,30 @@ def train(
         seed: of order and dropout.
         kept: bool masks by checkpoint parameter name; pruned entries start at zero and get zero
             gradients, so they stay at zero and do not enter the gradient's norm.
-        checkpoint: where the training is kept, and found if it was interrupted.
+        checkpoint: where the training is saved, and loaded from if it was interrupted.
         graphs: records steps, which are then replayed (see `recorder_for`); None computes each.
 
     Returns:
         Rows of the training history (`HISTORY_COLUMNS`).
-
-    Raises:
-        StudyError: the loss is not finite.
     """
     checkpoint = checkpoint or Checkpoint()
     with _trained_words(model, tokens, recipe) as tokens:
-        optimizer = _optimizer(model, recipe)
-        masked = _masked_parameters(model, kept or {})
+        optimizer = AdamW(
+            list(model.parameters()),
+            recipe.adam_beta1,
+            recipe.adam_beta2,
+            recipe.adam_epsilon,
+            recipe.weight_decay,
+        )
+        parameters = model.checkpoint_parameters()
+        masked = [(parameters[name], mask) for name, mask in (kept or {}).items()]
         total_steps = recipe.steps(len(tokens))
         device = model.classifier.weight.device
         history = History(total_steps, device)
         torch.manual_seed(seed)
         model.train()
         state = TrainingState(model, optimizer, history)
-        done = state.put_back(checkpoint)
+        done = state.load_state_dict(checkpoint)
         take_step = partial(_move, model, optimizer, masked, recipe, history)
         if graphs:
             take_step = Replayed(take_step, graphs)
@@ -125,7 +129,7 @@ def train(
                 history.count(int(tokens.lengths[rows].sum()))
                 if step % recipe.log_every == 0 or step == total_steps:
                     history.flush(step, epoch, learning_rate)
-                checkpoint.offer(partial(state.take_down, step, epoch))
+                checkpoint.offer(partial(state.state_dict, step, epoch))
     return history.rows
 
 
@@ -137,8 +141,9 @@ def _move(
     history: History,
     batch: Batch,
 ) -> None:
-    """Moves the weights by one batch; nothing of it is asked for by the host."""
-    with _precision(recipe, batch.labels.device):
+    """Moves the weights by one batch; the host reads none of its numbers."""
+    bf16 = recipe.precision == "bf16"
+    with torch.autocast(batch.labels.device.type, dtype=torch.bfloat16, enabled=bf16):
         logits = model(*batch.inputs, packing=batch.packing)
     loss = loss_of(logits.float(), batch.labels).mean()
     loss.backward()
@@ -191,37 +196,10 @@ def _batches(
                 yield step, epoch, rows
 
 
-@contextlib.contextmanager
-def _trained_words(model: Encoder, tokens: Tokens, recipe: Recipe) -> Iterator[Tokens]:
+def _trained_words(
+    model: Encoder, tokens: Tokens, recipe: Recipe
+) -> contextlib.AbstractContextManager[Tokens]:
     """Cuts the embedding table to the words that occur, where that changes nothing."""
     if recipe.weight_decay:
-        yield tokens
-        return
-    vocabulary = CompactVocabulary(model, tokens)
-    try:
-        yield vocabulary.encode(tokens)
-    finally:
-        vocabulary.restore()
-
-
-def _optimizer(model: Encoder, recipe: Recipe) -> AdamW:
-    return AdamW(
-        list(model.parameters()),
-        recipe.adam_beta1,
-        recipe.adam_beta2,
-        recipe.adam_epsilon,
-        recipe.weight_decay,
-    )
-
-
-def _masked_parameters(
-    model: Encoder, kept: dict[str, Tensor]
-) -> list[tuple[nn.Parameter, Tensor]]:
-    parameters = model.checkpoint_parameters()
-    return [(parameters[name], mask) for name, mask in kept.items()]
-
-
-def _precision(recipe: Recipe, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    if recipe.precision == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return contextlib.nullcontext()
+        return contextlib.nullcontext(tokens)
+    return compact_vocabulary(model, tokens)

@@ -1,7 +1,6 @@
-"""All that the rest of a training depends on, taken down between two steps and put back.
+"""The state of a training between two steps, for its checkpoint.
 
-The order of the data is not among it: it follows from the seed, so the number of steps done says
-where in it a training stands.
+The order of the data is not part of it: it follows from the seed and the number of steps.
 """
 
 from __future__ import annotations
@@ -20,13 +19,7 @@ DEVICE_GENERATOR = "generator_of_device"
 
 
 class TrainingState:
-    """A training's live tensors by name, and its history.
-
-    Args:
-        model: in training, with the embedding table that is trained.
-        optimizer: of its parameters.
-        history: of the training.
-    """
+    """A training's live tensors by name (of the embedding table that is trained), and history."""
 
     def __init__(self, model: Encoder, optimizer: AdamW, history: History) -> None:
         self._device = model.classifier.weight.device
@@ -34,23 +27,24 @@ class TrainingState:
         self._live: dict[str, Tensor] = {"loss_sum": history.loss_sum}
         for name, parameter in model.named_parameters():
             self._live[f"{name}:weight"] = parameter.detach()
-            for kind, tensor in optimizer.state_of(parameter).items():
+            for kind, tensor in optimizer.state[parameter].items():
                 self._live[f"{name}:{kind}"] = tensor
 
-    def take_down(self, step: int, epoch: int) -> State:
+    def state_dict(self, step: int, epoch: int) -> State:
         """The state after a step (from 1) of an epoch (from 1)."""
-        arrays = {name: tensor.cpu().numpy() for name, tensor in self._live.items()}
-        arrays[GENERATOR] = torch.get_rng_state().numpy()
-        if self._device.type == "cuda":
-            arrays[DEVICE_GENERATOR] = torch.cuda.get_rng_state(self._device).numpy()
-        return State(step, arrays, {"epoch": epoch, "history": self._history.facts()})
+        facts = {"epoch": epoch, "history": self._history.state_dict()}
+        return State(step, self._arrays(), facts)
 
-    def put_back(self, checkpoint: Checkpoint) -> int:
-        """Puts back what an interrupted run has kept; gives the number of steps done."""
+    def load_state_dict(self, checkpoint: Checkpoint) -> int:
+        """Loads what an interrupted run has saved; returns the number of steps done."""
         state = checkpoint.load()
         if state is None:
             return 0
-        if not self._fits(state.arrays):
+        shapes, saved = (
+            {name: array.shape for name, array in arrays.items()}
+            for arrays in (self._arrays(), state.arrays)
+        )
+        if saved != shapes:
             checkpoint.refuse("its tensors are not the model's")
             return 0
         for name, tensor in self._live.items():
@@ -59,14 +53,13 @@ class TrainingState:
         if self._device.type == "cuda":
             generator = torch.from_numpy(state.arrays[DEVICE_GENERATOR])
             torch.cuda.set_rng_state(generator, self._device)
-        self._history.restore(state.facts["history"])
+        self._history.load_state_dict(state.facts["history"])
         checkpoint.resumed(state, f"epoch {state.facts['epoch']}")
         return state.step
 
-    def _fits(self, arrays: dict[str, np.ndarray]) -> bool:
-        shapes = {name: tuple(tensor.shape) for name, tensor in self._live.items()}
-        found = {name: array.shape for name, array in arrays.items()}
-        generators = {GENERATOR} | ({DEVICE_GENERATOR} if self._device.type == "cuda" else set())
-        return {n: s for n, s in found.items() if n not in generators} == shapes and (
-            generators <= set(found)
-        )
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {name: tensor.cpu().numpy() for name, tensor in self._live.items()}
+        arrays[GENERATOR] = torch.get_rng_state().numpy()
+        if self._device.type == "cuda":
+            arrays[DEVICE_GENERATOR] = torch.cuda.get_rng_state(self._device).numpy()
+        return arrays

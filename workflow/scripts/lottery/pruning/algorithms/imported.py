@@ -1,21 +1,22 @@
-"""Masks made elsewhere: nothing is searched, so no half can be followed from the start.
-
-They are masks of whole units, so their controls are drawn as those of a structured search.
-"""
+"""Masks of whole units made elsewhere: no search, and controls drawn as those of `structured`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from lottery.files import expanded
-from lottery.pruning.algorithms.common import EMPTIED_ATTENTION
-from lottery.pruning.algorithms.declaration import UNITS, Algorithm, Option, Text
+from lottery.pruning.algorithms.declaration import (
+    EMPTIED_ATTENTION,
+    SUBNETWORKS,
+    SUPER,
+    UNITS,
+    Algorithm,
+    Option,
+    Text,
+)
 from lottery.pruning.algorithms.structured import sample
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 
 def check(options: Mapping[str, Any], root: Path) -> str | None:
@@ -44,7 +45,7 @@ ALGORITHM = Algorithm(
         "emptied_attention": EMPTIED_ATTENTION,
     },
     subnetworks={
-        "published": ("good", "random", "bad", "super_good", "super_random", "super_bad"),
+        "published": (*SUBNETWORKS["published"], *SUPER),
         "strict": ("good", "super_good"),
     },
     default_subnetworks={"published": (), "strict": ()},

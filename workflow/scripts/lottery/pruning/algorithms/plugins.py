@@ -1,7 +1,7 @@
 """Pruning algorithms of the user's own: Python files that the config names under `plugins`.
 
 A file is read once; its digest is that of the bytes that are run. So a stale bytecode file can do
-no harm, and every job can tell whether it runs what was planned.
+no harm, and every job can check that it runs what was planned.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from typing import Any
 from lottery.files import expanded
 from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import algorithm, built_in, register
-from lottery.pruning.algorithms.common import SHARED
-from lottery.pruning.algorithms.declaration import PRESETS, Algorithm, Plugin, problem
+from lottery.pruning.algorithms.declaration import Algorithm, Plugin, problem
 
 # What the main process read, for the processes that it starts: JSON, file -> SHA-256.
 VARIABLE = "LOTTERY_PLUGINS"
@@ -48,11 +47,10 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
         StudyError: a file cannot be used, or is not what the main process has read.
     """
     named = files if isinstance(files, list) and all(isinstance(f, str) for f in files) else []
-    named = list(dict.fromkeys(named))
     register(())
     found: list[Algorithm] = []
     places: dict[str, str] = {}
-    for file in named:
+    for file in dict.fromkeys(named):
         place = os.path.abspath(root / expanded(file))
         if place in places:
             raise StudyError(f"plugins names one file twice: {places[place]!r} and {file!r}.")
@@ -63,12 +61,7 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
 
 
 def load(file: str, sha256: str, root: Path = Path()) -> None:
-    """Loads a plugin in a job that was planned with it.
-
-    Args:
-        file: its path, as the config names it.
-        sha256: of its bytes when the job was planned.
-        root: folder that a relative path starts from.
+    """Loads a plugin in a job that was planned with it, when its digest was `sha256`.
 
     Raises:
         StudyError: the file is another one by now, or cannot be used.
@@ -98,18 +91,13 @@ def planned(name: str, version: int, plugin: dict[str, str] | None) -> Algorithm
     return declared
 
 
-def named_plugins(plugins: Sequence[Plugin]) -> list[str]:
-    """A line for each plugin of a study, with its digest, to be printed before planning."""
-    return [f"plugin {plugin.file} (sha256 {plugin.sha256})" for plugin in plugins]
-
-
 def announce(plugins: Sequence[Plugin]) -> None:
     """Names a study's plugins on the terminal, and to every process that this one starts.
 
     For the main process alone, after the study is loaded. `forget` comes before that.
     """
-    for line in named_plugins(plugins):
-        print(line, file=sys.stderr, flush=True)
+    for plugin in plugins:
+        print(f"plugin {plugin.file} (sha256 {plugin.sha256})", file=sys.stderr, flush=True)
     os.environ[VARIABLE] = json.dumps({plugin.file: plugin.sha256 for plugin in plugins})
 
 
@@ -133,17 +121,18 @@ def blaming(algorithm: Algorithm) -> Iterator[None]:
     except StudyError:
         raise
     except Exception as error:
-        plugin = algorithm.plugin
-        if plugin is None:
+        if algorithm.plugin is None:
             raise
         log.critical("%s", traceback.format_exc().rstrip())
-        raise StudyError(sentence(plugin, error)) from error
+        raise StudyError(sentence(algorithm.plugin, error)) from error
 
 
-def sentence(plugin: Plugin, error: Exception) -> str:
-    """An error in a function of a plugin, with the file and, where there is one, its line."""
-    line = _own_line(error, _module_name(plugin))
-    where = f", line {line}" if line else ""
+def sentence(plugin: Plugin, error: BaseException) -> str:
+    """An error in the code of a plugin, with the file and, where there is one, its line."""
+    name = _module_name(plugin)
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if frame.f_globals.get("__name__") == name]
+    where = f", line {lines[-1]}" if lines else ""
     return f"{plugin.file}{where}: {_words(error)}."
 
 
@@ -161,43 +150,48 @@ def _load(
         raise StudyError(f"plugins names {file!r}, which cannot be read ({reason}).") from error
     plugin = Plugin(file, hashlib.sha256(source).hexdigest())
     announced = json.loads(os.environ.get(VARIABLE) or "{}")
-    for planned in (expected, announced.get(file)):
-        if planned not in (None, plugin.sha256):
+    for digest in (expected, announced.get(file)):
+        if digest not in (None, plugin.sha256):
             raise StudyError(
                 f"The plugin {file} has changed since the run was planned (sha256 then "
-                f"{planned[:12]}..., now {plugin.sha256[:12]}...); start the run again."
+                f"{digest[:12]}..., now {plugin.sha256[:12]}...); start the run again."
             )
-    module = _run(source, path, plugin)
-    ours = {id(each) for each in built_in()}
-    declared = {
-        id(value): value
-        for value in vars(module).values()
-        if isinstance(value, Algorithm) and id(value) not in ours
-    }
+    values = [v for v in vars(_run(source, path, plugin)).values() if isinstance(v, Algorithm)]
+    declared = [value for value in dict.fromkeys(values) if value not in built_in()]
     if not declared:
         raise StudyError(
             f"The plugin {file} declares no algorithm: it needs a variable that holds an Algorithm."
         )
-    names = {each.name: each.plugin for each in taken}
-    for each in declared.values():
-        _check(each, file, names)
-        names[each.name] = plugin
-    return [replace(each, plugin=plugin) for each in declared.values()]
+    owners = {each.name: each.plugin.file if each.plugin else None for each in taken}
+    for each in declared:
+        _check(each, file, owners)
+        owners[each.name] = file
+    return [replace(each, plugin=plugin) for each in declared]
 
 
 def _run(source: bytes, path: Path, plugin: Plugin) -> ModuleType:
     """Executes a plugin as a module of its own."""
     try:
         tree = ast.parse(source, str(path))
-        _check_imports(tree, path.parent, plugin.file)
         code = compile(source, str(path), "exec", dont_inherit=True)
-    except SyntaxError as error:
-        where = f", line {error.lineno}" if error.lineno else ""
+    except (SyntaxError, ValueError) as error:  # a null byte is a ValueError
+        line = getattr(error, "lineno", None)
+        where, reason = f", line {line}" if line else "", getattr(error, "msg", error)
         raise StudyError(
-            f"The plugin {plugin.file}{where} is no valid Python: {error.msg}."
+            f"The plugin {plugin.file}{where} is no valid Python: {reason}."
         ) from error
-    except ValueError as error:  # a null byte
-        raise StudyError(f"The plugin {plugin.file} is no valid Python: {error}.") from error
+    for line, name, when_read in _imports(tree):
+        first = name.split(".")[0]
+        if not first or _is_local(first, path.parent):
+            raise StudyError(
+                f"The plugin {plugin.file}, line {line} imports {name}, which lies next to it; "
+                "a plugin is one file."
+            )
+        if first in HEAVY and when_read:
+            raise StudyError(
+                f"The plugin {plugin.file}, line {line} imports {first}, which would slow "
+                "every job; import it inside the function that needs it."
+            )
     module = ModuleType(_module_name(plugin))
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
@@ -209,9 +203,7 @@ def _run(source: bytes, path: Path, plugin: Plugin) -> ModuleType:
         raise
     except BaseException as error:
         del sys.modules[module.__name__]
-        line = _own_line(error, module.__name__)
-        where = f", line {line}" if line else ""
-        raise StudyError(f"The plugin {plugin.file}{where}: {_words(error)}.") from error
+        raise StudyError(f"The plugin {sentence(plugin, error)}") from error
     finally:
         sys.meta_path.remove(guard)
     return module
@@ -222,28 +214,17 @@ def _module_name(plugin: Plugin) -> str:
     return f"lottery_plugin_{stem}_{plugin.sha256[:16]}"
 
 
-def _check_imports(tree: ast.Module, folder: Path, file: str) -> None:
-    """Rejects imports of files next to the plugin, and heavy ones when it is read."""
-    in_functions = _inside_functions(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = ["." * node.level + (node.module or "")]
-        else:
-            continue
-        for name in names:
-            first = name.split(".")[0]
-            if not first or _is_local(first, folder):
-                raise StudyError(
-                    f"The plugin {file}, line {node.lineno} imports {name}, which lies next to it; "
-                    "a plugin is one file."
-                )
-            if first in HEAVY and node not in in_functions:
-                raise StudyError(
-                    f"The plugin {file}, line {node.lineno} imports {first}, which would slow "
-                    "every job; import it inside the function that needs it."
-                )
+def _imports(node: ast.AST, when_read: bool = True) -> Iterator[tuple[int, str, bool]]:
+    """The line and name of each import below a node, and whether it runs when the file is read."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from ((child.lineno, alias.name, when_read) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            yield child.lineno, "." * child.level + (child.module or ""), when_read
+        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or (
+            isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+        )
+        yield from _imports(child, when_read and not later)
 
 
 def _is_local(name: str, folder: Path) -> bool:
@@ -251,17 +232,6 @@ def _is_local(name: str, folder: Path) -> bool:
     if name == "lottery" or name in sys.stdlib_module_names:
         return False
     return (folder / f"{name}.py").exists() or any((folder / name).glob("*.py"))
-
-
-def _inside_functions(tree: ast.Module) -> set[ast.AST]:
-    """The nodes that do not run when the file is read: of functions, and for type checkers."""
-    inside: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
-            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        ):
-            inside.update(each for below in node.body for each in ast.walk(below))
-    return inside
 
 
 class _HeavyImports(MetaPathFinder):
@@ -275,49 +245,18 @@ class _HeavyImports(MetaPathFinder):
             )
 
 
-def _check(declared: Algorithm, file: str, names: dict[str, Plugin | None]) -> None:
-    """Rejects a declaration that nothing could be made of."""
-    # Each of them may be of any type: it is the user's.
+def _check(declared: Algorithm, file: str, owners: dict[str, str | None]) -> None:
+    """Rejects a wrong declaration, or one whose name another one has."""
     try:
-        found = problem(declared, SHARED) or _bad_default(declared)
+        found = problem(declared)
     except (TypeError, AttributeError, KeyError, ValueError) as error:
         found = f"is not declared as it should be ({_words(error)})"
+    if not found and declared.name in owners:
+        owner = owners[declared.name]
+        owner = "the same file" if owner == file else owner or "the workflow itself"
+        found = f"has the name of an algorithm of {owner}; give it another one"
     if found:
         raise StudyError(f"The plugin {file}: algorithm {declared.name!r} {found}.")
-    if declared.name in names:
-        other = names[declared.name]
-        where = "of the workflow itself"
-        if other:
-            where = f"of {other.file}" if other.file != file else "of the same file"
-        raise StudyError(
-            f"The plugin {file}: algorithm {declared.name!r} has the name of an algorithm {where}; "
-            "give it another one."
-        )
-
-
-def _bad_default(declared: Algorithm) -> str | None:
-    """The first default that is no allowed value."""
-    from jsonschema import Draft202012Validator
-
-    for name, option in declared.options.items():
-        validator = Draft202012Validator(option.values.schema)
-        for preset in PRESETS if not option.required else ():
-            value = {"published": option.published, "strict": option.strict}[preset]
-            value = list(value) if isinstance(value, tuple) else value
-            if not validator.is_valid(value):
-                allowed = option.values.words
-                return f"has the option {name} with {value!r} under {preset}; allowed: {allowed}"
-    return None
-
-
-def _own_line(error: BaseException, module: str) -> int | None:
-    """The line of a module at which an error came up, the innermost one."""
-    lines = [
-        line
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__") == module
-    ]
-    return lines[-1] if lines else None
 
 
 def _words(error: BaseException) -> str:
