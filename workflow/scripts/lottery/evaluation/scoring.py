@@ -1,4 +1,4 @@
-"""What a model's outputs say of every example of a split, and what that scores. No torch here."""
+"""Predictions and scores from a model's outputs. No torch here."""
 
 from __future__ import annotations
 
@@ -58,13 +58,7 @@ def read_logits(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Scored:
-    """Outputs of a model on some splits, and the task's metrics.
-
-    Attributes:
-        tokens: split -> its examples.
-        logits: split -> float32 [examples, n_outputs].
-        metrics: names.
-    """
+    """Outputs of a model by split, float32 [examples, n_outputs], and the task's metrics."""
 
     tokens: dict[str, Tokens]
     logits: dict[str, np.ndarray]
@@ -74,19 +68,14 @@ class Scored:
         """One entry per split (halves of validation included) and metric."""
         entries = []
         for split, tokens in self.tokens.items():
-            labels, predictions = tokens.labels, decide(self.logits[split])
-            entries += self._entries(split, labels, predictions)
+            predictions = decide(self.logits[split])
+            parts = {split: np.ones(len(tokens), bool)}
             if split == "validation":
-                for half, number in HALVES.items():
-                    rows = tokens.half == number
-                    entries += self._entries(half, labels[rows], predictions[rows])
+                parts |= {half: tokens.half == number for half, number in HALVES.items()}
+            for part, rows in parts.items():
+                scored = score_entries(self.metrics, tokens.labels[rows], predictions[rows])
+                entries += [{"split": part} | entry for entry in scored]
         return entries
-
-    def _entries(
-        self, split: str, labels: np.ndarray, predictions: np.ndarray
-    ) -> list[dict[str, Any]]:
-        entries = score_entries(self.metrics, labels, predictions)
-        return [{"split": split} | entry for entry in entries]
 
     def predictions_table(self) -> pa.Table:
         """The content of predictions.parquet: one row per example (docs/files.md)."""
@@ -105,7 +94,7 @@ class Scored:
 def score_entries(
     metrics: list[str], labels: np.ndarray, predictions: np.ndarray
 ) -> list[dict[str, Any]]:
-    """What metrics.json says of some examples: one entry per metric."""
+    """The entries of metrics.json for some examples: one per metric."""
     constant = scores.is_constant(predictions)
     return [
         {
@@ -121,13 +110,7 @@ def score_entries(
 def metrics_file(
     cell: dict[str, Any], entries: list[dict[str, Any]], size: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The content of metrics.json (docs/files.md).
-
-    Args:
-        cell: model, task, seed, method, subnetwork and phase.
-        entries: of `score_entries`, each with its split.
-        size: what is kept (`lottery.pruning.masks.size_of`).
-    """
+    """The content of metrics.json (docs/files.md)."""
     return {"format": FORMAT, **cell, **size, "scores": entries}
 
 
@@ -149,12 +132,7 @@ def example_columns(
 def score_logits(
     logits: Mapping[str, np.ndarray], path_to_tokens: Path, metrics: Sequence[str]
 ) -> Scored:
-    """Puts logits next to the examples that they are of.
-
-    Args:
-        logits: split -> float32 [examples, n_outputs].
-        path_to_tokens: folder of the tokenised splits.
-        metrics: of the task.
+    """Reads the examples that logits are of.
 
     Raises:
         StudyError: the tokens are missing, or of another number of examples.

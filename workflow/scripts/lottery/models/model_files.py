@@ -21,14 +21,7 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 def check_folder(folder: Path, *, weights: bool) -> Architecture:
-    """Checks a checkpoint's files.
-
-    Args:
-        folder: of the checkpoint.
-        weights: whether its weights are wanted.
-
-    Returns:
-        The sizes of the model.
+    """Checks a checkpoint's files, and gives the sizes of the model.
 
     Raises:
         StudyError: a file is missing, damaged, or of something that cannot be studied.
@@ -41,33 +34,26 @@ def check_folder(folder: Path, *, weights: bool) -> Architecture:
 
 
 def architecture_of(folder: Path) -> Architecture:
-    """Reads the sizes of a checkpoint.
-
-    Raises:
-        StudyError: see `Architecture.from_config`.
-    """
+    """Reads the sizes of a checkpoint."""
     path = folder / CONFIG
     return Architecture.from_config(files.read_json(path, GIVEN), str(path))
 
 
 def check_weights(folder: Path) -> None:
-    """Refuses a folder whose weights are not there, cut short or pickled; only headers are read."""
-    found = sorted(folder.glob(WEIGHTS))
-    for path in found:
+    """Rejects a folder whose weights are missing, cut short or pickled; only headers are read."""
+    paths = sorted(folder.glob(WEIGHTS))
+    for path in paths:
         files.read_metadata(path, GIVEN)
-    if not found:
+    if not paths:
         pickled = sorted(path.name for kind in PICKLED for path in folder.glob(kind))
-        beside = f" (but {pickled[0]})" if pickled else ""
+        instead = f" (but {pickled[0]})" if pickled else ""
         raise StudyError(
-            f"{folder}: no .safetensors file is there{beside}; pickled weights are not loaded."
+            f"{folder}: no .safetensors file is there{instead}; pickled weights are not loaded."
         )
 
 
 def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None:
-    """Reads tokenizer.json.
-
-    Returns:
-        The tokenizer; None where only a vocabulary is there, from which one can be made.
+    """Reads tokenizer.json; None where there is only a vocabulary, from which it can be made.
 
     Raises:
         StudyError: neither is there, or what is there does not fit the model.
@@ -88,7 +74,7 @@ def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None
 
 
 def check_vocabulary(tokenizer: Tokenizer, folder: Path, architecture: Architecture) -> None:
-    """Refuses a tokenizer that gives numbers for which the model has no embedding."""
+    """Rejects a tokenizer that gives numbers for which the model has no embedding."""
     words = tokenizer.get_vocab()
     largest = max(words.values(), default=-1) + 1
     if largest > architecture.vocabulary:
