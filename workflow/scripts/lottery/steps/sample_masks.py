@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lottery.models.architecture import read_architecture
-from lottery.pruning.algorithms import plugins, returned
+from lottery.pruning.algorithms import plugins
 from lottery.pruning.controls import generator
 from lottery.pruning.masks import read_mask, write_mask
 from lottery.pruning.subnetworks import base_name
@@ -45,7 +45,7 @@ def sample_masks(
     architecture, kind = read_architecture(path_to_model), base_name(subnetwork)
     with plugins.blaming(declared):
         mask = declared.sample(kind, source, path_to_model, rng)
-        returned.check_sample(declared, kind, mask, source, architecture)
+        plugins.check_sample(declared, kind, mask, source, architecture)
     kept = mask.kept_fraction(architecture)
     info = replace(info, model=model, subnetwork=subnetwork, kept_fraction=kept)
     write_mask(path_to_mask, mask, info)

@@ -11,7 +11,7 @@ from lottery import files
 from lottery.data.tokens import read_tokens
 from lottery.evaluation.scoring import decide
 from lottery.models.checkpoints import load_model
-from lottery.pruning.algorithms import plugins, returned
+from lottery.pruning.algorithms import plugins
 from lottery.pruning.algorithms.search import (
     MeasurementCache,
     SearchContext,
@@ -80,7 +80,7 @@ def search(
     with cache.saved_when_interrupted(), plugins.blaming(declared):
         found = declared.search(context)
         wanted = [path.stem for path in paths_to_masks]
-        returned.check_search(declared, options, found, wanted, encoder.architecture)
+        plugins.check_search(declared, options, found, wanted, encoder.architecture)
     for path in paths_to_masks:
         mask, subnetwork = found.masks[path.stem], path.stem
         kept = mask.kept_fraction(encoder.architecture)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -18,15 +18,15 @@ from lottery.data.batches import Batch, length_grouped_rows, shuffled_rows
 from lottery.data.packing import pack
 from lottery.data.tokens import Tokens
 from lottery.models.encoder import Encoder
-from lottery.runtime.resume import Checkpoint
+from lottery.runtime.resume import Checkpoint, State
 from lottery.training.cuda_graphs import CudaGraphs, Recorder, Replayed
 from lottery.training.history import History
 from lottery.training.optimizer import AdamW
-from lottery.training.state import TrainingState
-from lottery.training.vocabulary import compact_vocabulary
 
 # Recording all shapes of a training takes about a second. Not measured on a GPU yet.
 GRAPH_STEPS = 300
+GENERATOR = "generator"  # of dropout on the CPU
+DEVICE_GENERATOR = "generator_of_device"
 
 
 @dataclass(frozen=True)
@@ -196,10 +196,78 @@ def _batches(
                 yield step, epoch, rows
 
 
-def _trained_words(
-    model: Encoder, tokens: Tokens, recipe: Recipe
-) -> contextlib.AbstractContextManager[Tokens]:
-    """Cuts the embedding table to the words that occur, where that changes nothing."""
+@contextlib.contextmanager
+def _trained_words(model: Encoder, tokens: Tokens, recipe: Recipe) -> Iterator[Tokens]:
+    """Cuts a model's embedding table to the words that occur, where that changes no result.
+
+    Without weight decay, a word that never occurs in the training data gets a zero gradient at
+    every step, so AdamW never moves it. Most of a 30,000-word table is such words, and filling,
+    clipping and updating their rows costs a good part of a short training.
+
+    Yields:
+        The examples, their words numbered without gaps.
+    """
     if recipe.weight_decay:
-        return contextlib.nullcontext(tokens)
-    return compact_vocabulary(model, tokens)
+        yield tokens
+        return
+    full = model.embeddings.word
+    words = np.unique(tokens.input_ids)
+    rows = torch.from_numpy(words.astype(np.int64)).to(full.weight.device)
+    model.embeddings.word = nn.Embedding.from_pretrained(full.weight.detach()[rows], freeze=False)
+    try:
+        numbers = np.searchsorted(words, tokens.input_ids).astype(np.int32)
+        yield replace(tokens, input_ids=numbers)
+    finally:
+        with torch.no_grad():
+            full.weight[rows] = model.embeddings.word.weight
+        model.embeddings.word = full
+
+
+class TrainingState:
+    """The state of a training between two steps: its live tensors by name, and its history.
+
+    The order of the data is not part of it: it follows from the seed and the number of steps.
+    """
+
+    def __init__(self, model: Encoder, optimizer: AdamW, history: History) -> None:
+        self._device = model.classifier.weight.device
+        self._history = history
+        self._live: dict[str, Tensor] = {"loss_sum": history.loss_sum}
+        for name, parameter in model.named_parameters():
+            self._live[f"{name}:weight"] = parameter.detach()
+            for kind, tensor in optimizer.state[parameter].items():
+                self._live[f"{name}:{kind}"] = tensor
+
+    def state_dict(self, step: int, epoch: int) -> State:
+        """The state after a step (from 1) of an epoch (from 1)."""
+        facts = {"epoch": epoch, "history": self._history.state_dict()}
+        return State(step, self._arrays(), facts)
+
+    def load_state_dict(self, checkpoint: Checkpoint) -> int:
+        """Loads what an interrupted run has saved; returns the number of steps done."""
+        state = checkpoint.load()
+        if state is None:
+            return 0
+        shapes, saved = (
+            {name: array.shape for name, array in arrays.items()}
+            for arrays in (self._arrays(), state.arrays)
+        )
+        if saved != shapes:
+            checkpoint.refuse("its tensors are not the model's")
+            return 0
+        for name, tensor in self._live.items():
+            tensor.copy_(torch.from_numpy(state.arrays[name]))
+        torch.set_rng_state(torch.from_numpy(state.arrays[GENERATOR]))
+        if self._device.type == "cuda":
+            generator = torch.from_numpy(state.arrays[DEVICE_GENERATOR])
+            torch.cuda.set_rng_state(generator, self._device)
+        self._history.load_state_dict(state.facts["history"])
+        checkpoint.resumed(state, f"epoch {state.facts['epoch']}")
+        return state.step
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {name: tensor.cpu().numpy() for name, tensor in self._live.items()}
+        arrays[GENERATOR] = torch.get_rng_state().numpy()
+        if self._device.type == "cuda":
+            arrays[DEVICE_GENERATOR] = torch.cuda.get_rng_state(self._device).numpy()
+        return arrays
