@@ -17,7 +17,7 @@ import numpy as np
 
 from lottery import files
 from lottery.data.tokens import Tokens
-from lottery.evaluation.scoring import Scored, decide, example_columns, score_entries
+from lottery.evaluation.scoring import Scored, decide, score_entries
 from lottery.files.errors import StudyError
 
 if TYPE_CHECKING:
@@ -88,16 +88,13 @@ class Transfer:
 
     def predictions_table(self) -> pa.Table:
         """The content of predictions.parquet: one row per example (docs/files.md)."""
-        import pyarrow as pa
-
-        parts = []
-        for split, tokens in self.scored.tokens.items():
-            groups = self.groups[split]
-            column = [ALL] * len(tokens) if groups is None else groups.tolist()
-            logits = self.scored.logits[split]
-            columns = example_columns(split, tokens, self.predictions(split), logits)
-            parts.append(pa.table(columns | {"group": pa.array(column, pa.string())}))
-        return pa.concat_tables(parts)
+        tokens = self.scored.tokens
+        groups = {
+            split: [ALL] * len(tokens[split]) if groups is None else groups.tolist()
+            for split, groups in self.groups.items()
+        }
+        predictions = {split: self.predictions(split) for split in tokens}
+        return self.scored.table(predictions, "group", groups)
 
 
 def read_groups(path: Path, tokens: Tokens) -> np.ndarray | None:

@@ -32,13 +32,13 @@ def decide(logits: np.ndarray) -> np.ndarray:
 def write_logits(
     path: Path, logits: Mapping[str, np.ndarray], size: Mapping[str, Any], key: str = ""
 ) -> None:
-    """Writes the logits of a model.
+    """Writes the logits of a model as safetensors.
 
     Args:
-        path: a .safetensors file.
+        path: the file to write.
         logits: split -> float32 [examples, n_outputs], in the order of the tokens.
         size: what is kept of the model (`lottery.pruning.masks.size_of`).
-        key: digest of what they were computed from; empty where the file's own step records it.
+        key: digest of what they were computed from; empty where the step's provenance has it.
     """
     metadata = {"format": str(FORMAT), "size": json.dumps(size, sort_keys=True), "key": key}
     files.write_arrays(path, dict(logits), metadata)
@@ -79,16 +79,32 @@ class Scored:
 
     def predictions_table(self) -> pa.Table:
         """The content of predictions.parquet: one row per example (docs/files.md)."""
+        names = {number: half for half, number in HALVES.items()}
+        halves = {
+            split: [names[number] if split == "validation" else "" for number in tokens.half]
+            for split, tokens in self.tokens.items()
+        }
+        predictions = {split: decide(logits) for split, logits in self.logits.items()}
+        return self.table(predictions, "half", halves)
+
+    def table(
+        self, predictions: Mapping[str, np.ndarray], extra: str, texts: Mapping[str, Sequence[str]]
+    ) -> pa.Table:
+        """One row per example, with predictions and a column of texts by split."""
         import pyarrow as pa
 
-        names = {number: half for half, number in HALVES.items()}
-        parts = []
-        for split, tokens in self.tokens.items():
-            logits = self.logits[split]
-            half = [names[number] if split == "validation" else "" for number in tokens.half]
-            columns = example_columns(split, tokens, decide(logits), logits)
-            parts.append(pa.table(columns | {"half": pa.array(half, pa.string())}))
-        return pa.concat_tables(parts)
+        parts = [
+            {
+                "split": pa.array([split] * len(tokens)),
+                "idx": pa.array(tokens.idx),
+                "label": pa.array(tokens.labels),
+                "prediction": pa.array(predictions[split]),
+                "logits": pa.array(list(self.logits[split]), pa.list_(pa.float32())),
+                extra: pa.array(texts[split], pa.string()),
+            }
+            for split, tokens in self.tokens.items()
+        ]
+        return pa.concat_tables(map(pa.table, parts))
 
 
 def score_entries(
@@ -112,21 +128,6 @@ def metrics_file(
 ) -> dict[str, Any]:
     """The content of metrics.json (docs/files.md)."""
     return {"format": FORMAT, **cell, **size, "scores": entries}
-
-
-def example_columns(
-    split: str, tokens: Tokens, predictions: np.ndarray, logits: np.ndarray
-) -> dict[str, pa.Array]:
-    """The columns of predictions.parquet for the examples of a split."""
-    import pyarrow as pa
-
-    return {
-        "split": pa.array([split] * len(tokens)),
-        "idx": pa.array(tokens.idx),
-        "label": pa.array(tokens.labels),
-        "prediction": pa.array(predictions),
-        "logits": pa.array(list(logits), pa.list_(pa.float32())),
-    }
 
 
 def score_logits(

@@ -20,9 +20,7 @@ class Architecture:
     """The sizes and options of an encoder, as its checkpoint's config.json gives them.
 
     Attributes:
-        model_type: key of `lottery.models.families.FAMILIES`.
-        layers: number of layers (L).
-        heads: attention heads per layer (H).
+        heads: attention heads per layer.
         hidden: width of the hidden states; a head has hidden / heads dimensions.
         intermediate: width of an MLP's inner layer.
         vocabulary, positions, token_types: rows of the three embedding tables.

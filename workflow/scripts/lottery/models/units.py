@@ -42,12 +42,10 @@ def body_size(architecture: Architecture) -> int:
 
 @dataclass(frozen=True)
 class Owned:
-    """What the units of a kind own of one parameter of their layer.
+    """What the units of a kind own of one parameter of their layer, a key of `part_shapes`.
 
-    Attributes:
-        part: the parameter, a key of `part_shapes`.
-        axis: the axis that is cut into equal consecutive groups, one per unit; None if the layer's
-            single unit owns the whole parameter.
+    Its axis is cut into equal consecutive groups, one per unit; None if the layer's single unit
+    owns the whole parameter.
     """
 
     part: str

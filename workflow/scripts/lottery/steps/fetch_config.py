@@ -15,7 +15,7 @@ VERSION = 1
 
 def fetch_config(*, source: str, kind: str, revision: str | None, path_to_config: Path) -> None:
     """Fetches config.json; no weights and no tokenizer. It may use the network."""
-    # The folder that Snakemake fetches into bears the model's id.
+    # The folder that Snakemake fetches into has the model's id as its name.
     with blaming(f"models.{Path(path_to_config).parent.name}.source"):
         path = source_folder(source, kind, revision, CONFIG) / CONFIG
         config = files.read_json(path, GIVEN)

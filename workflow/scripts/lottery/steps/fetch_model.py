@@ -48,16 +48,15 @@ def fetch_model(
     """Fetches a model: the one step besides fetch_task that may use the network.
 
     Args:
-        source: a local folder or a hub id.
-        kind: what the source is: "embedded", "folder" or "hub".
+        source, kind, revision: see `source_folder`.
         init: "pretrained", or "random" to draw weights by `init_seed` (the untrained control).
         path_to_model: weights in fp32, without a classifier.
 
     Raises:
-        StudyError: the source is not there, holds no safetensors file or no tokenizer, is of an
-            unknown family, or does not compute what transformers computes with it.
+        StudyError: the source is not there, is not complete, is of an unknown family, or does not
+            compute what transformers computes with it.
     """
-    # The folder that Snakemake fetches into bears the model's id.
+    # The folder that Snakemake fetches into has the model's id as its name.
     with blaming(f"models.{Path(path_to_model).parent.name}.source"):
         folder = source_folder(source, kind, revision, HUB_FILES)
         architecture = architecture_of(folder)
@@ -134,12 +133,12 @@ def _write_weights(
 
 
 def _compare(path: Path, architecture: Architecture, reference: PreTrainedModel, init: str) -> None:
-    """Holds our encoder's pooled output against transformers' on padded random tokens."""
+    """Compares our encoder's pooled output with transformers' on padded random tokens."""
     family = architecture.family
     model = load_pretrained(path, n_outputs=architecture.hidden, seed=0)
     if init == "random":
-        own = {name: p.detach() for name, p in model.checkpoint_parameters().items()}
-        state = {name.removeprefix(family.prefix): tensor for name, tensor in own.items()}
+        ours = {name: p.detach() for name, p in model.checkpoint_parameters().items()}
+        state = {name.removeprefix(family.prefix): tensor for name, tensor in ours.items()}
         reference.load_state_dict(state, strict=False)
     generator = torch.Generator().manual_seed(0)
     length = min(24, architecture.positions)

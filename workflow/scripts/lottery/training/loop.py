@@ -34,13 +34,9 @@ class Recipe:
     """How a model is fine-tuned; the defaults are the paper's.
 
     Attributes:
-        learning_rate: of AdamW, at the end of the warm-up; then linear decay to zero.
-        batch_size: examples per step.
-        epochs: passes over the training data.
+        learning_rate: at the end of the warm-up; then linear decay to zero.
         weight_decay: on matrices only, not on biases and norms.
         warmup_steps: steps of linear warm-up; below 1, a share of all steps.
-        max_grad_norm: the gradient's norm is clipped to it.
-        adam_beta1, adam_beta2, adam_epsilon: of AdamW.
         precision: "fp32", or "bf16" for autocast.
         batching: "seeded" random batches, or "length_groups": random among examples of like
             lengths.
@@ -90,8 +86,6 @@ def train(
     Args:
         model: on the device to train on; left in training mode.
         tokens: the training split.
-        recipe: the hyperparameters.
-        seed: of order and dropout.
         kept: bool masks by checkpoint parameter name; pruned entries start at zero and get zero
             gradients, so they stay at zero and do not enter the gradient's norm.
         checkpoint: where the training is saved, and loaded from if it was interrupted.

@@ -284,31 +284,15 @@ class Plugin:
 # Algorithms are compared by identity: two files may well declare the same things.
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Algorithm:
-    """A pruning algorithm.
+    """A pruning algorithm; what its fields mean: docs/extending.md, "The declaration".
 
     Attributes:
-        name: the word that `algorithm` has in the config.
-        summary: what it does, in a sentence.
-        granularity: "units" (masks of whole units) or "weights" (masks of single weights).
-        version: of its search; a higher one runs the searches again.
-        options: by name, in the order in which they are shown.
-        subnetworks: by preset, the kinds that a method may list; of `random` and `random_half` also
-            further draws, as random_2.
-        default_subnetworks: by preset, those of a method that lists none.
-        sources: a control that is drawn (random, bad, random_half) -> the mask it is drawn from:
-            good or good_half.
-        search: finds the good subnetwork; None where masks are imported.
-        sample: draws a control: (kind, mask of its source, path of the fine-tuned model, random
-            generator) -> mask. None where no control is drawn.
-        check: what no single option decides: (options, root of relative paths) -> what follows
-            `methods.{id}.` in a sentence, or None if all is well.
-        to_threshold: whether the search goes on until the score falls below a threshold.
-        importance: whether the search returns importances of units.
-        walks_to_half: whether the halves take steps of their own, which halves.csv shows.
-        units: the kinds of units (`models.units.KINDS`) that it can prune; none for weights.
-        imported: whether the masks are read from files.
+        sample: (kind, mask of its source, path of the fine-tuned model, random generator) -> mask.
+        check: (options, root of relative paths) -> what follows `methods.{id}.` in a sentence, or
+            None if all is well.
+        imported: whether the masks are read from files; then there is no search.
         needs: what the search needs, of `NEEDS`.
-        paper: the paper's method that preset published repeats, of `PAPERS_METHODS`.
+        paper: of `PAPERS_METHODS`.
         plugin: the file of a user's own algorithm; None for those of this package.
     """
 

@@ -86,14 +86,6 @@ def read_imported(
 ) -> UnitMask:
     """Reads one mask of heads and MLPs from a folder or an npz file.
 
-    Args:
-        path: the folder, or the npz file with the keys {task}/{seed}/heads and {task}/{seed}/mlps;
-            other files and keys are ignored.
-        task: the task's name in there.
-        seed: the seed.
-        architecture: sizes of the model.
-        emptied_attention: see `UnitMask`.
-
     Raises:
         StudyError: the mask is not there, is damaged, holds anything but zeros and ones, or does
             not fit the model.

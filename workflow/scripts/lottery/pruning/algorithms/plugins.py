@@ -46,8 +46,8 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
     """Loads the plugins of a study and registers their algorithms, in place of any before.
 
     Args:
-        files: the value of `plugins` in the config; one that is no list of different texts is left
-            to the schema.
+        files: the value of `plugins` in the config; one that is no list of texts is left to the
+            schema.
         root: folder that relative paths start from.
 
     Raises:
@@ -68,24 +68,16 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
 
 
 def load(file: str, sha256: str, root: Path = Path()) -> None:
-    """Loads a plugin in a job that was planned with it, when its digest was `sha256`.
-
-    Raises:
-        StudyError: the file is another one by now, or cannot be used.
-    """
+    """Loads a plugin in a job that was planned with it; StudyError if it has changed since."""
     register(_load(file, root, taken=built_in(), expected=sha256))
 
 
 def planned(name: str, version: int, plugin: dict[str, str] | None) -> Algorithm:
     """The algorithm of a job, as it was when the job was planned.
 
-    Args:
-        name: of the algorithm.
-        version: that it had.
-        plugin: file and SHA-256 of the plugin that declares it; None for the workflow's own.
-
     Raises:
-        StudyError: the plugin or the version is another one by now.
+        StudyError: the plugin (file and SHA-256; None for the workflow's own algorithms) or the
+            version is another one by now.
     """
     if plugin is not None:
         load(**plugin)

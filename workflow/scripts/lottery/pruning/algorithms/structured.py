@@ -212,14 +212,7 @@ def strides_of(full: UnitMask, options: Mapping[str, Any]) -> dict[str, int]:
 
 
 class StructuredSearch:
-    """One search.
-
-    Args:
-        measure: measures a mask; called once per step.
-        threshold: the score to reach, from the full model's score; None if nothing may be pruned.
-        full: the mask that keeps everything.
-        options: of the method.
-    """
+    """One search from the full mask; `threshold` gives the score to reach (`SearchContext`)."""
 
     def __init__(
         self,
