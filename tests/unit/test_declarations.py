@@ -321,10 +321,10 @@ def test_processes_of_a_run_compare_the_digest_that_was_announced(tmp_path, caps
         ("from transformers import X\n", ["mine.py, line 1 imports transformers"]),
         ("if 1:\n    import pandas as pd\n", ["mine.py, line 2 imports pandas"]),
         ("def f():\n    import torch\n", ["declares no algorithm"]),
-        ("import helper\n", ["mine.py, line 1 imports helper, which lies next to it", "one file"]),
+        ("import helper\n", ["mine.py, line 1 imports helper, a file next to it", "one file"]),
         ("def f():\n    from helper import x\n", ["mine.py, line 2 imports helper"]),
-        ("from . import helper\n", ["line 1 imports ., which lies next to it"]),
-        ("import package.part\n", ["line 1 imports package.part, which lies next to it"]),
+        ("from . import helper\n", ["line 1 imports ., a file next to it"]),
+        ("import package.part\n", ["line 1 imports package.part, a file next to it"]),
     ],
 )
 def test_files_that_are_no_plugin(source, words, tmp_path):
@@ -358,7 +358,7 @@ def test_files_that_are_no_plugin(source, words, tmp_path):
         ("granularity='units', units=('head',)", "lacks the option emptied_attention"),
         ("granularity='units', units='head'", "has units='head'; it must be a tuple of"),
         ("to_threshold=True", "lacks the option threshold"),
-        ("walks_to_half=True", "lacks the option halves"),
+        ("prunes_to_half=True", "lacks the option halves"),
         ("options={}", "lacks the option search_on"),
         ("options=SCORE_OPTIONS | {'models': EMPTIED_ATTENTION}", "which is a key of every"),
         ("options=SCORE_OPTIONS | {'a b': EMPTIED_ATTENTION}", "option 'a b', whose name is no id"),

@@ -19,7 +19,7 @@ ARCHITECTURE = tiny_model().architecture
 OPTIONS = {"units": ["head"], "emptied_attention": "drop_bias", "halves": False}
 PLUGIN = Plugin("mine.py", "0" * 64)
 HEADS = replace(
-    algorithm("structured"), plugin=PLUGIN, units=("head",), importance=False, walks_to_half=False
+    algorithm("structured"), plugin=PLUGIN, units=("head",), importance=False, prunes_to_half=False
 )
 WEIGHTS = replace(algorithm("magnitude"), plugin=PLUGIN, to_threshold=False)
 FULL = UnitMask.full(ARCHITECTURE, emptied_attention="drop_bias")

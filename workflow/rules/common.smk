@@ -139,7 +139,7 @@ def search_outputs(name, halves):
         "trajectory": f"{MASKS}/search.csv",
         "path": f"{MASKS}/path.npz",
     }
-    if halves and kind.walks_to_half:
+    if halves and kind.prunes_to_half:
         outputs["halves"] = f"{MASKS}/halves.csv"
     if kind.importance:
         outputs["importance"] = f"{MASKS}/importance.npz"

@@ -82,7 +82,7 @@ class Transfer:
         for position in present:
             rows = labels == position
             (entry,) = score_entries(["accuracy"], labels[rows], predictions[rows])
-            # Equal answers to examples of one label are no fault: the flag is the group's.
+            # Equal answers to examples of one label are right: the flag is the group's.
             flag = {"constant_prediction": entries[0]["constant_prediction"]}
             yield {"label": self.labels[position]} | entry | flag
 

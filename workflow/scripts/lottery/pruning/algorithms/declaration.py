@@ -309,7 +309,7 @@ class Algorithm:
     check: Callable[[Mapping[str, Any], Path], str | None] | None = None
     to_threshold: bool = False
     importance: bool = False
-    walks_to_half: bool = False
+    prunes_to_half: bool = False
     units: Sequence[str] = ()
     imported: bool = False
     needs: frozenset[str] = frozenset({"finetuned", "tokens"})
@@ -355,7 +355,7 @@ def _of_fields(a: Algorithm) -> Iterator[str]:
             f"a dict from some of {', '.join(SAMPLED)} to good or good_half",
         ),
         **dict.fromkeys(("search", "sample", "check"), function),
-        **dict.fromkeys(("to_threshold", "importance", "walks_to_half", "imported"), flag),
+        **dict.fromkeys(("to_threshold", "importance", "prunes_to_half", "imported"), flag),
     }
     for name, (is_allowed, words) in allowed.items():
         value = getattr(a, name)
@@ -409,7 +409,7 @@ def _of_options(a: Algorithm) -> Iterator[str]:
                 yield f"has the option {name} with {value!r} under {preset}; allowed: {allowed}"
     wanted = ["search_on", "search_metric"] * (not a.imported)
     wanted += list(THRESHOLD_OPTIONS) * a.to_threshold
-    wanted += ["halves"] * a.walks_to_half
+    wanted += ["halves"] * a.prunes_to_half
     wanted += ["emptied_attention"] * (a.granularity == UNITS)
     wanted += ["masks"] * a.imported
     for name in wanted:

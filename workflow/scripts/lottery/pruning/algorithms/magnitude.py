@@ -57,7 +57,7 @@ def search(context: SearchContext) -> SearchResult:
     ranking = MagnitudeRanking(context.model, {size, *counts, size // 2})
 
     def measure(mask: WeightMask) -> dict[str, float | None]:
-        # Masks of later steps lie within those of earlier ones, so zeros may simply pile up.
+        # Later masks keep a part of what earlier ones keep, so zeros may simply accumulate.
         zero_weights(context.model, mask)
         logits = predict(context.model, context.tokens, options["search_batch_size"])
         return {"score": context.score(logits)}
@@ -102,7 +102,7 @@ ALGORITHM = Algorithm(
     search=search,
     sample=sample,
     to_threshold=True,
-    # The ranking that the search cuts gives the halves at once: walks_to_half is false.
+    # The ranking that the search cuts gives the halves at once: prunes_to_half is false.
     paper="magnitude",
 )
 

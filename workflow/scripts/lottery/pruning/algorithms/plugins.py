@@ -183,7 +183,7 @@ def _run(source: bytes, path: Path, plugin: Plugin) -> ModuleType:
         first = name.split(".")[0]
         if not first or _is_local(first, path.parent):
             raise StudyError(
-                f"The plugin {plugin.file}, line {line} imports {name}, which lies next to it; "
+                f"The plugin {plugin.file}, line {line} imports {name}, a file next to it; "
                 "a plugin is one file."
             )
         if first in HEAVY and when_read:
@@ -318,8 +318,8 @@ def _of_search(
                 yield f"{wrong}, in {name}[{number}]"
     if declared.to_threshold and not found.trajectory:
         yield "an empty trajectory, though it searches down to a threshold"
-    if declared.walks_to_half and options["halves"] and not found.halves:
-        yield "no halves, though it declares walks_to_half"
+    if declared.prunes_to_half and options["halves"] and not found.halves:
+        yield "no halves, though it declares prunes_to_half"
     for name in ("path", "importance"):
         for key, array in getattr(found, name).items():
             if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":

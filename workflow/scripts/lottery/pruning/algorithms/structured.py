@@ -2,8 +2,8 @@
 
 Stages, each removing the least important units until the score falls below the threshold: `both`
 (all kinds of unit together), then each kind alone: `heads`, then `mlps`. A search over one kind has
-its stage alone. A failing step is undone as a whole. `StructuredSearch` knows nothing of models: it
-is given a function that measures a mask.
+its stage alone. A failing step is undone as a whole. `StructuredSearch` has no model: it is given
+a function that measures a mask.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def search(context: SearchContext) -> SearchResult:
     found = StructuredSearch(measure, context.threshold, full, options)
     masks, steps = {"good": found.run()}, []
     if options["halves"]:
-        masks["good_half"], steps = walk_to_half(measure, full, options)
+        masks["good_half"], steps = prune_to_half(measure, full, options)
         masks["bad_half"] = other_half(masks["good_half"], kinds)
     importance = {
         KINDS[kind].array: np.stack([each.importance[kind] for each in found.measurements])
@@ -142,7 +142,7 @@ ALGORITHM = Algorithm(
     check=check,
     to_threshold=True,
     importance=True,
-    walks_to_half=True,
+    prunes_to_half=True,
     units=("head", "mlp"),
     paper="structured",
 )
@@ -293,12 +293,13 @@ def remove(mask: UnitMask, measured: Measurement, strides: Strides) -> UnitMask:
     return mask.with_units(units)
 
 
-def walk_to_half(
+def prune_to_half(
     measure: Measure, full: UnitMask, options: Mapping[str, Any]
 ) -> tuple[UnitMask, list[Step]]:
     """Follows the first stage whatever the score until half of each kind of unit is left.
 
-    A kind that has arrived at floor(n / 2) stops there, and its last step is clipped.
+    A kind that has arrived at half of its units, rounded down, stops there; its last step is
+    clipped.
 
     Returns:
         The good half, and the steps; their threshold is None.
