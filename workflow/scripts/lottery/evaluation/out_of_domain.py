@@ -102,9 +102,6 @@ def read_groups(path: Path, tokens: Tokens) -> np.ndarray | None:
 
     Returns:
         Text [n] in the order of the tokens, or None if the file has no groups.
-
-    Raises:
-        StudyError: the files do not hold the same examples.
     """
     table = files.read_parquet(path)
     if "group" not in table.column_names:

@@ -45,11 +45,7 @@ def write_logits(
 
 
 def read_logits(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Reads what `write_logits` wrote: logits by split, and the size of the model.
-
-    Raises:
-        StudyError: the file is missing, damaged or of another format.
-    """
+    """Reads what `write_logits` wrote: logits by split, and the size of the model."""
     arrays, metadata = files.read_arrays(path)
     if metadata.get("format") != str(FORMAT) or "size" not in metadata:
         raise StudyError(f"{path} is not a file of logits of format {FORMAT}; delete it.")
@@ -133,11 +129,7 @@ def metrics_file(
 def score_logits(
     logits: Mapping[str, np.ndarray], path_to_tokens: Path, metrics: Sequence[str]
 ) -> Scored:
-    """Reads the examples that logits are of.
-
-    Raises:
-        StudyError: the tokens are missing, or of another number of examples.
-    """
+    """Reads the examples that logits are of."""
     tokens = {split: read_tokens(path_to_tokens, split) for split in logits}
     for split, of_split in tokens.items():
         if len(of_split) != len(logits[split]):

@@ -55,11 +55,7 @@ class Architecture:
 
     @classmethod
     def from_config(cls, config: dict[str, Any], source: str) -> Architecture:
-        """Reads a checkpoint's config.json; `source` is its path, for messages.
-
-        Raises:
-            StudyError: unknown family, unsupported option, or a size that is missing.
-        """
+        """Reads a checkpoint's config.json; `source` is its path, for messages."""
         if not isinstance(config, dict):
             raise StudyError(f"{source} holds no JSON object with a key per size.")
         find_family(config, source)
@@ -147,11 +143,7 @@ def describe(architecture: Architecture, n_outputs: int, plan: Plan) -> dict[str
 
 
 def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architecture, int, Plan]:
-    """Unpacks `describe`.
-
-    Raises:
-        StudyError: the file was written by something else, or in another format.
-    """
+    """Unpacks `describe`."""
     facts = json.loads(metadata.get(DESCRIPTION, "{}"))
     if facts.get("format") != FORMAT:
         raise StudyError(

@@ -30,11 +30,7 @@ def save_model(path: Path, model: Encoder) -> None:
 
 
 def load_model(path: Path) -> Encoder:
-    """Reads a fine-tuned or retrained model as it was saved, in evaluation mode.
-
-    Raises:
-        StudyError: the file is missing, truncated, foreign, or does not fit its description.
-    """
+    """Reads a fine-tuned or retrained model as it was saved, in evaluation mode."""
     arrays, metadata = files.read_arrays(path)
     architecture, n_outputs, plan = parse_description(path, metadata)
     return _assemble(path, architecture, n_outputs, plan, arrays)

@@ -81,11 +81,7 @@ SUPPORTED = {
 
 
 def find_family(config: dict[str, Any], source: str) -> Family:
-    """Finds the family of a checkpoint and checks that the encoder computes what it asks for.
-
-    Raises:
-        StudyError: the family is not in the table, or an option is not implemented.
-    """
+    """Finds the family of a checkpoint and checks that the encoder computes what it asks for."""
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(FAMILIES)

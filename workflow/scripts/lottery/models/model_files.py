@@ -52,11 +52,7 @@ def source_folder(
 
 
 def check_folder(folder: Path, *, weights: bool) -> Architecture:
-    """Checks a checkpoint's files, and gives the sizes of the model.
-
-    Raises:
-        StudyError: a file is missing, damaged, or of something that cannot be studied.
-    """
+    """Checks a checkpoint's files, and gives the sizes of the model."""
     architecture = architecture_of(folder)
     if weights:
         check_weights(folder)
@@ -84,11 +80,7 @@ def check_weights(folder: Path) -> None:
 
 
 def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None:
-    """Reads tokenizer.json; None where there is only a vocabulary, from which it can be made.
-
-    Raises:
-        StudyError: neither is there, or what is there does not fit the model.
-    """
+    """Reads tokenizer.json; None where there is only a vocabulary, from which it can be made."""
     from tokenizers import Tokenizer
 
     path = folder / TOKENIZER

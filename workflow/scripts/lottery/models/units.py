@@ -153,11 +153,7 @@ def unregister(name: str) -> None:
 
 
 def kinds_of(value: str | Sequence[str]) -> tuple[str, ...]:
-    """The kinds that an option `units` names, by a list or a word, in the order of `KINDS`.
-
-    Raises:
-        StudyError: a name is no kind of unit, or there is none.
-    """
+    """The kinds that an option `units` names, by a list or a word, in the order of `KINDS`."""
     names = ALIASES.get(value, (value,)) if isinstance(value, str) else tuple(value)
     unknown = [name for name in names if name not in KINDS]
     if unknown or not names:

@@ -304,12 +304,7 @@ def write_mask(path: Path, mask: Mask, info: MaskInfo) -> None:
 
 
 def read_mask(path: Path) -> tuple[Mask, MaskInfo]:
-    """Reads a mask file.
-
-    Raises:
-        StudyError: the file is missing, truncated, foreign, of another format version, or holds
-            anything but zeros and ones.
-    """
+    """Reads a mask file."""
     arrays, metadata = files.read_arrays(path)
     if metadata.get("format") != FORMAT:
         raise StudyError(
@@ -360,11 +355,7 @@ def full_size(architecture: Architecture) -> dict[str, Any]:
 
 
 def of_units(mask: Mask, path: Path) -> UnitMask:
-    """The mask, if it is one of whole units.
-
-    Raises:
-        StudyError: it is a mask of weights.
-    """
+    """The mask, if it is one of whole units."""
     if isinstance(mask, UnitMask):
         return mask
     raise StudyError(f"{path} is a mask of single weights, where whole units are compared.")

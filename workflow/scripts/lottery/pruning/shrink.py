@@ -120,11 +120,7 @@ def apply_mask(
 
 
 def check_under(model: Encoder, mask: Mask) -> None:
-    """Checks that a model holds exactly what a mask keeps.
-
-    Raises:
-        MaskError: a unit is there or missing against the mask, or a pruned entry is not zero.
-    """
+    """Checks that a model holds exactly what a mask keeps."""
     if mask.granularity == "units":
         if model.plan != plan_of(mask, model.architecture):
             raise MaskError("the shrunk model does not hold the units that its mask keeps")

@@ -39,11 +39,7 @@ class Subnetwork:
 
     @classmethod
     def parse(cls, name: str) -> Subnetwork:
-        """Takes a name apart.
-
-        Raises:
-            ValueError: it is no name of a subnetwork.
-        """
+        """Takes a name apart."""
         found = _PATTERN.fullmatch(name)
         if found is None:
             raise ValueError(f"{name!r} is no name of a subnetwork")

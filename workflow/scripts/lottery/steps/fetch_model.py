@@ -51,10 +51,6 @@ def fetch_model(
         source, kind, revision: see `source_folder`.
         init: "pretrained", or "random" to draw weights by `init_seed` (the untrained control).
         path_to_model: weights in fp32, without a classifier.
-
-    Raises:
-        StudyError: the source is not there, is not complete, is of an unknown family, or does not
-            compute what transformers computes with it.
     """
     # The folder that Snakemake fetches into has the model's id as its name.
     with blaming(f"models.{Path(path_to_model).parent.name}.source"):

@@ -39,11 +39,7 @@ class History:
         self._steps += 1
 
     def flush(self, step: int, epoch: int, learning_rate: float) -> None:
-        """Ends a row.
-
-        Raises:
-            StudyError: the loss is not finite.
-        """
+        """Ends a row."""
         loss = float(self.loss_sum) / self._steps
         if not math.isfinite(loss):
             raise StudyError(

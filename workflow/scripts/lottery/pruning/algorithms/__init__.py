@@ -78,11 +78,7 @@ def algorithm_names() -> tuple[str, ...]:
 
 
 def algorithm(name: str) -> Algorithm:
-    """The declaration of one algorithm.
-
-    Raises:
-        KeyError: there is no such algorithm (the schema of the config is what users meet first).
-    """
+    """The declaration of one algorithm."""
     return {each.name: each for each in declared()}[name]
 
 

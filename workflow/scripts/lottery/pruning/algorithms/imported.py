@@ -84,12 +84,7 @@ def read_imported(
     architecture: Architecture,
     emptied_attention: str = "keep_bias",
 ) -> UnitMask:
-    """Reads one mask of heads and MLPs from a folder or an npz file.
-
-    Raises:
-        StudyError: the mask is not there, is damaged, holds anything but zeros and ones, or does
-            not fit the model.
-    """
+    """Reads one mask of heads and MLPs from a folder or an npz file."""
     named = (_of_folder if path.is_dir() else _of_npz)(path, task, seed)
     units = {}
     for kind, (name, array) in zip(ALWAYS, named, strict=True):

@@ -275,11 +275,7 @@ def check_search(
     wanted: list[str],
     architecture: Architecture,
 ) -> None:
-    """Rejects a plugin's result, masks of the `wanted` subnetworks, that is not as declared.
-
-    Raises:
-        StudyError: names the plugin and what was returned.
-    """
+    """Rejects a plugin's result, masks of the `wanted` subnetworks, that is not as declared."""
     if declared.plugin is not None:
         _reject(declared, "search", _of_search(declared, options, found, wanted, architecture))
 
@@ -287,11 +283,7 @@ def check_search(
 def check_sample(
     declared: Algorithm, kind: str, mask: Mask, source: Mask, architecture: Architecture
 ) -> None:
-    """Rejects a plugin's control that does not fit the model, or has another size than its source.
-
-    Raises:
-        StudyError: names the plugin and what was returned.
-    """
+    """Rejects a plugin's control that does not fit the model, or has another size than its source."""
     if declared.plugin is not None:
         _reject(declared, "sample", _of_sample(declared, kind, mask, source, architecture))
 
