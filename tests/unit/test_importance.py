@@ -102,8 +102,9 @@ def test_a_criterion_says_whether_the_order_of_the_examples_matters(mode):
 
 
 def test_the_logits_of_a_measurement_are_the_masked_models():
+    from tiny import gates_of
+
     from lottery.evaluation.predict import predict
-    from lottery.pruning.shrink import gates_of
 
     model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(2)
     measured = measure(model, tokens, mask, "per_example", 7, "length")

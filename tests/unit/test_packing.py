@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
+from tiny import gates_of, random_mask, tiny_architecture, tiny_model, tiny_tokens
 
 from lottery.data.batches import collate, shuffled_rows
 from lottery.data.packing import GPU_SIZES, Sizes, pack, place
 from lottery.models.encoder import Encoder, draw_weights
-from lottery.pruning.shrink import gates_of, shrink
+from lottery.pruning.shrink import shrink
 from lottery.training.loop import Recipe, loss_of, scheduled_rate, train
 
 CPU = torch.device("cpu")

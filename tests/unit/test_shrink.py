@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from synthetic_masks import full_mask, unit_mask
-from tiny import random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
+from tiny import gates_of, random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
 
 from lottery.data.batches import collate
 from lottery.evaluation.predict import predict
@@ -23,7 +23,6 @@ from lottery.pruning.shrink import (
     MaskError,
     apply_mask,
     check_under,
-    gates_of,
     shrink,
     zero_weights,
 )

@@ -16,7 +16,6 @@ import numpy as np
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
 
-GATES = ("head", "inner", "mlp")
 EMPTIED_ATTENTION = ("drop_bias", "keep_bias")
 OUTPUT_BIAS = "attention_output.bias"
 
@@ -135,21 +134,6 @@ KINDS: dict[str, UnitKind] = {kind.name: kind for kind in (HEAD, MLP)}
 # Every mask of units has these, pruned or not; it has other kinds only if a method prunes them.
 ALWAYS = ("head", "mlp")
 ALIASES = {"both": ("head", "mlp"), "heads": ("head",), "mlps": ("mlp",)}
-
-
-def register(kind: UnitKind) -> None:
-    """Declares one more kind of unit; ValueError if its name or array is taken."""
-    for known in KINDS.values():
-        if kind.name == known.name or kind.array == known.array:
-            raise ValueError(f"{kind.name} or {kind.array} is declared already")
-    if kind.gate not in GATES:
-        raise ValueError(f"the gate of {kind.name} is {kind.gate!r}, not one of {GATES}")
-    KINDS[kind.name] = kind
-
-
-def unregister(name: str) -> None:
-    """Forgets a kind of unit."""
-    del KINDS[name]
 
 
 def kinds_of(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
 from lottery.models.architecture import Architecture, LayerPlan, Plan
-from lottery.models.encoder import Encoder, Gates
+from lottery.models.encoder import Encoder
 from lottery.models.units import OUTPUT_BIAS, Kept
 from lottery.pruning.masks import Mask, UnitMask, WeightMask
 
@@ -66,13 +66,6 @@ def _cut(name: str, tensor: Tensor, entries: list[Kept]) -> Tensor:
             places = torch.from_numpy(np.flatnonzero(kept)).to(tensor.device)
             tensor = tensor.index_select(axis, places)
     return tensor
-
-
-def gates_of(mask: UnitMask, device: torch.device) -> Gates:
-    """The gates that switch off what a mask prunes: float32 [1, layers, units] or [1, layers]."""
-    return Gates(
-        {name: torch.from_numpy(kept).float()[None].to(device) for name, kept in mask.units.items()}
-    )
 
 
 def zero_weights(model: Encoder, mask: WeightMask) -> dict[str, Tensor]:

@@ -283,7 +283,7 @@ def check_search(
 def check_sample(
     declared: Algorithm, kind: str, mask: Mask, source: Mask, architecture: Architecture
 ) -> None:
-    """Rejects a plugin's control that does not fit the model, or has another size than its source."""
+    """Rejects a plugin's control that does not fit the model or the size of its source."""
     if declared.plugin is not None:
         _reject(declared, "sample", _of_sample(declared, kind, mask, source, architecture))
 
