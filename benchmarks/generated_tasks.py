@@ -26,10 +26,10 @@ from lottery.files import write_json
 from lottery.models.checkpoints import load_model, load_pretrained, save_model
 from lottery.models.encoder import Encoder
 from lottery.pruning.algorithms import algorithm
-from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.pruning.algorithms.search import SearchContext
 from lottery.pruning.controls import generator
 from lottery.pruning.masks import Mask
-from lottery.pruning.sanity_checks import apply_mask
+from lottery.pruning.shrink import apply_mask
 from lottery.steps.fetch_model import fetch_model
 from lottery.steps.fetch_task import fetch_task
 from lottery.steps.tokenize import tokenize

@@ -18,7 +18,7 @@ import numpy as np
 from drawn import bert_base, drawn_model, drawn_tokens
 from lottery.models.encoder import Encoder
 from lottery.pruning.algorithms import magnitude
-from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.pruning.algorithms.search import SearchContext
 from measuring import arguments, machine, parsed, seconds_of
 from rows import Row, finish
 

@@ -27,8 +27,7 @@ from lottery.data.tokens import Tokens
 from lottery.evaluation.scoring import decide
 from lottery.models.checkpoints import load_model, save_model
 from lottery.pruning.algorithms import structured
-from lottery.pruning.algorithms.measurement_cache import Measured, Memory
-from lottery.pruning.algorithms.search_context import SearchContext
+from lottery.pruning.algorithms.search import MeasurementCache, SearchContext
 from lottery.steps.search import threshold
 from lottery.tasks import metrics
 from lottery.training.loop import Recipe, train
@@ -45,17 +44,17 @@ SAMPLE = 96  # examples on which the decisions are compared
 TIMED_BATCHES = 2
 
 
-class Recorded(Memory):
-    """A search's memory that notes which masks it is asked for, in order."""
+class Recorded(MeasurementCache):
+    """A search's cache that notes which masks it is asked for, in order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.keys: list[str] = []
 
-    def recall(self, key: str, measure: Any) -> Measured:
-        """As `Memory`."""
+    def get(self, key: str, measure: Any) -> dict[str, Any]:
+        """As `MeasurementCache`."""
         self.keys.append(key)
-        return super().recall(key, measure)
+        return super().get(key, measure)
 
 
 @dataclass(frozen=True)
@@ -83,18 +82,18 @@ def options_of(preset: str) -> dict[str, Any]:
 
 def our_search(searched: Searched, path_to_model: Path) -> tuple[float, list[State]]:
     """Runs the workflow's search; gives its seconds and every mask it asked for."""
-    model, memory = load_model(path_to_model), Recorded()
+    model, cache = load_model(path_to_model), Recorded()
     context = SearchContext(
         model=model,
         tokens=searched.tokens,
         options=searched.options,
         score=searched.score,
         threshold=searched.least,
-        memory=memory,
+        cache=cache,
     )
     seconds = seconds_of(partial(structured.search, context))
     layers, heads = model.architecture.layers, model.architecture.heads
-    return seconds, [mask_of(key, layers, heads) for key in memory.keys]
+    return seconds, [mask_of(key, layers, heads) for key in cache.keys]
 
 
 def mask_of(key: str, layers: int, heads: int) -> State:

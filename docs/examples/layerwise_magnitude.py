@@ -10,8 +10,7 @@ from functools import partial
 import numpy as np
 
 from lottery import files
-from lottery.pruning.algorithms import Algorithm, Number, Option
-from lottery.pruning.algorithms.common import SCORE_OPTIONS
+from lottery.pruning.algorithms import SCORE_OPTIONS, Algorithm, Number, Option
 from lottery.pruning.masks import WeightMask
 
 OPTIONS = SCORE_OPTIONS | {
@@ -28,9 +27,8 @@ def search(context):
     """Cuts every parameter once, and scores the full model and the pruned one."""
     # What imports torch is imported here, where it is needed.
     from lottery.evaluation.predict import predict
-    from lottery.pruning.algorithms.measurement_cache import number
-    from lottery.pruning.algorithms.search_context import SearchResult, Step
-    from lottery.pruning.algorithms.search_magnitude import body_of
+    from lottery.pruning.algorithms.magnitude import body_of
+    from lottery.pruning.algorithms.search import SearchResult, Step
     from lottery.pruning.shrink import zero_weights
 
     options = context.options
@@ -50,7 +48,7 @@ def search(context):
     steps = []
     for name, mask in (("full", full), ("good", good)):
         # An interrupted job asks again, and is given what it measured before.
-        score = number(context.memory.recall(name, partial(measure, mask))["score"])
+        score = context.cache.get(name, partial(measure, mask))["score"]
         steps.append(
             Step(
                 stage="weights",

@@ -8,8 +8,14 @@ from functools import partial
 import numpy as np
 
 from lottery.pruning import controls
-from lottery.pruning.algorithms import Algorithm, Choice, Option
-from lottery.pruning.algorithms.common import EMPTIED_ATTENTION, SCORE_OPTIONS, THRESHOLD_OPTIONS
+from lottery.pruning.algorithms import (
+    EMPTIED_ATTENTION,
+    SCORE_OPTIONS,
+    THRESHOLD_OPTIONS,
+    Algorithm,
+    Choice,
+    Option,
+)
 
 OPTIONS = (
     SCORE_OPTIONS
@@ -29,8 +35,7 @@ OPTIONS = (
 def search(context):
     """Draws an order of the heads, and removes them in that order."""
     from lottery.evaluation.predict import predict
-    from lottery.pruning.algorithms.measurement_cache import number
-    from lottery.pruning.algorithms.search_context import SearchResult, Step, passes
+    from lottery.pruning.algorithms.search import SearchResult, Step, passes
     from lottery.pruning.masks import UnitMask
     from lottery.pruning.shrink import shrink
 
@@ -50,7 +55,7 @@ def search(context):
         kept = np.ones(len(order), bool)
         kept[order[:removed]] = False
         mask = good.with_units({"head": kept.reshape(shape)})
-        score = number(context.memory.recall(str(removed), partial(measure, mask))["score"])
+        score = context.cache.get(str(removed), partial(measure, mask))["score"]
         if removed == 0:
             threshold = context.threshold(score)
         accepted = passes(score, threshold)

@@ -11,8 +11,8 @@ from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.models.units import KINDS
 from lottery.pruning.algorithms import structured
-from lottery.pruning.algorithms.search_context import TRAJECTORY_COLUMNS
-from lottery.pruning.algorithms.search_structured import Measurement, StructuredSearch
+from lottery.pruning.algorithms.search import TRAJECTORY_COLUMNS
+from lottery.pruning.algorithms.structured import Measurement, StructuredSearch
 from lottery.pruning.importance import normalise
 from lottery.pruning.masks import MaskInfo, UnitMask, write_mask
 

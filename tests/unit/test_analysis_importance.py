@@ -15,8 +15,8 @@ from lottery.analysis import importance, magnitudes
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture, describe, full_plan
 from lottery.models.units import HEAD, MLP
-from lottery.pruning.algorithms import search_structured
-from lottery.pruning.algorithms.search_context import TRAJECTORY_COLUMNS
+from lottery.pruning.algorithms import structured
+from lottery.pruning.algorithms.search import TRAJECTORY_COLUMNS
 from lottery.steps.measure_weights import measure_weights
 
 SIZES = synthetic.SMALL | {"num_hidden_layers": 4, "num_attention_heads": 8, "hidden_size": 16}
@@ -40,14 +40,14 @@ def walk_of(folder):
 def removals_of(monkeypatch):
     """(mask before, mask after) of every removal of the searches that follow."""
     found = []
-    remove = search_structured.remove
+    remove = structured.remove
 
     def recorded(mask, measured, stride):
         after = remove(mask, measured, stride)
         found.append((mask, after))
         return after
 
-    monkeypatch.setattr(search_structured, "remove", recorded)
+    monkeypatch.setattr(structured, "remove", recorded)
     return found
 
 

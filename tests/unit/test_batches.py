@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
+from tiny import gates_of, random_mask, tiny_architecture, tiny_model, tiny_tokens
 
 from drawn import bert_base, drawn_tokens
 from lottery.data import batches
@@ -26,7 +26,7 @@ from lottery.data.batches import (
 from lottery.evaluation.predict import predict
 from lottery.models.encoder import Encoder, draw_weights
 from lottery.pruning.importance import measure
-from lottery.pruning.shrink import gates_of, shrink
+from lottery.pruning.shrink import shrink
 from lottery.training.loop import Recipe, loss_of, scheduled_rate, train
 
 CPU = torch.device("cpu")

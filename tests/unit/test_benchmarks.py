@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from tiny import random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
+from tiny import gates_of, random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
 from torch.utils.flop_counter import FlopCounterMode
 
 import finetuning
@@ -28,8 +28,7 @@ from lottery.config import load_study, read_config
 from lottery.data.batches import collate
 from lottery.planning import grid
 from lottery.pruning.algorithms import structured
-from lottery.pruning.algorithms.search_context import SearchContext
-from lottery.pruning.shrink import gates_of
+from lottery.pruning.algorithms.search import SearchContext
 from lottery.runtime import stages
 from lottery.training.loop import Recipe, train
 from plain_search import PlainPass, PlainSearch

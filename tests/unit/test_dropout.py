@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lottery.models.attention import attend
-from lottery.models.dropout import drop, keep_mask
+from lottery.models.operations import attend, drop, keep_mask
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5, 0.9])

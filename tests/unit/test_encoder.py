@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
+from tiny import gates_of, random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
 
 from drawn import bert_base
 from lottery.data.batches import collate
@@ -12,7 +12,6 @@ from lottery.files.errors import StudyError
 from lottery.models.encoder import Gates
 from lottery.models.families import FAMILIES
 from lottery.models.units import HEAD, MLP, body_size
-from lottery.pruning.shrink import gates_of
 
 CPU = torch.device("cpu")
 

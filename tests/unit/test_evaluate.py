@@ -18,7 +18,7 @@ from lottery.evaluation.scoring import read_logits, write_logits
 from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_model, save_model
 from lottery.pruning.masks import Mask, MaskInfo, UnitMask, read_mask, write_mask
-from lottery.pruning.shrink import check_under, put_under
+from lottery.pruning.shrink import apply_mask, check_under
 from lottery.steps import evaluate_pruned as step
 from lottery.steps.evaluate import evaluate
 from lottery.steps.finetune import finetune
@@ -147,7 +147,7 @@ def test_pruned_logits_are_those_of_each_subnetwork_alone(tmp_path: Path, n_outp
     assert found.keys() == MASKS.keys()
     for name, mask in MASKS.items():
         logits, size = read_logits(folder.logits(name))
-        alone, _ = put_under(tiny_model(0, n_outputs), mask)
+        alone, _ = apply_mask(tiny_model(0, n_outputs), mask, folder.read(SPLITS[0]))
         assert logits.keys() == set(SPLITS)
         for split in SPLITS:
             tokens = folder.read(split)

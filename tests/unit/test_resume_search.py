@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,9 +19,8 @@ from lottery import files
 from lottery.evaluation.predict import predict
 from lottery.evaluation.scoring import decide
 from lottery.pruning import algorithms
-from lottery.pruning.algorithms import measurement_cache
-from lottery.pruning.algorithms.measurement_cache import Memory, number
-from lottery.pruning.algorithms.search_context import TRAJECTORY_COLUMNS, SearchContext
+from lottery.pruning.algorithms import search as search_module
+from lottery.pruning.algorithms.search import TRAJECTORY_COLUMNS, MeasurementCache, SearchContext
 from lottery.runtime.resume import NAME, Checkpoint
 from lottery.tasks import metrics
 
@@ -38,7 +37,7 @@ def options_of(name: str, preset: str) -> dict[str, Any]:
 
 
 def search(
-    kind: tuple[str, str], memory: Memory, hook: Callable[[], None], folder: Path
+    kind: tuple[str, str], cache: MeasurementCache, hook: Callable[[], None], folder: Path
 ) -> dict[str, bytes]:
     """Searches with a fresh model; gives the bytes of all that is written."""
     name, preset = kind
@@ -48,9 +47,9 @@ def search(
         return metrics.score("accuracy", TRUTH, decide(logits))
 
     context = SearchContext(
-        tiny_model(), TOKENS, options_of(name, preset), score, lambda full: 0.6 * full, memory
+        tiny_model(), TOKENS, options_of(name, preset), score, lambda full: 0.6 * full, cache
     )
-    with memory.kept_when_interrupted():
+    with cache.saved_when_interrupted():
         found = algorithms.algorithm(name).search(context)
     for table, steps in (("search", found.trajectory), ("halves", found.halves)):
         rows = [step.row(place) for place, step in enumerate(steps)]
@@ -65,12 +64,12 @@ def search(
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NAME}
 
 
-@cache
+@functools.cache
 def undisturbed(kind: tuple[str, str]) -> tuple[dict[str, bytes], int]:
     """What is written, and how many measurements it takes."""
     taken = []
     with tempfile.TemporaryDirectory() as folder:
-        return search(kind, Memory(), lambda: taken.append(1), Path(folder)), len(taken)
+        return search(kind, MeasurementCache(), lambda: taken.append(1), Path(folder)), len(taken)
 
 
 def attempt(
@@ -90,9 +89,9 @@ def attempt(
 
     checkpoint = Checkpoint(folder / NAME, {"kind": kind}, minutes)
     # Each measurement is worth keeping, as if it had taken long.
-    with mock.patch.object(measurement_cache, "SECONDS", 0.0):
+    with mock.patch.object(search_module, "SECONDS", 0.0):
         try:
-            written = search(kind, Memory(checkpoint), hook, folder)
+            written = search(kind, MeasurementCache(checkpoint), hook, folder)
         except end:
             return len(taken), None
     assert written == undisturbed(kind)[0]
@@ -133,10 +132,10 @@ def test_interrupted_searches_end_alike(
 @pytest.mark.parametrize("value", [0.1, None, 1, 1 / 3])
 def test_numbers_come_back_exactly(tmp_path: Path, value: float | None) -> None:
     importance = np.array([[np.nan, 1 / 7], [1e-300, -0.0]])
-    first = Memory(Checkpoint(tmp_path / NAME, {}, 10))
-    with mock.patch.object(measurement_cache, "SECONDS", 0.0):
-        first.recall("a", lambda: {"score": value, "heads": importance})
-    again = Memory(Checkpoint(tmp_path / NAME, {}, 10))
-    known = again.recall("a", lambda: pytest.fail("it is known"))
-    assert number(known["score"]) == value
+    first = MeasurementCache(Checkpoint(tmp_path / NAME, {}, 10))
+    with mock.patch.object(search_module, "SECONDS", 0.0):
+        first.get("a", lambda: {"score": value, "heads": importance})
+    again = MeasurementCache(Checkpoint(tmp_path / NAME, {}, 10))
+    known = again.get("a", lambda: pytest.fail("it is known"))
+    assert known["score"] == value
     assert known["heads"].tobytes() == importance.tobytes()

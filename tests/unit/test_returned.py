@@ -11,15 +11,15 @@ from tiny import tiny_model
 from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import algorithm
 from lottery.pruning.algorithms.declaration import Plugin
-from lottery.pruning.algorithms.returned import check_sample, check_search
-from lottery.pruning.algorithms.search_context import SearchResult, Step
+from lottery.pruning.algorithms.plugins import check_sample, check_search
+from lottery.pruning.algorithms.search import SearchResult, Step
 from lottery.pruning.masks import UnitMask, WeightMask, body_shapes
 
 ARCHITECTURE = tiny_model().architecture
 OPTIONS = {"units": ["head"], "emptied_attention": "drop_bias", "halves": False}
 PLUGIN = Plugin("mine.py", "0" * 64)
 HEADS = replace(
-    algorithm("structured"), plugin=PLUGIN, units=("head",), importance=False, walks_to_half=False
+    algorithm("structured"), plugin=PLUGIN, units=("head",), importance=False, prunes_to_half=False
 )
 WEIGHTS = replace(algorithm("magnitude"), plugin=PLUGIN, to_threshold=False)
 FULL = UnitMask.full(ARCHITECTURE, emptied_attention="drop_bias")

@@ -17,13 +17,13 @@ from lottery.evaluation.scoring import decide
 from lottery.files.errors import StudyError
 from lottery.models.checkpoints import save_model
 from lottery.pruning.algorithms import magnitude
-from lottery.pruning.algorithms.search_context import SearchContext
-from lottery.pruning.algorithms.search_magnitude import (
+from lottery.pruning.algorithms.magnitude import (
     MagnitudeRanking,
     body_of,
     kept_counts,
     mask_of_step,
 )
+from lottery.pruning.algorithms.search import SearchContext
 from lottery.pruning.masks import body_shapes
 from lottery.tasks import metrics
 

@@ -12,12 +12,12 @@ from tiny import tiny_model, tiny_tokens
 from lottery.evaluation.scoring import decide
 from lottery.models.units import kinds_of
 from lottery.pruning.algorithms import structured
-from lottery.pruning.algorithms.search_context import SearchContext
-from lottery.pruning.algorithms.search_structured import (
+from lottery.pruning.algorithms.search import SearchContext
+from lottery.pruning.algorithms.structured import (
     Measurement,
     StructuredSearch,
     other_half,
-    walk_to_half,
+    prune_to_half,
 )
 from lottery.pruning.importance import measure as measure_gates
 from lottery.pruning.importance import normalise
@@ -200,7 +200,7 @@ def test_masks_nest_along_a_search_and_counts_fall_by_the_stride(seed, steepness
 def test_halves_are_halves_and_complementary(seed, shape):
     for units in ("both", "heads", "mlps"):
         options = STRICT | {"units": units}
-        half, steps = walk_to_half(Landscape(seed, shape, 0.9), full_mask(*shape), options)
+        half, steps = prune_to_half(Landscape(seed, shape, 0.9), full_mask(*shape), options)
         other = other_half(half, kinds_of(units))
         heads, mlps = shape[0] * shape[1], shape[0]
         assert half.counts()["heads"] == (heads if units == "mlps" else heads // 2)
@@ -215,5 +215,5 @@ def test_halves_begin_like_the_search():
     search = StructuredSearch(landscape, threshold, full_mask(12, 12), STRICT)
     search.run()
     walk = Landscape(3, (12, 12), 0.01)
-    walk_to_half(walk, full_mask(12, 12), STRICT)
+    prune_to_half(walk, full_mask(12, 12), STRICT)
     assert walk.asked[:5] == landscape.asked[:5]

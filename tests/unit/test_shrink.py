@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from synthetic_masks import full_mask, unit_mask
-from tiny import random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
+from tiny import gates_of, random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
 
 from lottery.data.batches import collate
 from lottery.evaluation.predict import predict
@@ -19,8 +19,13 @@ from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_model, save_model
 from lottery.models.units import body_size
 from lottery.pruning.masks import MaskInfo, WeightMask, body_shapes, read_mask, write_mask
-from lottery.pruning.sanity_checks import apply_mask
-from lottery.pruning.shrink import MaskError, check_under, gates_of, put_under, shrink
+from lottery.pruning.shrink import (
+    MaskError,
+    apply_mask,
+    check_under,
+    shrink,
+    zero_weights,
+)
 
 CPU = torch.device("cpu")
 INFO = MaskInfo("structured", "m", "t", "1", "s", "good", 0.5)
@@ -163,11 +168,11 @@ def test_mask_files_that_are_wrong_are_named(tmp_path):
         read_mask(path)
 
 
-def test_put_under_a_weight_mask_zeroes_exactly_the_pruned_entries():
+def test_a_weight_mask_zeroes_exactly_the_pruned_entries():
     model = tiny_model()
     before = {n: p.detach().clone() for n, p in model.checkpoint_parameters().items()}
     mask = random_weights(model)
-    put_under(model, mask)
+    zero_weights(model, mask)
     for name, parameter in model.checkpoint_parameters().items():
         kept = torch.from_numpy(mask.parameters.get(name, np.ones(parameter.shape, bool)))
         assert torch.equal(parameter, before[name] * kept)
@@ -177,7 +182,7 @@ def test_put_under_a_weight_mask_zeroes_exactly_the_pruned_entries():
 def test_a_model_that_broke_its_mask_is_an_error():
     model = tiny_model()
     mask = random_weights(model)
-    put_under(model, mask)
+    zero_weights(model, mask)
     name, array = next(iter(mask.parameters.items()))
     with torch.no_grad():
         model.checkpoint_parameters()[name][tuple(np.argwhere(~array)[0])] = 1e-30
@@ -191,7 +196,7 @@ def test_a_mask_that_changes_nothing_is_an_error():
     model, tokens = tiny_model(), tiny_tokens()
     mask = random_weights(model)
     with torch.no_grad():  # all that the mask prunes is zero already
-        put_under(model, mask)
+        zero_weights(model, mask)
     with pytest.raises(MaskError, match="prunes something"):
         apply_mask(model, mask, tokens)
     apply_mask(tiny_model(), full_mask(3, 4), tokens)

@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 
 from lottery.data.tokens import Tokens
 from lottery.models.architecture import Architecture
-from lottery.models.encoder import Encoder, draw_weights
+from lottery.models.encoder import Encoder, Gates, draw_weights
 from lottery.pruning.masks import UnitMask
 
 SIZES = {
@@ -86,3 +86,10 @@ def random_mask(seed: int, layers: int = 3, heads: int = 4) -> UnitMask:
     if seed % 3 == 0:
         mask.units["head"][seed % layers] = False
     return mask
+
+
+def gates_of(mask: UnitMask, device: torch.device) -> Gates:
+    """The gates that switch off what a mask prunes: float32 [1, layers, units] or [1, layers]."""
+    return Gates(
+        {name: torch.from_numpy(kept).float()[None].to(device) for name, kept in mask.units.items()}
+    )

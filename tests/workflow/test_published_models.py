@@ -15,7 +15,6 @@ from lottery.data.tokens import Tokens, read_tokens
 from lottery.models.checkpoints import load_model
 from lottery.models.encoder import Encoder, Gates
 from lottery.pruning.masks import WeightMask, read_mask
-from lottery.pruning.shrink import gates_of
 
 CELLS = [(task, seed) for task in ("tone", "degree") for seed in (7, 3)]
 HEAD_SIZE = SIZES["hidden_size"] // HEADS
@@ -87,7 +86,8 @@ def test_pruned_logits_are_those_of_the_gated_model(published: Run, task: str, s
         for layer, heads in zip(model.layers, mask.units["head"], strict=True):
             if not heads.any():
                 layer.attention_output.bias.zero_()
-    gated = compute(model, tokens, gates_of(mask, torch.device("cpu")))
+    kept = {name: torch.from_numpy(kept).float()[None] for name, kept in mask.units.items()}
+    gated = compute(model, tokens, Gates(kept))
     kept = logits_of(published, task, seed, "structured/good/pruned")
     assert np.allclose(gated, kept, atol=1e-5)
     assert not np.allclose(full, kept, atol=1e-2)

@@ -10,7 +10,7 @@ from lottery.data.readers import files_of
 from lottery.planning import folders, grid, params
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
-from lottery.pruning.mask_import import mask_files
+from lottery.pruning.algorithms.imported import mask_files
 from lottery.pruning.subnetworks import CONSTRAINT, base_name
 from lottery.runtime.bundled import bundled
 from lottery.runtime.provenance import made_with
@@ -179,7 +179,7 @@ def search_outputs(name, halves):
         "trajectory": f"{MASKS}/search.csv",
         "path": f"{MASKS}/path.npz",
     }
-    if halves and kind.walks_to_half:
+    if halves and kind.prunes_to_half:
         outputs["halves"] = f"{MASKS}/halves.csv"
     if kind.importance:
         outputs["importance"] = f"{MASKS}/importance.npz"

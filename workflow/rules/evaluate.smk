@@ -1,7 +1,7 @@
-"""What subnetworks say of every development example, and what that scores."""
+"""Predictions and scores of subnetworks on the development examples."""
 
 
-# One GPU job for all pruned subnetworks of a model and method. Their logits lie next to their scores
+# One GPU job for all pruned subnetworks of a model and method. Their logits are next to their scores
 # and are no declared outputs: those that are there are kept when one more is evaluated.
 rule evaluate_pruned:
     input:

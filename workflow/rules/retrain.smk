@@ -1,4 +1,4 @@
-"""The pretrained weights under a mask, fine-tuned anew."""
+"""The pretrained weights under a mask, fine-tuned again."""
 
 
 rule retrain:

@@ -74,7 +74,7 @@ rule sample_masks:
 
 
 # super_random and super_bad are made of the same draw as super_good, so one job writes all three;
-# under strict super_good stands alone.
+# under strict there is super_good alone.
 for rule_name, kinds in (
     ("sample_super_masks", ("super_good", "super_random", "super_bad")),
     ("sample_super_good", ("super_good",)),

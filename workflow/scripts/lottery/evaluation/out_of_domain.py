@@ -1,4 +1,4 @@
-"""What the models of one task say of another task's examples, and what that scores by group.
+"""Predictions of the models of one task for another task's examples, and scores by group.
 
 For tasks that are only evaluated on. The predicted class is the one of the largest logit of the
 trained classes; its name is then mapped to a label of the other task. So three classes become two
@@ -17,26 +17,21 @@ import numpy as np
 
 from lottery import files
 from lottery.data.tokens import Tokens
-from lottery.evaluation.scoring import Scored, decide, example_columns, score_entries
+from lottery.evaluation.scoring import Scored, decide, score_entries
 from lottery.files.errors import StudyError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Every example of a split, every gold label: what stands in the columns group and label.
+# Every example of a split, every gold label: the value of the columns group and label.
 ALL = ""
 
 
 def label_positions(label_map: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
-    """Turns a map of names into one of positions.
+    """The position in the other task's labels that each output means: int64 [outputs].
 
-    Args:
-        label_map: pairs (label of the trained task, label of the other one), in the order of the
-            model's outputs.
-        labels: labels of the other task, in its order.
-
-    Returns:
-        int64 [outputs]: the position in `labels` that each output means.
+    The map has pairs (label of the trained task, label of the other one) in the order of the
+    model's outputs.
     """
     return np.array([labels.index(ours) for _, ours in label_map], np.int64)
 
@@ -58,7 +53,7 @@ class Transfer:
     positions: np.ndarray | None
 
     def predictions(self, split: str) -> np.ndarray:
-        """What the model says of each example, as labels of the other task, or as scores."""
+        """The predictions as labels of the other task, or as scores."""
         predicted = decide(self.scored.logits[split])
         return predicted if self.positions is None else self.positions[predicted]
 
@@ -87,36 +82,26 @@ class Transfer:
         for position in present:
             rows = labels == position
             (entry,) = score_entries(["accuracy"], labels[rows], predictions[rows])
-            # Equal answers to examples of one label are no fault: the flag is the group's.
+            # Equal answers to examples of one label are right: the flag is the group's.
             flag = {"constant_prediction": entries[0]["constant_prediction"]}
             yield {"label": self.labels[position]} | entry | flag
 
     def predictions_table(self) -> pa.Table:
         """The content of predictions.parquet: one row per example (docs/files.md)."""
-        import pyarrow as pa
-
-        parts = []
-        for split, tokens in self.scored.tokens.items():
-            groups = self.groups[split]
-            column = [ALL] * len(tokens) if groups is None else groups.tolist()
-            logits = self.scored.logits[split]
-            columns = example_columns(split, tokens, self.predictions(split), logits)
-            parts.append(pa.table(columns | {"group": pa.array(column, pa.string())}))
-        return pa.concat_tables(parts)
+        tokens = self.scored.tokens
+        groups = {
+            split: [ALL] * len(tokens[split]) if groups is None else groups.tolist()
+            for split, groups in self.groups.items()
+        }
+        predictions = {split: self.predictions(split) for split in tokens}
+        return self.scored.table(predictions, "group", groups)
 
 
 def read_groups(path: Path, tokens: Tokens) -> np.ndarray | None:
-    """Reads the group of each example.
-
-    Args:
-        path: the split's file of examples.
-        tokens: the split's tokens.
+    """Reads the group of each example from a split's file of examples.
 
     Returns:
         Text [n] in the order of the tokens, or None if the file has no groups.
-
-    Raises:
-        StudyError: the files do not hold the same examples.
     """
     table = files.read_parquet(path)
     if "group" not in table.column_names:

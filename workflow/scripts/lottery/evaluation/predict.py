@@ -23,7 +23,7 @@ def predict(
     """Computes the logits of a split, in fp32 and without dropout.
 
     Args:
-        model: on the device to run on; put into evaluation mode.
+        model: put into evaluation mode.
         tokens: the split.
         batch_size: examples per batch at most; batches are of like lengths.
         gates: of the full model, or None.
@@ -45,17 +45,7 @@ def predict(
 def predict_splits(
     model: Encoder, path_to_tokens: Path, splits: Sequence[str], batch_size: int = BATCH_SIZE
 ) -> dict[str, np.ndarray]:
-    """Computes the logits of several splits.
-
-    Args:
-        model: see `predict`.
-        path_to_tokens: folder of the tokenised splits.
-        splits: their names.
-        batch_size: see `predict`.
-
-    Returns:
-        Split -> float32 [examples, n_outputs].
-    """
+    """Computes the logits of several splits: split -> float32 [examples, n_outputs]."""
     return {
         split: predict(model, read_tokens(path_to_tokens, split), batch_size) for split in splits
     }

@@ -1,4 +1,4 @@
-"""What a model's outputs say of every example of a split, and what that scores. No torch here."""
+"""Predictions and scores from a model's outputs. No torch here."""
 
 from __future__ import annotations
 
@@ -32,24 +32,20 @@ def decide(logits: np.ndarray) -> np.ndarray:
 def write_logits(
     path: Path, logits: Mapping[str, np.ndarray], size: Mapping[str, Any], key: str = ""
 ) -> None:
-    """Writes the logits of a model.
+    """Writes the logits of a model as safetensors.
 
     Args:
-        path: a .safetensors file.
+        path: the file to write.
         logits: split -> float32 [examples, n_outputs], in the order of the tokens.
         size: what is kept of the model (`lottery.pruning.masks.size_of`).
-        key: digest of what they were computed from; empty where the file's own step records it.
+        key: digest of what they were computed from; empty where the step's provenance has it.
     """
     metadata = {"format": str(FORMAT), "size": json.dumps(size, sort_keys=True), "key": key}
     files.write_arrays(path, dict(logits), metadata)
 
 
 def read_logits(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Reads what `write_logits` wrote: logits by split, and the size of the model.
-
-    Raises:
-        StudyError: the file is missing, damaged or of another format.
-    """
+    """Reads what `write_logits` wrote: logits by split, and the size of the model."""
     arrays, metadata = files.read_arrays(path)
     if metadata.get("format") != str(FORMAT) or "size" not in metadata:
         raise StudyError(f"{path} is not a file of logits of format {FORMAT}; delete it.")
@@ -58,13 +54,7 @@ def read_logits(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Scored:
-    """Outputs of a model on some splits, and the task's metrics.
-
-    Attributes:
-        tokens: split -> its examples.
-        logits: split -> float32 [examples, n_outputs].
-        metrics: names.
-    """
+    """Outputs of a model by split, float32 [examples, n_outputs], and the task's metrics."""
 
     tokens: dict[str, Tokens]
     logits: dict[str, np.ndarray]
@@ -74,38 +64,49 @@ class Scored:
         """One entry per split (halves of validation included) and metric."""
         entries = []
         for split, tokens in self.tokens.items():
-            labels, predictions = tokens.labels, decide(self.logits[split])
-            entries += self._entries(split, labels, predictions)
+            predictions = decide(self.logits[split])
+            parts = {split: np.ones(len(tokens), bool)}
             if split == "validation":
-                for half, number in HALVES.items():
-                    rows = tokens.half == number
-                    entries += self._entries(half, labels[rows], predictions[rows])
+                parts |= {half: tokens.half == number for half, number in HALVES.items()}
+            for part, rows in parts.items():
+                scored = score_entries(self.metrics, tokens.labels[rows], predictions[rows])
+                entries += [{"split": part} | entry for entry in scored]
         return entries
-
-    def _entries(
-        self, split: str, labels: np.ndarray, predictions: np.ndarray
-    ) -> list[dict[str, Any]]:
-        entries = score_entries(self.metrics, labels, predictions)
-        return [{"split": split} | entry for entry in entries]
 
     def predictions_table(self) -> pa.Table:
         """The content of predictions.parquet: one row per example (docs/files.md)."""
+        names = {number: half for half, number in HALVES.items()}
+        halves = {
+            split: [names[number] if split == "validation" else "" for number in tokens.half]
+            for split, tokens in self.tokens.items()
+        }
+        predictions = {split: decide(logits) for split, logits in self.logits.items()}
+        return self.table(predictions, "half", halves)
+
+    def table(
+        self, predictions: Mapping[str, np.ndarray], extra: str, texts: Mapping[str, Sequence[str]]
+    ) -> pa.Table:
+        """One row per example, with predictions and a column of texts by split."""
         import pyarrow as pa
 
-        names = {number: half for half, number in HALVES.items()}
-        parts = []
-        for split, tokens in self.tokens.items():
-            logits = self.logits[split]
-            half = [names[number] if split == "validation" else "" for number in tokens.half]
-            columns = example_columns(split, tokens, decide(logits), logits)
-            parts.append(pa.table(columns | {"half": pa.array(half, pa.string())}))
-        return pa.concat_tables(parts)
+        parts = [
+            {
+                "split": pa.array([split] * len(tokens)),
+                "idx": pa.array(tokens.idx),
+                "label": pa.array(tokens.labels),
+                "prediction": pa.array(predictions[split]),
+                "logits": pa.array(list(self.logits[split]), pa.list_(pa.float32())),
+                extra: pa.array(texts[split], pa.string()),
+            }
+            for split, tokens in self.tokens.items()
+        ]
+        return pa.concat_tables(map(pa.table, parts))
 
 
 def score_entries(
     metrics: list[str], labels: np.ndarray, predictions: np.ndarray
 ) -> list[dict[str, Any]]:
-    """What metrics.json says of some examples: one entry per metric."""
+    """The entries of metrics.json for some examples: one per metric."""
     constant = scores.is_constant(predictions)
     return [
         {
@@ -121,44 +122,14 @@ def score_entries(
 def metrics_file(
     cell: dict[str, Any], entries: list[dict[str, Any]], size: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The content of metrics.json (docs/files.md).
-
-    Args:
-        cell: model, task, seed, method, subnetwork and phase.
-        entries: of `score_entries`, each with its split.
-        size: what is kept (`lottery.pruning.masks.size_of`).
-    """
+    """The content of metrics.json (docs/files.md)."""
     return {"format": FORMAT, **cell, **size, "scores": entries}
-
-
-def example_columns(
-    split: str, tokens: Tokens, predictions: np.ndarray, logits: np.ndarray
-) -> dict[str, pa.Array]:
-    """The columns of predictions.parquet for the examples of a split."""
-    import pyarrow as pa
-
-    return {
-        "split": pa.array([split] * len(tokens)),
-        "idx": pa.array(tokens.idx),
-        "label": pa.array(tokens.labels),
-        "prediction": pa.array(predictions),
-        "logits": pa.array(list(logits), pa.list_(pa.float32())),
-    }
 
 
 def score_logits(
     logits: Mapping[str, np.ndarray], path_to_tokens: Path, metrics: Sequence[str]
 ) -> Scored:
-    """Puts logits next to the examples that they are of.
-
-    Args:
-        logits: split -> float32 [examples, n_outputs].
-        path_to_tokens: folder of the tokenised splits.
-        metrics: of the task.
-
-    Raises:
-        StudyError: the tokens are missing, or of another number of examples.
-    """
+    """Reads the examples that logits are of."""
     tokens = {split: read_tokens(path_to_tokens, split) for split in logits}
     for split, of_split in tokens.items():
         if len(of_split) != len(logits[split]):

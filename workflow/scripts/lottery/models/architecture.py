@@ -20,9 +20,7 @@ class Architecture:
     """The sizes and options of an encoder, as its checkpoint's config.json gives them.
 
     Attributes:
-        model_type: key of `lottery.models.families.FAMILIES`.
-        layers: number of layers (L).
-        heads: attention heads per layer (H).
+        heads: attention heads per layer.
         hidden: width of the hidden states; a head has hidden / heads dimensions.
         intermediate: width of an MLP's inner layer.
         vocabulary, positions, token_types: rows of the three embedding tables.
@@ -57,33 +55,45 @@ class Architecture:
 
     @classmethod
     def from_config(cls, config: dict[str, Any], source: str) -> Architecture:
-        """Reads a checkpoint's config.json.
-
-        Args:
-            config: the parsed file.
-            source: its path, for messages.
-
-        Raises:
-            StudyError: unknown family, unsupported option, or a size that is missing.
-        """
+        """Reads a checkpoint's config.json; `source` is its path, for messages."""
         if not isinstance(config, dict):
             raise StudyError(f"{source} holds no JSON object with a key per size.")
         find_family(config, source)
-        hidden_dropout = _number(config, "hidden_dropout_prob", source, 0.1)
+
+        def size(key: str, default: int | None = None) -> int:
+            value = config.get(key, default)
+            if value is None:
+                raise StudyError(f"{source}: the key {key!r} is missing.")
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise StudyError(
+                    f"{source}: {key} is {value!r}; it must be a whole number of at least 1."
+                )
+            return value
+
+        def number(key: str, default: float) -> float:
+            value = config.get(key)
+            value = default if value is None else value  # as in transformers
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+                raise StudyError(
+                    f"{source}: {key} is {value!r}; it must be at least 0 and less than 1."
+                )
+            return float(value)
+
+        hidden_dropout = number("hidden_dropout_prob", 0.1)
         sizes = cls(
             model_type=config["model_type"],
-            layers=_size(config, "num_hidden_layers", source),
-            heads=_size(config, "num_attention_heads", source),
-            hidden=_size(config, "hidden_size", source),
-            intermediate=_size(config, "intermediate_size", source),
-            vocabulary=_size(config, "vocab_size", source),
-            positions=_size(config, "max_position_embeddings", source, 512),
-            token_types=_size(config, "type_vocab_size", source, 2),
-            norm_epsilon=_number(config, "layer_norm_eps", source, 1e-12),
+            layers=size("num_hidden_layers"),
+            heads=size("num_attention_heads"),
+            hidden=size("hidden_size"),
+            intermediate=size("intermediate_size"),
+            vocabulary=size("vocab_size"),
+            positions=size("max_position_embeddings", 512),
+            token_types=size("type_vocab_size", 2),
+            norm_epsilon=number("layer_norm_eps", 1e-12),
             hidden_dropout=hidden_dropout,
-            attention_dropout=_number(config, "attention_probs_dropout_prob", source, 0.1),
-            classifier_dropout=_number(config, "classifier_dropout", source, hidden_dropout),
-            initializer_range=_number(config, "initializer_range", source, 0.02),
+            attention_dropout=number("attention_probs_dropout_prob", 0.1),
+            classifier_dropout=number("classifier_dropout", hidden_dropout),
+            initializer_range=number("initializer_range", 0.02),
         )
         if sizes.hidden % sizes.heads:
             raise StudyError(
@@ -91,24 +101,6 @@ class Architecture:
                 f"num_attention_heads {sizes.heads}."
             )
         return sizes
-
-
-def _size(config: dict[str, Any], key: str, source: str, default: int | None = None) -> int:
-    value = config.get(key, default)
-    if value is None:
-        raise StudyError(f"{source}: the key {key!r} is missing.")
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise StudyError(f"{source}: {key} is {value!r}; it must be a whole number of at least 1.")
-    return value
-
-
-def _number(config: dict[str, Any], key: str, source: str, default: float) -> float:
-    """A number of at least 0; null stands for the default, as in transformers."""
-    value = config.get(key)
-    value = default if value is None else value
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
-        raise StudyError(f"{source}: {key} is {value!r}; it must be at least 0 and less than 1.")
-    return float(value)
 
 
 @dataclass(frozen=True)
@@ -144,22 +136,14 @@ def describe(architecture: Architecture, n_outputs: int, plan: Plan) -> dict[str
         "format": FORMAT,
         "architecture": asdict(architecture),
         "n_outputs": n_outputs,
-        "plan": [_describe_layer(layer) for layer in plan],
+        # `inner` is left out where all inner positions are kept.
+        "plan": [{k: v for k, v in asdict(layer).items() if v is not None} for layer in plan],
     }
     return {DESCRIPTION: json.dumps(facts, sort_keys=True)}
 
 
-def _describe_layer(layer: LayerPlan) -> dict[str, Any]:
-    """A layer's plan; `inner` is left out where all inner positions are kept."""
-    return {name: value for name, value in asdict(layer).items() if value is not None}
-
-
 def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architecture, int, Plan]:
-    """Unpacks `describe`.
-
-    Raises:
-        StudyError: the file was written by something else, or in another format.
-    """
+    """Unpacks `describe`."""
     facts = json.loads(metadata.get(DESCRIPTION, "{}"))
     if facts.get("format") != FORMAT:
         raise StudyError(
@@ -167,21 +151,12 @@ def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architectur
             "models enter the study through the config's `models`."
         )
     plan = tuple(
-        LayerPlan(
-            heads=tuple(layer["heads"]),
-            mlp=layer["mlp"],
-            attention_bias=layer["attention_bias"],
-            inner=tuple(layer["inner"]) if "inner" in layer else None,
-        )
+        LayerPlan(**{k: tuple(v) if isinstance(v, list) else v for k, v in layer.items()})
         for layer in facts["plan"]
     )
     return Architecture(**facts["architecture"]), int(facts["n_outputs"]), plan
 
 
 def read_architecture(path: Path) -> Architecture:
-    """Reads the architecture from a model file of this workflow, without its weights.
-
-    Raises:
-        StudyError: the file is missing, truncated or foreign.
-    """
+    """Reads the architecture from a model file of this workflow, without its weights."""
     return parse_description(path, files.read_metadata(path))[0]

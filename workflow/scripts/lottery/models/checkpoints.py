@@ -1,8 +1,8 @@
-"""Models on disk: one safetensors file that says itself how to rebuild what it holds.
+"""Models on disk: one safetensors file whose metadata describe how to rebuild the model.
 
 Parameters carry the names of the family's own checkpoints, so a full model's file also loads into
-transformers' sequence classifier. The sizes, and for a shrunk model what is left of each layer, lie
-in the file's metadata: a shrunk model loads as it was saved, without a second file to lose.
+transformers' sequence classifier. The metadata have the sizes, and of a shrunk model what is left
+of each layer.
 """
 
 from __future__ import annotations
@@ -19,12 +19,7 @@ from lottery.models.encoder import Encoder, draw_classifier
 
 
 def save_model(path: Path, model: Encoder) -> None:
-    """Writes a model, whole or shrunk, in fp32.
-
-    Args:
-        path: a .safetensors file; it appears whole or not at all.
-        model: on any device.
-    """
+    """Writes a model, whole or shrunk, in fp32; the file appears whole or not at all."""
     arrays = {
         name: parameter.detach().to("cpu", torch.float32).numpy()
         for name, parameter in model.checkpoint_parameters().items()
@@ -35,11 +30,7 @@ def save_model(path: Path, model: Encoder) -> None:
 
 
 def load_model(path: Path) -> Encoder:
-    """Reads a fine-tuned or retrained model as it was saved, in evaluation mode.
-
-    Raises:
-        StudyError: the file is missing, truncated, foreign, or does not fit its description.
-    """
+    """Reads a fine-tuned or retrained model as it was saved, in evaluation mode."""
     arrays, metadata = files.read_arrays(path)
     architecture, n_outputs, plan = parse_description(path, metadata)
     return _assemble(path, architecture, n_outputs, plan, arrays)
@@ -52,12 +43,6 @@ def load_pretrained(path: Path, n_outputs: int, seed: int) -> Encoder:
         path: `resources/models/{model}/model.safetensors`; it holds no classifier.
         n_outputs: classes of the task, or 1 for regression.
         seed: of the classifier's weights.
-
-    Returns:
-        The whole model, in evaluation mode.
-
-    Raises:
-        StudyError: see `load_model`.
     """
     arrays, metadata = files.read_arrays(path)
     architecture, _, plan = parse_description(path, metadata)

@@ -1,10 +1,9 @@
 """The encoder under study: BERT's computation, with gates, and with parts left out.
 
-The computation is written out here rather than taken from transformers, for three reasons that are
-what this project is about: a gate is a factor one can read in the forward pass; a layer whose heads
-or MLP are gone is a layer without them; and about ninety short jobs of a demo do not wait seconds
-each for a large library to load. Tests, and every fetch of a model, hold the outputs against
-transformers' own implementation.
+The computation is written out here rather than taken from transformers: a gate is a factor one can
+read in the forward pass; a layer whose heads or MLP are gone is a layer without them; and short
+jobs do not wait seconds each for a large library to load. Tests, and every fetch of a model,
+compare the outputs with transformers' own implementation.
 
 Shapes: B examples, T tokens, H heads kept in the layer, D dimensions per head, C = hidden width.
 """
@@ -21,8 +20,7 @@ from torch.nn import functional
 
 from lottery.data.batches import Packing
 from lottery.models.architecture import Architecture, LayerPlan, Plan, full_plan
-from lottery.models.attention import attend
-from lottery.models.dropout import drop
+from lottery.models.operations import attend, drop
 from lottery.models.units import KINDS
 
 
@@ -47,14 +45,14 @@ class Gates:
 
 
 class Linear(nn.Linear):
-    """A linear layer whose weights nobody draws unasked: they are read or drawn by name."""
+    """A linear layer whose weights are not drawn when it is made: this would take seconds."""
 
     def reset_parameters(self) -> None:
-        """Leaves the new tensors as they are; drawing millions of numbers takes seconds."""
+        """Leaves the new tensors as they are."""
 
 
 class Embedding(nn.Embedding):
-    """An embedding table that is read or drawn by name, as `Linear`."""
+    """An embedding table whose weights are not drawn when it is made."""
 
     def reset_parameters(self) -> None:
         """Leaves the new tensor as it is."""
@@ -90,7 +88,7 @@ class Layer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        visible: Tensor,
+        allowed: Tensor,
         gates: Mapping[str, Tensor],
         wanted: Tensor | None = None,
         mlp_open: bool = True,
@@ -99,7 +97,7 @@ class Layer(nn.Module):
 
         Args:
             x: hidden states [B, T, C].
-            visible: bool [B, 1, 1 or Q, T]; whether the (wanted) token sees the other.
+            allowed: bool [B, 1, 1 or Q, T]; whether the (wanted) token attends to the other.
             gates: place -> factors, ones where it is missing: "head" [1 or B, H], "inner" [1 or B,
                 inner positions kept], "mlp" [1 or B].
             wanted: int64 [B, Q], positions of tokens; None means all, Q = T.
@@ -108,42 +106,40 @@ class Layer(nn.Module):
         Returns:
             [B, Q, C].
         """
-        own = x if wanted is None else x.take_along_dim(wanted[..., None], dim=1)
+        y = x if wanted is None else x.take_along_dim(wanted[..., None], dim=1)
         if self.attention_output is not None:
-            own = self.attention_norm(own + self._attend(own, x, visible, gates.get("head")))
+            y = self.attention_norm(y + self._attend(y, x, allowed, gates.get("head")))
         else:
-            own = self.attention_norm(own)
+            y = self.attention_norm(y)
         if self.output is None:
-            return self.output_norm(own)
-        update = self._drop(self._mlp(own if mlp_open else own.detach(), gates.get("inner")))
+            return self.output_norm(y)
+        update = self._drop(self._mlp(y if mlp_open else y.detach(), gates.get("inner")))
         if "mlp" in gates:
             update = update * gates["mlp"][:, None, None]
-        return self.output_norm(own + update)
+        return self.output_norm(y + update)
 
-    def _mlp(self, own: Tensor, gate: Tensor | None) -> Tensor:
+    def _mlp(self, y: Tensor, gate: Tensor | None) -> Tensor:
         """The MLP's update before dropout, [B, Q, C]."""
         if not self.inner:
-            return self.output.bias.expand_as(own)
-        inner = functional.gelu(self.intermediate(own))
+            return self.output.bias.expand_as(y)
+        inner = functional.gelu(self.intermediate(y))
         if gate is not None:
             inner = inner * gate[:, None, :]
         return self.output(inner)
 
-    def _attend(self, own: Tensor, x: Tensor, visible: Tensor, gate: Tensor | None) -> Tensor:
+    def _attend(self, y: Tensor, x: Tensor, allowed: Tensor, gate: Tensor | None) -> Tensor:
         """The attention sub-layer's update of the wanted tokens' residual, [B, Q, C]."""
         if not self.heads:
             # Only the projection's bias is left. A product over zero columns would give the same,
             # but not every device kernel accepts it.
-            return self._drop(self.attention_output.bias.expand_as(own))
-        if own is x:
+            return self._drop(self.attention_output.bias.expand_as(y))
+        if y is x:
             query, key, value = self._project(x, self.query, self.key, self.value)
         else:
-            (query,), (key, value) = (
-                self._project(own, self.query),
-                self._project(x, self.key, self.value),
-            )
+            (query,) = self._project(y, self.query)
+            key, value = self._project(x, self.key, self.value)
         dropout = self.attention_dropout if self.training else 0.0
-        context = attend(query, key, value, visible, dropout)
+        context = attend(query, key, value, allowed, dropout)
         if gate is not None:
             context = context * gate[:, :, None, None]
         context = context.transpose(1, 2).flatten(2)  # [B, Q, H * D]
@@ -185,13 +181,7 @@ class Embeddings(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A sequence classifier (or, with one output, a regressor) on an encoder.
-
-    Args:
-        architecture: sizes of the full model.
-        n_outputs: classes, or 1 for regression.
-        plan: what each layer holds; the whole model when None.
-    """
+    """A sequence classifier (or, with one output, a regressor); without a plan the whole model."""
 
     def __init__(
         self, architecture: Architecture, n_outputs: int, plan: Plan | None = None
@@ -216,15 +206,14 @@ class Encoder(nn.Module):
         """Computes the logits [B, n_outputs] of B examples in R rows.
 
         Args:
-            input_ids: int64 [R, T].
-            token_types: int64 [R, T].
+            input_ids, token_types: int64 [R, T].
             attention_mask: bool [R, T], False for padding; with `packing` [R, T, T].
             gates: factors of the units of the *full* model; None means ones. With `packing` the
                 same for all examples.
-            packing: where the examples stand; None for one in each row, from its start on.
+            packing: where the examples are; None for one in each row, from its start on.
         """
         x = self.embeddings(input_ids, token_types, packing and packing.positions)  # [R, T, C]
-        visible = attention_mask[:, None] if packing else attention_mask[:, None, None, :]
+        allowed = attention_mask[:, None] if packing else attention_mask[:, None, None, :]
         wanted = None
         for index, layer in enumerate(self.layers):
             of_layer, mlp_open = {}, True
@@ -232,11 +221,11 @@ class Encoder(nn.Module):
                 of_layer = self._gates_of_layer(gates, index)
                 mlp_open = gates.open_mlps is None or bool(gates.open_mlps[index])
             if index == len(self.layers) - 1:
-                # Of the last layer nothing but the examples' first tokens is looked at.
+                # Of the last layer only the examples' first tokens are needed.
                 wanted = packing.firsts if packing else torch.zeros_like(input_ids[:, :1])
                 if packing:
-                    visible = visible.take_along_dim(wanted[:, None, :, None], dim=2)
-            x = layer(x, visible, of_layer, wanted, mlp_open)
+                    allowed = allowed.take_along_dim(wanted[:, None, :, None], dim=2)
+            x = layer(x, allowed, of_layer, wanted, mlp_open)
         first = x.flatten(0, 1)[packing.places] if packing else x[:, 0]  # [B, C]
         pooled = torch.tanh(self.pooler(first))
         dropout = self.architecture.classifier_dropout
@@ -267,9 +256,7 @@ class Encoder(nn.Module):
 def draw_weights(model: Encoder, seed: int) -> None:
     """Draws all weights as BERT does before pretraining: normal weights, zero biases.
 
-    Args:
-        model: changed in place.
-        seed: of a generator of its own; torch's global state is not touched.
+    The generator is separate: torch's global state is not touched.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
@@ -281,7 +268,7 @@ def draw_weights(model: Encoder, seed: int) -> None:
 
 
 def draw_classifier(model: Encoder, seed: int) -> None:
-    """Draws the classifier afresh, as at the start of every fine-tuning."""
+    """Draws the classifier again, as at the start of every fine-tuning."""
     generator = torch.Generator().manual_seed(seed)
     _draw(model.classifier, model.architecture.initializer_range, generator)
 

@@ -1,30 +1,17 @@
-"""The encoder families that can be studied: one table that names a family's parts.
+"""The encoder families that can be studied: one table of the names of a family's parts.
 
 The encoder (`lottery.models.encoder`) is one computation, the post-norm transformer of BERT. What
 differs between families is how a checkpoint names the parts of that computation, so another family
-of the same computation is one more entry of `FAMILIES`. An entry is not trusted:
-fetching a model compares the encoder's outputs with those of transformers' own implementation.
+of the same computation is one more entry of `FAMILIES`. Fetching a model checks the entry: it
+compares the encoder's outputs with those of transformers' own implementation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from lottery.files.errors import StudyError
-
-# The parts of one layer by this project's names, in the order in which a layer computes them.
-LAYER_PARTS = (
-    "query",
-    "key",
-    "value",
-    "attention_output",
-    "attention_norm",
-    "intermediate",
-    "output",
-    "output_norm",
-)
 
 
 @dataclass(frozen=True)
@@ -35,91 +22,66 @@ class Family:
         model_type: `model_type` in the checkpoint's config.json.
         prefix: prefix of the encoder's parameters in a sequence classifier's checkpoint; a
             checkpoint of the bare encoder lacks it.
-        embeddings: our part name -> name below the prefix.
-        layer: name of a layer below the prefix, with the layer's index as `{}`.
-        layer_parts: our part name (see `LAYER_PARTS`) -> name below the layer.
-        pooler: name of the pooler's linear layer below the prefix.
+        parts: a module of `Encoder`, with the index of a layer as `{}` -> its name below the
+            prefix.
         classifier: name of the classifier's linear layer, without prefix.
     """
 
     model_type: str
     prefix: str
-    embeddings: MappingProxyType[str, str]
-    layer: str
-    layer_parts: MappingProxyType[str, str]
-    pooler: str
-    classifier: str
+    parts: dict[str, str]
+    classifier: str = "classifier"
 
     def checkpoint_name(self, name: str) -> str:
         """Translates the name of a parameter of `Encoder` to the checkpoint's name."""
         module, kind = name.rsplit(".", 1)
-        room, _, part = module.partition(".")
-        if room == "layers":
-            index, part = part.split(".")
-            return f"{self.prefix}{self.layer.format(index)}.{self.layer_parts[part]}.{kind}"
-        if room == "embeddings":
-            return f"{self.prefix}{self.embeddings[part]}.{kind}"
-        if room == "pooler":
-            return f"{self.prefix}{self.pooler}.{kind}"
-        return f"{self.classifier}.{kind}"
+        if module == "classifier":
+            return f"{self.classifier}.{kind}"
+        index = ""
+        if module.startswith("layers."):
+            _, index, part = module.split(".")
+            module = f"layers.{{}}.{part}"
+        return f"{self.prefix}{self.parts[module].format(index)}.{kind}"
 
 
 BERT = Family(
     model_type="bert",
     prefix="bert.",
-    embeddings=MappingProxyType(
-        {
-            "word": "embeddings.word_embeddings",
-            "position": "embeddings.position_embeddings",
-            "token_type": "embeddings.token_type_embeddings",
-            "norm": "embeddings.LayerNorm",
-        }
-    ),
-    layer="encoder.layer.{}",
-    layer_parts=MappingProxyType(
-        {
-            "query": "attention.self.query",
-            "key": "attention.self.key",
-            "value": "attention.self.value",
-            "attention_output": "attention.output.dense",
-            "attention_norm": "attention.output.LayerNorm",
-            "intermediate": "intermediate.dense",
-            "output": "output.dense",
-            "output_norm": "output.LayerNorm",
-        }
-    ),
-    pooler="pooler.dense",
-    classifier="classifier",
+    parts={
+        "embeddings.word": "embeddings.word_embeddings",
+        "embeddings.position": "embeddings.position_embeddings",
+        "embeddings.token_type": "embeddings.token_type_embeddings",
+        "embeddings.norm": "embeddings.LayerNorm",
+        "layers.{}.query": "encoder.layer.{}.attention.self.query",
+        "layers.{}.key": "encoder.layer.{}.attention.self.key",
+        "layers.{}.value": "encoder.layer.{}.attention.self.value",
+        "layers.{}.attention_output": "encoder.layer.{}.attention.output.dense",
+        "layers.{}.attention_norm": "encoder.layer.{}.attention.output.LayerNorm",
+        "layers.{}.intermediate": "encoder.layer.{}.intermediate.dense",
+        "layers.{}.output": "encoder.layer.{}.output.dense",
+        "layers.{}.output_norm": "encoder.layer.{}.output.LayerNorm",
+        "pooler": "pooler.dense",
+    },
 )
 
 # BERT's computation and names below another prefix, as long as no task ids are embedded.
 ERNIE = replace(BERT, model_type="ernie", prefix="ernie.")
 
-FAMILIES = MappingProxyType({family.model_type: family for family in (BERT, ERNIE)})
+FAMILIES = {family.model_type: family for family in (BERT, ERNIE)}
 
 # Keys of a checkpoint's config.json that would change the computation, and the only values that
 # the encoder implements (a missing key means the first of them).
-SUPPORTED = MappingProxyType(
-    {
-        "hidden_act": ("gelu",),
-        "position_embedding_type": ("absolute", None),
-        "is_decoder": (False, None),
-        "add_cross_attention": (False, None),
-        "use_task_id": (False, None),
-    }
-)
+SUPPORTED = {
+    "hidden_act": ("gelu",),
+    "position_embedding_type": ("absolute", None),
+    "is_decoder": (False, None),
+    "add_cross_attention": (False, None),
+    "use_task_id": (False, None),
+}
 
 
 def find_family(config: dict[str, Any], source: str) -> Family:
-    """Finds the family of a checkpoint and checks that the encoder computes what it asks for.
-
-    Args:
-        config: the checkpoint's config.json.
-        source: where the config comes from, for the message.
-
-    Raises:
-        StudyError: the family is not in the table, or an option is not implemented.
-    """
+    """Finds the family of a checkpoint and checks that the encoder computes what it asks for."""
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(FAMILIES)

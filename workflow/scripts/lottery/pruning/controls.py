@@ -45,23 +45,18 @@ def super_structured(goods: list[UnitMask], rng: np.random.Generator) -> dict[st
 
     super_good holds the units kept by every seed's good mask. super_bad holds units pruned by every
     seed, topped up with units that are neither always kept nor never kept, then with any. For
-    super_random the middle units come first, then any. The last two match super_good's counts.
-
-    Args:
-        goods: the good masks of all seeds.
-        rng: one draw shared by all seeds (the released super_random differed by seed).
+    super_random the middle units come first, then any. The last two match super_good's counts. One
+    draw is shared by all seeds (the released super_random differed by seed).
     """
-    masks: dict[str, dict[str, np.ndarray]] = {}
+    good, bad, drawn = {}, {}, {}
     for kind in goods[0].units:
-        kept = np.stack([good.units[kind] for good in goods])
+        kept = np.stack([mask.units[kind] for mask in goods])
         always, never = kept.all(axis=0), ~kept.any(axis=0)
-        middle = ~always & ~never
         count, rest = int(always.sum()), np.ones_like(always)
-        masks.setdefault("super_good", {})[kind] = always
-        masks.setdefault("super_bad", {})[kind] = _fill(count, [never, middle, rest], rng)
-        chosen = masks["super_bad"][kind]
-        neither = ~always & ~chosen
-        masks.setdefault("super_random", {})[kind] = _fill(count, [neither, rest], rng)
+        good[kind] = always
+        bad[kind] = _fill(count, [never, ~always & ~never, rest], rng)
+        drawn[kind] = _fill(count, [~always & ~bad[kind], rest], rng)
+    masks = {"super_good": good, "super_bad": bad, "super_random": drawn}
     return {name: goods[0].with_units(units) for name, units in masks.items()}
 
 
@@ -71,11 +66,7 @@ def random_weights(source: WeightMask, rng: np.random.Generator) -> WeightMask:
 
 
 def smallest_weights(source: WeightMask, path_to_model: Path) -> WeightMask:
-    """Keeps as many weights as `source`: those of smallest magnitude in a model's file.
-
-    Raises:
-        StudyError: the model's file is missing or truncated.
-    """
+    """Keeps as many weights as `source`: those of smallest magnitude in a model's file."""
     weights, _ = files.read_arrays(path_to_model)
     magnitudes = np.concatenate([np.abs(weights[name]).ravel() for name in source.shapes])
     return WeightMask.from_vector(_smallest(magnitudes, source.kept), source.shapes)

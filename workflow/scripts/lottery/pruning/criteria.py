@@ -17,16 +17,15 @@ if TYPE_CHECKING:
 EXAMPLE, BATCH = "example", "batch"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Criterion:
     """A criterion.
 
     Attributes:
         help: what is summed, in a few words.
-        of: whose gradient is taken: that of each example's loss ("example") or of each batch's mean
-            loss ("batch").
+        of: whose gradient is taken: that of each example's loss (EXAMPLE), or of each batch's mean
+            loss (BATCH), which makes the result depend on the order of the examples.
         size: gradients -> what they add to the importance, of the same shape.
-        ordered: whether the result depends on the order of the examples.
         never_reset: whether the gradients of all batches so far are added up before their size is
             taken; only for gradients of batches.
     """
@@ -34,7 +33,6 @@ class Criterion:
     help: str
     of: str
     size: Callable[[Tensor], Tensor]
-    ordered: bool
     never_reset: bool = False
 
 
@@ -42,31 +40,25 @@ def _absolute(gradients: Tensor) -> Tensor:
     return gradients.abs()
 
 
+def _squared(gradients: Tensor) -> Tensor:
+    return gradients.square()
+
+
 CRITERIA: dict[str, Criterion] = {
     # What the authors' code computes.
     "running_sum": Criterion(
-        help="the absolute running sum of the batches' gradients, never reset",
-        of=BATCH,
-        size=_absolute,
-        ordered=True,
+        "the absolute running sum of the batches' gradients, never reset",
+        BATCH,
+        _absolute,
         never_reset=True,
     ),
     # Opposite examples of a batch cancel.
-    "per_batch": Criterion(
-        help="the absolute gradient of each batch", of=BATCH, size=_absolute, ordered=True
-    ),
+    "per_batch": Criterion("the absolute gradient of each batch", BATCH, _absolute),
     # The expectation as stated.
-    "per_example": Criterion(
-        help="the absolute gradient of each example", of=EXAMPLE, size=_absolute, ordered=False
-    ),
+    "per_example": Criterion("the absolute gradient of each example", EXAMPLE, _absolute),
     # The diagonal of the empirical Fisher information of the gates (Kwon et al. 2022).
-    "fisher": Criterion(
-        help="the squared gradient of each example",
-        of=EXAMPLE,
-        size=lambda gradients: gradients.square(),
-        ordered=False,
-    ),
+    "fisher": Criterion("the squared gradient of each example", EXAMPLE, _squared),
 }
 
 # Those that need the examples in the order of the file.
-ORDERED = tuple(name for name, criterion in CRITERIA.items() if criterion.ordered)
+ORDERED = tuple(name for name, criterion in CRITERIA.items() if criterion.of == BATCH)

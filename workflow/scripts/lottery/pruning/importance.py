@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lottery.data.batches import Batch, collate, ordered_rows, pack, parts
+from lottery.data.batches import collate, ordered_rows, pack, parts
 from lottery.data.tokens import Tokens
 from lottery.models.encoder import Encoder, Gates
 from lottery.pruning.criteria import CRITERIA, EXAMPLE
@@ -50,13 +50,13 @@ def measure(
     One gate per example gives each example's own gradient in that same pass.
 
     Args:
-        model: the whole model, on the device to run on; frozen and put into evaluation mode.
+        model: whole; frozen and put into evaluation mode.
         tokens: the split.
         mask: its kinds of unit are measured. Pruned units have their gates at zero; they still get
             gradients.
         mode: one of `lottery.pruning.criteria.CRITERIA`.
         batch_size: examples per batch.
-        order: "file" or "length". If the criterion is `ordered`, the result depends on both.
+        order: "file" or "length".
         pruned: whether pruned units are measured too; without them they are left out of the
             computation, and their sums are 0.
     """
@@ -72,7 +72,10 @@ def measure(
     total = torch.zeros(state.shape, dtype=torch.float64, device=device)
     running = torch.zeros_like(total)
     for rows in ordered_rows(tokens, batch_size, order):
-        for batch, copies in _parts(tokens, rows, of_examples, device):
+        # A gate for each example needs a row for each.
+        each = (collate(tokens, part, device) for part in parts(tokens, rows, device))
+        for batch in each if of_examples else [pack(tokens, rows, device)]:
+            copies = len(batch.labels) if of_examples else 1
             gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, units]
             gates = Gates({k: gate[:, :, c] for k, c in columns.items()}, mask.units["mlp"])
             output = model(*batch.inputs, gates, batch.packing)
@@ -100,18 +103,6 @@ def _columns(mask: UnitMask) -> dict[str, slice | int]:
     return columns
 
 
-def _parts(
-    tokens: Tokens, rows: np.ndarray, of_examples: bool, device: torch.device
-) -> Iterator[tuple[Batch, int]]:
-    """Yields the parts of a batch, and how many copies of the gates each needs."""
-    if not of_examples:
-        yield pack(tokens, rows, device), 1
-        return
-    for part in parts(tokens, rows, device):
-        # A gate for each example needs a row for each.
-        yield collate(tokens, part, device), len(part)
-
-
 def _gradient(loss: Tensor, gate: Tensor) -> Tensor:
     """The gradient of the gates; zeros where no unit is left to be gated."""
     if not loss.requires_grad:
@@ -135,22 +126,16 @@ def normalise(
             several in a layer; "none" does not.
 
     Returns:
-        Scores by kind, float64. With "kept", pruned units score NaN.
+        Scores by kind, float64: zeros if they are all equal. With "kept", pruned units score NaN.
     """
     scores = {}
     for kind, measured in units.items():
         values = np.where(mask.units[kind], measured, np.nan) if over == "kept" else measured
         if layer_norm == "l2" and values.ndim == 2:
             norms = np.sqrt(np.nansum(values**2, axis=1, keepdims=True))
-            scores[kind] = _to_unit_range(values / (norms + NORM_EPSILON))
-        else:
-            scores[kind] = _to_unit_range(values)
+            values = values / (norms + NORM_EPSILON)
+        if not np.isnan(values).all():
+            low, high = np.nanmin(values), np.nanmax(values)
+            values = (values - low) / (high - low) if high > low else values - low
+        scores[kind] = values
     return scores
-
-
-def _to_unit_range(scores: np.ndarray) -> np.ndarray:
-    """Min-max; scores that are all equal become zeros."""
-    if np.isnan(scores).all():
-        return scores
-    low, high = np.nanmin(scores), np.nanmax(scores)
-    return (scores - low) / (high - low) if high > low else scores - low

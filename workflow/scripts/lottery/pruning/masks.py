@@ -1,8 +1,6 @@
 """Masks: which units or weights of an encoder are kept (true = kept). numpy only.
 
-Two kinds, one for each granularity, with one interface. Both know how much of the body they keep,
-have a complement, can be compared, and go to and come from a safetensors file (formats:
-docs/files.md).
+Two kinds, one for each granularity, with one interface (formats of their files: docs/files.md).
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -38,8 +36,60 @@ FORMAT = "1"
 NOT_IN_BODY = ("output.bias",)
 
 
+class _Mask:
+    """What both kinds share: bool arrays by name, in the field that `_field` names.
+
+    Methods that take the model's architecture raise ValueError if the mask does not fit it.
+    """
+
+    granularity: ClassVar[str]
+    _field: ClassVar[str]
+
+    @property
+    def _kept(self) -> dict[str, np.ndarray]:
+        return getattr(self, self._field)
+
+    def _with(self, kept: dict[str, np.ndarray]) -> Self:
+        return replace(self, **{self._field: kept})
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The arrays' shapes by name."""
+        return {name: array.shape for name, array in self._kept.items()}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing is pruned."""
+        return all(bool(array.all()) for array in self._kept.values())
+
+    def complement(self) -> Self:
+        """The mask of everything that this one prunes."""
+        return self._with({name: ~array for name, array in self._kept.items()})
+
+    def overlap(self, other: Mask, architecture: Architecture | None = None) -> dict[str, int]:
+        """Counts units or weights, and parameters: those of this mask, with _shared those of both.
+
+        The bias of an attention output counts with a mask that has a head in its layer.
+
+        Raises:
+            ValueError: the masks cannot be compared.
+        """
+        if other.granularity != self.granularity:
+            raise ValueError("one is a mask of units, the other of weights")
+        if other.shapes != self.shapes:
+            raise ValueError(f"their {self.granularity} differ in number or name")
+        both = self._with({name: array & other._kept[name] for name, array in self._kept.items()})
+        shared = both.counts()
+        counts = {}
+        for name, count in self.counts().items():
+            counts |= {name: count, f"{name}_shared": shared[name]}
+        counts["parameters"] = self._count_shared(self, architecture)
+        counts["parameters_shared"] = self._count_shared(other, architecture)
+        return counts
+
+
 @dataclass(frozen=True, eq=False)
-class UnitMask:
+class UnitMask(_Mask):
     """Kept units.
 
     Attributes:
@@ -57,6 +107,7 @@ class UnitMask:
     units: dict[str, np.ndarray]
     emptied_attention: str = "keep_bias"
     granularity: ClassVar[str] = "units"
+    _field: ClassVar[str] = "units"
 
     def __post_init__(self) -> None:
         if self.emptied_attention not in EMPTIED_ATTENTION:
@@ -80,93 +131,47 @@ class UnitMask:
         kinds: Iterable[str] = ALWAYS,
         emptied_attention: str = "keep_bias",
     ) -> UnitMask:
-        """The mask that keeps everything.
-
-        Args:
-            architecture: sizes of the model.
-            kinds: the kinds that are pruned; heads and MLPs are in any case in the mask.
-            emptied_attention: see the class.
-        """
+        """The mask that keeps everything; it has heads, MLPs and the kinds that are pruned."""
         shapes = {name: KINDS[name].shape(architecture) for name in in_masks(kinds)}
         units = {name: np.ones(shape, bool) for name, shape in shapes.items()}
         return cls(units, emptied_attention)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nothing is pruned."""
-        return all(bool(array.all()) for array in self.units.values())
-
-    def counts(self) -> dict[str, int]:
-        """Number of kept units by the name of the kind's array."""
-        return {KINDS[name].array: int(array.sum()) for name, array in self.units.items()}
 
     def with_units(self, units: Mapping[str, np.ndarray]) -> UnitMask:
         """A mask with other arrays for some kinds."""
         return replace(self, units=self.units | dict(units))
 
-    def complement(self) -> UnitMask:
-        """The mask of everything that this one prunes."""
-        return self.with_units({name: ~array for name, array in self.units.items()})
+    def counts(self) -> dict[str, int]:
+        """Number of kept units by the name of the kind's array."""
+        return {KINDS[name].array: int(array.sum()) for name, array in self.units.items()}
 
     def entries(self, architecture: Architecture) -> list[Kept]:
-        """Which entries of each layer's parameters are kept, see `models.units.kept_entries`.
-
-        Raises:
-            ValueError: the mask does not have the model's size.
-        """
+        """Which entries of each layer's parameters are kept, see `models.units.kept_entries`."""
         self._check(architecture)
         drop_bias = self.emptied_attention == "drop_bias"
         return kept_entries(self.units, architecture, drop_bias=drop_bias)
 
     def kept_fraction(self, architecture: Architecture) -> float:
-        """Kept parameters / parameters of the body.
-
-        Raises:
-            ValueError: the mask does not have the model's size.
-        """
+        """Kept parameters / parameters of the body."""
         return count_entries(self.entries(architecture)) / body_size(architecture)
 
     def shares(self, architecture: Architecture) -> dict[str, np.ndarray]:
-        """The share of every unit that is kept, 0 or 1: kind -> float64 of the kind's shape.
-
-        Raises:
-            ValueError: the mask does not have the model's size.
-        """
+        """The share of every unit that is kept, 0 or 1: kind -> float64 of the kind's shape."""
         self._check(architecture)
         return {name: array.astype(float) for name, array in self.units.items()}
 
-    def overlap(self, other: Mask, architecture: Architecture) -> dict[str, int]:
-        """Counts units and parameters: those of this mask, and with _shared those of both.
-
-        The bias of an attention output counts with a mask that has a head in its layer.
-
-        Raises:
-            ValueError: the masks cannot be compared.
-        """
-        if not isinstance(other, UnitMask):
-            raise ValueError("one is a mask of units, the other of weights")
-        shapes, theirs = ({n: a.shape for n, a in m.units.items()} for m in (self, other))
-        if shapes != theirs:
-            raise ValueError("they differ in the number of layers or units")
-        both = self.with_units({name: a & other.units[name] for name, a in self.units.items()})
-        shared = both.counts()
-        counts = {}
-        for name, count in self.counts().items():
-            counts |= {name: count, f"{name}_shared": shared[name]}
+    def _count_shared(self, other: UnitMask, architecture: Architecture | None) -> int:
         ours, theirs = (
             replace(mask, emptied_attention="drop_bias").entries(architecture)
             for mask in (self, other)
         )
-        counts["parameters"] = count_entries(ours)
-        counts["parameters_shared"] = count_entries(shared_entries(ours, theirs))
-        return counts
+        return count_entries(shared_entries(ours, theirs))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the mask's file."""
         return {KINDS[name].array: array.astype(np.uint8) for name, array in self.units.items()}
 
     def metadata(self) -> dict[str, str]:
-        """What the metadata of the mask's file say of the mask."""
+        """What the metadata of the mask's file contain besides its `MaskInfo`."""
         return {"emptied_attention": self.emptied_attention}
 
     def _check(self, architecture: Architecture) -> None:
@@ -174,41 +179,30 @@ class UnitMask:
             kind = KINDS[name]
             if array.shape != kind.shape(architecture):
                 raise ValueError(
-                    f"it has {_times(array.shape)} {kind.label}, "
-                    f"the model {_times(kind.shape(architecture))}"
+                    f"it has {times(array.shape)} {kind.label}, "
+                    f"the model {times(kind.shape(architecture))}"
                 )
 
 
 @dataclass(frozen=True, eq=False)
-class WeightMask:
-    """Kept entries of the body's parameters.
-
-    Attributes:
-        parameters: checkpoint's parameter name -> bool array of the parameter's shape.
-    """
+class WeightMask(_Mask):
+    """Kept entries of the body's parameters: checkpoint's name -> bool of the parameter's shape."""
 
     parameters: dict[str, np.ndarray]
     granularity: ClassVar[str] = "weights"
+    _field: ClassVar[str] = "parameters"
 
     @classmethod
     def from_vector(cls, kept: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> WeightMask:
         """Cuts a bool vector into parameters of the given shapes, in the mapping's order."""
-        parameters, start = {}, 0
-        for name, shape in shapes.items():
-            size = int(np.prod(shape))
-            parameters[name] = kept[start : start + size].reshape(shape)
-            start += size
-        return cls(parameters)
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+        parts = zip(shapes.items(), np.split(kept, ends[:-1]), strict=True)
+        return cls({name: part.reshape(shape) for (name, shape), part in parts})
 
     @property
     def vector(self) -> np.ndarray:
         """All entries in one vector, bool [size]."""
         return np.concatenate([array.ravel() for array in self.parameters.values()])
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The parameters' shapes by name."""
-        return {name: array.shape for name, array in self.parameters.items()}
 
     @property
     def kept(self) -> int:
@@ -220,18 +214,9 @@ class WeightMask:
         """Number of entries."""
         return sum(array.size for array in self.parameters.values())
 
-    @property
-    def is_full(self) -> bool:
-        """Whether nothing is pruned."""
-        return self.kept == self.size
-
     def counts(self) -> dict[str, int]:
         """Number of kept entries, under the name weights."""
         return {"weights": self.kept}
-
-    def complement(self) -> WeightMask:
-        """The mask of everything that this one prunes."""
-        return WeightMask({name: ~array for name, array in self.parameters.items()})
 
     def kept_fraction(self, architecture: Architecture | None = None) -> float:
         """Kept entries / entries of the body, which the mask itself has."""
@@ -241,9 +226,6 @@ class WeightMask:
         """The share of every unit's entries that is kept: kind -> float64 of the kind's shape.
 
         Entries that do not belong to the body of the mask are left out.
-
-        Raises:
-            ValueError: the mask does not have the model's parameters.
         """
         shapes = body_shapes(architecture)
         if self.shapes != shapes:
@@ -264,34 +246,18 @@ class WeightMask:
             found[name] = np.stack(shares).reshape(kind.shape(architecture))
         return found
 
-    def overlap(self, other: Mask, architecture: Architecture | None = None) -> dict[str, int]:
-        """Counts weights, which are the parameters: of this mask, and with _shared of both.
-
-        Raises:
-            ValueError: the masks cannot be compared.
-        """
-        if not isinstance(other, WeightMask):
-            raise ValueError("one is a mask of units, the other of weights")
-        if self.shapes.keys() != other.shapes.keys():
-            raise ValueError("they name different parameters")
-        kept = self.kept
-        shared = sum(
+    def _count_shared(self, other: WeightMask, architecture: Architecture | None) -> int:
+        return sum(
             int(np.count_nonzero(array & other.parameters[name]))
             for name, array in self.parameters.items()
         )
-        return {
-            "weights": kept,
-            "weights_shared": shared,
-            "parameters": kept,
-            "parameters_shared": shared,
-        }
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the mask's file: bits, packed in C order, most significant first."""
         return {name: np.packbits(array) for name, array in self.parameters.items()}
 
     def metadata(self) -> dict[str, str]:
-        """What the metadata of the mask's file say of the mask."""
+        """What the metadata of the mask's file contain besides its `MaskInfo`."""
         return {"emptied_attention": "", "shapes": json.dumps(self.shapes)}
 
 
@@ -300,13 +266,7 @@ Mask = UnitMask | WeightMask
 
 @dataclass(frozen=True)
 class MaskInfo:
-    """Where a mask comes from, and its size.
-
-    Attributes:
-        algorithm, model, task, seed, method, subnetwork: where it comes from; the seed is empty for
-            a mask that serves all seeds.
-        kept_fraction: kept parameters / parameters of the body.
-    """
+    """Where a mask comes from, and its size; the seed of a mask for all seeds is empty."""
 
     algorithm: str
     model: str
@@ -344,33 +304,27 @@ def write_mask(path: Path, mask: Mask, info: MaskInfo) -> None:
 
 
 def read_mask(path: Path) -> tuple[Mask, MaskInfo]:
-    """Reads a mask file.
-
-    Raises:
-        StudyError: the file is missing, truncated, foreign, of another format version, or holds
-            anything but zeros and ones.
-    """
+    """Reads a mask file."""
     arrays, metadata = files.read_arrays(path)
     if metadata.get("format") != FORMAT:
         raise StudyError(
             f"{path}: mask format {metadata.get('format')!r}; this version reads {FORMAT!r}."
         )
     fields = {key: metadata.get(key, "") for key in MaskInfo.__annotations__}
-    fields["kept_fraction"] = float(metadata["kept_fraction"])
-    info = MaskInfo(**fields)
+    info = MaskInfo(**fields | {"kept_fraction": float(metadata["kept_fraction"])})
     if "shapes" in metadata:
-        return _unpack(path, arrays, json.loads(metadata["shapes"])), info
+        return _unpacked(path, arrays, json.loads(metadata["shapes"])), info
     kinds = {kind.array: name for name, kind in KINDS.items()}
     if not set(arrays) <= set(kinds) or any(array.max() > 1 for array in arrays.values()):
         raise StudyError(f"{path}: a mask of units holds {', '.join(kinds)}, each 0 or 1.")
-    units = {kinds[name]: arrays[name].astype(bool) for name in kinds if name in arrays}
+    units = {kinds[name]: array.astype(bool) for name, array in arrays.items()}
     try:
         return UnitMask(units, metadata.get("emptied_attention", "")), info
     except ValueError as error:
         raise StudyError(f"{path} is no mask of units: {error}.") from error
 
 
-def _unpack(path: Path, arrays: dict[str, np.ndarray], shapes: dict[str, Any]) -> WeightMask:
+def _unpacked(path: Path, arrays: dict[str, np.ndarray], shapes: dict[str, Any]) -> WeightMask:
     if set(arrays) != set(shapes):
         raise StudyError(f"{path}: the mask's arrays and the shapes in its metadata differ.")
     parameters = {}
@@ -383,36 +337,30 @@ def _unpack(path: Path, arrays: dict[str, np.ndarray], shapes: dict[str, Any]) -
 
 
 def size_of(mask: Mask, info: MaskInfo) -> dict[str, Any]:
-    """What a mask keeps, as metrics.json says it.
+    """What a mask keeps, as metrics.json has it.
 
     Returns:
         kept_fraction; units_kept, the kept units by the array of their kind (empty for masks of
-        single weights); and, as they always stood there, heads_kept and mlps_kept.
+        single weights); and heads_kept and mlps_kept, which older versions had alone.
     """
-    units = mask.counts() if isinstance(mask, UnitMask) else {}
-    return {"kept_fraction": info.kept_fraction} | _units_kept(units)
+    units = mask.counts() if mask.granularity == "units" else {}
+    kept = {f"{name}_kept": units.get(name) for name in ("heads", "mlps")}
+    return {"kept_fraction": info.kept_fraction} | kept | {"units_kept": units}
 
 
 def full_size(architecture: Architecture) -> dict[str, Any]:
     """The same of the full model."""
-    return {"kept_fraction": 1.0} | _units_kept(UnitMask.full(architecture).counts())
-
-
-def _units_kept(units: dict[str, int]) -> dict[str, Any]:
-    kept = {f"{name}_kept": units.get(name) for name in ("heads", "mlps")}
-    return kept | {"units_kept": units}
+    info = MaskInfo("", "", "", "", "", "full", kept_fraction=1.0)
+    return size_of(UnitMask.full(architecture), info)
 
 
 def of_units(mask: Mask, path: Path) -> UnitMask:
-    """The mask, if it is one of whole units.
-
-    Raises:
-        StudyError: it is a mask of weights.
-    """
+    """The mask, if it is one of whole units."""
     if isinstance(mask, UnitMask):
         return mask
     raise StudyError(f"{path} is a mask of single weights, where whole units are compared.")
 
 
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+def times(shape: tuple[int, ...]) -> str:
+    """A shape in words."""
+    return " x ".join(map(str, shape)) or "that of a single number"

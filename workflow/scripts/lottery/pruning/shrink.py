@@ -1,4 +1,7 @@
-"""Puts a model under a mask: masks of units by removing units, masks of weights by zeros."""
+"""Puts a model under a mask: masks of units by removing units, masks of weights by zeros.
+
+Every step that applies a mask also checks that it acts, lasts and fits; a violation is an error.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lottery.data.tokens import Tokens
+from lottery.evaluation.predict import predict
 from lottery.models.architecture import Architecture, LayerPlan, Plan
-from lottery.models.encoder import Encoder, Gates
+from lottery.models.encoder import Encoder
 from lottery.models.units import OUTPUT_BIAS, Kept
 from lottery.pruning.masks import Mask, UnitMask, WeightMask
 
+PROBE_EXAMPLES = 8
+
+
+class MaskError(RuntimeError):
+    """A mask did not act, did not last or did not fit: a fault of the code, not of the user."""
+
 
 def plan_of(mask: UnitMask, architecture: Architecture) -> Plan:
-    """The plan of a model shrunk to a mask.
-
-    Raises:
-        ValueError: the mask does not have the model's size.
-    """
+    """The plan of a model shrunk to a mask; ValueError if the mask has another size."""
     return tuple(_plan_of_layer(kept, architecture) for kept in mask.entries(architecture))
 
 
@@ -35,10 +42,6 @@ def _plan_of_layer(kept: Kept, architecture: Architecture) -> LayerPlan:
 
 def shrink(model: Encoder, mask: UnitMask) -> Encoder:
     """Removes all that a mask prunes from a whole model.
-
-    Args:
-        model: a whole model; it is not changed.
-        mask: of the model's size.
 
     Returns:
         A smaller model with copies of the kept weights, in the mode (training or evaluation) and
@@ -65,19 +68,8 @@ def _cut(name: str, tensor: Tensor, entries: list[Kept]) -> Tensor:
     return tensor
 
 
-def gates_of(mask: UnitMask, device: torch.device) -> Gates:
-    """The gates that switch off what a mask prunes: float32 [1, layers, units] or [1, layers]."""
-    return Gates(
-        {name: torch.from_numpy(kept).float()[None].to(device) for name, kept in mask.units.items()}
-    )
-
-
 def zero_weights(model: Encoder, mask: WeightMask) -> dict[str, Tensor]:
     """Sets the pruned entries of a model's body to zero, in place.
-
-    Args:
-        model: whole, on any device.
-        mask: covers the body's parameters by their checkpoint names.
 
     Returns:
         The mask as bool tensors on the parameters' devices, by checkpoint name.
@@ -86,41 +78,48 @@ def zero_weights(model: Encoder, mask: WeightMask) -> dict[str, Tensor]:
     kept = {}
     with torch.no_grad():
         for name, array in mask.parameters.items():
-            parameter = parameters[name]
-            kept[name] = torch.from_numpy(array).to(parameter.device)
-            parameter.mul_(kept[name])
+            kept[name] = torch.from_numpy(array).to(parameters[name].device)
+            parameters[name].mul_(kept[name])
     return kept
 
 
-def put_under(model: Encoder, mask: Mask) -> tuple[Encoder, dict[str, Tensor] | None]:
-    """Puts a whole model under a mask of either granularity.
+def apply_mask(
+    model: Encoder, mask: Mask, tokens: Tokens
+) -> tuple[Encoder, dict[str, Tensor] | None]:
+    """Puts a whole model under a mask, and checks on a few examples that the outputs changed.
 
     Returns:
-        A shrunk model for a mask of units; the same model, changed in place, for a mask of weights.
-        With the latter the mask as bool tensors (see `zero_weights`), which training needs to keep
-        pruned weights at zero; None with the former.
+        The model under the mask, in evaluation mode: a shrunk one for a mask of units, the same
+        one, changed in place, for a mask of weights; and of the latter the mask's tensors (see
+        `zero_weights`), which training needs to keep pruned weights at zero.
+
+    Raises:
+        MaskError: the outputs are those of the full model though something is pruned, or differ
+            though nothing is; or the model does not hold what the mask keeps.
     """
+    probe = tokens.select(np.arange(min(PROBE_EXAMPLES, len(tokens))))
+    before = predict(model, probe, PROBE_EXAMPLES)
+    kept = None
     if mask.granularity == "units":
-        return shrink(model, mask), None
-    return model, zero_weights(model, mask)
-
-
-class MaskError(RuntimeError):
-    """A mask did not act, did not last or did not fit: a fault of the code, not of the user."""
+        model = shrink(model, mask)
+    else:
+        kept = zero_weights(model, mask)
+    check_under(model, mask)
+    same = np.array_equal(before, predict(model, probe, PROBE_EXAMPLES))
+    if same != mask.is_full:
+        state = "keeps everything" if mask.is_full else "prunes something"
+        raise MaskError(f"the mask {state}, but the outputs {'did not change' if same else 'did'}")
+    return model, kept
 
 
 def check_under(model: Encoder, mask: Mask) -> None:
-    """Checks that a model holds exactly what a mask keeps.
-
-    Raises:
-        MaskError: a unit is there or missing against the mask, or a pruned entry is not zero.
-    """
+    """Checks that a model holds exactly what a mask keeps."""
     if mask.granularity == "units":
         if model.plan != plan_of(mask, model.architecture):
             raise MaskError("the shrunk model does not hold the units that its mask keeps")
         return
     parameters = model.checkpoint_parameters()
     for name, array in mask.parameters.items():
-        pruned = parameters[name].detach()[torch.from_numpy(~array)]
-        if pruned.numel() and bool((pruned != 0).any()):
-            raise MaskError(f"{name}: {int((pruned != 0).sum())} pruned entries are not zero")
+        wrong = int((parameters[name].detach()[torch.from_numpy(~array)] != 0).sum())
+        if wrong:
+            raise MaskError(f"{name}: {wrong} pruned entries are not zero")

@@ -29,15 +29,7 @@ _PATTERN = re.compile(PATTERN)
 
 @dataclass(frozen=True)
 class Subnetwork:
-    """A subnetwork by the parts of its name.
-
-    Attributes:
-        kind: good, random, bad, good_half, ..., or full.
-        draw: which draw of a random one, from 1.
-        kept: the share of parameters that was asked for; None for the size of the search.
-        start: the weights that it is trained from; None for the pretrained ones.
-        source: where its mask was found; None for the cell itself.
-    """
+    """A subnetwork by the parts of its name; draws count from 1, None is the part's default."""
 
     kind: str
     draw: int = 1
@@ -47,11 +39,7 @@ class Subnetwork:
 
     @classmethod
     def parse(cls, name: str) -> Subnetwork:
-        """Takes a name apart.
-
-        Raises:
-            ValueError: it is no name of a subnetwork.
-        """
+        """Takes a name apart."""
         found = _PATTERN.fullmatch(name)
         if found is None:
             raise ValueError(f"{name!r} is no name of a subnetwork")

@@ -38,18 +38,12 @@ def evaluate(
     """Scores one cell of the grid.
 
     Args:
-        paths_to_tokens: the development splits, all in one folder.
-        path_to_metrics: scores to write (docs/files.md).
-        path_to_predictions: predictions to write (docs/files.md).
-        model, task, seed, method, subnetwork, phase: the cell.
-        splits: the development splits.
-        metrics: of the task.
         batch_size, torch_threads: of the evaluation of pruned subnetworks.
-        path_to_logits: of the full or a retrained model.
-        path_to_pruned: for a pruned subnetwork, what evaluate_pruned left.
-        path_to_mask: the pruned subnetwork.
-        path_to_full: provenance.json of the fine-tuned model, which lies next to it.
-        logits_by: for a pruned subnetwork, the step and version whose logits are scored.
+        path_to_logits: of the full or a retrained model; the other files are of a pruned
+            subnetwork.
+        path_to_pruned: what evaluate_pruned wrote.
+        path_to_full: provenance.json of the fine-tuned model, which is in the same folder.
+        logits_by: the step and version whose logits are scored.
 
     Raises:
         StudyError: the logits are missing, damaged, or of other files than those of the cell.
@@ -64,10 +58,11 @@ def evaluate(
                 f"{path_to_pruned} is of another model or version; delete it and run again."
             )
         made = pruned["subnetworks"].get(subnetwork, {})
-        if made != _digests(path_to_mask, path_to_logits):
+        logits = files.sha256(path_to_logits) if path_to_logits.exists() else None
+        if made != {"mask": files.sha256(path_to_mask), "logits": logits}:
             # It failed where the others were evaluated, or its logits have been lost or damaged
             # since. Here it fails by itself, or succeeds.
-            reason = made.get("error", f"{path_to_logits} is not what {path_to_pruned} says")
+            reason = made.get("error", f"{path_to_logits} is not what {path_to_pruned} records")
             logger.warning("evaluated here, on the CPU: %s", reason)
             from lottery.steps.evaluate_pruned import evaluate_one
 
@@ -88,8 +83,3 @@ def evaluate(
     cell |= {"method": method, "subnetwork": subnetwork, "phase": phase}
     files.write_parquet(path_to_predictions, scored.predictions_table())
     files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), size))
-
-
-def _digests(path_to_mask: Path, path_to_logits: Path) -> dict[str, str | None]:
-    logits = files.sha256(path_to_logits) if path_to_logits.exists() else None
-    return {"mask": files.sha256(path_to_mask), "logits": logits}

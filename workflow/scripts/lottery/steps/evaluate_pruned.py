@@ -14,7 +14,7 @@ from lottery.evaluation.scoring import write_logits
 from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_model
 from lottery.pruning.masks import read_mask, size_of
-from lottery.pruning.sanity_checks import apply_mask
+from lottery.pruning.shrink import apply_mask
 from lottery.steps.setup import prepare_torch
 
 VERSION = 1
@@ -33,7 +33,7 @@ def evaluate_pruned(
     batch_size: int,
     torch_threads: int,
 ) -> None:
-    """Computes what every pruned subnetwork says of the development examples.
+    """Computes the logits of every pruned subnetwork for the development examples.
 
     Each one's logits go to `{subnetwork}/pruned/logits.safetensors` next to `path_to_pruned`. They
     are no declared outputs: those that are there and were computed from the same files and options
@@ -41,14 +41,9 @@ def evaluate_pruned(
     fails stops no other.
 
     Args:
-        path_to_model: the fine-tuned model.
-        paths_to_masks: the subnetworks; a file's name is that of its subnetwork.
-        paths_to_tokens: the development splits, all in one folder.
+        paths_to_masks: a file's name is that of its subnetwork.
         path_to_pruned: JSON to write: of each subnetwork the digests of mask and logits, or the
             error that it ended with.
-        splits: the development splits.
-        batch_size: examples per batch.
-        torch_threads: see `prepare_torch`.
     """
     digest = files.sha256(path_to_model)
     found: dict[str, dict[str, str]] = {}
@@ -84,13 +79,6 @@ def evaluate_one(
     torch_threads: int,
 ) -> dict[str, str]:
     """Evaluates one pruned subnetwork, unless its logits are there.
-
-    Args:
-        path_to_logits: the file to write.
-        path_to_mask: the subnetwork.
-        path_to_model: the fine-tuned model.
-        model_digest: SHA-256 of its file.
-        paths_to_tokens, splits, batch_size, torch_threads: see `evaluate_pruned`.
 
     Returns:
         SHA-256 of the mask and of the logits.

@@ -8,26 +8,14 @@ from lottery import files
 from lottery.files.errors import blaming
 from lottery.files.reading import GIVEN
 from lottery.models.architecture import Architecture
-from lottery.models.source import source_folder
+from lottery.models.model_files import CONFIG, source_folder
 
 VERSION = 1
 
-CONFIG = "config.json"
-
 
 def fetch_config(*, source: str, kind: str, revision: str | None, path_to_config: Path) -> None:
-    """Fetches config.json; no weights and no tokenizer. It may use the network.
-
-    Args:
-        source: a local folder or a hub id.
-        kind: what the source is: "embedded", "folder" or "hub".
-        revision: commit of a hub id.
-        path_to_config: where to write it.
-
-    Raises:
-        StudyError: the source is not there, or is of an unknown family.
-    """
-    # The folder that Snakemake fetches into bears the model's id.
+    """Fetches config.json; no weights and no tokenizer. It may use the network."""
+    # The folder that Snakemake fetches into has the model's id as its name.
     with blaming(f"models.{Path(path_to_config).parent.name}.source"):
         path = source_folder(source, kind, revision, CONFIG) / CONFIG
         config = files.read_json(path, GIVEN)

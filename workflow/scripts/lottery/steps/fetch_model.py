@@ -20,8 +20,8 @@ from lottery.models.model_files import (
     check_vocabulary,
     check_weights,
     read_tokenizer,
+    source_folder,
 )
-from lottery.models.source import source_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -48,19 +48,11 @@ def fetch_model(
     """Fetches a model: the one step besides fetch_task that may use the network.
 
     Args:
-        source: a local folder or a hub id.
-        kind: what the source is: "embedded", "folder" or "hub".
-        revision: commit of a hub id.
-        init: "pretrained", or "random" to draw weights afresh (the untrained control).
-        init_seed: of random weights.
-        path_to_tokenizer: its tokenizer.json.
-        path_to_model: its weights in fp32, without a classifier.
-
-    Raises:
-        StudyError: the source is not there, holds no safetensors file or no tokenizer, is of an
-            unknown family, or does not compute what transformers computes with it.
+        source, kind, revision: see `source_folder`.
+        init: "pretrained", or "random" to draw weights by `init_seed` (the untrained control).
+        path_to_model: weights in fp32, without a classifier.
     """
-    # The folder that Snakemake fetches into bears the model's id.
+    # The folder that Snakemake fetches into has the model's id as its name.
     with blaming(f"models.{Path(path_to_model).parent.name}.source"):
         folder = source_folder(source, kind, revision, HUB_FILES)
         architecture = architecture_of(folder)
@@ -80,7 +72,7 @@ def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> No
 
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
         check_vocabulary(tokenizer, folder, architecture)
-    # What a checkpoint says of padding and length is this workflow's own business.
+    # The checkpoint's padding and length do not matter: this workflow pads and cuts by itself.
     tokenizer.no_padding()
     tokenizer.no_truncation()
     with files.atomic(path) as temporary:
@@ -107,18 +99,15 @@ def _reference(folder: Path, init: str, seed: int) -> PreTrainedModel:
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise StudyError(f"{folder}: the weights cannot be loaded ({reason}).") from error
-    _check_missing(folder, sorted(report["missing_keys"]))
-    return model.eval()
-
-
-def _check_missing(folder: Path, missing: list[str]) -> None:
-    """Only a pooler may be missing: checkpoints of the bare masked language model have none."""
+    # Only a pooler may be missing: checkpoints of the bare masked language model have none.
+    missing = sorted(report["missing_keys"])
     if odd := [name for name in missing if not name.startswith("pooler.")]:
         raise StudyError(
             f"{folder}: the checkpoint lacks {odd[0]} ({len(missing)} missing in all)."
         )
     if missing:
         logger.warning("%s has no pooler; it starts from random weights", folder)
+    return model.eval()
 
 
 def _write_weights(
@@ -140,12 +129,12 @@ def _write_weights(
 
 
 def _compare(path: Path, architecture: Architecture, reference: PreTrainedModel, init: str) -> None:
-    """Holds our encoder's pooled output against transformers' on padded random tokens."""
+    """Compares our encoder's pooled output with transformers' on padded random tokens."""
     family = architecture.family
     model = load_pretrained(path, n_outputs=architecture.hidden, seed=0)
     if init == "random":
-        own = {name: p.detach() for name, p in model.checkpoint_parameters().items()}
-        state = {name.removeprefix(family.prefix): tensor for name, tensor in own.items()}
+        ours = {name: p.detach() for name, p in model.checkpoint_parameters().items()}
+        state = {name.removeprefix(family.prefix): tensor for name, tensor in ours.items()}
         reference.load_state_dict(state, strict=False)
     generator = torch.Generator().manual_seed(0)
     length = min(24, architecture.positions)

@@ -41,18 +41,8 @@ def finetune(
     """Fine-tunes the whole model and scores it on the development splits.
 
     Args:
-        path_to_pretrained: the fetched model.
-        paths_to_tokens: the tokenised splits, all in one folder.
-        path_to_model: the fine-tuned model to write.
-        path_to_logits: its outputs on the development splits.
-        path_to_metrics: its scores (docs/files.md).
-        path_to_history: loss and learning rate over the steps.
-        model, task: ids.
-        seed: of classifier, data order and dropout.
-        splits: the development splits.
         n_outputs: classes, or 1 for regression.
         training: the task's training options.
-        torch_threads: see `prepare_torch`.
         cuda_graphs: whether long trainings on a GPU replay recorded steps.
         checkpoint: where the training is kept while it runs.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from lottery import files
 from lottery.files.errors import blaming
 from lottery.models.architecture import Architecture
-from lottery.pruning.mask_import import read_imported
+from lottery.pruning.algorithms.imported import read_imported
 from lottery.pruning.masks import MaskInfo, write_mask
 
 VERSION = 1
@@ -29,27 +29,15 @@ def import_masks(
 
     Args:
         path_to_config: config.json of the model, for its sizes.
-        path_to_mask: the mask to write.
-        model, task, seed, method: the cell.
         masks: the folder or npz file.
         task_name: the task's name in there.
         emptied_attention: the method's option: "drop_bias" or "keep_bias".
-
-    Raises:
-        StudyError: see `lottery.pruning.mask_import.read_imported`.
     """
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
     with blaming(f"methods.{method}.masks"):
         place = files.expanded(masks)
         mask = read_imported(place, task_name, seed, architecture, emptied_attention)
-    info = MaskInfo(
-        algorithm="imported",
-        model=model,
-        task=task,
-        seed=str(seed),
-        method=method,
-        subnetwork="good",
-        kept_fraction=mask.kept_fraction(architecture),
-    )
+    kept = mask.kept_fraction(architecture)
+    info = MaskInfo("imported", model, task, str(seed), method, "good", kept)
     write_mask(path_to_mask, mask, info)

@@ -1,4 +1,4 @@
-"""Step retrain: the pretrained weights under a mask, fine-tuned anew."""
+"""Step retrain: the pretrained weights under a mask, fine-tuned again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from lottery.evaluation.predict import predict_splits
 from lottery.evaluation.scoring import write_logits
 from lottery.models.checkpoints import load_pretrained, save_model
 from lottery.pruning.masks import read_mask, size_of
-from lottery.pruning.sanity_checks import apply_mask
-from lottery.pruning.shrink import check_under
+from lottery.pruning.shrink import apply_mask, check_under
 from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
 from lottery.training.history import HISTORY_COLUMNS
@@ -39,21 +38,7 @@ def retrain(
 ) -> None:
     """Retrains a subnetwork from the pretrained weights with the full model's recipe.
 
-    Args:
-        path_to_pretrained: the fetched model.
-        path_to_mask: the subnetwork.
-        paths_to_tokens: the tokenised splits, all in one folder.
-        path_to_model: the retrained model to write: shrunk under a structured mask, with zeros
-            under a weight mask.
-        path_to_logits: its outputs on the development splits.
-        path_to_history: loss and learning rate over the steps.
-        splits: the development splits.
-        n_outputs: classes, or 1 for regression.
-        training: the task's training options.
-        seed: of classifier, data order and dropout.
-        torch_threads: see `prepare_torch`.
-        cuda_graphs: whether long trainings on a GPU replay recorded steps.
-        checkpoint: where the training is kept while it runs.
+    The model is written shrunk under a structured mask, with zeros under a weight mask.
     """
     device = prepare_torch(torch_threads)
     mask, info = read_mask(path_to_mask)

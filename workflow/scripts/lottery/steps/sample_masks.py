@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lottery.models.architecture import read_architecture
-from lottery.pruning.algorithms import plugins, returned
+from lottery.pruning.algorithms import plugins
 from lottery.pruning.controls import generator
 from lottery.pruning.masks import read_mask, write_mask
 from lottery.pruning.subnetworks import base_name
@@ -35,9 +35,6 @@ def sample_masks(
     Args:
         path_to_source: the mask it is drawn from (good, or good_half); of another model where a
             method takes its sizes from there.
-        path_to_model: the fine-tuned model.
-        path_to_mask: the mask to write.
-        model, task, seed, method: the cell.
         subnetwork: random, bad, random_half, or a further draw like random_half_2.
         version: of the algorithm.
         plugin: file and SHA-256 of an algorithm of the user's own.
@@ -48,7 +45,7 @@ def sample_masks(
     architecture, kind = read_architecture(path_to_model), base_name(subnetwork)
     with plugins.blaming(declared):
         mask = declared.sample(kind, source, path_to_model, rng)
-        returned.check_sample(declared, kind, mask, source, architecture)
+        plugins.check_sample(declared, kind, mask, source, architecture)
     kept = mask.kept_fraction(architecture)
     info = replace(info, model=model, subnetwork=subnetwork, kept_fraction=kept)
     write_mask(path_to_mask, mask, info)

@@ -21,7 +21,7 @@ def sample_super_masks(
     Args:
         paths_to_goods: the good masks of all seeds.
         path_to_config: config.json of the model, for its sizes.
-        paths_to_masks: the masks to write; a file's name is that of its subnetwork.
+        paths_to_masks: a file's name is that of its subnetwork.
     """
     read = [read_mask(path) for path in paths_to_goods]
     info = replace(read[0][1], seed="")

@@ -17,10 +17,7 @@ def prepare_torch(torch_threads: int) -> torch.device:
     """Sets threads, memory and determinism; gives the device to run on.
 
     Results are the same bit for bit for one kind of device and one number of threads, so the
-    number comes from the config and is part of a rule's params.
-
-    Args:
-        torch_threads: threads of one operation on the CPU.
+    number of threads (of one operation on the CPU) is part of a rule's params.
     """
     torch.set_num_threads(torch_threads)
     keep_freed_memory()
@@ -35,7 +32,7 @@ def prepare_torch(torch_threads: int) -> torch.device:
         return torch.device("cpu")
     # Some kernels have no deterministic form; torch names them in a warning, which the log keeps.
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Filling every new tensor would find reads of memory that nobody wrote, at a kernel for each.
+    # Filling every new tensor would find reads of unwritten memory, at a kernel for each.
     torch.utils.deterministic.fill_uninitialized_memory = False
     device = torch.device("cuda")
     logger.info("running on %s", torch.cuda.get_device_name(device))

@@ -3,14 +3,18 @@
 A training step launches some hundred small kernels. On a fast GPU, launching them takes longer than
 computing them when batches are small. A CUDA graph keeps all launches of a step; replaying it costs
 one. It reads and writes the memory it was recorded with, so a batch is first copied there.
+`torch.cuda.make_graphed_callables` records forward and backward passes of one shape; here the
+masking of gradients, the clipping and AdamW are part of the recording, and there are many shapes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from lottery.data.batches import Batch
 
@@ -37,34 +41,24 @@ class Replayed:
         self._work = work
         self._record = record
         self._seen: Counter[tuple[torch.Size, ...]] = Counter()
-        self._recordings: dict[tuple[torch.Size, ...], _Recording] = {}
+        # Shape -> the memory of its recording's batch, and the replay.
+        self._recordings: dict[tuple[torch.Size, ...], tuple[list[Tensor], Callable[[], None]]] = {}
 
     def __call__(self, batch: Batch) -> None:
         """Does the work on one batch."""
         shape = tuple(tensor.shape for tensor in batch.tensors)
-        recording = self._recordings.get(shape)
-        if recording is None:
+        if shape not in self._recordings:
             self._seen[shape] += 1
             if self._seen[shape] <= UNRECORDED or len(self._recordings) >= MOST_RECORDINGS:
                 self._work(batch)
                 return
-            recording = _Recording(self._work, batch, self._record)
-            self._recordings[shape] = recording
-        recording.replay(batch)
-
-
-class _Recording:
-    """The work on batches of one shape, and the memory in which it finds them."""
-
-    def __init__(self, work: Work, batch: Batch, record: Recorder) -> None:
-        self._memory = [tensor.clone() for tensor in batch.tensors]
-        mine = batch.holding(self._memory)
-        self._run = record(lambda: work(mine))
-
-    def replay(self, batch: Batch) -> None:
-        for memory, tensor in zip(self._memory, batch.tensors, strict=True):
-            memory.copy_(tensor, non_blocking=True)
-        self._run()
+            memory = [tensor.clone() for tensor in batch.tensors]
+            replay = self._record(partial(self._work, batch.holding(memory)))
+            self._recordings[shape] = memory, replay
+        memory, replay = self._recordings[shape]
+        for kept, tensor in zip(memory, batch.tensors, strict=True):
+            kept.copy_(tensor, non_blocking=True)
+        replay()
 
 
 class CudaGraphs:

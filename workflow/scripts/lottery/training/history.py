@@ -18,12 +18,7 @@ HISTORY_COLUMNS = ["step", "epoch", "loss", "learning_rate", "tokens_per_second"
 
 
 class History:
-    """Rows of the history, and sums over the steps since the last of them.
-
-    Args:
-        total_steps: of the training, for the log.
-        device: where the losses are.
-    """
+    """Rows of the history, and sums over the steps since the last of them."""
 
     def __init__(self, total_steps: int, device: torch.device) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -39,16 +34,12 @@ class History:
         self.loss_sum += loss.detach()
 
     def count(self, tokens: int) -> None:
-        """Counts a step, and how many tokens it saw."""
+        """Counts a step, and its tokens."""
         self._tokens += tokens
         self._steps += 1
 
     def flush(self, step: int, epoch: int, learning_rate: float) -> None:
-        """Ends a row.
-
-        Raises:
-            StudyError: the loss is not finite.
-        """
+        """Ends a row."""
         loss = float(self.loss_sum) / self._steps
         if not math.isfinite(loss):
             raise StudyError(
@@ -62,17 +53,17 @@ class History:
         self.loss_sum.zero_()
         self._tokens, self._steps, self._started = 0, 0, time.perf_counter()
 
-    def facts(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """All but the sum of losses, as json can hold it."""
+        seconds = time.perf_counter() - self._started
         return {
             "rows": self.rows,
             "tokens": self._tokens,
             "steps": self._steps,
-            "seconds": time.perf_counter() - self._started,
+            "seconds": seconds,
         }
 
-    def restore(self, facts: dict[str, Any]) -> None:
-        """Takes up what `facts` gave; the time in between does not count."""
-        self.rows = facts["rows"]
-        self._tokens, self._steps = facts["tokens"], facts["steps"]
-        self._started = time.perf_counter() - facts["seconds"]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Loads what `state_dict` gave; the time in between does not count."""
+        self.rows, self._tokens, self._steps = state["rows"], state["tokens"], state["steps"]
+        self._started = time.perf_counter() - state["seconds"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -17,15 +17,15 @@ from torch.nn import functional
 from lottery.data.batches import Batch, length_grouped_rows, pack, shuffled_rows
 from lottery.data.tokens import Tokens
 from lottery.models.encoder import Encoder
-from lottery.runtime.resume import Checkpoint
+from lottery.runtime.resume import Checkpoint, State
 from lottery.training.cuda_graphs import CudaGraphs, Recorder, Replayed
 from lottery.training.history import History
 from lottery.training.optimizer import AdamW
-from lottery.training.state import TrainingState
-from lottery.training.vocabulary import CompactVocabulary
 
 # Recording all shapes of a training takes about a second. Not measured on a GPU yet.
 GRAPH_STEPS = 300
+GENERATOR = "generator"  # of dropout on the CPU
+DEVICE_GENERATOR = "generator_of_device"
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,9 @@ class Recipe:
     """How a model is fine-tuned; the defaults are the paper's.
 
     Attributes:
-        learning_rate: of AdamW, at the end of the warm-up; then linear decay to zero.
-        batch_size: examples per step.
-        epochs: passes over the training data.
+        learning_rate: at the end of the warm-up; then linear decay to zero.
         weight_decay: on matrices only, not on biases and norms.
         warmup_steps: steps of linear warm-up; below 1, a share of all steps.
-        max_grad_norm: the gradient's norm is clipped to it.
-        adam_beta1, adam_beta2, adam_epsilon: of AdamW.
         precision: "fp32", or "bf16" for autocast.
         batching: "seeded" random batches, or "length_groups": random among examples of like
             lengths.
@@ -89,30 +85,32 @@ def train(
     Args:
         model: on the device to train on; left in training mode.
         tokens: the training split.
-        recipe: the hyperparameters.
-        seed: of order and dropout.
         kept: bool masks by checkpoint parameter name; pruned entries start at zero and get zero
             gradients, so they stay at zero and do not enter the gradient's norm.
-        checkpoint: where the training is kept, and found if it was interrupted.
+        checkpoint: where the training is saved, and loaded from if it was interrupted.
         graphs: records steps, which are then replayed (see `recorder_for`); None computes each.
 
     Returns:
         Rows of the training history (`HISTORY_COLUMNS`).
-
-    Raises:
-        StudyError: the loss is not finite.
     """
     checkpoint = checkpoint or Checkpoint()
     with _trained_words(model, tokens, recipe) as tokens:
-        optimizer = _optimizer(model, recipe)
-        masked = _masked_parameters(model, kept or {})
+        optimizer = AdamW(
+            list(model.parameters()),
+            recipe.adam_beta1,
+            recipe.adam_beta2,
+            recipe.adam_epsilon,
+            recipe.weight_decay,
+        )
+        parameters = model.checkpoint_parameters()
+        masked = [(parameters[name], mask) for name, mask in (kept or {}).items()]
         total_steps = recipe.steps(len(tokens))
         device = model.classifier.weight.device
         history = History(total_steps, device)
         torch.manual_seed(seed)
         model.train()
         state = TrainingState(model, optimizer, history)
-        done = state.put_back(checkpoint)
+        done = state.load_state_dict(checkpoint)
         take_step = partial(_move, model, optimizer, masked, recipe, history)
         if graphs:
             take_step = Replayed(take_step, graphs)
@@ -124,7 +122,7 @@ def train(
                 history.count(int(tokens.lengths[rows].sum()))
                 if step % recipe.log_every == 0 or step == total_steps:
                     history.flush(step, epoch, learning_rate)
-                checkpoint.offer(partial(state.take_down, step, epoch))
+                checkpoint.offer(partial(state.state_dict, step, epoch))
     return history.rows
 
 
@@ -136,8 +134,9 @@ def _move(
     history: History,
     batch: Batch,
 ) -> None:
-    """Moves the weights by one batch; nothing of it is asked for by the host."""
-    with _precision(recipe, batch.labels.device):
+    """Moves the weights by one batch; the host reads none of its numbers."""
+    bf16 = recipe.precision == "bf16"
+    with torch.autocast(batch.labels.device.type, dtype=torch.bfloat16, enabled=bf16):
         logits = model(*batch.inputs, packing=batch.packing)
     loss = loss_of(logits.float(), batch.labels).mean()
     loss.backward()
@@ -192,35 +191,76 @@ def _batches(
 
 @contextlib.contextmanager
 def _trained_words(model: Encoder, tokens: Tokens, recipe: Recipe) -> Iterator[Tokens]:
-    """Cuts the embedding table to the words that occur, where that changes nothing."""
+    """Cuts a model's embedding table to the words that occur, where that changes no result.
+
+    Without weight decay, a word that never occurs in the training data gets a zero gradient at
+    every step, so AdamW never moves it. Most of a 30,000-word table is such words, and filling,
+    clipping and updating their rows costs a good part of a short training.
+
+    Yields:
+        The examples, their words numbered without gaps.
+    """
     if recipe.weight_decay:
         yield tokens
         return
-    vocabulary = CompactVocabulary(model, tokens)
+    full = model.embeddings.word
+    words = np.unique(tokens.input_ids)
+    rows = torch.from_numpy(words.astype(np.int64)).to(full.weight.device)
+    model.embeddings.word = nn.Embedding.from_pretrained(full.weight.detach()[rows], freeze=False)
     try:
-        yield vocabulary.encode(tokens)
+        numbers = np.searchsorted(words, tokens.input_ids).astype(np.int32)
+        yield replace(tokens, input_ids=numbers)
     finally:
-        vocabulary.restore()
+        with torch.no_grad():
+            full.weight[rows] = model.embeddings.word.weight
+        model.embeddings.word = full
 
 
-def _optimizer(model: Encoder, recipe: Recipe) -> AdamW:
-    return AdamW(
-        list(model.parameters()),
-        recipe.adam_beta1,
-        recipe.adam_beta2,
-        recipe.adam_epsilon,
-        recipe.weight_decay,
-    )
+class TrainingState:
+    """The state of a training between two steps: its live tensors by name, and its history.
 
+    The order of the data is not part of it: it follows from the seed and the number of steps.
+    """
 
-def _masked_parameters(
-    model: Encoder, kept: dict[str, Tensor]
-) -> list[tuple[nn.Parameter, Tensor]]:
-    parameters = model.checkpoint_parameters()
-    return [(parameters[name], mask) for name, mask in kept.items()]
+    def __init__(self, model: Encoder, optimizer: AdamW, history: History) -> None:
+        self._device = model.classifier.weight.device
+        self._history = history
+        self._live: dict[str, Tensor] = {"loss_sum": history.loss_sum}
+        for name, parameter in model.named_parameters():
+            self._live[f"{name}:weight"] = parameter.detach()
+            for kind, tensor in optimizer.state[parameter].items():
+                self._live[f"{name}:{kind}"] = tensor
 
+    def state_dict(self, step: int, epoch: int) -> State:
+        """The state after a step (from 1) of an epoch (from 1)."""
+        facts = {"epoch": epoch, "history": self._history.state_dict()}
+        return State(step, self._arrays(), facts)
 
-def _precision(recipe: Recipe, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    if recipe.precision == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return contextlib.nullcontext()
+    def load_state_dict(self, checkpoint: Checkpoint) -> int:
+        """Loads what an interrupted run has saved; returns the number of steps done."""
+        state = checkpoint.load()
+        if state is None:
+            return 0
+        shapes, saved = (
+            {name: array.shape for name, array in arrays.items()}
+            for arrays in (self._arrays(), state.arrays)
+        )
+        if saved != shapes:
+            checkpoint.refuse("its tensors are not the model's")
+            return 0
+        for name, tensor in self._live.items():
+            tensor.copy_(torch.from_numpy(state.arrays[name]))
+        torch.set_rng_state(torch.from_numpy(state.arrays[GENERATOR]))
+        if self._device.type == "cuda":
+            generator = torch.from_numpy(state.arrays[DEVICE_GENERATOR])
+            torch.cuda.set_rng_state(generator, self._device)
+        self._history.load_state_dict(state.facts["history"])
+        checkpoint.resumed(state, f"epoch {state.facts['epoch']}")
+        return state.step
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {name: tensor.cpu().numpy() for name, tensor in self._live.items()}
+        arrays[GENERATOR] = torch.get_rng_state().numpy()
+        if self._device.type == "cuda":
+            arrays[DEVICE_GENERATOR] = torch.cuda.get_rng_state(self._device).numpy()
+        return arrays

@@ -1,7 +1,7 @@
 """Pruning algorithms: one module each, with one declaration `ALGORITHM` (`declaration.py`).
 
-A module is light at its top level: its functions import torch inside. Users add algorithms of
-their own by plugins (`plugins.py`, docs/extending.md).
+A module imports torch inside its functions only. Users add algorithms of their own by plugins
+(`plugins.py`, docs/extending.md).
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from collections.abc import Iterable
 from functools import cache
 
 from lottery.pruning.algorithms.declaration import (
+    DEFAULT_SUBNETWORKS,
+    EMPTIED_ATTENTION,
     PRESETS,
+    SCORE_OPTIONS,
+    SEARCH_OPTIONS,
+    SOURCES,
+    SUBNETWORKS,
+    THRESHOLD_OPTIONS,
     Algorithm,
     Choice,
     Integer,
@@ -24,7 +31,14 @@ from lottery.pruning.algorithms.declaration import (
 )
 
 __all__ = [
+    "DEFAULT_SUBNETWORKS",
+    "EMPTIED_ATTENTION",
     "PRESETS",
+    "SCORE_OPTIONS",
+    "SEARCH_OPTIONS",
+    "SOURCES",
+    "SUBNETWORKS",
+    "THRESHOLD_OPTIONS",
     "Algorithm",
     "Choice",
     "Integer",
@@ -64,11 +78,7 @@ def algorithm_names() -> tuple[str, ...]:
 
 
 def algorithm(name: str) -> Algorithm:
-    """The declaration of one algorithm.
-
-    Raises:
-        KeyError: there is no such algorithm (the schema of the config is what users meet first).
-    """
+    """The declaration of one algorithm."""
     return {each.name: each for each in declared()}[name]
 
 

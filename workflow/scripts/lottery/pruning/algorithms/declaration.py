@@ -1,25 +1,26 @@
 """What a pruning algorithm declares about itself. No heavy imports: every job reads declarations.
 
-The schema of the config, the options in the docs, what the rules write, what figures say and which
-claims apply are all derived from an `Algorithm`. Nothing outside an algorithm's own file compares
-its name.
+The schema of the config, the options in the docs, what the rules write, what figures show and which
+claims apply are all derived from an `Algorithm`; only its own file mentions its name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lottery.models.units import ALIASES, KINDS, kinds_of
+from lottery.pruning.criteria import ORDERED
+from lottery.pruning.subnetworks import base_name, draws
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
 
-    from lottery.pruning.algorithms.search_context import SearchContext, SearchResult
+    from lottery.pruning.algorithms.search import SearchContext, SearchResult
     from lottery.pruning.masks import Mask
 
 PRESETS = ("published", "strict")
@@ -34,9 +35,24 @@ STAGES = ("search", "model", "import")
 METHOD_KEYS = ("algorithm", "preset", "subnetworks", "models", "only_tasks", "sizes_from", "tasks")
 ID = re.compile(r"[a-z0-9_]{1,64}")
 
+# The names of subnetworks, by how their masks come about.
+SEARCHED = ("good", "good_half", "bad_half")
+SAMPLED = ("random", "bad", "random_half")
+SUPER = ("super_good", "super_random", "super_bad")
+# The comparison of the paper, and the corrected one between halves.
+SUBNETWORKS = {
+    "published": ("good", "random", "bad"),
+    "strict": ("good", "good_half", "random_half", "bad_half"),
+}
+DEFAULT_SUBNETWORKS = {
+    "published": SUBNETWORKS["published"],
+    "strict": ("good", "good_half", *draws("random_half", 3), "bad_half"),
+}
+SOURCES = {"random": "good", "bad": "good", "random_half": "good_half"}
+
 
 class Values:
-    """The values that an option may have.
+    """The allowed values of an option.
 
     Attributes:
         schema: the JSON schema of a value.
@@ -100,58 +116,47 @@ class Switch(Values):
 
 
 class Text(Values):
-    """A text that is not empty.
+    """A text that is not empty and matches a regular expression."""
 
-    Args:
-        pattern: a regular expression that it must match.
-    """
+    words = "text"
 
     def __init__(self, pattern: str | None = None) -> None:
+        self.schema = {"type": "string", "minLength": 1}
         if pattern is not None:
             re.compile(pattern)  # an error names the line of the declaration
-        self.schema = {"type": "string", "minLength": 1}
-        self.schema |= {"pattern": pattern} if pattern is not None else {}
-        self.words = "text"
+            self.schema |= {"pattern": pattern}
 
 
 class UnitKinds(Values):
-    """A list of kinds of units, or a word for one: both, heads, mlps.
-
-    Args:
-        kinds: the kinds that may be named; all that there are if none is given.
-    """
+    """A list of kinds of units (all, if none is given), or a word for one: both, heads, mlps."""
 
     def __init__(self, *kinds: str) -> None:
         self._kinds = kinds
 
     @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds that may be named."""
-        return self._kinds or tuple(KINDS)
-
-    @property
-    def aliases(self) -> list[str]:
-        """The words that name allowed kinds only."""
-        return [word for word, kinds in ALIASES.items() if set(kinds) <= set(self.kinds)]
-
-    @property
     def schema(self) -> Mapping[str, Any]:
-        """The JSON schema of a value; kinds may be declared at any time."""
-        kinds = {"items": {"enum": list(self.kinds)}, "minItems": 1, "uniqueItems": True}
-        words = {
-            "enum": self.aliases,
-            "$comment": f"or a list of {', '.join(self.kinds)}, as [{self.kinds[0]}]",
+        """The JSON schema of a value; further kinds may be declared at any time."""
+        kinds, aliases = self._allowed()
+        comment = f"or a list of {', '.join(kinds)}, as [{kinds[0]}]"
+        return {
+            "if": {"type": "array"},
+            "then": {"items": {"enum": list(kinds)}, "minItems": 1, "uniqueItems": True},
+            "else": {"enum": aliases, "$comment": comment},
         }
-        return {"if": {"type": "array"}, "then": kinds, "else": words}
 
     @property
     def words(self) -> str:
         """The allowed values."""
-        return f"list of {', '.join(self.kinds)}; or {', '.join(self.aliases)}"
+        kinds, aliases = self._allowed()
+        return f"list of {', '.join(kinds)}; or {', '.join(aliases)}"
 
     def normalised(self, value: Any) -> Any:
         """The kinds in the order of `KINDS`."""
         return list(kinds_of(value))
+
+    def _allowed(self) -> tuple[tuple[str, ...], list[str]]:
+        kinds = self._kinds or tuple(KINDS)
+        return kinds, [word for word, named in ALIASES.items() if set(named) <= set(kinds)]
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,7 @@ class Option:
 
     def preset(self, name: str) -> Any:
         """The value in preset `name`, one of `PRESETS`."""
-        value = {"published": self.published, "strict": self.strict}[name]
+        value = getattr(self, name)
         return None if value is None else self.values.normalised(value)
 
     def schema(self) -> dict[str, Any]:
@@ -191,14 +196,86 @@ class Option:
         return {"description": description} | dict(self.values.schema)
 
 
+def spelled(value: Any) -> str:
+    """A value of an option as the config spells it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return str(value)
+
+
+# Options of every algorithm that searches down to a threshold and can make halves.
+SEARCH_OPTIONS: dict[str, Option] = {
+    "search_on": Option(
+        "validation",
+        "search_half",
+        Choice("validation", "search_half", "report_half", "train_sample"),
+        "The examples that the search scores - validation, one of its halves, or a fixed sample of "
+        "the training data of the size of validation.",
+    ),
+    "threshold": Option(
+        "full",
+        "majority",
+        Choice("full", "majority"),
+        "The score a subnetwork must keep - full is keep_score x the full model's; majority is "
+        "majority + keep_score x (full - majority).",
+    ),
+    "keep_score": Option(0.9, 0.9, Number(above=0, at_most=1), "The factor of the threshold."),
+    "search_metric": Option(
+        "search",
+        "reported",
+        Choice("search", "reported"),
+        "The score of the search - search is the task's own (STS-B the mean of Pearson and "
+        "Spearman), reported the one that tables show.",
+    ),
+    "majority": Option(
+        "validation",
+        "train",
+        Choice("validation", "train"),
+        "The labels that the majority baseline of the threshold is made from.",
+    ),
+    "search_batch_size": Option(64, 64, Integer(at_least=1), "Examples per batch of the search."),
+    "search_order": Option(
+        "file",
+        "length",
+        Choice("file", "length"),
+        f"Order of the examples in the search; {' and '.join(ORDERED)} depend on it and require "
+        "file.",
+    ),
+    "halves": Option(
+        False,
+        True,
+        Switch(),
+        "Whether subnetworks of exactly half of each kind of unit (or of the weights) are made, "
+        "and the controls come from them.",
+    ),
+}
+# Those of an algorithm that scores a subnetwork without a threshold.
+SCORE_OPTIONS = {
+    name: SEARCH_OPTIONS[name] for name in ("search_on", "search_metric", "search_batch_size")
+}
+# Those that decide where a search down to a threshold ends.
+THRESHOLD_OPTIONS = {name: SEARCH_OPTIONS[name] for name in ("threshold", "keep_score", "majority")}
+# Of every algorithm that prunes units.
+EMPTIED_ATTENTION = Option(
+    "drop_bias",
+    "keep_bias",
+    Choice("drop_bias", "keep_bias"),
+    "The output bias of an attention layer that lost all its heads, in evaluation and retraining.",
+    applies_to="model",
+)
+# The names that the workflow itself reads, so that no algorithm may use them for something else.
+SHARED = SEARCH_OPTIONS | {
+    "emptied_attention": EMPTIED_ATTENTION,
+    "units": Option(["head", "mlp"], ["head", "mlp"], UnitKinds(), "What is pruned."),
+    "masks": Option(None, None, Text("^[^{}]*$"), "The files of masks.", applies_to="import"),
+}
+
+
 @dataclass(frozen=True)
 class Plugin:
-    """The file that an algorithm comes from.
-
-    Attributes:
-        file: its path, as the config names it.
-        sha256: of its bytes, 64 hexadecimal digits.
-    """
+    """The file that an algorithm comes from: its path as the config names it, and its digest."""
 
     file: str
     sha256: str
@@ -207,31 +284,15 @@ class Plugin:
 # Algorithms are compared by identity: two files may well declare the same things.
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Algorithm:
-    """A pruning algorithm.
+    """A pruning algorithm; what its fields mean: docs/extending.md, "The declaration".
 
     Attributes:
-        name: the word that `algorithm` has in the config.
-        summary: what it does, in a sentence.
-        granularity: "units" (masks of whole units) or "weights" (masks of single weights).
-        version: of its search; a higher one runs the searches again.
-        options: by name, in the order in which they are shown.
-        subnetworks: by preset, the kinds that a method may list; of `random` and `random_half` also
-            further draws, as random_2.
-        default_subnetworks: by preset, those of a method that lists none.
-        sources: a control that is drawn (random, bad, random_half) -> the mask it is drawn from:
-            good or good_half.
-        search: finds the good subnetwork; None where masks are imported.
-        sample: draws a control: (kind, mask of its source, path of the fine-tuned model, random
-            generator) -> mask. None where no control is drawn.
-        check: says what no single option decides: (options, root of relative paths) -> what
-            follows `methods.{id}.` in a sentence, or None if all is well.
-        to_threshold: whether the search goes on until the score falls below a threshold.
-        importance: whether the search returns importances of units.
-        walks_to_half: whether the halves take steps of their own, which halves.csv shows.
-        units: the kinds of units (`models.units.KINDS`) that it can prune; none for weights.
-        imported: whether the masks are read from files.
+        sample: (kind, mask of its source, path of the fine-tuned model, random generator) -> mask.
+        check: (options, root of relative paths) -> what follows `methods.{id}.` in a sentence, or
+            None if all is well.
+        imported: whether the masks are read from files; then there is no search.
         needs: what the search needs, of `NEEDS`.
-        paper: the paper's method that preset published repeats, of `PAPERS_METHODS`.
+        paper: of `PAPERS_METHODS`.
         plugin: the file of a user's own algorithm; None for those of this package.
     """
 
@@ -248,7 +309,7 @@ class Algorithm:
     check: Callable[[Mapping[str, Any], Path], str | None] | None = None
     to_threshold: bool = False
     importance: bool = False
-    walks_to_half: bool = False
+    prunes_to_half: bool = False
     units: Sequence[str] = ()
     imported: bool = False
     needs: frozenset[str] = frozenset({"finetuned", "tokens"})
@@ -260,107 +321,130 @@ class Algorithm:
         return kind in options.get("units", self.units)
 
 
-def spelled(value: Any) -> str:
-    """A value of an option as the config spells it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(str, value))}]"
-    return str(value)
-
-
-# The names of subnetworks, by how their masks come about.
-SEARCHED = ("good", "good_half", "bad_half")
-SAMPLED = ("random", "bad", "random_half")
-SUPER = ("super_good", "super_random", "super_bad")
-
-
-def problem(declared: Algorithm, shared: Mapping[str, Option]) -> str | None:
+def problem(declared: Algorithm) -> str | None:
     """What is wrong with a declaration, in words that follow the algorithm's name; None if nothing.
 
-    Args:
-        declared: the declaration.
-        shared: options that the workflow itself reads (`algorithms.common.SHARED`): by
-            these names, no others may go.
+    Each field may be of any type, so this can also fail with the error of a wrong type.
     """
-    checks = (_facts, _functions, _units, _options, _subnetworks)
-    return next((found for check in checks if (found := check(declared, shared))), None)
+    checks = (_of_fields, _of_functions, _of_options, _of_subnetworks)
+    return next((sentence for check in checks for sentence in check(declared)), None)
 
 
-def _facts(declared: Algorithm, shared: Mapping[str, Option]) -> str | None:
-    if not isinstance(declared.name, str) or not ID.fullmatch(declared.name):
-        return "has a name that is no id: 1 to 64 lower-case letters, digits and underscores"
-    if not isinstance(declared.summary, str) or not declared.summary.strip():
-        return "has no summary"
-    if declared.granularity not in PAPERS_METHODS:
-        return f"has the granularity {declared.granularity!r}; allowed are units and weights"
-    version = declared.version
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        return f"has the version {version!r}; it must be a whole number from 1"
-    if isinstance(declared.needs, str):
-        return f"needs {declared.needs!r}; it must be a set of {', '.join(NEEDS)}"
-    if unknown := [name for name in declared.needs if name not in NEEDS]:
-        return f"needs {unknown[0]!r}; allowed are {', '.join(NEEDS)}"
-    for name in ("to_threshold", "importance", "walks_to_half", "imported"):
-        if not isinstance(getattr(declared, name), bool):
-            return f"has {name}={getattr(declared, name)!r}; it must be True or False"
-    if declared.paper is not None and declared.paper != PAPERS_METHODS[declared.granularity]:
-        allowed = PAPERS_METHODS[declared.granularity]
-        return f"has {declared.paper!r} as paper; allowed are None and {allowed!r}"
-    return None
+def _of_fields(a: Algorithm) -> Iterator[str]:
+    """What is wrong with a field by itself."""
+    function = (lambda value: value is None or callable(value), "a function or None")
+    flag = (lambda value: isinstance(value, bool), "True or False")
+    kinds = _tuple_of(SEARCHED + SAMPLED + SUPER * (a.granularity == UNITS))
+    allowed = {
+        "name": (_is_id, "1 to 64 lower-case letters, digits and underscores"),
+        "summary": (_is_text, "a sentence"),
+        "granularity": (lambda value: value in PAPERS_METHODS, " or ".join(PAPERS_METHODS)),
+        "version": (lambda value: type(value) is int and value >= 1, "a whole number from 1"),
+        "needs": _tuple_of(NEEDS),
+        "units": _tuple_of(tuple(KINDS)),
+        "subnetworks": (
+            lambda value: all(kinds[0](value[preset]) for preset in PRESETS),
+            f"for each preset {kinds[1]}",
+        ),
+        "default_subnetworks": (
+            lambda value: not any(isinstance(value[preset], str) for preset in PRESETS),
+            "for each preset a tuple of subnetworks",
+        ),
+        "sources": (
+            lambda value: set(value) <= set(SAMPLED) and set(value.values()) <= set(SEARCHED[:2]),
+            f"a dict from some of {', '.join(SAMPLED)} to good or good_half",
+        ),
+        **dict.fromkeys(("search", "sample", "check"), function),
+        **dict.fromkeys(("to_threshold", "importance", "prunes_to_half", "imported"), flag),
+    }
+    for name, (is_allowed, words) in allowed.items():
+        value = getattr(a, name)
+        try:
+            fits = is_allowed(value)
+        except (TypeError, KeyError, AttributeError):
+            fits = False
+        if not fits:
+            yield f"has {name}={value!r}; it must be {words}"
 
 
-def _functions(declared: Algorithm, shared: Mapping[str, Option]) -> str | None:
-    if declared.imported and declared.search is not None:
-        return "has a search, though its masks are imported"
-    if not declared.imported and not callable(declared.search):
-        return "has no search: give a function search(context) -> SearchResult"
-    if declared.sources and not callable(declared.sample):
-        return "has sources of controls, but no function sample that draws them"
-    if declared.check is not None and not callable(declared.check):
-        return "has a check that is no function"
-    return None
+def _of_functions(a: Algorithm) -> Iterator[str]:
+    if a.imported and a.search:
+        yield "has a search, though its masks are imported"
+    if not a.imported and not a.search:
+        yield "has no search: give a function search(context) -> SearchResult"
+    if a.sources and not a.sample:
+        yield "has sources of controls, but no function sample that draws them"
+    if a.granularity == UNITS and not a.units:
+        yield f"prunes units but names no kind; allowed are {', '.join(KINDS)}"
+    if a.granularity == WEIGHTS and a.units:
+        yield "prunes single weights, so it must name no kind of unit"
+    if a.granularity == WEIGHTS and a.importance:
+        yield "prunes single weights, so it has no importances of units"
+    if a.paper not in (None, PAPERS_METHODS[a.granularity]):
+        allowed = PAPERS_METHODS[a.granularity]
+        yield f"has {a.paper!r} as paper; allowed are None and {allowed!r}"
 
 
-def _units(declared: Algorithm, shared: Mapping[str, Option]) -> str | None:
-    if isinstance(declared.units, str):
-        return f"has the units {declared.units!r}; it must be a tuple of kinds of units"
-    if unknown := [kind for kind in declared.units if kind not in KINDS]:
-        return f"has the unknown kind of unit {unknown[0]!r}; allowed are {', '.join(KINDS)}"
-    if declared.granularity == UNITS and not declared.units:
-        return f"prunes units but names no kind; allowed are {', '.join(KINDS)}"
-    if declared.granularity == WEIGHTS and declared.units:
-        return "prunes single weights, so it must name no kind of unit"
-    if declared.granularity == WEIGHTS and declared.importance:
-        return "prunes single weights, so it has no importances of units"
-    return None
-
-
-def _options(declared: Algorithm, shared: Mapping[str, Option]) -> str | None:
-    for name, option in declared.options.items():
+def _of_options(a: Algorithm) -> Iterator[str]:
+    for name, option in a.options.items():
         if not isinstance(option, Option) or not isinstance(option.values, Values):
-            return f"has {name!r} among its options, which is no Option with allowed values"
-        if not isinstance(name, str) or not ID.fullmatch(name):
-            return f"has an option {name!r}, whose name is no id"
+            yield f"has {name!r} among its options, which is no Option with allowed values"
+        if not _is_id(name):
+            yield f"has an option {name!r}, whose name is no id"
         if name in METHOD_KEYS:
-            return f"has an option {name}, which is a key of every method; give it another name"
-        if name in shared and not _alike(option.values, shared[name].values):
-            return f"has an option {name} of its own, a name that the workflow reads; rename it"
-        if not isinstance(option.help, str) or not option.help.strip():
-            return f"has an option {name} without help: a sentence that says what it means"
+            yield f"has an option {name}, which is a key of every method; give it another name"
+        if name in SHARED and not _alike(option.values, SHARED[name].values):
+            yield f"redefines the option {name}, a name that the workflow reads; rename it"
+        if not _is_text(option.help):
+            yield f"has an option {name} without help: a sentence that explains what it means"
         if option.applies_to not in STAGES:
             allowed = ", ".join(STAGES)
-            return f"has an option {name} that applies to {option.applies_to!r}; allowed: {allowed}"
+            yield f"has an option {name} that applies to {option.applies_to!r}; allowed: {allowed}"
         if (option.published is None) != (option.strict is None):
-            return f"has an option {name} with a default under one preset only"
-    wanted = ["search_on", "search_metric"] * (not declared.imported)
-    wanted += ["threshold", "keep_score", "majority"] * declared.to_threshold
-    wanted += ["halves"] * declared.walks_to_half
-    wanted += ["emptied_attention"] * (declared.granularity == UNITS)
-    wanted += ["masks"] * declared.imported
-    if missing := [name for name in wanted if name not in declared.options]:
-        return f"lacks the option {missing[0]} (lottery.pruning.algorithms.common has it)"
-    return None
+            yield f"has an option {name} with a default under one preset only"
+        for preset in PRESETS if not option.required else ():
+            value = getattr(option, preset)
+            if not _is_valid(value, option.values):
+                allowed = option.values.words
+                yield f"has the option {name} with {value!r} under {preset}; allowed: {allowed}"
+    wanted = ["search_on", "search_metric"] * (not a.imported)
+    wanted += list(THRESHOLD_OPTIONS) * a.to_threshold
+    wanted += ["halves"] * a.prunes_to_half
+    wanted += ["emptied_attention"] * (a.granularity == UNITS)
+    wanted += ["masks"] * a.imported
+    for name in wanted:
+        if name not in a.options:
+            yield f"lacks the option {name} (lottery.pruning.algorithms has it)"
+
+
+def _of_subnetworks(a: Algorithm) -> Iterator[str]:
+    for preset in PRESETS:
+        kinds = a.subnetworks[preset]
+        if "good" not in kinds:
+            yield f"has no subnetwork good under preset {preset}"
+        halves = [name for name in (*kinds, *a.sources.values()) if name.endswith("_half")]
+        if halves and "halves" not in a.options:
+            yield f"has the subnetwork {halves[0]}, but no option halves"
+        for name in kinds:
+            if name in SAMPLED and name not in a.sources:
+                yield f"does not declare in sources from which mask {name} is drawn"
+        # Further draws are checked where a method lists them.
+        for name in a.default_subnetworks[preset]:
+            if name not in kinds and base_name(name) not in kinds:
+                yield f"has {name} in default_subnetworks, but not in subnetworks"
+
+
+def _tuple_of(known: Sequence[str]) -> tuple[Callable[[Any], bool], str]:
+    words = f"a tuple of some of {', '.join(known)}"
+    return lambda value: not isinstance(value, str) and set(value) <= set(known), words
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and bool(ID.fullmatch(value))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _alike(values: Values, others: Values) -> bool:
@@ -370,33 +454,8 @@ def _alike(values: Values, others: Values) -> bool:
     return values.schema == others.schema
 
 
-def _subnetworks(declared: Algorithm, shared: Mapping[str, Option]) -> str | None:
-    known = SEARCHED + SAMPLED + SUPER * (declared.granularity == UNITS)
-    for preset in PRESETS:
-        for what in ("subnetworks", "default_subnetworks"):
-            names = getattr(declared, what)
-            if not isinstance(names, Mapping) or isinstance(names.get(preset, ""), str):
-                return f"has no {what} under preset {preset}"
-        allowed = declared.subnetworks[preset]
-        if unknown := [name for name in allowed if name not in known]:
-            return f"has the subnetwork {unknown[0]!r}; allowed are {', '.join(known)}"
-        if "good" not in allowed:
-            return f"has no subnetwork good under preset {preset}"
-        halves = [name for name in allowed if name.endswith("_half")]
-        if halves and "halves" not in declared.options:
-            return f"has the subnetwork {halves[0]}, but no option halves"
-        for name in allowed:
-            if name in SAMPLED and name not in declared.sources:
-                return f"does not say in sources from which mask {name} is drawn"
-        # Further draws are checked where a method lists them.
-        for name in declared.default_subnetworks[preset]:
-            if name not in allowed and re.sub(r"_\d+$", "", name) not in allowed:
-                return f"has {name} in default_subnetworks, but not in subnetworks"
-    for name, source in declared.sources.items():
-        if name not in SAMPLED:
-            return f"has {name!r} in sources; only {', '.join(SAMPLED)} are drawn"
-        if source not in ("good", "good_half"):
-            return f"draws {name} from {source!r}; allowed are good and good_half"
-        if source == "good_half" and "halves" not in declared.options:
-            return f"draws {name} from good_half, but has no option halves"
-    return None
+def _is_valid(value: Any, values: Values) -> bool:
+    from jsonschema import Draft202012Validator
+
+    value = list(value) if isinstance(value, tuple) else value
+    return Draft202012Validator(values.schema).is_valid(value)

@@ -1,21 +1,36 @@
-"""Masks made elsewhere: nothing is searched, so no half can be followed from the start.
+"""Masks of whole units made elsewhere: read and checked (formats: docs/files.md), not searched.
 
-They are masks of whole units, so their controls are drawn as those of a structured search.
+Their controls are drawn as those of `structured`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
 
 from lottery.files import expanded
-from lottery.pruning.algorithms.common import EMPTIED_ATTENTION
-from lottery.pruning.algorithms.declaration import UNITS, Algorithm, Option, Text
+from lottery.files.arrays import NPZ_DAMAGE
+from lottery.files.errors import StudyError
+from lottery.files.reading import GIVEN, reading
+from lottery.models.architecture import Architecture
+from lottery.models.units import ALWAYS, KINDS
+from lottery.pruning.algorithms.declaration import (
+    EMPTIED_ATTENTION,
+    SUBNETWORKS,
+    SUPER,
+    UNITS,
+    Algorithm,
+    Option,
+    Text,
+)
 from lottery.pruning.algorithms.structured import sample
+from lottery.pruning.masks import UnitMask, times
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+NUMBERS = "biuf"  # numpy's kinds of boolean, signed, unsigned and real numbers
 
 
 def check(options: Mapping[str, Any], root: Path) -> str | None:
@@ -44,7 +59,7 @@ ALGORITHM = Algorithm(
         "emptied_attention": EMPTIED_ATTENTION,
     },
     subnetworks={
-        "published": ("good", "random", "bad", "super_good", "super_random", "super_bad"),
+        "published": (*SUBNETWORKS["published"], *SUPER),
         "strict": ("good", "super_good"),
     },
     default_subnetworks={"published": (), "strict": ()},
@@ -55,3 +70,95 @@ ALGORITHM = Algorithm(
     imported=True,
     needs=frozenset(),
 )
+
+
+def mask_files(folder: Path, task: str, seed: int) -> list[Path]:
+    """The two files of one mask in a folder: {task}/seed_{seed}/head_mask.npy and mlp_mask.npy."""
+    return [folder / task / f"seed_{seed}" / f"{kind}_mask.npy" for kind in ALWAYS]
+
+
+def read_imported(
+    path: Path,
+    task: str,
+    seed: int,
+    architecture: Architecture,
+    emptied_attention: str = "keep_bias",
+) -> UnitMask:
+    """Reads one mask of heads and MLPs from a folder or an npz file."""
+    named = (_of_folder if path.is_dir() else _of_npz)(path, task, seed)
+    units = {}
+    for kind, (name, array) in zip(ALWAYS, named, strict=True):
+        _check(name, array, KINDS[kind].shape(architecture))
+        units[kind] = array.astype(bool)
+    return UnitMask(units, emptied_attention)
+
+
+def _of_folder(folder: Path, task: str, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+    """The name for messages and the array of heads, then of MLPs."""
+    for path in mask_files(folder, task, seed):
+        if not path.is_file():
+            seeds = sorted(p.name.removeprefix("seed_") for p in (folder / task).glob("seed_*"))
+            tasks = (each.name for each in folder.iterdir() if each.is_dir())
+            raise StudyError(
+                f"{path} does not exist, so there is no mask of {task} with seed {seed}; "
+                f"{_content(task, seeds, tasks)}."
+            )
+        with reading(path, "npy", advice=GIVEN), _no_objects(str(path)):
+            array = np.load(path, allow_pickle=False)
+            if not isinstance(array, np.ndarray):
+                raise ValueError("it is an archive")
+        yield str(path), array
+
+
+def _of_npz(path: Path, task: str, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+    """The same from an npz file; only the two arrays of the mask are read."""
+    with reading(path, "npz", *NPZ_DAMAGE, advice=GIVEN):
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it is a single array")
+        named = []
+        with archive:
+            for kind in ALWAYS:
+                key = f"{task}/{seed}/{KINDS[kind].array}"
+                if key not in archive.files:
+                    parts = [name.split("/") for name in archive.files]
+                    parts = [part for part in parts if len(part) == 3]
+                    seeds = dict.fromkeys(part[1] for part in parts if part[0] == task)
+                    content = _content(task, seeds, (part[0] for part in parts))
+                    raise StudyError(f"{path} lacks the key {key}; {content}.")
+                with _no_objects(f"{path}, {key}"):
+                    named.append((f"{path}, {key}", archive[key]))
+    yield from named
+
+
+def _content(task: str, seeds: Iterable[str], tasks: Iterable[str]) -> str:
+    """What there is instead of a missing mask."""
+    if seeds:
+        return f"of {task} it holds the seeds {', '.join(seeds)}"
+    tasks = sorted(set(tasks))
+    return f"it holds the tasks {', '.join(tasks)}" if tasks else "it holds no masks"
+
+
+@contextmanager
+def _no_objects(name: str) -> Iterator[None]:
+    """Tells an array of Python objects, which numpy does not unpickle, from a damaged file."""
+    try:
+        yield
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        raise StudyError(
+            f"{name} is an array of Python objects; save it as numbers, each 0 or 1."
+        ) from error
+
+
+def _check(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.dtype.kind not in NUMBERS:
+        raise StudyError(f"{name} holds {array.dtype} where a mask holds numbers, each 0 or 1.")
+    if array.shape != shape:
+        raise StudyError(
+            f"{name} has the shape {times(array.shape)}; the model's is {times(shape)}."
+        )
+    odd = array[~np.isin(array, (0, 1))]
+    if odd.size:
+        raise StudyError(f"{name} holds {odd.flat[0]}; a mask holds 0 and 1 alone.")

@@ -1,7 +1,7 @@
 """Pruning algorithms of the user's own: Python files that the config names under `plugins`.
 
 A file is read once; its digest is that of the bytes that are run. So a stale bytecode file can do
-no harm, and every job can tell whether it runs what was planned.
+no harm, and every job can check that it runs what was planned.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import ast
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.abc import MetaPathFinder
@@ -22,11 +23,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from lottery.files import expanded
 from lottery.files.errors import StudyError
+from lottery.models.architecture import Architecture
+from lottery.models.units import KINDS
 from lottery.pruning.algorithms import algorithm, built_in, register
-from lottery.pruning.algorithms.common import SHARED
-from lottery.pruning.algorithms.declaration import PRESETS, Algorithm, Plugin, problem
+from lottery.pruning.algorithms.declaration import UNITS, Algorithm, Plugin, problem
+from lottery.pruning.algorithms.search import SearchResult, Step
+from lottery.pruning.masks import Mask, UnitMask, WeightMask, body_shapes
 
 # What the main process read, for the processes that it starts: JSON, file -> SHA-256.
 VARIABLE = "LOTTERY_PLUGINS"
@@ -40,19 +46,18 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
     """Loads the plugins of a study and registers their algorithms, in place of any before.
 
     Args:
-        files: the value of `plugins` in the config; one that is no list of different texts is left
-            to the schema.
+        files: the value of `plugins` in the config; one that is no list of texts is left to the
+            schema.
         root: folder that relative paths start from.
 
     Raises:
         StudyError: a file cannot be used, or is not what the main process has read.
     """
     named = files if isinstance(files, list) and all(isinstance(f, str) for f in files) else []
-    named = list(dict.fromkeys(named))
     register(())
     found: list[Algorithm] = []
     places: dict[str, str] = {}
-    for file in named:
+    for file in dict.fromkeys(named):
         place = os.path.abspath(root / expanded(file))
         if place in places:
             raise StudyError(f"plugins names one file twice: {places[place]!r} and {file!r}.")
@@ -63,29 +68,16 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
 
 
 def load(file: str, sha256: str, root: Path = Path()) -> None:
-    """Loads a plugin in a job that was planned with it.
-
-    Args:
-        file: its path, as the config names it.
-        sha256: of its bytes when the job was planned.
-        root: folder that a relative path starts from.
-
-    Raises:
-        StudyError: the file is another one by now, or cannot be used.
-    """
+    """Loads a plugin in a job that was planned with it; StudyError if it has changed since."""
     register(_load(file, root, taken=built_in(), expected=sha256))
 
 
 def planned(name: str, version: int, plugin: dict[str, str] | None) -> Algorithm:
     """The algorithm of a job, as it was when the job was planned.
 
-    Args:
-        name: of the algorithm.
-        version: that it had.
-        plugin: file and SHA-256 of the plugin that declares it; None for the workflow's own.
-
     Raises:
-        StudyError: the plugin or the version is another one by now.
+        StudyError: the plugin (file and SHA-256; None for the workflow's own algorithms) or the
+            version is another one by now.
     """
     if plugin is not None:
         load(**plugin)
@@ -98,18 +90,13 @@ def planned(name: str, version: int, plugin: dict[str, str] | None) -> Algorithm
     return declared
 
 
-def named_plugins(plugins: Sequence[Plugin]) -> list[str]:
-    """A line for each plugin of a study, with its digest, to be printed before planning."""
-    return [f"plugin {plugin.file} (sha256 {plugin.sha256})" for plugin in plugins]
-
-
 def announce(plugins: Sequence[Plugin]) -> None:
     """Names a study's plugins on the terminal, and to every process that this one starts.
 
     For the main process alone, after the study is loaded. `forget` comes before that.
     """
-    for line in named_plugins(plugins):
-        print(line, file=sys.stderr, flush=True)
+    for plugin in plugins:
+        print(f"plugin {plugin.file} (sha256 {plugin.sha256})", file=sys.stderr, flush=True)
     os.environ[VARIABLE] = json.dumps({plugin.file: plugin.sha256 for plugin in plugins})
 
 
@@ -133,17 +120,18 @@ def blaming(algorithm: Algorithm) -> Iterator[None]:
     except StudyError:
         raise
     except Exception as error:
-        plugin = algorithm.plugin
-        if plugin is None:
+        if algorithm.plugin is None:
             raise
         log.critical("%s", traceback.format_exc().rstrip())
-        raise StudyError(sentence(plugin, error)) from error
+        raise StudyError(sentence(algorithm.plugin, error)) from error
 
 
-def sentence(plugin: Plugin, error: Exception) -> str:
-    """An error in a function of a plugin, with the file and, where there is one, its line."""
-    line = _own_line(error, _module_name(plugin))
-    where = f", line {line}" if line else ""
+def sentence(plugin: Plugin, error: BaseException) -> str:
+    """An error in the code of a plugin, with the file and, where there is one, its line."""
+    name = _module_name(plugin)
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if frame.f_globals.get("__name__") == name]
+    where = f", line {lines[-1]}" if lines else ""
     return f"{plugin.file}{where}: {_words(error)}."
 
 
@@ -161,43 +149,48 @@ def _load(
         raise StudyError(f"plugins names {file!r}, which cannot be read ({reason}).") from error
     plugin = Plugin(file, hashlib.sha256(source).hexdigest())
     announced = json.loads(os.environ.get(VARIABLE) or "{}")
-    for planned in (expected, announced.get(file)):
-        if planned not in (None, plugin.sha256):
+    for digest in (expected, announced.get(file)):
+        if digest not in (None, plugin.sha256):
             raise StudyError(
                 f"The plugin {file} has changed since the run was planned (sha256 then "
-                f"{planned[:12]}..., now {plugin.sha256[:12]}...); start the run again."
+                f"{digest[:12]}..., now {plugin.sha256[:12]}...); start the run again."
             )
-    module = _run(source, path, plugin)
-    ours = {id(each) for each in built_in()}
-    declared = {
-        id(value): value
-        for value in vars(module).values()
-        if isinstance(value, Algorithm) and id(value) not in ours
-    }
+    values = [v for v in vars(_run(source, path, plugin)).values() if isinstance(v, Algorithm)]
+    declared = [value for value in dict.fromkeys(values) if value not in built_in()]
     if not declared:
         raise StudyError(
             f"The plugin {file} declares no algorithm: it needs a variable that holds an Algorithm."
         )
-    names = {each.name: each.plugin for each in taken}
-    for each in declared.values():
-        _check(each, file, names)
-        names[each.name] = plugin
-    return [replace(each, plugin=plugin) for each in declared.values()]
+    owners = {each.name: each.plugin.file if each.plugin else None for each in taken}
+    for each in declared:
+        _check(each, file, owners)
+        owners[each.name] = file
+    return [replace(each, plugin=plugin) for each in declared]
 
 
 def _run(source: bytes, path: Path, plugin: Plugin) -> ModuleType:
     """Executes a plugin as a module of its own."""
     try:
         tree = ast.parse(source, str(path))
-        _check_imports(tree, path.parent, plugin.file)
         code = compile(source, str(path), "exec", dont_inherit=True)
-    except SyntaxError as error:
-        where = f", line {error.lineno}" if error.lineno else ""
+    except (SyntaxError, ValueError) as error:  # a null byte is a ValueError
+        line = getattr(error, "lineno", None)
+        where, reason = f", line {line}" if line else "", getattr(error, "msg", error)
         raise StudyError(
-            f"The plugin {plugin.file}{where} is no valid Python: {error.msg}."
+            f"The plugin {plugin.file}{where} is no valid Python: {reason}."
         ) from error
-    except ValueError as error:  # a null byte
-        raise StudyError(f"The plugin {plugin.file} is no valid Python: {error}.") from error
+    for line, name, when_read in _imports(tree):
+        first = name.split(".")[0]
+        if not first or _is_local(first, path.parent):
+            raise StudyError(
+                f"The plugin {plugin.file}, line {line} imports {name}, a file next to it; "
+                "a plugin is one file."
+            )
+        if first in HEAVY and when_read:
+            raise StudyError(
+                f"The plugin {plugin.file}, line {line} imports {first}, which would slow "
+                "every job; import it inside the function that needs it."
+            )
     module = ModuleType(_module_name(plugin))
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
@@ -209,9 +202,7 @@ def _run(source: bytes, path: Path, plugin: Plugin) -> ModuleType:
         raise
     except BaseException as error:
         del sys.modules[module.__name__]
-        line = _own_line(error, module.__name__)
-        where = f", line {line}" if line else ""
-        raise StudyError(f"The plugin {plugin.file}{where}: {_words(error)}.") from error
+        raise StudyError(f"The plugin {sentence(plugin, error)}") from error
     finally:
         sys.meta_path.remove(guard)
     return module
@@ -222,28 +213,17 @@ def _module_name(plugin: Plugin) -> str:
     return f"lottery_plugin_{stem}_{plugin.sha256[:16]}"
 
 
-def _check_imports(tree: ast.Module, folder: Path, file: str) -> None:
-    """Rejects imports of files next to the plugin, and heavy ones when it is read."""
-    in_functions = _inside_functions(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = ["." * node.level + (node.module or "")]
-        else:
-            continue
-        for name in names:
-            first = name.split(".")[0]
-            if not first or _is_local(first, folder):
-                raise StudyError(
-                    f"The plugin {file}, line {node.lineno} imports {name}, which lies next to it; "
-                    "a plugin is one file."
-                )
-            if first in HEAVY and node not in in_functions:
-                raise StudyError(
-                    f"The plugin {file}, line {node.lineno} imports {first}, which would slow "
-                    "every job; import it inside the function that needs it."
-                )
+def _imports(node: ast.AST, when_read: bool = True) -> Iterator[tuple[int, str, bool]]:
+    """The line and name of each import below a node, and whether it runs when the file is read."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from ((child.lineno, alias.name, when_read) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            yield child.lineno, "." * child.level + (child.module or ""), when_read
+        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or (
+            isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+        )
+        yield from _imports(child, when_read and not later)
 
 
 def _is_local(name: str, folder: Path) -> bool:
@@ -251,17 +231,6 @@ def _is_local(name: str, folder: Path) -> bool:
     if name == "lottery" or name in sys.stdlib_module_names:
         return False
     return (folder / f"{name}.py").exists() or any((folder / name).glob("*.py"))
-
-
-def _inside_functions(tree: ast.Module) -> set[ast.AST]:
-    """The nodes that do not run when the file is read: of functions, and for type checkers."""
-    inside: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
-            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        ):
-            inside.update(each for below in node.body for each in ast.walk(below))
-    return inside
 
 
 class _HeavyImports(MetaPathFinder):
@@ -275,52 +244,155 @@ class _HeavyImports(MetaPathFinder):
             )
 
 
-def _check(declared: Algorithm, file: str, names: dict[str, Plugin | None]) -> None:
-    """Rejects a declaration that nothing could be made of."""
-    # Each of them may be of any type: it is the user's.
+def _check(declared: Algorithm, file: str, owners: dict[str, str | None]) -> None:
+    """Rejects a wrong declaration, or one whose name another one has."""
     try:
-        found = problem(declared, SHARED) or _bad_default(declared)
+        found = problem(declared)
     except (TypeError, AttributeError, KeyError, ValueError) as error:
         found = f"is not declared as it should be ({_words(error)})"
+    if not found and declared.name in owners:
+        owner = owners[declared.name]
+        owner = "the same file" if owner == file else owner or "the workflow itself"
+        found = f"has the name of an algorithm of {owner}; give it another one"
     if found:
         raise StudyError(f"The plugin {file}: algorithm {declared.name!r} {found}.")
-    if declared.name in names:
-        other = names[declared.name]
-        where = "of the workflow itself"
-        if other:
-            where = f"of {other.file}" if other.file != file else "of the same file"
-        raise StudyError(
-            f"The plugin {file}: algorithm {declared.name!r} has the name of an algorithm {where}; "
-            "give it another one."
-        )
-
-
-def _bad_default(declared: Algorithm) -> str | None:
-    """The first default that is no allowed value."""
-    from jsonschema import Draft202012Validator
-
-    for name, option in declared.options.items():
-        validator = Draft202012Validator(option.values.schema)
-        for preset in PRESETS if not option.required else ():
-            value = {"published": option.published, "strict": option.strict}[preset]
-            value = list(value) if isinstance(value, tuple) else value
-            if not validator.is_valid(value):
-                allowed = option.values.words
-                return f"has the option {name} with {value!r} under {preset}; allowed: {allowed}"
-    return None
-
-
-def _own_line(error: BaseException, module: str) -> int | None:
-    """The line of a module at which an error came up, the innermost one."""
-    lines = [
-        line
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__") == module
-    ]
-    return lines[-1] if lines else None
 
 
 def _words(error: BaseException) -> str:
     """An error in a line, without a full stop."""
     message = " ".join(str(error).split())[:300].rstrip(".")
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+# Checks of what the functions of a plugin return, before anything is written: a mask that does not
+# fit its declaration would silently give wrong verdicts.
+
+
+def check_search(
+    declared: Algorithm,
+    options: Mapping[str, Any],
+    found: SearchResult,
+    wanted: list[str],
+    architecture: Architecture,
+) -> None:
+    """Rejects a plugin's result, masks of the `wanted` subnetworks, that is not as declared."""
+    if declared.plugin is not None:
+        _reject(declared, "search", _of_search(declared, options, found, wanted, architecture))
+
+
+def check_sample(
+    declared: Algorithm, kind: str, mask: Mask, source: Mask, architecture: Architecture
+) -> None:
+    """Rejects a plugin's control that does not fit the model or the size of its source."""
+    if declared.plugin is not None:
+        _reject(declared, "sample", _of_sample(declared, kind, mask, source, architecture))
+
+
+def _reject(declared: Algorithm, function: str, problems: Iterator[str]) -> None:
+    if wrong := next(problems, None):
+        raise StudyError(f"{declared.plugin.file}: {function} returned {wrong}.")
+
+
+def _of_search(
+    declared: Algorithm,
+    options: Mapping[str, Any],
+    found: Any,
+    wanted: list[str],
+    architecture: Architecture,
+) -> Iterator[str]:
+    if not isinstance(found, SearchResult):
+        yield f"{_shown(found)}; it must be a SearchResult"
+    if not isinstance(found.masks, Mapping):
+        yield f"{_shown(found.masks)} as masks; it must be a dict by subnetwork"
+    for name in ("trajectory", "halves"):
+        for number, step in enumerate(getattr(found, name)):
+            for wrong in _of_step(step):
+                yield f"{wrong}, in {name}[{number}]"
+    if declared.to_threshold and not found.trajectory:
+        yield "an empty trajectory, though it searches down to a threshold"
+    if declared.prunes_to_half and options["halves"] and not found.halves:
+        yield "no halves, though it declares prunes_to_half"
+    for name in ("path", "importance"):
+        for key, array in getattr(found, name).items():
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+                yield f"{_shown(array)} as {name}[{key!r}]; it must be an array of numbers"
+    pruned = options.get("units", declared.units) if declared.granularity == UNITS else ()
+    for kind in pruned:
+        array, steps = found.path.get(KINDS[kind].array), len(found.trajectory)
+        if array is None or len(array) != steps:
+            rows = "none" if array is None else f"{len(array)} rows"
+            yield f"{rows} as path[{KINDS[kind].array!r}] for {steps} steps of the trajectory"
+    if declared.importance != bool(found.importance):
+        yield f"{'no ' if declared.importance else ''}importance, against its declaration"
+    for name in wanted:
+        if name not in found.masks:
+            yield f"no masks[{name!r}]"
+        mask, where = found.masks[name], f"masks[{name!r}]"
+        yield from _of_mask(mask, where, declared, architecture)
+        if declared.granularity == UNITS:
+            emptied = options["emptied_attention"]
+            for unit, array in mask.units.items():
+                if not array.all() and unit not in pruned:
+                    yield f"{where} that prunes units of kind {unit}; allowed: {', '.join(pruned)}"
+            if mask.emptied_attention != emptied:
+                yield (
+                    f"{where} with emptied_attention {mask.emptied_attention!r}, where the "
+                    f"method's option is {emptied!r}"
+                )
+
+
+def _of_sample(
+    declared: Algorithm, kind: str, mask: Any, source: Mask, architecture: Architecture
+) -> Iterator[str]:
+    yield from _of_mask(mask, "a mask", declared, architecture)
+    if mask.counts() != source.counts():
+        yield (
+            f"for {kind} a mask that keeps {_listed(mask.counts())}, where its source keeps "
+            f"{_listed(source.counts())}; a control has the size of what it is compared with"
+        )
+    if declared.granularity == UNITS and mask.metadata() != source.metadata():
+        yield (
+            f"for {kind} a mask with {_listed(mask.metadata())}, where its source has "
+            f"{_listed(source.metadata())}; take it from source.with_units(...)"
+        )
+
+
+def _of_step(step: Any) -> Iterator[str]:
+    if not isinstance(step, Step):
+        yield f"{_shown(step)}, which is no Step"
+    for name in ("score", "threshold", "kept_fraction"):
+        value = getattr(step, name)
+        undefined = value is None and name != "kept_fraction"
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not undefined and not (number and math.isfinite(value)):
+            yield f"{name}={value!r}, which is no number"
+    if not 0 <= step.kept_fraction <= 1:
+        yield f"kept_fraction={step.kept_fraction!r}, which is no share"
+
+
+def _of_mask(
+    mask: Any, name: str, declared: Algorithm, architecture: Architecture
+) -> Iterator[str]:
+    kind = UnitMask if declared.granularity == UNITS else WeightMask
+    if not isinstance(mask, kind):
+        granularity = declared.granularity
+        yield f"{_shown(mask)} as {name}; its granularity is {granularity}: {kind.__name__}"
+    if kind is WeightMask:
+        arrays, shapes = mask.parameters, body_shapes(architecture)
+        if mask.shapes != shapes:
+            yield f"{name} with other parameters or shapes than the body of the model has"
+    else:
+        arrays = mask.units
+        shapes = {unit: KINDS[unit].shape(architecture) for unit in arrays}
+    for part, array in arrays.items():
+        if array.shape != shapes[part] or array.dtype != bool:
+            found = f"{array.dtype} {list(array.shape)}"
+            yield f"{name} with {found} of {part}; it must be bool {list(shapes[part])}"
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _shown(value: Any) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"

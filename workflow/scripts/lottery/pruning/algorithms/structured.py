@@ -1,15 +1,30 @@
-"""Structured pruning: whole attention heads and whole MLPs, by the gradients of their gates."""
+"""Structured pruning: whole attention heads and whole MLPs, by the gradients of their gates.
+
+Stages, each removing the least important units until the score falls below the threshold: `both`
+(all kinds of unit together), then each kind alone: `heads`, then `mlps`. A search over one kind has
+its stage alone. A failing step is undone as a whole. `StructuredSearch` has no model: it is given
+a function that measures a mask.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from lottery.models.units import KINDS, kinds_of
+from lottery.models.units import ALWAYS, KINDS, kinds_of
 from lottery.pruning import controls
-from lottery.pruning.algorithms.common import EMPTIED_ATTENTION, SEARCH_OPTIONS
 from lottery.pruning.algorithms.declaration import (
+    DEFAULT_SUBNETWORKS,
+    EMPTIED_ATTENTION,
+    SEARCH_OPTIONS,
+    SOURCES,
+    SUBNETWORKS,
+    SUPER,
     UNITS,
     Algorithm,
     Choice,
@@ -18,17 +33,12 @@ from lottery.pruning.algorithms.declaration import (
     Option,
     UnitKinds,
 )
+from lottery.pruning.algorithms.search import SearchContext, SearchResult, Step, passes
 from lottery.pruning.criteria import CRITERIA, ORDERED
 from lottery.pruning.masks import UnitMask
-from lottery.pruning.subnetworks import draws
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-    from typing import Any
-
-    from lottery.pruning.algorithms.search_context import SearchContext, SearchResult
-    from lottery.pruning.algorithms.search_structured import Measure
+OTHER_STEP = 0.1  # share of the units of a kind without an option of its own
+TOGETHER = "both"  # stage that removes units of several kinds
 
 OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
     "importance": Option(
@@ -77,26 +87,16 @@ OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
     "emptied_attention": EMPTIED_ATTENTION,
 }
 
-# Control -> the mask it is drawn from.
-SOURCES = {"random": "good", "bad": "good", "random_half": "good_half"}
-
 
 def search(context: SearchContext) -> SearchResult:
-    """Searches for the good subnetwork, and with `halves` walks to the good and the bad half."""
-    from lottery.pruning.algorithms.search_context import SearchResult
-    from lottery.pruning.algorithms.search_structured import (
-        StructuredSearch,
-        other_half,
-        walk_to_half,
-    )
-
-    options, measure = context.options, _measured_once(context)
+    """Searches for the good subnetwork, and with `halves` goes on to the good and the bad half."""
+    options, measure = context.options, _measure_with(context)
     kinds = kinds_of(options["units"])
     full = UnitMask.full(context.model.architecture, kinds, options["emptied_attention"])
     found = StructuredSearch(measure, context.threshold, full, options)
     masks, steps = {"good": found.run()}, []
     if options["halves"]:
-        masks["good_half"], steps = walk_to_half(measure, full, options)
+        masks["good_half"], steps = prune_to_half(measure, full, options)
         masks["bad_half"] = other_half(masks["good_half"], kinds)
     importance = {
         KINDS[kind].array: np.stack([each.importance[kind] for each in found.measurements])
@@ -107,50 +107,12 @@ def search(context: SearchContext) -> SearchResult:
 
 
 def sample(kind: str, source: UnitMask, path_to_model: Path, rng: np.random.Generator) -> UnitMask:
-    """Draws a control of one seed.
-
-    Args:
-        kind: random, bad or random_half.
-        source: the mask it is drawn from, see `SOURCES`.
-        path_to_model: the fine-tuned model; structured controls do not look at it.
-        rng: the generator of this control.
-    """
+    """Draws a control of one seed from its source: random, bad or random_half."""
     if kind == "random":
         return controls.random_structured(source, rng)
     if kind == "bad":
         return controls.bad_structured(source, rng)
     return controls.random_units(source, rng)
-
-
-def _measured_once(context: SearchContext) -> Measure:
-    """A function that measures a mask with the context's model, each mask once."""
-    from lottery.pruning.algorithms.measurement_cache import number
-    from lottery.pruning.algorithms.search_structured import Measurement
-    from lottery.pruning.importance import measure, normalise
-
-    options, architecture = context.options, context.model.architecture
-
-    def measured(mask: UnitMask) -> dict[str, object]:
-        passed = measure(
-            context.model,
-            context.tokens,
-            mask,
-            options["importance"],
-            options["search_batch_size"],
-            options["search_order"],
-            pruned=options["normalisation"] == "all",
-        )
-        scores = normalise(passed.units, mask, options["normalisation"], options["layer_norm"])
-        arrays = {KINDS[kind].array: array for kind, array in scores.items()}
-        return arrays | {"score": context.score(passed.logits)}
-
-    def recalled(mask: UnitMask) -> Measurement:
-        bits = np.concatenate([kept.ravel() for kept in mask.units.values()])
-        known = context.memory.recall(np.packbits(bits).tobytes().hex(), lambda: measured(mask))
-        importance = {kind: known[KINDS[kind].array] for kind in mask.units}
-        return Measurement(importance, number(known["score"]), mask.kept_fraction(architecture))
-
-    return recalled
 
 
 def check(options: Mapping[str, Any], root: Path) -> str | None:
@@ -170,20 +132,201 @@ ALGORITHM = Algorithm(
     version=3,
     options=OPTIONS,
     subnetworks={
-        "published": ("good", "random", "bad", "super_good", "super_random", "super_bad"),
-        "strict": ("good", "good_half", "random_half", "bad_half", "super_good"),
+        "published": (*SUBNETWORKS["published"], *SUPER),
+        "strict": (*SUBNETWORKS["strict"], "super_good"),
     },
-    default_subnetworks={
-        "published": ("good", "random", "bad"),
-        "strict": ("good", "good_half", *draws("random_half", 3), "bad_half"),
-    },
+    default_subnetworks=DEFAULT_SUBNETWORKS,
     sources=SOURCES,
     search=search,
     sample=sample,
     check=check,
     to_threshold=True,
     importance=True,
-    walks_to_half=True,
+    prunes_to_half=True,
     units=("head", "mlp"),
     paper="structured",
 )
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is known of a model under a mask.
+
+    Attributes:
+        importance: kind -> importance of its units, float64 [layers, units] or [layers]; NaN where
+            it is not known.
+        score: the search metric; None if undefined.
+        kept_fraction: of the body.
+    """
+
+    importance: dict[str, np.ndarray]
+    score: float | None
+    kept_fraction: float
+
+
+Measure = Callable[[UnitMask], Measurement]
+Strides = Mapping[str, int]  # kind -> units that a step removes
+
+
+def _measure_with(context: SearchContext) -> Measure:
+    """A function that measures a mask with the context's model, each mask once."""
+    from lottery.pruning.importance import measure, normalise
+
+    options, architecture = context.options, context.model.architecture
+
+    def of_model(mask: UnitMask) -> dict[str, object]:
+        passed = measure(
+            context.model,
+            context.tokens,
+            mask,
+            options["importance"],
+            options["search_batch_size"],
+            options["search_order"],
+            pruned=options["normalisation"] == "all",
+        )
+        scores = normalise(passed.units, mask, options["normalisation"], options["layer_norm"])
+        arrays = {KINDS[kind].array: array for kind, array in scores.items()}
+        return arrays | {"score": context.score(passed.logits)}
+
+    def measured(mask: UnitMask) -> Measurement:
+        bits = np.concatenate([kept.ravel() for kept in mask.units.values()])
+        known = context.cache.get(np.packbits(bits).tobytes().hex(), lambda: of_model(mask))
+        importance = {kind: known[KINDS[kind].array] for kind in mask.units}
+        return Measurement(importance, known["score"], mask.kept_fraction(architecture))
+
+    return measured
+
+
+def strides_of(full: UnitMask, options: Mapping[str, Any]) -> dict[str, int]:
+    """How many units a step removes, of the kinds that a method prunes.
+
+    `mlp_step` is a number of MLPs, `head_step` a share of all heads, rounded down; of other kinds
+    it is a tenth. Small models step by at least one unit, where shares would round down to none.
+    """
+    strides = {}
+    for kind in kinds_of(options["units"]):
+        share = options["head_step"] if kind == "head" else OTHER_STEP
+        count = max(1, int(math.prod(full.units[kind].shape, start=share)))
+        strides[kind] = options["mlp_step"] if kind == "mlp" else count
+    return strides
+
+
+class StructuredSearch:
+    """One search from the full mask; `threshold` gives the score to reach (`SearchContext`)."""
+
+    def __init__(
+        self,
+        measure: Measure,
+        threshold: Callable[[float | None], float | None],
+        full: UnitMask,
+        options: Mapping[str, Any],
+    ) -> None:
+        self._measure = measure
+        self._stale = options["stage_start"] == "stale"
+        self._strides = strides_of(full, options)
+        self.steps: list[Step] = []
+        self.measurements: list[Measurement] = []
+        self.masks: list[UnitMask] = []
+        self._good = full
+        self._latest = measure(self._good)
+        self._threshold = threshold(self._latest.score)
+        self._record(self._good, stage_of(self._strides))
+
+    def run(self) -> UnitMask:
+        """Searches; returns the last mask that passed. The trajectory is in `steps`."""
+        if self.steps[0].accepted:
+            self._stage(self._strides)
+            if len(self._strides) > 1:
+                for kind, stride in self._strides.items():
+                    # As published, heads step by half as many when they are removed alone.
+                    several = self._good.units[kind].ndim == 2
+                    self._stage({kind: max(1, stride // 2) if several else stride})
+        return self._good
+
+    def path(self) -> dict[str, np.ndarray]:
+        """The mask of every step: kind's array -> uint8 [steps, ...]."""
+        arrays = [mask.arrays() for mask in self.masks]
+        return {name: np.stack([each[name] for each in arrays]) for name in arrays[0]}
+
+    def _stage(self, strides: Strides) -> None:
+        """Removes units until a step fails or none is left; keeps the last state that passed."""
+        stage = stage_of(strides)
+        if not self._stale and len(self.steps) > 1:
+            self._latest = self._measure(self._good)
+            self._record(self._good, stage)
+        candidate = self._good
+        passed = True
+        while passed:
+            # As published, each kind's last passing state is kept by itself: when the heads run
+            # out, the MLPs fall back to the state before their last removal.
+            for kind in strides:
+                self._good = self._good.with_units({kind: candidate.units[kind]})
+                if not candidate.units[kind].any():
+                    return
+            candidate = remove(candidate, self._latest, strides)
+            self._latest = self._measure(candidate)
+            passed = self._record(candidate, stage)
+
+    def _record(self, mask: UnitMask, stage: str) -> bool:
+        accepted = passes(self._latest.score, self._threshold)
+        self.steps.append(_step(mask, stage, self._latest, self._threshold, accepted))
+        self.measurements.append(self._latest)
+        self.masks.append(mask)
+        return accepted
+
+
+def stage_of(kinds: Iterable[str]) -> str:
+    """The word for a stage that removes units of these kinds."""
+    first, *more = kinds
+    return TOGETHER if more else KINDS[first].array
+
+
+def remove(mask: UnitMask, measured: Measurement, strides: Strides) -> UnitMask:
+    """Removes the least important kept units, at most as many as are left of each kind."""
+    units = {}
+    for kind, count in strides.items():
+        kept, scores = mask.units[kind], measured.importance[kind]
+        # Ties go by position.
+        ranking = np.argsort(np.where(kept, scores, np.inf), axis=None, kind="stable")
+        units[kind] = kept.copy()
+        units[kind].flat[ranking[: min(count, int(kept.sum()))]] = False
+    return mask.with_units(units)
+
+
+def prune_to_half(
+    measure: Measure, full: UnitMask, options: Mapping[str, Any]
+) -> tuple[UnitMask, list[Step]]:
+    """Follows the first stage whatever the score until half of each kind of unit is left.
+
+    A kind that has arrived at half of its units, rounded down, stops there; its last step is
+    clipped.
+
+    Returns:
+        The good half, and the steps; their threshold is None.
+    """
+    strides = strides_of(full, options)
+    mask, steps = full, []
+    while True:
+        measured = measure(mask)
+        steps.append(_step(mask, stage_of(strides), measured, None, True))
+        missing = {
+            kind: int(mask.units[kind].sum()) - full.units[kind].size // 2 for kind in strides
+        }
+        clipped = {kind: min(stride, missing[kind]) for kind, stride in strides.items()}
+        if not any(clipped.values()):
+            return mask, steps
+        mask = remove(mask, measured, clipped)
+
+
+def other_half(mask: UnitMask, kinds: Iterable[str]) -> UnitMask:
+    """The complement of a half, for the kinds of unit that are pruned; the others are whole."""
+    return mask.with_units({kind: ~mask.units[kind] for kind in kinds})
+
+
+def _step(
+    mask: UnitMask, stage: str, measured: Measurement, threshold: float | None, accepted: bool
+) -> Step:
+    counts = mask.counts()
+    heads, mlps = (counts.pop(KINDS[kind].array) for kind in ALWAYS)
+    kept, score = measured.kept_fraction, measured.score
+    return Step(stage, heads, mlps, kept, score, threshold, accepted, counts)

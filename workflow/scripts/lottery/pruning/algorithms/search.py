@@ -1,15 +1,17 @@
-"""What a search is given and what it returns, whatever the algorithm."""
+"""What a search is given and what it returns, whatever the algorithm; no torch here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lottery.pruning.algorithms.measurement_cache import Memory
 from lottery.pruning.masks import Mask
+from lottery.runtime.resume import Checkpoint, State
 
 if TYPE_CHECKING:
     from lottery.data.tokens import Tokens
@@ -25,6 +27,71 @@ TRAJECTORY_COLUMNS = [
     "threshold",
     "accepted",
 ]
+# All measurements of a search take less than a megabyte, so each step that took time is kept.
+SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class MeasurementCache:
+    """What a search has measured, so that nothing is measured twice, also after an interruption.
+
+    A search decides by its measurements alone. One that was interrupted therefore starts again, is
+    given the answers it had, and gets to where it was in no time.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None = None) -> None:
+        self._checkpoint = checkpoint or Checkpoint()
+        self._known: dict[str, dict[str, np.ndarray]] = {}
+        state = self._checkpoint.load()
+        if state is not None:
+            for name, array in state.arrays.items():
+                key, _, what = name.rpartition(":")
+                self._known.setdefault(key, {})[what] = array
+            self._checkpoint.resumed(state, "measurements of the search")
+
+    def get(self, key: str, measure: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """What was measured under a key; measured now if nothing was.
+
+        Args:
+            key: identifies what is measured.
+            measure: gives numbers (None where undefined) and arrays of numbers by name, no name
+                with a colon.
+
+        Returns:
+            The numbers, and float64 arrays, by name.
+        """
+        if key not in self._known:
+            measured = measure()
+            self._known[key] = {name: np.asarray(v, np.float64) for name, v in measured.items()}
+            logger.info("measurement %d: score %s", len(self._known), measured.get("score"))
+            self._checkpoint.offer(self._state, every=SECONDS)
+        return {
+            name: array if array.ndim else _number(array)
+            for name, array in self._known[key].items()
+        }
+
+    @contextmanager
+    def saved_when_interrupted(self) -> Iterator[None]:
+        """Saves the finished measurements when the job is ended in the midst of one."""
+        try:
+            yield
+        except (SystemExit, KeyboardInterrupt):
+            if self._known:
+                self._checkpoint.save(self._state())
+            raise
+
+    def _state(self) -> State:
+        arrays = {
+            f"{key}:{what}": array
+            for key, measured in self._known.items()
+            for what, array in measured.items()
+        }
+        return State(len(self._known), arrays)
+
+
+def _number(array: np.ndarray) -> float | None:
+    return None if np.isnan(array) else float(array)
 
 
 @dataclass(frozen=True)
@@ -38,7 +105,7 @@ class SearchContext:
         score: logits [examples, n_outputs] -> search metric, None where it is undefined.
         threshold: full model's score -> the score that a subnetwork must reach, None if nothing
             may be pruned.
-        memory: what the search has measured, over interruptions too.
+        cache: what the search has measured, over interruptions too.
         rng: for searches that draw; seeded by the cell, so that a search can be repeated.
     """
 
@@ -47,7 +114,7 @@ class SearchContext:
     options: dict[str, Any]
     score: Callable[[np.ndarray], float | None]
     threshold: Callable[[float | None], float | None]
-    memory: Memory = field(default_factory=Memory)
+    cache: MeasurementCache = field(default_factory=MeasurementCache)
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
 
@@ -79,7 +146,7 @@ def trajectory_columns(steps: Sequence[Step]) -> list[str]:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         masks: by subnetwork: good, and with halves good_half and bad_half.
@@ -87,9 +154,9 @@ class SearchResult:
         path: the mask of every step of the trajectory, as arrays [steps, ...] of path.npz. Of
             units: uint8 [steps, layers, units] or [steps, layers] by the kind's array. Of weights:
             `counts`, `threshold` and `ties`, see
-            `lottery.pruning.algorithms.search_magnitude.mask_of_step`.
+            `lottery.pruning.algorithms.magnitude.mask_of_step`.
         importance: arrays [steps, ...] of importance.npz; empty if the algorithm has none.
-        halves: the steps towards the halves, where they are walked apart from the search.
+        halves: the steps towards the halves, where these are not steps of the search.
     """
 
     masks: dict[str, Mask]

@@ -10,8 +10,8 @@ from lottery import files
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
 from lottery.pruning import algorithms
+from lottery.pruning.algorithms.imported import mask_files, read_imported
 from lottery.pruning.controls import generator
-from lottery.pruning.mask_import import mask_files, read_imported
 from lottery.pruning.masks import read_mask
 from lottery.steps.fetch_config import fetch_config
 from lottery.steps.import_masks import import_masks

@@ -1,4 +1,4 @@
-"""Dropout as torch defines it, with masks that are cheap to draw on a CPU.
+"""Dropout and softmax attention as torch defines them, in forms that are cheap on a CPU.
 
 On a CPU torch draws one 32-bit number for every entry, which can take as long as half of the matrix
 products around it. Here a number of 64 bits serves four entries with 16 bits each. Both use torch's
@@ -18,13 +18,7 @@ STATES = 2**16  # values of a lane
 
 
 def drop(x: Tensor, probability: float, training: bool = True) -> Tensor:
-    """Sets entries to zero with some probability and scales the others to keep the mean.
-
-    Args:
-        x: any shape, float.
-        probability: of each entry to be dropped, by itself.
-        training: without it `x` is given back as it is.
-    """
+    """Sets entries to zero with some probability and scales the others to keep the mean."""
     if not training or probability == 0.0:
         return x
     if x.device.type != "cpu" or round(probability * STATES) >= STATES:
@@ -59,3 +53,24 @@ class _Dropout(torch.autograd.Function):
 def _scaled(x: Tensor, keep: Tensor, scale: float) -> Tensor:
     """x * keep * scale, in one pass and rounded once; five times as fast as choosing by a bool."""
     return torch.addcmul(x.new_zeros(()), x, keep, value=scale)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, dropout: float) -> Tensor:
+    """Softmax attention with dropout of its probabilities.
+
+    Args:
+        query, key, value: [R, H, T, D].
+        allowed: bool, broadcast to [R, H, T, T]; no row of it is False throughout.
+        dropout: probability.
+
+    Returns:
+        [R, H, T, D].
+    """
+    if query.device.type != "cpu":
+        return functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=allowed, dropout_p=dropout
+        )
+    # torch's kernels for CPUs have no dropout, and their backward pass takes twice as long as this.
+    hidden = torch.where(allowed, 0.0, -torch.inf).to(query.dtype)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2) + hidden
+    return drop(scores.softmax(-1), dropout) @ value
