@@ -1,4 +1,4 @@
-"""Configs with one leaf changed: bounds, foreign types, huge and odd values, repeated keys, aliases.
+"""Configs with one leaf changed: bounds, foreign types, huge and odd values, keys, aliases.
 
 `mutants()` yields (name, text of a config file) in a fixed order. Whatever the text, reading it
 ends in one sentence or in a study whose jobs can be listed.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -109,10 +110,7 @@ TEXTS = {
     "mapping of itself": "models: &a {one: *a}\n",
     "unknown alias": "seeds: *a\n",
     "doubling aliases": "a: &a [x, x]\n"
-    + "".join(
-        f"{n}: &{n} [*{m}, *{m}]\n"
-        for m, n in zip("abcdefghijklmnopqrstuvwxy", "bcdefghijklmnopqrstuvwxyz")
-    ),
+    + "".join(f"{n}: &{n} [*{m}, *{m}]\n" for m, n in pairwise("abcdefghijklmnopqrstuvwxyz")),
     "deep": "[" * 3000 + "]" * 3000,
     "deep mapping": "{a: " * 3000 + "1" + "}" * 3000,
     "merge key": "a: &a {seeds: [1]}\n<<: *a\n",

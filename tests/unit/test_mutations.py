@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from mutations import TEXTS, mutants
-
 from lottery.config import load_study, read_config
 from lottery.files.errors import StudyError
 from lottery.planning import grid
+from mutations import TEXTS, mutants
 
 SLICE = 29  # of all mutants one in so many is tried in every run of the tests; a prime number
 LONGEST = 700  # characters of a sentence
