@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny import SIZES, tiny_architecture
 from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertModel
 
@@ -101,8 +102,10 @@ def test_bad_checkpoints_are_one_sentence_each(folder):
     with pytest.raises(StudyError, match=r"^models\.fetched\.source: .*'gpt2'; the families"):
         fetch(folder)
     edit_config(folder, model_type="bert", vocab_size=5)
-    with pytest.raises(StudyError, match="tokenizer knows 8 words"):
+    with pytest.raises(StudyError, match="vocab_size is 5; the weights .* have 90 rows"):
         fetch(folder)
+    with pytest.raises(StudyError, match="tokenizer knows 8 words"):
+        fetch(folder, init="random")
     edit_config(folder, vocab_size=90)
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
@@ -111,11 +114,30 @@ def test_bad_checkpoints_are_one_sentence_each(folder):
         fetch(folder)
     weights.unlink()
     (folder / "pytorch_model.bin").write_bytes(whole)
-    with pytest.raises(StudyError, match=r"no \.safetensors file"):
+    with pytest.raises(StudyError, match=r"\(but pytorch_model\.bin\); pickled weights are not"):
         fetch(folder)
     weights.write_bytes(whole)
     (folder / "vocab.txt").unlink()
     with pytest.raises(StudyError, match=r"neither tokenizer\.json nor vocab\.txt"):
+        fetch(folder)
+
+
+def test_weights_that_are_no_numbers_are_rejected(folder):
+    path = folder / "model.safetensors"
+    state = load_file(path)
+    # Token 77 occurs in no probe and hardly in any text.
+    state["embeddings.word_embeddings.weight"][77, 3] = float("nan")
+    save_file(state, path, metadata={"format": "pt"})
+    with pytest.raises(StudyError, match=r"word_embeddings\.weight holds NaN"):
+        fetch(folder)
+    assert not (folder.parent / "fetched" / "model.safetensors").exists()
+
+
+def test_a_tokenizer_that_adds_no_special_tokens_is_rejected(folder):
+    target = fetch(folder)
+    tokenizer = json.loads((target / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer | {"post_processor": None}))
+    with pytest.raises(StudyError, match=r"tokenizer\.json"):
         fetch(folder)
 
 

@@ -7,6 +7,7 @@ from snakemake.utils import update_config
 
 from lottery.config import load_study, read_config, typed
 from lottery.data.readers import files_of
+from lottery.models.checks import FILES
 from lottery.planning import folders, grid, params
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
@@ -107,8 +108,7 @@ def model_files(wildcards):
     if model.kind != "folder":
         return []
     folder = Path(model.source).expanduser()
-    names = ("config.json", "*.safetensors", "tokenizer*.json", "vocab.txt", "special_tokens*.json")
-    return local_files(sorted(str(path) for name in names for path in folder.glob(name)))
+    return local_files(sorted(str(path) for name in FILES for path in folder.glob(name)))
 
 
 def source_files(wildcards):

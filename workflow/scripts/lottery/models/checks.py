@@ -16,7 +16,7 @@ import numpy as np
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.files.reading import GIVEN, reading
+from lottery.files.reading import GIVEN, one_line, reading
 from lottery.models.architecture import Architecture
 from lottery.models.units import part_shapes
 
@@ -184,10 +184,10 @@ def _mismatch(
 
 
 def _check_layers(config: Path, found: Mapping[str, Any], architecture: Architecture) -> None:
-    pattern = re.compile(re.escape(architecture.family.layer).replace(r"\{\}", r"(\d+)") + r"\.")
-    numbers = {int(match[1]) for name in found if (match := pattern.match(name))}
-    layers = max(numbers, default=-1) + 1
-    if numbers and layers != architecture.layers:
+    names = [re.escape(name) for name in architecture.family.parts.values() if "{}" in name]
+    pattern = re.compile("|".join(names).replace(r"\{\}", r"(?:\d+)"))
+    layers = len({re.search(r"\d+", name)[0] for name in found if pattern.match(name)})
+    if layers and layers != architecture.layers:
         raise StudyError(
             f"{config}: num_hidden_layers is {architecture.layers}; the weights have {layers} "
             "layers."
@@ -236,7 +236,14 @@ def check_tokens(tokenizer: Tokenizer, folder: Path, read_from: str) -> None:
     """
     from transformers import AutoTokenizer
 
-    theirs = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    try:
+        theirs = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # the library raises nothing narrower
+        raise StudyError(
+            f"{folder}: transformers cannot read its tokenizer ({one_line(error)})."
+        ) from error
     places = f"{folder / read_from} and transformers' tokenizer (tokenizer_config.json, {CONFIG})"
     texts = TEXTS[1:]  # transformers takes an empty second text for none
     pairs = [*zip(texts, reversed(texts), strict=True)]

@@ -10,15 +10,13 @@ from lottery import files
 from lottery.files.errors import StudyError
 from lottery.files.reading import GIVEN
 from lottery.models.architecture import Architecture
+from lottery.models.checks import CONFIG, check_headers
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-CONFIG = "config.json"
-WEIGHTS = "*.safetensors"
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocab.txt"
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 def source_folder(
@@ -55,7 +53,7 @@ def check_folder(folder: Path, *, weights: bool) -> Architecture:
     """Checks a checkpoint's files, and gives the sizes of the model."""
     architecture = architecture_of(folder)
     if weights:
-        check_weights(folder)
+        check_headers(folder, architecture)
     read_tokenizer(folder, architecture)
     return architecture
 
@@ -64,19 +62,6 @@ def architecture_of(folder: Path) -> Architecture:
     """Reads the sizes of a checkpoint."""
     path = folder / CONFIG
     return Architecture.from_config(files.read_json(path, GIVEN), str(path))
-
-
-def check_weights(folder: Path) -> None:
-    """Rejects a folder whose weights are missing, cut short or pickled; only headers are read."""
-    paths = sorted(folder.glob(WEIGHTS))
-    for path in paths:
-        files.read_metadata(path, GIVEN)
-    if not paths:
-        pickled = sorted(path.name for kind in PICKLED for path in folder.glob(kind))
-        instead = f" (but {pickled[0]})" if pickled else ""
-        raise StudyError(
-            f"{folder}: no .safetensors file is there{instead}; pickled weights are not loaded."
-        )
 
 
 def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None:

@@ -18,8 +18,8 @@ from lottery.data.readers import files_of, local_glue_file
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
 from lottery.models.architecture import Architecture
+from lottery.models.checks import CONFIG
 from lottery.models.model_files import (
-    CONFIG,
     TOKENIZER,
     VOCABULARY,
     architecture_of,
@@ -118,6 +118,11 @@ def _check_length(study: Study, cell: dict[str, str], sizes: Architecture) -> No
     trained = task.evaluate_with or task.id
     length = study.training[trained]["max_length"]
     least = 2 * len(task.text) + 1  # [CLS] a [SEP], [CLS] a [SEP] b [SEP]
+    if len(task.text) > 1 and sizes.token_types < 2:
+        raise StudyError(
+            f"tasks.{task.id} has pairs of texts, but models.{cell['model']} has type_vocab_size "
+            f"{sizes.token_types}; pairs need 2."
+        )
     if not least <= length <= sizes.positions:
         raise StudyError(
             f"training.max_length (or tasks.{trained}.training.max_length) is {length}; task "

@@ -14,11 +14,13 @@ from lottery import files
 from lottery.files.errors import StudyError, blaming
 from lottery.models.architecture import Architecture, describe, full_plan
 from lottery.models.checkpoints import load_pretrained
+from lottery.models.checks import FILES, check_headers, check_tokens, check_values
 from lottery.models.encoder import Encoder, draw_weights
 from lottery.models.model_files import (
+    TOKENIZER,
+    VOCABULARY,
     architecture_of,
     check_vocabulary,
-    check_weights,
     read_tokenizer,
     source_folder,
 )
@@ -32,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 # fp32 rounding over a dozen layers; a wrong part moves outputs by much more.
 TOLERANCE = 1e-4
-HUB_FILES = ["config.json", "*.safetensors", "tokenizer*.json", "vocab.txt", "special_tokens*.json"]
 
 
 def fetch_model(
@@ -54,10 +55,10 @@ def fetch_model(
     """
     # The folder that Snakemake fetches into has the model's id as its name.
     with blaming(f"models.{Path(path_to_model).parent.name}.source"):
-        folder = source_folder(source, kind, revision, HUB_FILES)
+        folder = source_folder(source, kind, revision, FILES)
         architecture = architecture_of(folder)
         if init == "pretrained":
-            check_weights(folder)
+            check_headers(folder, architecture)
         _write_tokenizer(folder, path_to_tokenizer, architecture)
         reference = _reference(folder, init, init_seed)
         _write_weights(path_to_model, architecture, reference, init, init_seed)
@@ -66,8 +67,9 @@ def fetch_model(
 
 def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> None:
     """Saves a tokenizer.json, made from the vocabulary where a checkpoint has none."""
-    tokenizer = read_tokenizer(folder, architecture)
+    tokenizer, read_from = read_tokenizer(folder, architecture), TOKENIZER
     if tokenizer is None:
+        read_from = VOCABULARY
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
@@ -75,6 +77,7 @@ def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> No
     # The checkpoint's padding and length do not matter: this workflow pads and cuts by itself.
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    check_tokens(tokenizer, folder, read_from)
     with files.atomic(path) as temporary:
         temporary.write_text(tokenizer.to_str(), encoding="utf-8")
 
@@ -124,6 +127,7 @@ def _write_weights(
         weights = {family.prefix + name: tensor for name, tensor in reference.state_dict().items()}
     wanted = [family.checkpoint_name(name) for name in names if not name.startswith("classifier.")]
     arrays = {name: weights[name].detach().float().numpy() for name in wanted}
+    check_values(arrays, path)
     metadata = {"format": "pt"} | describe(architecture, 1, full_plan(architecture))
     files.write_arrays(path, arrays, metadata)
 
