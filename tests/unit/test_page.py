@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[synthetic.Tree]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         # A thousand files that no power cut needs to leave whole.
-        patch.setattr("lottery.files.atomic._flush", lambda path: None)
+        patch.setattr(sys.modules["lottery.files.atomic"], "_flush", lambda path: None)
         yield synthetic_page.write_run(root)
 
 

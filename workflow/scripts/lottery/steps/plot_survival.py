@@ -33,9 +33,6 @@ def plot_survival(
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the panels.
         path_to_config: config.json of the model.
         path_to_table: csv of the numbers drawn.
-        path_to_tasks_svg, path_to_tasks_png: the maps of each task.
-        path_to_all_svg, path_to_all_png: the maps over all tasks.
-        model, method: ids of what is drawn.
         granularity: of the masks: "units" counts those that survive, "weights" draws shares of kept
             weights.
         averaged_tasks: the tasks that enter averages, and so the maps over all tasks; where the

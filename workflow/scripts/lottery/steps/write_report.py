@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.report.page import facts as told
+from lottery.report.page import cost, study
 from lottery.report.page.associations import association_table
 from lottery.report.page.claims import claims_tables, tally
-from lottery.report.page.cost import PAPERS_SEARCH, job_of
-from lottery.report.page.figures import Captions, gather
+from lottery.report.page.figures import caption, gather
 from lottery.report.page.outside import outside_tables
-from lottery.report.page.records import Record, behind, makers, read_records
-from lottery.report.page.render import Page, render
-from lottery.report.page.runtimes import authors_table, cost_table
-from lottery.report.page.study import examples_of, study_tables
+from lottery.report.page.render import render
 from lottery.report.page.summary import summary_tables
 from lottery.report.page.table import Table
 from lottery.report.page.tables import differences_table, overlap_table
@@ -61,7 +55,7 @@ def write_report(
             results/tables, the last four where they were made.
         paths_to_associations, paths_to_figures: every pattern_association.csv; the svg files.
         paths_to_captions, path_to_runtimes: rst templates named as the figures; the authors' times.
-        paths_to_templates, path_to_report: the page's templates, all in one folder, and the page.
+        paths_to_templates: the page's templates, all in one folder.
         layout: see `Layout.of`.
         jobs_share_gpus: whether several jobs could hold one GPU.
         config: the config of the run.
@@ -69,66 +63,56 @@ def write_report(
         **facts: models, tasks, methods, seeds and counts (`lottery.planning.params_report`).
     """
     order = Layout.of(**layout)
-    # With the prefix of a module import both folders lie below it.
+    # With the prefix of a module import both folders are below it.
     folder = path_to_report.parent
-    records = read_records(folder, Path(str(folder).removesuffix(results)) / "resources")
-    read = [path_to_summary, path_to_overlap, path_to_claims, path_to_differences]
-    read += [path_to_trainability, path_to_evaluation_only]
-    read += [*paths_to_associations, *paths_to_figures]
-    jobs = behind([str(path) for path in read if path], records)
-    captions = Captions({path.stem: path for path in paths_to_captions}, makers(records), config)
-    claims = files.read_csv(path_to_claims) if path_to_claims else []
-    own = {"overlap": path_to_overlap, "differences": path_to_differences}
-    own["trainability"] = path_to_trainability
-    page = Page(
-        statement=told.statement(facts),
-        study=study_tables(facts, examples_of(jobs)),
-        summaries=summary_tables(files.read_csv(path_to_summary), order),
-        claims=claims_tables(claims),
-        verdicts=tally(claims),
-        sections=gather(paths_to_figures, captions),
-        tables=_tables(order, paths_to_associations, path_to_evaluation_only, own),
-        making=told.making(jobs, facts, paths_to_templates[0].resolve().parents[3]),
-        stages=told.stage_versions(jobs),
-        config=config,
-        costs=_costs(jobs, folder, files.read_csv(path_to_runtimes), order, jobs_share_gpus),
-    )
-    with files.atomic(path_to_report) as temporary:
-        temporary.write_text(render(page, paths_to_templates[0].parent), encoding="utf-8")
+    records = cost.read_records(folder, Path(str(folder).removesuffix(results)) / "resources")
+    makers, templates = cost.makers(records), {path.stem: path for path in paths_to_captions}
 
+    def caption_of(figure: Path, name: str) -> str:
+        if name not in templates or str(figure) not in makers:
+            return ""
+        return caption(templates[name], makers[str(figure)], config)
 
-def _tables(
-    order: Layout,
-    associations: Sequence[Path],
-    outside: Path | None,
-    paths: dict[str, Path | None],
-) -> dict[str, Table]:
-    """The tables that sections name, those that there are."""
-    found: dict[str, Table | None] = {
-        name: TABLES[name](files.read_csv(path), order)
-        for name, path in paths.items()
-        if path is not None
+    csvs = {
+        "summary": path_to_summary,
+        "overlap": path_to_overlap,
+        "claims": path_to_claims,
+        "differences": path_to_differences,
+        "trainability": path_to_trainability,
+        "evaluation_only": path_to_evaluation_only,
     }
-    rows = [row for path in associations for row in files.read_csv(path)]
-    found["associations"] = association_table(rows)
-    for table in outside_tables(files.read_csv(outside)) if outside else ():
-        found[table.name] = table
-    return {name: table for name, table in found.items() if table is not None}
-
-
-def _costs(
-    records: Sequence[Record],
-    results: Path,
-    authors: Sequence[dict[str, str]],
-    order: Layout,
-    shared: bool,
-) -> list[Table]:
-    """The cost of the run, and the authors' search times beside its own."""
+    csvs = {name: path for name, path in csvs.items() if path is not None}
+    used = [*csvs.values(), *paths_to_associations, *paths_to_figures]
+    used_records = cost.behind(map(str, used), records)
+    rows = {name: files.read_csv(path) for name, path in csvs.items()}
+    associations = [row for path in paths_to_associations for row in files.read_csv(path)]
+    claims = rows.get("claims", [])
     # A search goes by the name of the paper's method that it repeats.
     papers = {method.id: method.published for method in order.methods}
-    jobs = [job_of(record, results, papers) for record in records]
-    searches = defaultdict(list)
-    for record, job in zip(records, jobs, strict=True):
-        if job.step == PAPERS_SEARCH and job.seconds is not None:
-            searches[record["wildcards"]["task"]].append(job.seconds)
-    return [cost_table(jobs, authors, shared=shared), authors_table(searches, authors, order)]
+    jobs = cost.job_table(used_records, folder, papers)
+    authors = files.read_table(path_to_runtimes, cost.AUTHORS_SCHEMA)
+    page = render(
+        paths_to_templates[0].parent,
+        config=config,
+        statement=study.statement(facts),
+        study=study.study_tables(facts, study.examples_of(used_records)),
+        summaries=summary_tables(rows["summary"], order),
+        claims=claims_tables(claims),
+        verdicts=tally(claims),
+        sections=gather(paths_to_figures, _tables(rows, associations, order), caption_of),
+        making=study.making(used_records, facts, paths_to_templates[0].resolve().parents[3]),
+        costs=[
+            cost.cost_table(jobs, authors, shared=jobs_share_gpus),
+            cost.authors_table(jobs, authors, order),
+        ],
+    )
+    with files.atomic(path_to_report) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _tables(rows: dict[str, list], associations: list, order: Layout) -> dict[str, Table]:
+    """The tables that sections name, those that there are."""
+    found = {name: make(rows[name], order) for name, make in TABLES.items() if name in rows}
+    found["associations"] = association_table(associations)
+    found |= {table.name: table for table in outside_tables(rows.get("evaluation_only", []))}
+    return {name: table for name, table in found.items() if table is not None}
