@@ -17,7 +17,7 @@ from lottery import files
 from lottery.report.figures import style
 from lottery.report.figures.curves import draw_trajectories
 from lottery.report.figures.scores import draw_scores
-from lottery.report.figures.survival import draw_all_tasks, draw_tasks
+from lottery.report.figures.survival import ALL, TASK, draw_survival
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
@@ -91,14 +91,18 @@ def figures(tree, method: str) -> dict[str, Figure]:
     shares = read_shares(tree.masks(method), tree.architecture)
     counted = method == "structured"
     over_all = survival_over_tasks(shares, counted=counted)
+    most = over_all.n_tasks if counted else None
     return {
         "scores": bars_of(tree, method),
-        "tasks": draw_tasks(
+        "tasks": draw_survival(
             {task: survival_of_task(seeds) for task, seeds in shares.items()},
             title="title",
             measure="share of seeds in which it survives",
+            panel=TASK,
         ),
-        "all": draw_all_tasks(over_all, title="title", measure="number", counted=counted),
+        "all": draw_survival(
+            {"tasks": over_all}, title="title", measure="number", panel=ALL, most=most
+        ),
         "trajectories": draw_trajectories(searches_of(tree, method), search_metrics(tree), "title"),
     }
 

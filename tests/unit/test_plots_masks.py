@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from lottery.report.figures import style
 from lottery.report.figures.curves import draw_trajectories
-from lottery.report.figures.survival import draw_tasks
+from lottery.report.figures.survival import TASK, draw_survival
 from lottery.results.survival import Survival
 
 
@@ -24,7 +24,7 @@ def test_heat_maps_hold_the_values_with_the_mlps_apart(settings):
     mlps = np.array([0.1, 0.5, 1.0])
     spread = {"head": heads / 2, "mlp": np.full(3, np.nan)}
     survival = Survival({"head": heads, "mlp": mlps}, spread, n_seeds=1)
-    figure = draw_tasks({"t": survival}, title="title", measure="share")
+    figure = draw_survival({"t": survival}, title="title", measure="share", panel=TASK)
     mean, sd = (np.ma.filled(axis.images[0].get_array(), np.nan) for axis in figure.axes[:2])
     np.testing.assert_array_equal(mean[:, :4], heads)
     assert np.isnan(mean[:, 4]).all()
@@ -38,7 +38,7 @@ def test_shares_that_hardly_differ_get_a_scale_of_their_own(settings):
     heads, none = np.linspace(0.5, 0.6, 12).reshape(3, 4), np.zeros(3)
     mean, sd = {"head": heads, "mlp": np.full(3, 0.55)}, {"head": heads, "mlp": none}
     survival = Survival(mean, sd, n_seeds=2)
-    figure = draw_tasks({"t": survival}, title="title", measure="share")
+    figure = draw_survival({"t": survival}, title="title", measure="share", panel=TASK)
     norm = figure.axes[0].images[0].norm
     assert (norm.vmin, norm.vmax) == pytest.approx((0.5, 0.6))
 
@@ -48,7 +48,7 @@ def test_rounding_gets_no_scale_of_its_own(settings):
     heads[0, 0] += 1e-9
     mean, sd = {"head": heads, "mlp": np.full(3, 0.5)}, {"head": spread, "mlp": np.zeros(3)}
     survival = Survival(mean, sd, n_seeds=2)
-    figure = draw_tasks({"t": survival}, title="title", measure="share")
+    figure = draw_survival({"t": survival}, title="title", measure="share", panel=TASK)
     for axis in figure.axes[:2]:
         norm = axis.images[0].norm
         assert (norm.vmin, norm.vmax) == (0.0, 1.0)

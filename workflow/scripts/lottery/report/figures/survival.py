@@ -17,44 +17,30 @@ from lottery.results.survival import Survival
 
 # Two tasks in a row, each with its mean and its standard deviation.
 COLUMNS = 4
+TASK, ALL = (style.PAGE / 4, 1.75), (style.PAGE / 2, 3.2)
 # Both grow darker evenly from white, in grey print too.
 MEAN_COLOURS, SD_COLOURS = "Blues", "Greys"
 # What differs by less than this is shown as equal: rounding is no pattern.
 NARROWEST = 1e-4
 
 
-def draw_tasks(survivals: Mapping[str, Survival], *, title: str, measure: str) -> Figure:
-    """Draws the mean and the spread of every task.
-
-    Args:
-        survivals: task -> survival, in the order of the panels.
-        measure: what the colour of a mean shows.
-    """
-    panel, bounds = (style.PAGE / 4, 1.75), _share_bounds(survivals)
-    return _draw(survivals, title=title, measure=measure, panel=panel, bounds=bounds)
-
-
-def draw_all_tasks(survival: Survival, *, title: str, measure: str, counted: bool) -> Figure:
-    """Draws the mean and the spread over all tasks.
-
-    Args:
-        measure: what the colour of a mean shows.
-        counted: whether the mean is a number of tasks, else a share.
-    """
-    bounds = (0.0, float(survival.n_tasks)) if counted else _share_bounds({"": survival})
-    name = "1 task" if survival.n_tasks == 1 else f"{survival.n_tasks} tasks"
-    panel = (style.PAGE / 2, 3.2)
-    return _draw({name: survival}, title=title, measure=measure, panel=panel, bounds=bounds)
-
-
-def _draw(
+def draw_survival(
     maps: Mapping[str, Survival],
     *,
     title: str,
     measure: str,
     panel: tuple[float, float],
-    bounds: tuple[float, float],
+    most: float | None = None,
 ) -> Figure:
+    """Draws the mean and the spread of every map next to each other.
+
+    Args:
+        maps: name, as a task's -> survival, in the order of the panels.
+        measure: what the colour of a mean shows.
+        panel: width and height of a panel, `TASK` or `ALL`.
+        most: the largest mean there can be where it counts tasks; None where it is a share.
+    """
+    bounds = _share_bounds(maps) if most is None else (0.0, most)
     figure, axes = style.panels(2 * len(maps), columns=COLUMNS, panel=panel, margin=0.8)
     means = ScalarMappable(Normalize(*bounds), MEAN_COLOURS)
     # Where no spread is known, or all are as good as 0, any bound will do that makes them white.

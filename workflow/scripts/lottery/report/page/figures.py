@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from docutils.core import publish_parts
 from docutils.utils import SystemMessage
@@ -42,38 +41,22 @@ DOCUTILS = {
 }
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A kind of figure.
+class Shown(NamedTuple):
+    """A kind of figure."""
 
-    Attributes:
-        name: the stem of its file, maybe with * where it differs from figure to figure.
-        title: the heading.
-        caption: the stem of its caption in workflow/report; `name` where empty.
-    """
-
-    name: str
+    name: str  # the stem of its file, maybe with * where it differs from figure to figure
     title: str
-    caption: str = ""
+    caption: str = ""  # the stem of its caption in workflow/report; `name` where empty
 
 
-@dataclass(frozen=True)
-class Section:
-    """A question of the paper.
-
-    Attributes:
-        id: anchor within the page.
-        title: the question.
-        introduction: what to look at.
-        figures: in the order of the page.
-        tables: names of the tables before the figures, maybe with *.
-    """
+class Section(NamedTuple):
+    """A question of the paper, with its figures in the order of the page."""
 
     id: str
     title: str
     introduction: str
     figures: tuple[Shown, ...] = ()
-    tables: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()  # the names of those before the figures, maybe with *
 
 
 SECTIONS = (
@@ -231,18 +214,19 @@ def figure(same: Sequence[Path], number: int, caption: str) -> dict[str, Any]:
         caption: a fragment of HTML.
     """
     path, png = same[0], same[0].with_suffix(".png")
+    model, methods = path.parts[-3], ", ".join(each.parts[-2] for each in same)
     with path.open(encoding="utf-8", errors="replace") as file:
         width = re.search(r'<svg[^>]*\swidth="([0-9.]+)pt"', file.read(4000))
     size = path.stat().st_size
     shown, kind = path, "svg+xml"
     if size > LARGE and png.exists() and png.stat().st_size < size:
         shown, kind = png, "png"
+    data = base64.b64encode(shown.read_bytes()).decode("ascii")
     return {
         "number": number,
-        "name": path.stem.replace("_", " "),
-        "model": path.parts[-3],
-        "methods": ", ".join(each.parts[-2] for each in same),
-        "data": f"data:image/{kind};base64,{base64.b64encode(shown.read_bytes()).decode('ascii')}",
+        "title": f"Figure {number}: {methods}; {model}",
+        "alt": f"Figure {number}: {path.stem.replace('_', ' ')} {model} {methods}",
+        "data": f"data:image/{kind};base64,{data}",
         "width": round(float(width[1]) * SCALE) if width else None,
         "caption": caption,
     }
