@@ -10,7 +10,7 @@ from lottery.pruning.subnetworks import CONSTRAINT, base_name
 from lottery.runtime.bundled import bundled
 from lottery.runtime.provenance import made_with
 from lottery.runtime.stages import stage
-from lottery.results.controls import reference_of
+from lottery.pruning.subnetworks import reference_of
 
 for path in workflow.configfiles:
     stop_on_error(refuse_misread, Path(path))
