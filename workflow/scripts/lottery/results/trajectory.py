@@ -51,11 +51,3 @@ def read_trajectory(path: Path) -> list[Step]:
         return steps
     except (KeyError, ValueError) as error:
         raise StudyError(f"{path}: {error} is not what a search leaves; run it again.") from error
-
-
-def end_of(steps: list[Step]) -> Step:
-    """The state that became the good subnetwork.
-
-    That is the last accepted one; where nothing may be pruned, the full model, which comes first.
-    """
-    return next((step for step in reversed(steps) if step.accepted), steps[0])
