@@ -21,15 +21,7 @@ CELL = ["model", "split", "method", "subnetwork", "phase"]
 # Matthews or correlation counts as 0); the columns *_without_degenerate leave degenerate runs out.
 # In a row of task `average`, n is the number of seeds with a value on every task, mean the mean of
 # the tasks' means, sd that of the seeds' averages; n_runs and n_degenerate add up its tasks.
-SCHEMA: files.Schema = {
-    "model": str,
-    "split": str,
-    "method": str,
-    "subnetwork": str,
-    "phase": str,
-    "task": str,
-    "metric": str,
-    "n_tasks": int,
+OVER_SEEDS: files.Schema = {
     "n_runs": int,
     "n": int,
     "mean": float,
@@ -41,11 +33,15 @@ SCHEMA: files.Schema = {
     "sd_without_degenerate": float,
     "kept_fraction": float,
     "kept_fraction_sd": float,
-    "published_mean": float,
-    "published_sd": float,
-    "published_n": int,
-    "published_kept_fraction": float,
 }
+PAPER: files.Schema = {"published_mean": float, "published_sd": float, "published_n": int}
+SCHEMA: files.Schema = (
+    dict.fromkeys((*CELL, "task", "metric"), str)
+    | {"n_tasks": int}
+    | OVER_SEEDS
+    | PAPER
+    | {"published_kept_fraction": float}
+)
 COLUMNS = list(SCHEMA)
 # Majority is a baseline, no run: it is constant by definition and never left out.
 OF_RUNS = [name for name in COLUMNS if name.endswith("degenerate")]

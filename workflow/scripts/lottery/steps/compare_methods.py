@@ -34,12 +34,8 @@ def compare_methods(
     Args:
         paths_to_scores: scores.csv of the model and each of the methods.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_config: the model's config.json.
         path_to_table: methods.csv.
-        path_to_svg, path_to_png: the figure.
-        model: the model.
         compared: the methods, all of one algorithm.
-        layout: see `Layout.of`.
     """
     import pandas as pd
 

@@ -14,32 +14,15 @@ from lottery.statistics.claims.table import CLAIMS
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA: files.Schema = {
-    "claim": str,
-    "model": str,
-    "method": str,
-    "statement": str,
-    "verdict": str,
-    "verdict_without_degenerate": str,
-    "quantity": str,
-    "test": str,
-    "estimate": float,
-    "low": float,
-    "high": float,
-    "published": str,
-    "published_value": float,
-    "p_seeds": float,
-    "p_examples": float,
-    "n_tasks": int,
-    "n_seeds": int,
-    "n_degenerate": int,
-    "estimate_without_degenerate": float,
-    "low_without_degenerate": float,
-    "high_without_degenerate": float,
-    "split": str,
-    "details": str,
-    "reason": str,
-}
+SCHEMA: files.Schema = (
+    dict.fromkeys(("claim", "model", "method", "statement", "verdict"), str)
+    | dict.fromkeys(("verdict_without_degenerate", "quantity", "test"), str)
+    | dict.fromkeys(("estimate", "low", "high"), float)
+    | {"published": str, "published_value": float, "p_seeds": float, "p_examples": float}
+    | dict.fromkeys(("n_tasks", "n_seeds", "n_degenerate"), int)
+    | {f"{name}_without_degenerate": float for name in ("estimate", "low", "high")}
+    | dict.fromkeys(("split", "details", "reason"), str)
+)
 # Verdict -> its class, which colours it.
 VERDICTS = {
     "supported": "supported",
