@@ -99,7 +99,7 @@ def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         keys: columns, `subnetwork` among them; a row is made for each of their values, in the order
             of the runs.
     """
-    runs = runs.assign(sound=runs["counted"].mask(runs["degenerate"]))
+    runs = runs.assign(without_degenerate=runs["counted"].mask(runs["degenerate"]))
     frame = runs.groupby(list(keys), sort=False).agg(
         n_examples=("n_examples", "first"),
         n_runs=("counted", "size"),
@@ -107,9 +107,9 @@ def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         mean=("counted", "mean"),
         sd=("counted", "std"),
         n_degenerate=("degenerate", "sum"),
-        n_without_degenerate=("sound", "count"),
-        mean_without_degenerate=("sound", "mean"),
-        sd_without_degenerate=("sound", "std"),
+        n_without_degenerate=("without_degenerate", "count"),
+        mean_without_degenerate=("without_degenerate", "mean"),
+        sd_without_degenerate=("without_degenerate", "std"),
         kept_fraction=("kept_fraction", "mean"),
         kept_fraction_sd=("kept_fraction", "std"),
     )
@@ -142,8 +142,8 @@ def _averages(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     for name in ("mean", "published_mean", "published_kept_fraction"):
         frame[name] = by_cell[name].mean().where(by_cell[name].count() == frame["n_tasks"])
     frame["kept_fraction"] = runs.groupby(CELL)["kept_fraction"].mean()
-    sound = runs.assign(counted=runs["counted"].mask(runs["degenerate"]))
-    for suffix, counted in (("", runs), ("_without_degenerate", sound)):
+    others = runs.assign(counted=runs["counted"].mask(runs["degenerate"]))
+    for suffix, counted in (("", runs), ("_without_degenerate", others)):
         seeds = counted.groupby([*CELL, "seed"], dropna=False)["counted"].agg(["count", "mean"])
         seeds = seeds.reset_index().merge(frame["n_tasks"].reset_index())
         whole = seeds.loc[seeds["count"] == seeds["n_tasks"]].groupby(CELL)["mean"]

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from lottery import files
 from lottery.report.tables.model import Cell, Group, Record, Table, records
-from lottery.report.tables.numbers import MINUS, NOTHING, compact, interval, p_value, rounded
+from lottery.report.tables.numbers import (
+    MINUS,
+    NOTHING,
+    compact,
+    counted,
+    interval,
+    p_value,
+    rounded,
+)
 from lottery.results.layout import SPLIT_NAMES
 from lottery.statistics.claims.table import CLAIMS
 
@@ -50,7 +58,7 @@ The claims of the paper in this run, in one table per model and method. Of a cla
 parts the part that decides is shown. Brackets hold the 95 % interval over seeds (t, pooled over
 tasks), on which the verdict rests; those of kappas, correlations and shares end at what is
 possible. “Equal” and “about like” are tests of equivalence within a margin. Numbers of the paper
-are its mean over eight GLUE tasks by the same formula, or what it says in words. Tests, margins,
+are its mean over eight GLUE tasks by the same formula, or its own words. Tests, margins,
 p-values and all parts are in claims.csv."""
 NARROW = ("claim", "measured", "paper", "this run", "verdict")
 SHORT = {claim.id: claim.short for claim in CLAIMS}
@@ -115,9 +123,7 @@ def claims_tables(claims: pd.DataFrame) -> list[Table]:
 
 
 def _judged_row(row: Record) -> list[Cell]:
-    n_tasks, n_seeds = (f"{row[f'n_{what}s']} {what}{'s' * (row[f'n_{what}s'] != 1)}"
-                        for what in ("task", "seed"))  # fmt: skip
-    counts = f"{n_tasks}, {n_seeds}"
+    counts = f"{counted(row['n_tasks'], 'task')}, {counted(row['n_seeds'], 'seed')}"
     if row["n_degenerate"]:
         counts += f", {row['n_degenerate']} degenerate"
     p_values = [
