@@ -62,7 +62,8 @@ def read_baselines(path: Path, tasks: Collection[str]) -> list[Baseline]:
             score = math.nan
         if not -1 <= score <= 1:
             raise StudyError(
-                f"{path} gives {name} on {task} the score {text!r}, which is no number from -1 to 1."
+                f"{path} gives {name} on {task} the score {text!r}, which is no number from "
+                "-1 to 1."
             )
         baselines[name, task] = Baseline(name, task, score)
     return list(baselines.values())
