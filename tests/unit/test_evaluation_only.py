@@ -229,11 +229,9 @@ def test_what_reads_the_scores_of_tasks_ignores_those_on_others():
     runs, both = (Runs(each, layout.metrics) for each in (scores, on[:3] + scores + on))
     assert both._scores == runs._scores and both.seeds == runs.seeds
     with style.settings():
-        shown = [
-            [
-                bar.get_height()
-                for bar in draw_scores(each, layout, nothing, MODEL, "s").axes[0].patches
-            ]
+        drawn = [
+            draw_scores(from_scores(each), layout, nothing, MODEL, "s")
             for each in (scores, scores + on)
         ]
+    shown = [[bar.get_height() for bar in figure.axes[0].patches] for figure in drawn]
     assert shown[0] == shown[1] and len(shown[0]) == 3

@@ -248,20 +248,23 @@ def test_options_unlike_the_presets_are_named(found):
 
 def test_the_paper_is_not_repeated_where_nothing_is_comparable(tree):
     layout = tree.layout | {"published_models": []}
-    summary = Path("own.csv")
+    summary = Path("own/summary.csv")
+    summary.parent.mkdir()
     rows = rows_of(TABLES / "summary.csv")
     with summary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(row | {n: "" for n in row if n.startswith("published")} for row in rows)
-    page = synthetic_page.write_page(tree, layout=layout, path_to_summary=summary)
-    table = page[page.index('id="table-summary') : page.index('id="claims"')]
+    page = synthetic_page.write_page(tree, layout=layout, paths_to_tables=[summary])
+    table = page[page.index('id="table-summary') : page.index('id="making"')]
     assert 'class="paper"' not in table
     assert "Prasanna" not in table
 
 
 def test_claims_and_differences_may_be_missing(tree):
-    page = synthetic_page.write_page(tree, path_to_claims=None, path_to_differences=None)
+    page = synthetic_page.write_page(
+        tree, paths_to_tables=[TABLES / "summary.csv", TABLES / "overlap.csv"]
+    )
     assert 'id="claims"' not in page
     assert 'href="#claims"' not in page
     assert "table-differences" not in page

@@ -4,6 +4,7 @@ from snakemake.utils import update_config
 
 from lottery.config import load_study, refuse_misread, typed
 from lottery.planning import folders, grid, params
+from lottery.planning.params import has_patterns
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
 from lottery.pruning.subnetworks import CONSTRAINT, base_name, reference_of
@@ -316,6 +317,17 @@ def figure_rows(condition=lambda method: True):
 def figure_files(name, rows):
     """A figure of some (model, method) pairs, as svg and png."""
     return [path for kind in ("svg", "png") for path in targets(f"{FIGURES}/{name}.{kind}", rows)]
+
+
+def drawn(name, category, prefix="", caption=None, **labels):
+    """A figure as outputs: the svg, which is in Snakemake's own report as well, and the png."""
+    svg = report(
+        f"{FIGURES}/{name}.svg",
+        caption=f"../report/{caption or name}.rst",
+        category=category,
+        labels={"model": "{model}", "method": "{method}"} | labels,
+    )
+    return {f"{prefix}svg": svg, f"{prefix}png": f"{FIGURES}/{name}.png"}
 
 
 def kept_or_temporary(path):

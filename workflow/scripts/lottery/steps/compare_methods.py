@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.report.figures import style
@@ -12,7 +14,7 @@ from lottery.report.figures.methods import draw_methods
 from lottery.results.layout import Layout
 from lottery.results.methods import SCHEMA, method_table
 from lottery.results.published import Published
-from lottery.results.scores import score_table, to_scores
+from lottery.results.scores import score_table
 
 VERSION = 3
 
@@ -37,8 +39,6 @@ def compare_methods(
         path_to_table: methods.csv.
         compared: the methods, all of one algorithm.
     """
-    import pandas as pd
-
     order = Layout.of(**layout)
     # The full models and majority are in each of the tables.
     scores = pd.concat(map(score_table, paths_to_scores), ignore_index=True).drop_duplicates()
@@ -48,5 +48,5 @@ def compare_methods(
     frame = method_table(scores, order, model, compared, published)
     files.write_table(path_to_table, frame, SCHEMA)
     with style.settings():
-        figure = draw_methods(to_scores(scores), order, published, architecture, model, compared)
+        figure = draw_methods(scores, order, published, architecture, model, compared)
         style.save(figure, path_to_svg, path_to_png)
