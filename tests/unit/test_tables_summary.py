@@ -12,7 +12,6 @@ import pytest
 import synthetic
 
 from lottery import files
-from lottery.report.tables.model import Cell, Group, Table
 from lottery.report.tables.render import latex, markdown
 from lottery.report.tables.scores import summary_tables
 from lottery.results.layout import Layout
@@ -260,12 +259,6 @@ def test_every_printed_row_has_as_many_cells_as_the_header(summary):
     _, printed = summary
     counts = {line.count("|") for line in printed.splitlines() if line.startswith("|")}
     assert counts == {len(["", "n", "kept", "average", "without", "cola", "rte", "wnli"]) + 1}
-
-
-def test_odd_signs_stay_within_their_cells():
-    table = Table("odd", "", ["", "n"], [Group("", [[Cell("a|b & c_d", sd="± 50 %"), Cell("1")]])])
-    assert "| a\\|b & c_d ± 50 % | 1 |" in markdown(table)
-    assert r"a$|$b \& c\_d $\pm$ 50 \% & 1 \\" in latex(table)
 
 
 def test_latex_holds_the_numbers_of_the_markdown(summary, tmp_path_factory):

@@ -21,28 +21,14 @@ if TYPE_CHECKING:
 # tasks that are only evaluated on. target_kept: the kept fraction that the method aimed at. start:
 # the weights from which a retrained subnetwork started. mask_source: where the mask is from, if not
 # from the row's own model, task and seed. units_kept: kept units by kind, as "heads=70 mlps=5".
-SCHEMA: files.Schema = {
-    "model": str,
-    "task": str,
-    "seed": int,
-    "method": str,
-    "subnetwork": str,
-    "phase": str,
-    "split": str,
-    "metric": str,
-    "value": float,
-    "n_examples": int,
-    "kept_fraction": float,
-    "heads_kept": int,
-    "mlps_kept": int,
-    "degenerate": bool,
-    "eval_task": str,
-    "group": str,
-    "target_kept": float,
-    "start": str,
-    "mask_source": str,
-    "units_kept": str,
-}
+SCHEMA: files.Schema = (
+    {"model": str, "task": str, "seed": int}
+    | dict.fromkeys(("method", "subnetwork", "phase", "split", "metric"), str)
+    | {"value": float, "n_examples": int, "kept_fraction": float}
+    | {"heads_kept": int, "mlps_kept": int, "degenerate": bool}
+    | {"eval_task": str, "group": str, "target_kept": float}
+    | dict.fromkeys(("start", "mask_source", "units_kept"), str)
+)
 COLUMNS = list(SCHEMA)
 
 

@@ -40,13 +40,8 @@ def check_claims(
     """Writes a row for every claim, model and method: numbers, test and verdict.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
-        path_to_differences: results/tables/differences.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_paper: its claims.csv.
-        path_to_claims: results/tables/claims.csv.
-        path_to_printed, path_to_latex: claims.md and claims.tex there.
-        layout: see `Layout.of`.
         facts: method -> granularity, units, importance, imported, controls, models and search
             (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of

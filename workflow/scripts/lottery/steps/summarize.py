@@ -28,11 +28,7 @@ def summarize(
     """Writes the numeric table, long for programs and printed for readers.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_summary: results/tables/summary.csv.
-        path_to_printed, path_to_latex: summary.md and summary.tex there.
-        layout: see `Layout.of`.
     """
     order = Layout.of(**layout)
     published = Published.read(*paths_to_published)

@@ -32,11 +32,7 @@ def tabulate_trainability(
     """Writes the table of what still learns, long for programs and printed for readers.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_table: results/tables/trainability.csv.
-        path_to_printed, path_to_latex: trainability.md and trainability.tex there.
-        layout: see `Layout.of`.
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         untrained: the models whose weights are drawn.
         path_to_baselines: scores of other systems, where the user supplies them.

@@ -7,39 +7,30 @@ from typing import TYPE_CHECKING
 
 from lottery import files
 from lottery.report.tables.model import Cell, Group, Record, Table, records
-from lottery.report.tables.numbers import MINUS, NOTHING, compact, interval, p_value, rounded
+from lottery.report.tables.numbers import (
+    MINUS,
+    NOTHING,
+    compact,
+    counted,
+    interval,
+    p_value,
+    rounded,
+)
 from lottery.results.layout import SPLIT_NAMES
 from lottery.statistics.claims.table import CLAIMS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA: files.Schema = {
-    "claim": str,
-    "model": str,
-    "method": str,
-    "statement": str,
-    "verdict": str,
-    "verdict_without_degenerate": str,
-    "quantity": str,
-    "test": str,
-    "estimate": float,
-    "low": float,
-    "high": float,
-    "published": str,
-    "published_value": float,
-    "p_seeds": float,
-    "p_examples": float,
-    "n_tasks": int,
-    "n_seeds": int,
-    "n_degenerate": int,
-    "estimate_without_degenerate": float,
-    "low_without_degenerate": float,
-    "high_without_degenerate": float,
-    "split": str,
-    "details": str,
-    "reason": str,
-}
+SCHEMA: files.Schema = (
+    dict.fromkeys(("claim", "model", "method", "statement", "verdict"), str)
+    | dict.fromkeys(("verdict_without_degenerate", "quantity", "test"), str)
+    | dict.fromkeys(("estimate", "low", "high"), float)
+    | {"published": str, "published_value": float, "p_seeds": float, "p_examples": float}
+    | dict.fromkeys(("n_tasks", "n_seeds", "n_degenerate"), int)
+    | {f"{name}_without_degenerate": float for name in ("estimate", "low", "high")}
+    | dict.fromkeys(("split", "details", "reason"), str)
+)
 # Verdict -> its class, which colours it.
 VERDICTS = {
     "supported": "supported",
@@ -67,7 +58,7 @@ The claims of the paper in this run, in one table per model and method. Of a cla
 parts the part that decides is shown. Brackets hold the 95 % interval over seeds (t, pooled over
 tasks), on which the verdict rests; those of kappas, correlations and shares end at what is
 possible. “Equal” and “about like” are tests of equivalence within a margin. Numbers of the paper
-are its mean over eight GLUE tasks by the same formula, or what it says in words. Tests, margins,
+are its mean over eight GLUE tasks by the same formula, or its own words. Tests, margins,
 p-values and all parts are in claims.csv."""
 NARROW = ("claim", "measured", "paper", "this run", "verdict")
 SHORT = {claim.id: claim.short for claim in CLAIMS}
@@ -132,9 +123,7 @@ def claims_tables(claims: pd.DataFrame) -> list[Table]:
 
 
 def _judged_row(row: Record) -> list[Cell]:
-    n_tasks, n_seeds = (f"{row[f'n_{what}s']} {what}{'s' * (row[f'n_{what}s'] != 1)}"
-                        for what in ("task", "seed"))  # fmt: skip
-    counts = f"{n_tasks}, {n_seeds}"
+    counts = f"{counted(row['n_tasks'], 'task')}, {counted(row['n_seeds'], 'seed')}"
     if row["n_degenerate"]:
         counts += f", {row['n_degenerate']} degenerate"
     p_values = [

@@ -17,21 +17,13 @@ if TYPE_CHECKING:
 
 OVERLAP_SCHEMA = overlap.SCHEMA
 # The columns of differences.csv that are shown.
-DIFFERENCES_SCHEMA: files.Schema = dict.fromkeys(
-    ("model", "method", "split", "phase", "first", "second", "task"), str
-) | {
-    "n_seeds": int,
-    "difference": float,
-    "t_low": float,
-    "t_high": float,
-    "bootstrap_low": float,
-    "bootstrap_high": float,
-    "p_examples": float,
-    "smallest_p_examples": float,
-    "n_degenerate": int,
-    "difference_without_degenerate": float,
-    "published_difference": float,
-}
+DIFFERENCES_SCHEMA: files.Schema = (
+    dict.fromkeys(("model", "method", "split", "phase", "first", "second", "task"), str)
+    | {"n_seeds": int, "n_degenerate": int}
+    | dict.fromkeys(("difference", "difference_without_degenerate", "published_difference"), float)
+    | dict.fromkeys(("t_low", "t_high", "bootstrap_low", "bootstrap_high"), float)
+    | {"p_examples": float, "smallest_p_examples": float}
+)
 # The columns of pattern_association.csv that are shown.
 ASSOCIATIONS_SCHEMA: files.Schema = dict.fromkeys(
     ("model", "method", "task", "weights", "attention", "pattern"), str
