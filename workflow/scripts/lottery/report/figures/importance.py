@@ -15,6 +15,9 @@ from lottery.report.figures import style
 
 COLOURS = {"heads": style.BLUE, "mlps": style.ORANGE}
 COLUMNS = 3
+# What is drawn of the tables, which are empty where no search removed anything.
+BINS = ["task", "seed", "unit", "when", "cut", "low", "high", "count"]
+CORRELATIONS = ["task", "seed", "unit", "step", "pearson"]
 
 
 def draw_histograms(rows: object, tasks: Sequence[str], n_seeds: int, title: str) -> Figure:
@@ -25,7 +28,7 @@ def draw_histograms(rows: object, tasks: Sequence[str], n_seeds: int, title: str
         tasks: a line of panels each.
         n_seeds: number of searches per task.
     """
-    shown = pd.DataFrame(rows)
+    shown = pd.DataFrame(rows, columns=BINS)
     # A method that prunes MLPs alone removes no head.
     unit = "heads" if (shown["unit"] == "heads").any() else "mlps"
     bins = dict(tuple(shown[shown["unit"] == unit].groupby(["task", "when"])))
@@ -68,7 +71,7 @@ def draw_correlations(rows: object, tasks: Sequence[str], title: str) -> Figure:
         rows: of `lottery.analysis.importance.CORRELATION_COLUMNS`.
         tasks: in the order of the panels.
     """
-    shown = pd.DataFrame(rows)
+    shown = pd.DataFrame(rows, columns=CORRELATIONS)
     panel = (style.PAGE / COLUMNS, 1.6)
     figure, axes = style.panels(len(tasks), columns=COLUMNS, panel=panel, margin=0.75)
     for axis, task in zip(axes, tasks, strict=True):

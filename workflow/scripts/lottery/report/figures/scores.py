@@ -40,7 +40,7 @@ def draw_scores(
     positions = dict(zip(rows, places, strict=True))
     shown = reported_runs(scores, layout)
     shown = shown[(shown["split"] == split) & shown["model"].isin(("none", model))]
-    shown = shown[[row in positions for row in zip(*(shown[name] for name in ROW), strict=True)]]
+    shown = shown[pd.MultiIndex.from_frame(shown[ROW]).isin(rows)]
     with_method = set(shown.loc[shown["method"] == method, "task"])
     tasks = [task for task in layout.tasks if task.id in with_method]
     figure, axes = style.panels(
