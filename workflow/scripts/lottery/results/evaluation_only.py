@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lottery import files
 from lottery.results.collect import evaluation_table, read_documents
 from lottery.results.published import PublishedOn
-from lottery.results.scores import Score, to_scores, with_counted
+from lottery.results.scores import with_counted
 from lottery.results.summary import OVER_SEEDS, over_seeds
 
 if TYPE_CHECKING:
@@ -46,14 +46,3 @@ def summarize_on(scores: pd.DataFrame, published: PublishedOn) -> pd.DataFrame:
     frame = over_seeds(scores, [*PLACE, "metric"])
     frame["published_mean"] = [published.mean(cell.label, cell) for cell in frame.itertuples()]
     return files.table(frame[COLUMNS], SCHEMA)
-
-
-# ---- Only for modules that do not take DataFrames yet; remove with `Score`. ----
-
-Labelled = tuple[str, Score]
-
-
-def read_labelled(paths: Iterable[Path]) -> list[Labelled]:
-    """The rows of `on_table`, each with the gold label that it is of."""
-    frame = on_table(paths)
-    return list(zip(frame["label"], to_scores(frame), strict=True))

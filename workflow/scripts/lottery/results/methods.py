@@ -9,7 +9,6 @@ from lottery import files
 from lottery.results import summary
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import Score, from_scores, to_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,16 +74,3 @@ def method_table(
     return files.table(
         frame.loc[[cell for cell in order if cell in frame.index]].reset_index(), SCHEMA
     )
-
-
-# ---- Only for modules that do not take DataFrames yet; remove with `Score`. ----
-
-
-def runs_by_cell(
-    scores: Sequence[Score], layout: Layout, model: str, compared: Sequence[str]
-) -> dict[tuple[str, str, str, str], list[Score]]:
-    """(task, method, subnetwork, phase) -> the runs that a comparison shows."""
-    runs: dict[tuple[str, str, str, str], list[Score]] = {}
-    for score in to_scores(compared_runs(from_scores(scores), layout, model, compared)):
-        runs.setdefault((score.task, score.method, score.subnetwork, score.phase), []).append(score)
-    return runs

@@ -46,11 +46,3 @@ def read_trajectory(path: Path) -> list[Step]:
     if steps.empty:
         raise StudyError(f"{path} has no step; delete it and run the search again.")
     return [Step(**step) for step in steps.where(steps.notna(), None).to_dict("records")]
-
-
-def end_of(steps: list[Step]) -> Step:
-    """The state that became the good subnetwork.
-
-    That is the last accepted one; where nothing may be pruned, the full model, which comes first.
-    """
-    return next((step for step in reversed(steps) if step.accepted), steps[0])
