@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lottery import files
 from lottery.files.errors import StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA: files.Schema = {
     "stage": str,
@@ -36,13 +40,19 @@ class Step:
     accepted: bool
 
 
-def read_trajectory(path: Path) -> list[Step]:
-    """Reads a search.csv.
+def search_table(path: Path) -> pd.DataFrame:
+    """Reads a search.csv, a row per evaluated state.
 
     Raises:
         StudyError: the file is missing or cut short, has no row, or lacks a column.
     """
-    steps = files.read_table(path, SCHEMA).astype(object)
+    steps = files.read_table(path, SCHEMA)
     if steps.empty:
         raise StudyError(f"{path} has no step; delete it and run the search again.")
+    return steps
+
+
+def read_trajectory(path: Path) -> list[Step]:
+    """The rows of a search.csv."""
+    steps = search_table(path).astype(object)
     return [Step(**step) for step in steps.where(steps.notna(), None).to_dict("records")]
