@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 from markdown_reader import tables_of
-from synthetic_claims import World, rows_of
+from synthetic_claims import PAPER, World, rows_of
 
 from lottery import files
 from lottery.report.tables.claims import SCHEMA, narrow_tables
-from lottery.report.tables.model import Cell, Group, Table
+from lottery.report.tables.model import Cell, Group, Table, read_caption
 from lottery.report.tables.render import latex, markdown
 from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.runs import Runs
@@ -114,3 +114,11 @@ def test_published_numbers_have_a_row_of_their_own():
     assert r"\caption{T. Seen. Rows paper: theirs.}" in tex
     assert r"\multicolumn{2}{l}{\textbf{s\_1}} \\" in tex
     assert r"\textit{paper} & \textit{0.4 $\pm$ 0.2} \\" in tex
+
+
+def test_captions_of_tables_are_plain_first_paragraphs():
+    names = ("summary", "claims", "trainability", "overlap", "differences_table", "evaluation_only")
+    for name in names:
+        caption = read_caption(PAPER.parents[1] / f"report/{name}.rst")
+        assert caption.endswith("."), name
+        assert not set("`*_{|").intersection(caption.replace("good_half", "")), name

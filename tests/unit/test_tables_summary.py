@@ -127,7 +127,7 @@ def test_average_without_degenerate_runs_says_how_many_tasks_are_left():
     row = row_of(rows, "average")
     assert (row["mean"], row["mean_without_degenerate"]) == (0.7, 0.9)
     assert (row["n_degenerate"], row["n_tasks_without_degenerate"]) == (1, 1)
-    (table,) = summary_tables(rows, shown)
+    (table,) = summary_tables(rows, shown, "Mean.")
     cells = "0.700 †1 | 0.900 (1 of 2 tasks) | 0.500 †1 | 0.900"
     assert f"| full | 1 | 1.000 | {cells} |" in markdown(table)
     tex = cells.replace("|", "&").replace("†", r"$\dagger$")
@@ -210,6 +210,7 @@ def summary(tmp_path_factory):
         path_to_summary=root / "summary.csv",
         path_to_printed=root / "summary.md",
         path_to_latex=root / "summary.tex",
+        path_to_caption=PAPER.parents[1] / "report/summary.rst",
         layout=tree.layout,
     )
     return files.read_csv(root / "summary.csv"), (root / "summary.md").read_text()

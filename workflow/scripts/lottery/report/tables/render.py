@@ -63,7 +63,7 @@ def markdown(table: Table) -> str:
     if table.published:
         caption += f" Rows *{PAPER}*: {table.published}"
     dashes = ["---" if n in table.words or not n else "---:" for n, _ in enumerate(table.columns)]
-    lines = [table.columns, dashes]
+    lines = [[_markdown(column) for column in table.columns], dashes]
     for group in table.groups:
         if group.title:
             lines.append([f"**{_markdown(group.title)}**", *[""] * (len(table.columns) - 1)])
