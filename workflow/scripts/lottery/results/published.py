@@ -116,33 +116,24 @@ class PublishedOn:
         return self._means.get((score.subnetwork, score.phase, *place))
 
 
-def published_stability(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, str, str], float]:
-    """Reads stability.csv: (our task, unit, statistic) -> value; pairs of tasks are left out.
+# The following read a file by our tasks, given as a mapping to the GLUE presets that they are.
 
-    Args:
-        path: the file.
-        tasks: our task -> the GLUE preset that it is.
-    """
+
+def published_stability(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, str, str], float]:
+    """stability.csv: (our task, unit, statistic) -> value; pairs of tasks are left out."""
     return {
         (ours, row["unit"], row["statistic"]): float(row["value"])
-        for ours, glue in tasks.items()
-        for row in files.read_csv(path)
-        if row["task"] == glue and not row["other_task"]
+        for ours, row in _of_tasks(path, tasks)
+        if not row["other_task"]
     }
 
 
 def published_survivors(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, str], float]:
-    """Reads the sizes of the super-survivor masks from sizes.csv: (our task, unit) -> count.
-
-    Args:
-        path: the file.
-        tasks: our task -> the GLUE preset that it is.
-    """
+    """The sizes of the super-survivor masks, from sizes.csv: (our task, unit) -> count."""
     return {
         (ours, unit): float(row[column])
-        for ours, glue in tasks.items()
-        for row in files.read_csv(path)
-        if (row["method"], row["subnetwork"], row["task"]) == ("structured", "super_good", glue)
+        for ours, row in _of_tasks(path, tasks)
+        if (row["method"], row["subnetwork"]) == ("structured", "super_good")
         for unit, column in KEPT.items()
     }
 
@@ -150,15 +141,13 @@ def published_survivors(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str,
 def published_shares(
     path: Path, tasks: Mapping[str, str]
 ) -> dict[tuple[str, str, str, str, str], float]:
-    """Reads patterns.csv: (our task, heads, weights, attention, pattern) -> share of maps.
-
-    Args:
-        path: the file.
-        tasks: our task -> the GLUE preset that it is.
-    """
+    """patterns.csv: (our task, heads, weights, attention, pattern) -> share of maps."""
     return {
         (ours, row["heads"], row["weights"], row["attention"], row["pattern"]): float(row["share"])
-        for ours, glue in tasks.items()
-        for row in files.read_csv(path)
-        if row["task"] == glue
+        for ours, row in _of_tasks(path, tasks)
     }
+
+
+def _of_tasks(path: Path, tasks: Mapping[str, str]) -> list[tuple[str, dict[str, str]]]:
+    rows = files.read_csv(path)
+    return [(ours, row) for ours, glue in tasks.items() for row in rows if row["task"] == glue]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lottery import files
-from lottery.report.tables.model import Cell, Group, Table
+from lottery.report.tables.model import Cell, Table
 from lottery.report.tables.numbers import MINUS, NOTHING
 
 PAPER = "paper"
@@ -63,15 +63,10 @@ def markdown(table: Table) -> str:
     if table.published:
         caption += f" Rows *{PAPER}*: {table.published}"
     dashes = ["---" if n in table.words or not n else "---:" for n, _ in enumerate(table.columns)]
-    lines = [[_markdown(column) for column in table.columns], dashes]
-    for group in table.groups:
-        if group.title:
-            lines.append([f"**{_markdown(group.title)}**", *[""] * (len(table.columns) - 1)])
-        for row in group.rows:
-            lines.append([_markdown(_text(cell)) for cell in row])
-            if table.published and any(cell.paper for cell in row):
-                published = [_markdown(text) for text in _published(row)]
-                lines.append([text and f"*{text}*" for text in published])
+    lines = [[text.translate(MARKDOWN) for text in table.columns], dashes]
+    for kind, texts in _lines(table):
+        marks = {"title": "**", "paper": "*"}.get(kind, "")
+        lines.append([text and f"{marks}{text.translate(MARKDOWN)}{marks}" for text in texts])
     notes = table.note.split("\n")
     parts = [
         f"## {table.title}" if table.title else "",
@@ -90,56 +85,44 @@ def latex(table: Table) -> str:
     if table.published:
         caption += f" Rows {PAPER}: {table.published}"
     n = len(table.columns)
-    kinds = "l" + "r" * (n - 1)
-    if table.words:
-        kinds = f"p{{{0.9 / n:.2f}\\linewidth}}" * n
+    kinds = f"p{{{0.9 / n:.2f}\\linewidth}}" * n if table.words else "l" + "r" * (n - 1)
     lines = [
         "\\begin{table}",
         "\\centering\\small",
-        f"\\caption{{{_latex(caption)}}}",
+        f"\\caption{{{caption.translate(LATEX)}}}",
         f"\\label{{tab:{re.sub('[^a-zA-Z0-9-]+', '-', table.name)}}}",
     ]
     if table.groups:
-        lines += [f"\\begin{{tabular}}{{{kinds}}}", "\\toprule", _line(table.columns), "\\midrule"]
-        for group in table.groups:
-            lines += _latex_group(group, table)
+        head = " & ".join(text.translate(LATEX) for text in table.columns)
+        lines += [f"\\begin{{tabular}}{{{kinds}}}", "\\toprule", f"{head} \\\\", "\\midrule"]
+        for kind, texts in _lines(table):
+            escaped = [text.translate(LATEX) for text in texts]
+            if kind == "title":
+                rule = [] if lines[-1] == "\\midrule" else ["\\midrule"]
+                lines += [*rule, f"\\multicolumn{{{n}}}{{l}}{{\\textbf{{{escaped[0]}}}}} \\\\"]
+                continue
+            if kind == "paper":
+                escaped = [text and f"\\textit{{{text}}}" for text in escaped]
+            lines.append(" & ".join(escaped) + " \\\\")
         lines += ["\\bottomrule", "\\end{tabular}"]
     if table.note:
-        lines += ["", *(f"{_latex(note)}\\par" for note in table.note.split("\n"))]
+        lines += ["", *(f"{note.translate(LATEX)}\\par" for note in table.note.split("\n"))]
     return "\n".join([*lines, "\\end{table}"])
 
 
-def _latex_group(group: Group, table: Table) -> Iterator[str]:
-    if group is not table.groups[0]:
-        yield "\\midrule"
-    if group.title:
-        title = f"\\textbf{{{_latex(group.title)}}}"
-        yield f"\\multicolumn{{{len(table.columns)}}}{{l}}{{{title}}} \\\\"
-    for row in group.rows:
-        yield _line([_text(cell) for cell in row])
-        if table.published and any(cell.paper for cell in row):
-            texts = [_latex(text) for text in _published(row)]
-            yield " & ".join(text and f"\\textit{{{text}}}" for text in texts) + " \\\\"
-
-
-def _line(texts: Sequence[str]) -> str:
-    return " & ".join(map(_latex, texts)) + " \\\\"
+def _lines(table: Table) -> Iterator[tuple[str, list[str]]]:
+    """The lines below the head: their kind, title, row or paper, and a text for each column."""
+    for group in table.groups:
+        if group.title:
+            yield "title", [group.title, *[""] * (len(table.columns) - 1)]
+        for row in group.rows:
+            yield "row", [_text(cell) for cell in row]
+            if table.published and any(cell.paper for cell in row):
+                papers = [f"{cell.paper} {cell.paper_sd}".rstrip() for cell in row[1:]]
+                yield "paper", [PAPER, *papers]
 
 
 def _text(cell: Cell) -> str:
     """A cell in one line."""
     parts = [cell.text, cell.sd, cell.mark, *(f"({line})" for line in cell.below)]
     return " ".join(part for part in parts if part)
-
-
-def _published(row: Sequence[Cell]) -> list[str]:
-    """The row of published numbers that belongs to a row."""
-    return [PAPER, *(f"{cell.paper} {cell.paper_sd}".rstrip() for cell in row[1:])]
-
-
-def _markdown(text: str) -> str:
-    return text.translate(MARKDOWN)
-
-
-def _latex(text: str) -> str:
-    return text.translate(LATEX)
