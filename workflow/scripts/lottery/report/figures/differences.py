@@ -73,7 +73,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str], *, named: 
         shape |= {"markerfacecolor": "white" if pruned else colour, "markeredgewidth": 0.8}
         axis.plot(row.difference, place, color=colour, zorder=4, **shape)
         if not np.isnan(row.published_difference):
-            style.draw_published(axis, place, row.published_difference, half=0.2, width=1.2)
+            style.draw_published(axis, place, row.published_difference, half=0.2, **style.THICK)
     axis.axvline(0, color="black", linewidth=0.6, zorder=1)
     axis.set_yticks(range(len(names)), names[::-1])
     axis.tick_params(axis="y", length=0, labelleft=named)

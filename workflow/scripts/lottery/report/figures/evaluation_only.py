@@ -62,7 +62,7 @@ def draw_on(
             known = published.mean(label, next(cell.itertuples()))
             if known is not None:
                 half = 0.36 / len(shown_labels) + 0.06
-                style.draw_published(axis, place, known, half=half, width=1.2)
+                style.draw_published(axis, place, known, half=half, **style.THICK)
                 marked = True
         _frame(axis, lines, metric, named=index % COLUMNS == 0)
         n = of_group.loc[of_group["label"] == "", "n_examples"].iloc[0]

@@ -70,13 +70,14 @@ def draw_methods(
         scored.set_title("\n" * kept.get_title(loc="left").count("\n") + " ")
         for row in good:
             line, phase = compared.index(row[0]), row[2]
+            place = line + SHIFT[phase]
             if phase == "pruned":
                 _draw_kept(kept, line, cells.get(row), architecture)
             if row in cells:
-                _draw_score(scored, line + SHIFT[phase], cells[row], COLOURS[phase])
+                _draw_score(scored, place, cells[row], COLOURS[phase])
             paper = layout.published_score(published, model, row, task, split)
             if paper is not None:
-                style.draw_published(scored, line + SHIFT[phase], paper.mean, half=0.2, width=1.2)
+                style.draw_published(scored, place, paper.mean, half=0.2, **style.THICK)
                 marked = True
         _draw_baselines(scored, cells)
         if style.is_bottom(index, len(tasks), COLUMNS):

@@ -85,7 +85,7 @@ def _draw_share(axis: Axes, line: int, row: Any) -> None:
     axis.plot(ends, [height] * 2, color=look["color"], linewidth=0.7, zorder=3)
     axis.plot(row.share, height, zorder=5, **MARK | look)
     if not np.isnan(row.published):
-        style.draw_published(axis, height, row.published, half=0.1)
+        style.draw_published(axis, height, row.published, half=0.1, zorder=6)
 
 
 def draw_examples(examples: Mapping[tuple[str, str], Mapping[str, Any]], title: str) -> Figure:

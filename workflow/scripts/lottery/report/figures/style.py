@@ -63,6 +63,7 @@ DOT = {"marker": "o", "markersize": 4, "linestyle": "", "markeredgewidth": 0.6}
 SEED = {"marker": "o", "markersize": 1.8, "linestyle": "", "markeredgewidth": 0.4, "zorder": 4}
 
 PUBLISHED = {"color": VERMILION, "linewidth": 1.2}
+THICK = {"linewidth": 1.2, "zorder": 5}
 HOLLOW = {"markerfacecolor": "white"}
 
 UNIT_NAMES = {kind.array: kind.label for kind in KINDS.values()}
@@ -235,11 +236,11 @@ def draw_seeds(
 
 
 def draw_published(
-    axis: Axes, place: float, value: float, *, half: float = 0.42, width: float = 0.9
+    axis: Axes, place: float, value: float, *, half: float = 0.42, **look: float
 ) -> None:
     """Draws the paper's number as a thin upright mark that reaches `half` to either side."""
-    ends = [place - half, place + half]
-    axis.plot([value] * 2, ends, **PUBLISHED | {"linewidth": width}, zorder=6)
+    look = PUBLISHED | {"linewidth": 0.9, "zorder": 4} | look
+    axis.plot([value] * 2, [place - half, place + half], **look)
 
 
 def draw_chance(
