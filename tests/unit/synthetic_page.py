@@ -9,7 +9,7 @@ from typing import Any
 import synthetic
 
 from lottery import files
-from lottery.results.controls import reference_of
+from lottery.pruning.subnetworks import reference_of
 from lottery.results.summary import COLUMNS
 from lottery.statistics.claims.check import COLUMNS as CLAIM_COLUMNS
 from lottery.statistics.differences import COLUMNS as DIFFERENCE_COLUMNS
@@ -44,6 +44,7 @@ def write_run(root: Path) -> synthetic.Tree:
         paths_to_published=PUBLISHED,
         path_to_summary=TABLES / "summary.csv",
         path_to_printed=TABLES / "summary.md",
+        path_to_latex=TABLES / "summary.tex",
         layout=tree.layout,
     )
     for method in tree.methods:

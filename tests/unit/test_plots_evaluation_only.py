@@ -13,7 +13,8 @@ from synthetic_runs import MODEL, SEEDS, one_score, runs_of
 
 from lottery.report.figures import style
 from lottery.report.figures.evaluation_only import draw_on
-from lottery.results.evaluation_only import Labelled, PublishedOn
+from lottery.results.evaluation_only import Labelled
+from lottery.results.published import PublishedOn
 
 HANS = Path(__file__).resolve().parents[2] / "workflow/resources/paper/hans.csv"
 GROUPS = ("", "lexical_overlap", "subsequence", "constituent")

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.results.scores import number
+
+SCHEMA: files.Schema = {
+    "stage": str,
+    "kept_fraction": float,
+    "score": float,
+    "threshold": float,
+    "accepted": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -33,24 +40,12 @@ def read_trajectory(path: Path) -> list[Step]:
     """Reads a search.csv.
 
     Raises:
-        StudyError: the file is missing or cut short, or lacks a column.
+        StudyError: the file is missing or cut short, has no row, or lacks a column.
     """
-    try:
-        steps = [
-            Step(
-                stage=row["stage"],
-                kept_fraction=float(row["kept_fraction"]),
-                score=number(row["score"]),
-                threshold=number(row["threshold"]),
-                accepted=row["accepted"] == "true",
-            )
-            for row in files.read_csv(path)
-        ]
-        if not steps:
-            raise ValueError("no step")
-        return steps
-    except (KeyError, ValueError) as error:
-        raise StudyError(f"{path}: {error} is not what a search leaves; run it again.") from error
+    steps = files.read_table(path, SCHEMA).astype(object)
+    if steps.empty:
+        raise StudyError(f"{path} has no step; delete it and run the search again.")
+    return [Step(**step) for step in steps.where(steps.notna(), None).to_dict("records")]
 
 
 def end_of(steps: list[Step]) -> Step:

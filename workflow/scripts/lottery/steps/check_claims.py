@@ -1,4 +1,4 @@
-"""Step check_claims: scores, differences and other tables -> claims.csv and claims.md."""
+"""Step check_claims: scores, differences and other tables -> claims.csv, .md and .tex."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.report.tables import claims as printed
+from lottery.report.tables.render import write_printed
 from lottery.results.baselines import read_baselines
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
+from lottery.results.summary import reported_runs
 from lottery.statistics.claims.check import SCHEMA, check
 from lottery.statistics.claims.evidence import (
     BASELINES,
@@ -19,10 +22,8 @@ from lottery.statistics.claims.evidence import (
     read_paper,
     read_side_tables,
 )
-from lottery.statistics.claims.printed import print_claims
-from lottery.statistics.runs import reported
 
-VERSION = 6
+VERSION = 7
 
 
 def check_claims(
@@ -33,6 +34,7 @@ def check_claims(
     path_to_paper: Path,
     path_to_claims: Path,
     path_to_printed: Path,
+    path_to_latex: Path,
     layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
     paths_to_stability: list[Path] | None = None,
@@ -46,7 +48,6 @@ def check_claims(
     Args:
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_paper: its claims.csv.
-        layout: see `Layout.of`.
         facts: method -> granularity, units, importance, imported, controls, models and search
             (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
@@ -63,7 +64,7 @@ def check_claims(
     tasks = list(layout["tasks"])
     baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
     evidence = Evidence(
-        scores=reported(score_table(path_to_scores), order.metrics),
+        scores=reported_runs(score_table(path_to_scores), order),
         layout=order,
         methods={
             method.id: MethodFacts(
@@ -80,7 +81,7 @@ def check_claims(
         baselines=files.table(baselines, BASELINES),
         tables=read_side_tables(side_tables),
     )
-    rows = list(check(evidence))
-    files.write_table(path_to_claims, files.table(rows, SCHEMA), SCHEMA)
-    with files.atomic(path_to_printed) as temporary:
-        temporary.write_text(print_claims(rows), encoding="utf-8")
+    claims = files.table(check(evidence), SCHEMA)
+    files.write_table(path_to_claims, claims, SCHEMA)
+    tables = printed.narrow_tables(claims)
+    write_printed(path_to_printed, path_to_latex, "Claims", tables, printed.INTRODUCTION)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from lottery.report.figures import style
 from lottery.report.figures.evaluation_only import draw_on
-from lottery.results.evaluation_only import PublishedOn, read_labelled
+from lottery.results.evaluation_only import read_labelled
+from lottery.results.published import PublishedOn
 
 VERSION = 2
 

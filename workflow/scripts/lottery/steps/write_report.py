@@ -9,27 +9,22 @@ from typing import Any
 
 from lottery import files
 from lottery.report.page import facts as told
-from lottery.report.page.associations import association_table
-from lottery.report.page.claims import claims_tables, tally
 from lottery.report.page.cost import PAPERS_SEARCH, job_of
 from lottery.report.page.figures import Captions, gather
-from lottery.report.page.outside import outside_tables
 from lottery.report.page.records import Record, behind, makers, read_records
 from lottery.report.page.render import Page, render
 from lottery.report.page.runtimes import authors_table, cost_table
 from lottery.report.page.study import examples_of, study_tables
-from lottery.report.page.summary import summary_tables
-from lottery.report.page.table import Table
-from lottery.report.page.tables import differences_table, overlap_table
-from lottery.report.page.trainability import trainability_table
+from lottery.report.tables import claims, others, scores
+from lottery.report.tables.model import Table
 from lottery.results.layout import Layout
 
-VERSION = 7
+VERSION = 8
 
 TABLES = {
-    "overlap": overlap_table,
-    "differences": differences_table,
-    "trainability": trainability_table,
+    "overlap": (others.overlap_table, others.OVERLAP_SCHEMA),
+    "differences": (others.differences_table, others.DIFFERENCES_SCHEMA),
+    "trainability": (scores.trainability_table, scores.TRAINABILITY_SCHEMA),
 }
 
 
@@ -77,15 +72,20 @@ def write_report(
     read += [*paths_to_associations, *paths_to_figures]
     jobs = behind([str(path) for path in read if path], records)
     captions = Captions({path.stem: path for path in paths_to_captions}, makers(records), config)
-    claims = files.read_csv(path_to_claims) if path_to_claims else []
+    judged = (
+        files.read_table(path_to_claims, claims.SCHEMA)
+        if path_to_claims
+        else files.table([], claims.SCHEMA)
+    )
+    summary = files.read_table(path_to_summary, scores.SUMMARY_SCHEMA)
     own = {"overlap": path_to_overlap, "differences": path_to_differences}
     own["trainability"] = path_to_trainability
     page = Page(
         statement=told.statement(facts),
         study=study_tables(facts, examples_of(jobs)),
-        summaries=summary_tables(files.read_csv(path_to_summary), order),
-        claims=claims_tables(claims),
-        verdicts=tally(claims),
+        summaries=scores.summary_tables(summary, order),
+        claims=claims.claims_tables(judged),
+        verdicts=claims.tally(judged),
         sections=gather(paths_to_figures, captions),
         tables=_tables(order, paths_to_associations, path_to_evaluation_only, own),
         making=told.making(jobs, facts, paths_to_templates[0].resolve().parents[3]),
@@ -104,15 +104,20 @@ def _tables(
     paths: dict[str, Path | None],
 ) -> dict[str, Table]:
     """The tables that sections name, those that there are."""
-    found: dict[str, Table | None] = {
-        name: TABLES[name](files.read_csv(path), order)
-        for name, path in paths.items()
-        if path is not None
-    }
-    rows = [row for path in associations for row in files.read_csv(path)]
-    found["associations"] = association_table(rows)
-    for table in outside_tables(files.read_csv(outside)) if outside else ():
-        found[table.name] = table
+    import pandas as pd
+
+    found: dict[str, Table | None] = {}
+    for name, path in paths.items():
+        if path is not None:
+            make, schema = TABLES[name]
+            found[name] = make(files.read_table(path, schema), order)
+    if associations:
+        found["associations"] = others.association_table(
+            pd.concat([files.read_table(path, others.ASSOCIATIONS_SCHEMA) for path in associations])
+        )
+    if outside:
+        on = files.read_table(outside, scores.EVALUATION_ONLY_SCHEMA)
+        found |= {table.name: table for table in scores.evaluation_only_tables(on)}
     return {name: table for name, table in found.items() if table is not None}
 
 

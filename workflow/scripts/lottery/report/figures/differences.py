@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lottery.report.figures import style
-from lottery.results.printed import SPLIT_NAMES
+from lottery.results.layout import SPLIT_NAMES
 from lottery.results.scores import number
 
 COLUMNS = 3

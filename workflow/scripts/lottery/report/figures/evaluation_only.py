@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 
 from lottery.report.figures import style
 from lottery.report.figures.dots import legend
-from lottery.results.evaluation_only import Labelled, PublishedOn
+from lottery.results.evaluation_only import Labelled
+from lottery.results.published import PublishedOn
 from lottery.results.scores import Score, mean
 from lottery.tasks.metrics import METRICS, chance
 

@@ -15,9 +15,8 @@ from matplotlib.patches import Patch
 from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, KINDS, MLP
 from lottery.report.figures import style
-from lottery.results.layout import Layout, TaskColumn
+from lottery.results.layout import SPLIT_NAMES, Layout, TaskColumn
 from lottery.results.methods import FULL, MAJORITY, PHASES, comparison_split, runs_by_cell
-from lottery.results.printed import SPLIT_NAMES
 from lottery.results.published import Published
 from lottery.results.scores import Score, mean, sample_sd
 

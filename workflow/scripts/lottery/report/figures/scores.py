@@ -13,8 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lottery.report.figures import style
-from lottery.results.layout import Layout, TaskColumn
-from lottery.results.printed import SPLIT_NAMES
+from lottery.results.layout import SPLIT_NAMES, Layout, TaskColumn
 from lottery.results.published import Published, PublishedScore
 from lottery.results.scores import Score, mean, sample_sd
 

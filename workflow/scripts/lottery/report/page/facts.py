@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lottery.report.page.numbers import counted, listed
 from lottery.report.page.records import Record
+from lottery.report.tables.numbers import counted, listed
 
 Facts = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from lottery.report.page.figures import Gathered
 from lottery.report.page.sections import Section
-from lottery.report.page.table import Table
+from lottery.report.tables.model import Table
 
 TEMPLATE = "page.html"
 

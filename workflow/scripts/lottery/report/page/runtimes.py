@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lottery.report.page.cost import PAPERS_SEARCH, Job, StepCost, add_up, total
-from lottery.report.page.numbers import NOTHING, counted, duration, energy, megabytes
-from lottery.report.page.table import Cell, Group, Table, plain
+from lottery.report.tables.model import Cell, Group, Table, plain
+from lottery.report.tables.numbers import NOTHING, counted, duration, energy, megabytes
 from lottery.results.layout import Layout
 
 Row = Mapping[str, str]

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow.parquet
 
 from lottery.report.page.cost import step_of
-from lottery.report.page.numbers import NOTHING
 from lottery.report.page.records import Record, paths_of
-from lottery.report.page.table import Cell, Group, Table, plain
+from lottery.report.tables.model import Cell, Group, Table, plain
+from lottery.report.tables.numbers import NOTHING
 from lottery.tasks.metrics import METRICS
 
 SPLITS = ("train", "validation")
