@@ -25,7 +25,6 @@ from lottery.statistics.runs import (
     by_task,
     difference,
     read_predictions,
-    reported,
     run_of,
 )
 from lottery.tasks.metrics import weighted_scores
@@ -46,7 +45,9 @@ SCHEMA: files.Schema = {
     **dict.fromkeys("n_tasks n_examples n_seeds n_draws".split(), int),
     **dict.fromkeys("difference bootstrap_low bootstrap_high t_low t_high df".split(), float),
     **dict.fromkeys("equivalence_margin p_seeds p_runs smallest_p_runs".split(), float),
-    **dict.fromkeys("p_examples p_examples_holm smallest_p_examples seed_sd draw_sd".split(), float),
+    **dict.fromkeys(
+        "p_examples p_examples_holm smallest_p_examples seed_sd draw_sd".split(), float
+    ),
     "n_degenerate": int,
     "n_tasks_without_degenerate": int,
     "n_seeds_without_degenerate": int,
@@ -98,7 +99,7 @@ class Comparison:
     """Compares the subnetworks of a method, task by task.
 
     Attributes:
-        scores: of `lottery.results.scores.score_table`.
+        scores: of `lottery.results.summary.reported_runs`.
         model, method: ids.
         split: where they are compared.
         controls: "published" or "strict", the kinds of the method's subnetworks.
@@ -147,18 +148,18 @@ class Comparison:
         name = f"{self.model} {task.id} {self.split}"
         rng = np.random.default_rng([self.sizes.seed, zlib.crc32(name.encode())])
         labels, n = data.labels, len(data.labels)
+        scores = self.scores[self.scores["task"] == task.id]
         ones = np.ones((1, n), np.float32)
         observed = weighted_scores(task.metric, labels, data.predictions, ones)[0]
         observed = np.nan_to_num(observed)
         resampled = resampled_scores(
             task.metric, labels, data.predictions, rng, self.sizes.bootstrap_samples
         )
-        scores = reported(self.scores, {task.id: task.metric})
         for phase in PHASES:
             for contrast in compared:
                 systems = contrast.first_draws, contrast.second_draws
-                cell = (scores, self.model, self.method, self.split, phase)
-                runs = difference(*(by_seed(*cell, draws) for draws in systems))
+                cell = (self.model, self.method, self.split, phase)
+                runs = difference(*(by_seed(scores, *cell, draws) for draws in systems))
                 values = runs["value"].dropna()
                 if values.empty:
                     continue

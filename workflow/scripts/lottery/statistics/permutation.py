@@ -110,7 +110,9 @@ def swapped_differences(
     moved = np.tensordot(swaps.astype(np.float32), of_second - of_first, 1).astype(np.float64)
     sides = (of_first.sum(0, np.float64) + moved, of_second.sum(0, np.float64) - moved)
     true = true.sum(0, np.float64)[:, 1]
-    first, second = (np.nan_to_num(compute(side[..., 0, :], side[..., 1, :], true)) for side in sides)
+    first, second = (
+        np.nan_to_num(compute(side[..., 0, :], side[..., 1, :], true)) for side in sides
+    )
     return (first - second).mean(-1)
 
 

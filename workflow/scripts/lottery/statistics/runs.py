@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,27 +19,13 @@ if TYPE_CHECKING:
 HALVES = ("search_half", "report_half")
 
 
-def reported(scores: pd.DataFrame, metrics: Mapping[str, str]) -> pd.DataFrame:
-    """The scores of runs in their tasks' reported metrics, majority and other tasks left out.
-
-    Args:
-        scores: of `lottery.results.scores.score_table`.
-        metrics: task -> reported metric.
-    """
-    return scores[
-        (scores["metric"] == scores["task"].map(metrics))
-        & (scores["eval_task"] == "")
-        & scores["seed"].notna()
-    ]
-
-
 def by_seed(
     scores: pd.DataFrame, model: str, method: str, split: str, phase: str, draws: Sequence[str]
 ) -> pd.DataFrame:
     """A system's scores: a row for each task and seed that has all its draws.
 
     Args:
-        scores: of `reported`.
+        scores: of `lottery.results.summary.reported_runs`.
         model, method: ids; the full model belongs to every method.
         split: where it is scored.
         phase: pruned or retrained.

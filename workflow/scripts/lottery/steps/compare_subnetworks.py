@@ -9,6 +9,7 @@ from lottery import files
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
+from lottery.results.summary import reported_runs
 from lottery.statistics.differences import SCHEMA, Comparison, Sizes
 
 VERSION = 3
@@ -40,13 +41,14 @@ def compare_subnetworks(
         bootstrap_samples: resamples of the crossed bootstrap.
         permutations: permutations of a test.
     """
+    order = Layout.of(**layout)
     comparison = Comparison(
-        scores=score_table(path_to_scores),
+        scores=reported_runs(score_table(path_to_scores), order),
         model=model,
         method=method,
         split=split,
         controls=controls,
-        layout=Layout.of(**layout),
+        layout=order,
         published=Published.read(*paths_to_published),
         sizes=Sizes(bootstrap_samples, permutations),
     )

@@ -100,7 +100,7 @@ class Evidence:
     """All that the claims are judged by.
 
     Attributes:
-        scores: of `lottery.statistics.runs.reported`.
+        scores: of `lottery.results.summary.reported_runs`.
         layout: models, tasks and methods.
         methods: facts by method.
         published: the paper's scores and sizes.

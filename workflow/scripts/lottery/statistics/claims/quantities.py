@@ -183,7 +183,9 @@ def papers_size_difference(published: Published, method: str) -> float | None:
 
 def super_size(subject: Subject) -> Measured:
     """Mean kept_fraction of super_good; one mask serves all seeds, so none makes it uncertain."""
-    kept = subject.runs("super_good", "retrained")["kept_fraction"].groupby(level="task", sort=False)
+    kept = subject.runs("super_good", "retrained")["kept_fraction"].groupby(
+        level="task", sort=False
+    )
     sizes = [of_task.to_list() for _, of_task in kept]
     if not sizes:
         raise UnmeasuredError(NOT_RUN, NO_RUNS)
@@ -193,9 +195,7 @@ def super_size(subject: Subject) -> Measured:
     return Measured(estimate, estimate)
 
 
-def papers_size(
-    published: Published, method: str, subnetwork: str = "super_good"
-) -> float | None:
+def papers_size(published: Published, method: str, subnetwork: str = "super_good") -> float | None:
     """The paper's mean kept_fraction of a subnetwork."""
     sizes = [published.kept_fraction(method, subnetwork, task) for task, _ in _papers_tasks()]
     return None if None in sizes else fmean(sizes)
@@ -291,9 +291,7 @@ def overlap_spread(subject: Subject) -> Measured:
     estimate = spread_between(shared, sds, n).within(0.0, 0.5)
     beyond = spread_between(shared - expected, sds, n).within(0.0, 1.0)
     estimate = replace(estimate, n_tasks=len(frozenset.union(*pairs)))
-    note = (
-        f"beyond what the sizes explain {beyond.value:.3f} [{beyond.low:.3f}, {beyond.high:.3f}]"
-    )
+    note = f"beyond what the sizes explain {beyond.value:.3f} [{beyond.low:.3f}, {beyond.high:.3f}]"
     return Measured(estimate, estimate, note=note)
 
 

@@ -68,9 +68,7 @@ SIZED = Need(lambda method: method.to_threshold or method.imported, _NO_SEARCH)
 IMPORTANCE = Need(
     lambda method: method.importance, "importances of units, and this method records none"
 )
-HEADS = Need(
-    lambda method: "head" in method.units, "attention heads, and this method prunes none"
-)
+HEADS = Need(lambda method: "head" in method.units, "attention heads, and this method prunes none")
 
 
 @dataclass(frozen=True)

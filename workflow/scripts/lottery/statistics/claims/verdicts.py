@@ -100,5 +100,6 @@ def words(test: str, bound: float) -> str:
     if test == EQUIVALENT:
         return f"equivalent within ±{bound:g} (two one-sided t tests at 5 %)"
     if test == SOME_TASKS:
-        return f"above 0 on a task, and on another not above it by {bound:g} (t tests, Holm over tasks)"
+        where = "above 0 on a task, and on another not above it by"
+        return f"{where} {bound:g} (t tests, Holm over tasks)"
     return f"95 % interval {test} {bound:g}"
