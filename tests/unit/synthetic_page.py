@@ -11,8 +11,9 @@ import synthetic
 from lottery import files
 from lottery.pruning.subnetworks import reference_of
 from lottery.results.summary import COLUMNS
-from lottery.statistics.claims.check import COLUMNS as CLAIM_COLUMNS
-from lottery.statistics.differences import COLUMNS as DIFFERENCE_COLUMNS
+from lottery.statistics.claims.check import SCHEMA as CLAIM_SCHEMA
+from lottery.statistics.differences import SCHEMA as DIFFERENCE_SCHEMA
+from lottery.statistics.trainability import SCHEMA as TRAINED_SCHEMA
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.compare_controls import compare_controls
 from lottery.steps.gather_tables import gather_tables
@@ -52,11 +53,11 @@ def write_run(root: Path) -> synthetic.Tree:
         compare_with_good(tree, method)
     overlaps = [of_method(tree, method) / "overlap.csv" for method in tree.methods]
     gather_tables(paths_to_tables=overlaps, path_to_table=TABLES / "overlap.csv", name="overlap")
-    files.write_csv(TABLES / "differences.csv", differences(tree), DIFFERENCE_COLUMNS)
-    files.write_csv(TABLES / "trainability.csv", trainability(tree), ["system", "name", *COLUMNS])
+    files.write_csv(TABLES / "differences.csv", differences(tree), list(DIFFERENCE_SCHEMA))
+    files.write_csv(TABLES / "trainability.csv", trainability(tree), list(TRAINED_SCHEMA))
     rows = associations(tree)
     files.write_csv(TABLES / "pattern_association.csv", rows, list(rows[0]))
-    files.write_csv(TABLES / "claims.csv", claims(tree), CLAIM_COLUMNS)
+    files.write_csv(TABLES / "claims.csv", claims(tree), list(CLAIM_SCHEMA))
     for method in tree.methods:
         draw(tree, method)
     return tree

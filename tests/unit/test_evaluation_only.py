@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from small_study import ROOT, study
-from synthetic_runs import MODEL, SEEDS, make_scores
+from synthetic_runs import MODEL, SEEDS, from_scores, make_scores
 
 from lottery import files
 from lottery.planning import grid, params
@@ -17,9 +17,8 @@ from lottery.report.figures import style
 from lottery.report.figures.scores import draw_scores
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import from_scores, score_table
-from lottery.results.summary import summarize
-from lottery.statistics.runs import Runs
+from lottery.results.scores import score_table
+from lottery.results.summary import reported_runs, summarize
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.summarize_on import summarize_on
 
@@ -226,8 +225,11 @@ def test_what_reads_the_scores_of_tasks_ignores_those_on_others():
     nothing = Published({}, {})
     frames = [summarize(from_scores(each), layout, nothing) for each in (scores + on, scores)]
     assert frames[0].equals(frames[1])
-    runs, both = (Runs(each, layout.metrics) for each in (scores, on[:3] + scores + on))
-    assert both._scores == runs._scores and both.seeds == runs.seeds
+    runs, both = (
+        reported_runs(from_scores(each), layout).reset_index(drop=True)
+        for each in (scores, on[:3] + scores + on)
+    )
+    assert both.equals(runs)
     with style.settings():
         drawn = [
             draw_scores(from_scores(each), layout, nothing, MODEL, "s")

@@ -10,9 +10,11 @@ from synthetic_page import WORKFLOW
 from lottery import files
 from lottery.report.page.figures import SECTIONS, tables_of
 from lottery.report.page.study import examples_of
-from lottery.report.tables.claims import SCHEMA, claims_tables
+from lottery.report.tables.claims import claims_tables
 from lottery.report.tables.model import Cell, Table
-from lottery.report.tables.scores import EVALUATION_ONLY_SCHEMA, evaluation_only_tables
+from lottery.report.tables.scores import evaluation_only_tables
+from lottery.results.evaluation_only import SCHEMA as ON_SCHEMA
+from lottery.statistics.claims.check import SCHEMA
 
 
 @pytest.mark.parametrize("rule", ["fetch_task", "fetch_task_alone"])
@@ -38,7 +40,7 @@ def test_scores_outside_stand_group_by_group():
         full | {"group": "", "label": "entailment", "mean": 0.999, "n_examples": 45},
         good | {"group": "", "mean": 0.375, "kept_fraction": 0.6, "n_examples": 90},
     ]
-    (table,) = evaluation_only_tables(files.table(rows, EVALUATION_ONLY_SCHEMA), "Mean.")
+    (table,) = evaluation_only_tables(files.table(rows, ON_SCHEMA), "Mean.")
     lines = [
         [group.title] + [[cell_text(cell) for cell in row] for row in group.rows]
         for group in table.groups

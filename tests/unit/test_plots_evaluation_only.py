@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 from legible import complaints, texts_of
 from matplotlib.figure import Figure
-from synthetic_runs import MODEL, SEEDS, one_score, runs_of
+from synthetic_runs import MODEL, SEEDS, from_scores, one_score, runs_of
 
 from lottery.report.figures import style
 from lottery.report.figures.evaluation_only import draw_on
 from lottery.results.published import PublishedOn
-from lottery.results.scores import from_scores
 
 HANS = Path(__file__).resolve().parents[2] / "workflow/resources/paper/hans.csv"
 GROUPS = ("", "lexical_overlap", "subsequence", "constituent")

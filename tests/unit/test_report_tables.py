@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 from markdown_reader import tables_of
-from synthetic_claims import PAPER, World, rows_of
+from synthetic_claims import PAPER, World, reported, rows_of
 
 from lottery import files
-from lottery.report.tables.claims import SCHEMA, narrow_tables
+from lottery.report.tables.claims import narrow_tables
 from lottery.report.tables.model import Cell, Group, Table, read_caption
 from lottery.report.tables.render import latex, markdown
+from lottery.statistics.claims.check import SCHEMA
 from lottery.statistics.claims.table import CLAIMS
-from lottery.statistics.runs import Runs
 
 STRUCTURED, MAGNITUDE = "bert_base, structured", "bert_base, magnitude"
 
@@ -79,9 +79,9 @@ def test_numbers_and_verdicts_without_degenerate_runs_stand_beside():
         for score in World().scores()
     ]
     world = World()
-    runs = Runs(scores, dict.fromkeys(world.tasks, "accuracy"))
-    row = rows_of(world, runs=runs)["C2", "magnitude"]
-    cells = tables_of(printed(world, runs=runs))[MAGNITUDE]["C2"]
+    table = reported(scores, world)
+    row = rows_of(world, scores=table)["C2", "magnitude"]
+    cells = tables_of(printed(world, scores=table))[MAGNITUDE]["C2"]
     assert cells[3].startswith(f"{row['estimate']:.3f} [")
     without = f" (without 4 degenerate {row['estimate_without_degenerate']:.3f} ["
     assert without in cells[3]

@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
-from synthetic_runs import MODEL, SEEDS, write_runs
+from synthetic_runs import MODEL, SEEDS, write_runs, write_scores
 
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.report.figures import style
-from lottery.report.figures.differences import SCHEMA, draw_differences
-from lottery.results.scores import write_scores
-from lottery.statistics.compare import run_of
-from lottery.statistics.differences import COLUMNS
+from lottery.report.figures.differences import draw_differences
+from lottery.statistics.differences import SCHEMA
+from lottery.statistics.runs import run_of
 from lottery.steps.compare_subnetworks import compare_subnetworks
 from lottery.steps.gather_tables import gather_tables
 from lottery.steps.plot_differences import plot_differences
@@ -83,7 +82,7 @@ def compare(
         for split in dict.fromkeys([shown, *["report_half"] * strict]):
             tables.append(root / method / f"{split}.csv")
             compare_subnetworks(
-                paths_to_predictions=[path for path in paths if run_of(path)[2] in own],
+                paths_to_predictions=[path for path in paths if run_of(path).method in own],
                 path_to_scores=root / method / "scores.csv",
                 paths_to_published=[PAPER / "scores.csv", PAPER / "sizes.csv"],
                 path_to_differences=tables[-1],
@@ -123,14 +122,15 @@ def values_of(scores, split, task, method, subnetworks, phase):
 
 def test_rows_stand_for_every_task_and_their_average_on_the_splits_to_compare(made):
     rows = made[-1]
-    assert list(rows[0]) == COLUMNS
+    columns = list(SCHEMA)
+    assert list(rows[0]) == columns
     splits = {(row["method"], row["split"]) for row in rows}
     assert splits == {
         ("structured", "validation"),
         ("structured", "report_half"),
         ("strict", "report_half"),
     }
-    keys = [tuple(row[key] for key in COLUMNS[:7]) for row in rows]
+    keys = [tuple(row[key] for key in columns[:7]) for row in rows]
     assert len(set(keys)) == len(keys) == (2 * 6 + 8) * 2 * (len(TASKS) + 1)
 
 

@@ -6,11 +6,11 @@ import statistics
 from pathlib import Path
 
 import pytest
+from synthetic_runs import Score, write_scores
 
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.results.baselines import Baseline, read_baselines
-from lottery.results.scores import Score, write_scores
 from lottery.steps.tabulate_trainability import tabulate_trainability
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"

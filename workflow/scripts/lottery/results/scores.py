@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,62 +47,3 @@ def with_counted(scores: pd.DataFrame) -> pd.DataFrame:
         degenerate=scores["degenerate"].astype(bool),
         counted=scores["value"].fillna(scores["metric"].map(chance).astype(float)),
     )
-
-
-# ---- Only for modules that do not take `score_table` yet; remove what none of them imports. ----
-
-
-@dataclass(frozen=True)
-class Score:
-    """One row of scores.csv; None is a missing number."""
-
-    model: str
-    task: str
-    seed: int | None
-    method: str
-    subnetwork: str
-    phase: str
-    split: str
-    metric: str
-    value: float | None
-    n_examples: int
-    kept_fraction: float | None
-    heads_kept: int | None
-    mlps_kept: int | None
-    degenerate: bool
-    eval_task: str = ""
-    group: str = ""
-    target_kept: float | None = None
-    start: str = ""
-    mask_source: str = ""
-    units_kept: str = ""
-
-    @property
-    def counted(self) -> float | None:
-        """The value that enters averages with degenerate runs: chance where it is undefined."""
-        return chance(self.metric) if self.value is None else self.value
-
-
-def from_scores(scores: Iterable[Score]) -> pd.DataFrame:
-    """A table of scores, with the column `counted`."""
-    return with_counted(files.table([asdict(score) for score in scores], SCHEMA))
-
-
-def write_scores(path: Path, scores: Iterable[Score]) -> None:
-    """Writes scores.csv."""
-    files.write_csv(path, [asdict(score) for score in scores], COLUMNS)
-
-
-def read_scores(path: Path) -> list[Score]:
-    """Reads scores.csv.
-
-    Raises:
-        StudyError: the file is missing or cut short, lacks a column, or a field is no number.
-    """
-    rows = files.read_table(path, SCHEMA).astype(object)
-    return [Score(**row) for row in rows.where(rows.notna(), None).to_dict("records")]
-
-
-def mean(values: Sequence[float]) -> float | None:
-    """Arithmetic mean; None of nothing."""
-    return statistics.fmean(values) if values else None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lottery import files
-from lottery.results.layout import Layout, TaskColumn
+from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import Score, from_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,21 +163,3 @@ def _published(frame: pd.DataFrame, layout: Layout, published: Published) -> pd.
         rows.append((*numbers, kept))
     schema = {name: kind for name, kind in SCHEMA.items() if name.startswith("published")}
     return files.table([dict(zip(schema, row, strict=True)) for row in rows], schema)
-
-
-# ---- Only for modules that do not take DataFrames yet; remove with `Score`. ----
-
-
-def cell_rows(
-    model: str,
-    split: str,
-    row: tuple[str, str, str],
-    by_task: Mapping[TaskColumn, Sequence[Score]],
-    layout: Layout,
-    published: Published,
-) -> Iterator[dict[str, Any]]:
-    """The rows of one cell: one per task, and one for their average."""
-    runs = from_scores(score for of_task in by_task.values() for score in of_task)
-    cell = dict(zip(CELL, (model, split, *row), strict=True))
-    frame = cell_numbers(runs.assign(**cell), layout, published).astype(object)
-    yield from frame.where(frame.notna(), None).to_dict("records")

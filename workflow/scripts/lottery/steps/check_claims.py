@@ -12,11 +12,17 @@ from lottery.report.tables.render import write_printed
 from lottery.results.baselines import read_baselines
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
-from lottery.statistics.claims.check import COLUMNS, check
-from lottery.statistics.claims.evidence import Evidence, MethodFacts, read_side_tables
-from lottery.statistics.claims.paper import read_paper
-from lottery.statistics.runs import Runs
+from lottery.results.scores import score_table
+from lottery.results.summary import reported_runs
+from lottery.statistics.claims.check import SCHEMA, check
+from lottery.statistics.claims.evidence import (
+    BASELINES,
+    DIFFERENCES,
+    Evidence,
+    MethodFacts,
+    read_paper,
+    read_side_tables,
+)
 
 VERSION = 7
 
@@ -48,48 +54,38 @@ def check_claims(
         facts: method -> granularity, units, importance, imported, controls, models and search
             (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
-            other analyses, where they were made (`statistics.claims.evidence.SIDE_COLUMNS`).
+            other analyses, where they were made (`statistics.claims.evidence.SIDE_TABLES`).
         path_to_baselines: scores of other systems, where the user gives them.
     """
     order = Layout.of(**layout)
-    if path_to_baselines:
-        read_baselines(path_to_baselines, list(layout["tasks"]))
-    side_paths = {
-        "stability": paths_to_stability or [],
-        "importance": paths_to_importance or [],
-        "patterns": paths_to_patterns or [],
-        "task_overlap": paths_to_task_overlap or [],
-        "baselines": [path_to_baselines] if path_to_baselines else [],
+    side_tables = {
+        "stability": paths_to_stability,
+        "importance": paths_to_importance,
+        "patterns": paths_to_patterns,
+        "task_overlap": paths_to_task_overlap,
     }
+    tasks = list(layout["tasks"])
+    baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
     evidence = Evidence(
-        runs=Runs(read_scores(path_to_scores), order.metrics),
+        scores=reported_runs(score_table(path_to_scores), order),
         layout=order,
-        methods=_method_facts(order, facts),
+        methods={
+            method.id: MethodFacts(
+                id=method.id,
+                subnetworks=method.subnetworks,
+                split=method.display_split,
+                **facts[method.id],
+            )
+            for method in order.methods
+        },
         published=Published.read(*paths_to_published),
         paper=read_paper(path_to_paper),
-        differences=files.read_csv(path_to_differences),
-        tables=read_side_tables(side_paths),
+        differences=files.read_table(path_to_differences, DIFFERENCES),
+        baselines=files.table(baselines, BASELINES),
+        tables=read_side_tables(side_tables),
     )
-    rows = list(check(evidence))
-    files.write_csv(path_to_claims, rows, COLUMNS)
-    tables = printed.narrow_tables(files.read_table(path_to_claims, printed.SCHEMA))
+    claims = files.table(check(evidence), SCHEMA)
+    files.write_table(path_to_claims, claims, SCHEMA)
+    tables = printed.narrow_tables(claims)
     introduction = read_caption(path_to_caption)
     write_printed(path_to_printed, path_to_latex, "Claims", tables, introduction)
-
-
-def _method_facts(layout: Layout, facts: dict[str, dict[str, Any]]) -> dict[str, MethodFacts]:
-    return {
-        method.id: MethodFacts(
-            id=method.id,
-            granularity=facts[method.id]["granularity"],
-            units=tuple(facts[method.id]["units"]),
-            importance=facts[method.id]["importance"],
-            imported=facts[method.id]["imported"],
-            controls=facts[method.id]["controls"],
-            models=tuple(facts[method.id]["models"]),
-            search=facts[method.id]["search"],
-            subnetworks=method.subnetworks,
-            split=method.display_split,
-        )
-        for method in layout.methods
-    }

@@ -8,12 +8,12 @@ from typing import Any
 from lottery import files
 from lottery.report.tables.model import read_caption
 from lottery.report.tables.render import write_printed
-from lottery.report.tables.scores import TRAINABILITY_SCHEMA, trainability_table
+from lottery.report.tables.scores import trainability_table
 from lottery.results.baselines import read_baselines
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
-from lottery.statistics.trainability import COLUMNS, trainability
+from lottery.results.scores import score_table
+from lottery.statistics.trainability import SCHEMA, trainability
 
 VERSION = 3
 
@@ -44,9 +44,8 @@ def tabulate_trainability(
     tasks = [task.id for task in order.tasks]
     baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
     published = Published.read(*paths_to_published)
-    scores = read_scores(path_to_scores)
-    rows = trainability(scores, order, controls, untrained, baselines, published)
-    files.write_csv(path_to_table, rows, COLUMNS)
-    frame = files.read_table(path_to_table, TRAINABILITY_SCHEMA)
+    scores = score_table(path_to_scores)
+    frame = trainability(scores, order, controls, untrained, baselines, published)
+    files.write_table(path_to_table, frame, SCHEMA)
     table = trainability_table(frame, order, read_caption(path_to_caption), always=True)
     write_printed(path_to_printed, path_to_latex, "What still learns", [table])

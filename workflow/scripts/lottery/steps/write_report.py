@@ -14,17 +14,20 @@ from lottery.report.page.figures import caption, gather
 from lottery.report.page.render import render
 from lottery.report.tables import claims, others, scores
 from lottery.report.tables.model import Table, read_caption
+from lottery.results import evaluation_only, overlap, summary
 from lottery.results.layout import Layout
+from lottery.statistics import differences, trainability
+from lottery.statistics.claims import check
 
 VERSION = 8
 
 SCHEMAS = {
-    "summary": scores.SUMMARY_SCHEMA,
-    "claims": claims.SCHEMA,
-    "overlap": others.OVERLAP_SCHEMA,
-    "differences": others.DIFFERENCES_SCHEMA,
-    "trainability": scores.TRAINABILITY_SCHEMA,
-    "evaluation_only": scores.EVALUATION_ONLY_SCHEMA,
+    "summary": summary.SCHEMA,
+    "claims": check.SCHEMA,
+    "overlap": overlap.SCHEMA,
+    "differences": differences.SCHEMA,
+    "trainability": trainability.SCHEMA,
+    "evaluation_only": evaluation_only.SCHEMA,
     "pattern_association": others.ASSOCIATIONS_SCHEMA,
 }
 
@@ -77,7 +80,7 @@ def write_report(
     for path in paths_to_tables:
         read.setdefault(path.stem, []).append(files.read_table(path, SCHEMAS[path.stem]))
     frames = {name: pd.concat(of_name) for name, of_name in read.items()}
-    judged = frames.get("claims", files.table([], claims.SCHEMA))
+    judged = frames.get("claims", files.table([], check.SCHEMA))
     captions = {name: read_caption(path) for name, path in templates.items()}
     page = render(
         paths_to_templates[0].parent,

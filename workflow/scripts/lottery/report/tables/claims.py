@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from lottery import files
 from lottery.report.tables.model import Cell, Group, Record, Table, records
 from lottery.report.tables.numbers import (
     MINUS,
@@ -22,15 +21,6 @@ from lottery.statistics.claims.table import CLAIMS
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA: files.Schema = (
-    dict.fromkeys(("claim", "model", "method", "statement", "verdict"), str)
-    | dict.fromkeys(("verdict_without_degenerate", "quantity", "test"), str)
-    | dict.fromkeys(("estimate", "low", "high"), float)
-    | {"published": str, "published_value": float, "p_seeds": float, "p_examples": float}
-    | dict.fromkeys(("n_tasks", "n_seeds", "n_degenerate"), int)
-    | {f"{name}_without_degenerate": float for name in ("estimate", "low", "high")}
-    | dict.fromkeys(("split", "details", "reason"), str)
-)
 # Verdict -> its class, which colours it.
 VERDICTS = {
     "supported": "supported",

@@ -15,15 +15,6 @@ from lottery.results.summary import AVERAGE
 if TYPE_CHECKING:
     import pandas as pd
 
-OVERLAP_SCHEMA = overlap.SCHEMA
-# The columns of differences.csv that are shown.
-DIFFERENCES_SCHEMA: files.Schema = (
-    dict.fromkeys(("model", "method", "split", "phase", "first", "second", "task"), str)
-    | {"n_seeds": int, "n_degenerate": int}
-    | dict.fromkeys(("difference", "difference_without_degenerate", "published_difference"), float)
-    | dict.fromkeys(("t_low", "t_high", "bootstrap_low", "bootstrap_high"), float)
-    | {"p_examples": float, "smallest_p_examples": float}
-)
 # The columns of pattern_association.csv that are shown.
 ASSOCIATIONS_SCHEMA: files.Schema = dict.fromkeys(
     ("model", "method", "task", "weights", "attention", "pattern"), str

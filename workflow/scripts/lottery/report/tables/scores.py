@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from lottery import files
 from lottery.report.tables.model import Cell, Group, Record, Table, records
 from lottery.report.tables.numbers import NOTHING, rounded
-from lottery.results import evaluation_only, summary
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.summary import AVERAGE
 from lottery.tasks.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SUMMARY_SCHEMA = summary.SCHEMA
-EVALUATION_ONLY_SCHEMA = evaluation_only.SCHEMA
-TRAINABILITY_SCHEMA: files.Schema = {"system": str, "name": str, **summary.SCHEMA}
 
 DEGENERATE = (
     " †k: k of the runs are degenerate: they predict a constant, have an undefined metric, or stem"
