@@ -113,7 +113,7 @@ def row_of(rows, **wanted):
 def values_of(scores, split, task, method, subnetworks, phase):
     """Values [seeds, draws], an undefined one as 0."""
     by_run = {
-        (s.seed, s.subnetwork): s.counted
+        (s.seed, s.subnetwork): s.value or 0.0
         for s in scores
         if (s.split, s.task, s.method, s.phase) == (split, task, method, phase)
     }
