@@ -40,15 +40,11 @@ def by_seed(
     cell = {"model": model, "method": method, "split": split, "phase": phase}
     of_cell = np.logical_and.reduce([scores[column] == name for column, name in cell.items()])
     chosen = scores[of_cell & scores["subnetwork"].isin(draws)]
-    found = chosen.groupby(["task", "seed"], sort=False).agg(
-        value=("counted", "mean"),
-        degenerate=("degenerate", "any"),
-        kept_fraction=("kept_fraction", "mean"),
-        draws=("degenerate", "size"),
-        defined=("counted", "count"),
-    )
-    found["value"] = found["value"].where(found["defined"] == len(draws))
-    return found.loc[found["draws"] == len(draws), ["value", "degenerate", "kept_fraction"]]
+    seeds = chosen.groupby(["task", "seed"], sort=False)
+    found = seeds[["counted", "kept_fraction"]].mean().rename(columns={"counted": "value"})
+    found["value"] = found["value"].where(seeds["counted"].count() == len(draws))
+    found["degenerate"] = seeds["degenerate"].any()
+    return found[seeds.size() == len(draws)]
 
 
 def difference(first: pd.DataFrame, second: pd.DataFrame, factor: float = 1.0) -> pd.DataFrame:
