@@ -75,7 +75,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str], *, named: 
         if not np.isnan(row.published_difference):
             style.draw_published(axis, place, row.published_difference, half=0.2, **style.THICK)
     axis.axvline(0, color="black", linewidth=0.6, zorder=1)
-    axis.set_yticks(range(len(names)), names[::-1])
+    axis.set_yticks(range(len(names))[::-1], names)
     axis.tick_params(axis="y", length=0, labelleft=named)
     axis.set_ylim(-0.6, len(names) - 0.4)
     ends = [0.0, *rows[WITHIN].min(), *rows[WITHIN].max()]

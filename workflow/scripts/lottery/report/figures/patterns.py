@@ -81,9 +81,10 @@ def _numbers(rows: pd.DataFrame) -> str:
 def _draw_share(axis: Axes, line: int, row: Any) -> None:
     look, shift = GROUPS[row.heads, row.weights]
     height = line + shift
-    ends = np.clip([row.share - row.sd, row.share + row.sd], 0, 1)
-    axis.plot(ends, [height] * 2, color=look["color"], linewidth=0.7, zorder=3)
-    axis.plot(row.share, height, zorder=5, **MARK | look)
+    if not np.isnan(row.share):
+        ends = np.clip([row.share - row.sd, row.share + row.sd], 0, 1)
+        axis.plot(ends, [height] * 2, color=look["color"], linewidth=0.7, zorder=3)
+        axis.plot(row.share, height, zorder=5, **MARK | look)
     if not np.isnan(row.published):
         style.draw_published(axis, height, row.published, half=0.1, zorder=6)
 
