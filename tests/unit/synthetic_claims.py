@@ -8,14 +8,22 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from synthetic_runs import MODEL, SEEDS, make_scores
+import pandas as pd
+from synthetic_runs import MODEL, SEEDS, Score, from_scores, make_scores
 
+from lottery import files
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.statistics.claims.check import COLUMNS, check
-from lottery.statistics.claims.evidence import Evidence, MethodFacts
-from lottery.statistics.claims.paper import read_paper
-from lottery.statistics.runs import Runs
+from lottery.results.summary import reported_runs
+from lottery.statistics.claims.check import SCHEMA, check
+from lottery.statistics.claims.evidence import (
+    BASELINES,
+    DIFFERENCES,
+    SIDE_TABLES,
+    Evidence,
+    MethodFacts,
+    read_paper,
+)
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 PUBLISHED = [PAPER / "scores.csv", PAPER / "sizes.csv"]
@@ -102,20 +110,18 @@ class World:
         return make_scores(self.tasks, self.methods, level, kept, self.seeds)
 
     def tables(self) -> dict[str, list[dict]]:
-        """The tables of other analyses, as rows of text."""
+        """The rows of other analyses' tables."""
         cell = {"model": MODEL, "method": "structured"}
-        rows = {
+        return {
             "stability": self._kappas(cell),
             "importance": self._importances(cell),
             "patterns": self._patterns(cell),
             "task_overlap": self._overlaps(cell),
-            "baselines": [{"name": "BiLSTM + GloVe", "task": t, "score": self.baseline}
-                          for t in self.tasks],
-        }  # fmt: skip
-        return {
-            name: [{k: str(v) for k, v in row.items()} for row in of_table]
-            for name, of_table in rows.items()
         }
+
+    def baselines(self) -> list[dict]:
+        """Scores of another system."""
+        return [{"name": "BiLSTM + GloVe", "task": t, "score": self.baseline} for t in self.tasks]
 
     def _kappas(self, cell: dict) -> list[dict]:
         noise = np.linspace(-1.2, 1.2, len(self.tasks))
@@ -155,7 +161,7 @@ class World:
                 ):
                     what = {"task": task, "quantity": quantity, "attention": attention}
                     drift = 0.002 * (number - (len(self.seeds) - 1) / 2)
-                    annotated = {"annotated": str(self.annotated).lower()}
+                    annotated = {"annotated": self.annotated}
                     rows.append(cell | what | annotated | {"value": value + drift})
         return rows
 
@@ -255,16 +261,25 @@ def facts(method: str, names: tuple[str, ...], **changes: object) -> MethodFacts
     )
 
 
+def reported(scores: list[Score], world: World) -> pd.DataFrame:
+    """The scores of a world as the claims read them."""
+    return reported_runs(from_scores(scores), Layout.of(**layout_params(world)))
+
+
 def evidence(world: World, **changes: object) -> Evidence:
     """What the claims are judged by in a world."""
     layout = Layout.of(**layout_params(world))
     given = {
-        "runs": Runs(world.scores(), layout.metrics),
+        "scores": reported(world.scores(), world),
         "layout": layout,
         "methods": {method: facts(method, names) for method, names in world.methods.items()},
         "published": Published.read(*PUBLISHED),
         "paper": read_paper(PAPER / "claims.csv"),
-        "tables": world.tables(),
+        "differences": files.table([], DIFFERENCES),
+        "baselines": files.table(world.baselines(), BASELINES),
+        "tables": {
+            name: files.table(rows, SIDE_TABLES[name]) for name, rows in world.tables().items()
+        },
     }
     return Evidence(**given | changes)
 
@@ -272,5 +287,5 @@ def evidence(world: World, **changes: object) -> Evidence:
 def rows_of(world: World, **changes: object) -> dict[tuple[str, str], dict]:
     """The rows of claims.csv in a world, by claim and method."""
     rows = list(check(evidence(world, **changes)))
-    assert all(set(row) <= set(COLUMNS) for row in rows)
+    assert all(set(row) <= set(SCHEMA) for row in rows)
     return {(row["claim"], row["method"]): row for row in rows}

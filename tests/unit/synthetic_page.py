@@ -9,10 +9,11 @@ from typing import Any
 import synthetic
 
 from lottery import files
-from lottery.results.controls import reference_of
+from lottery.pruning.subnetworks import reference_of
 from lottery.results.summary import COLUMNS
-from lottery.statistics.claims.check import COLUMNS as CLAIM_COLUMNS
-from lottery.statistics.differences import COLUMNS as DIFFERENCE_COLUMNS
+from lottery.statistics.claims.check import SCHEMA as CLAIM_SCHEMA
+from lottery.statistics.differences import SCHEMA as DIFFERENCE_SCHEMA
+from lottery.statistics.trainability import SCHEMA as TRAINED_SCHEMA
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.compare_controls import compare_controls
 from lottery.steps.gather_tables import gather_tables
@@ -44,17 +45,19 @@ def write_run(root: Path) -> synthetic.Tree:
         paths_to_published=PUBLISHED,
         path_to_summary=TABLES / "summary.csv",
         path_to_printed=TABLES / "summary.md",
+        path_to_latex=TABLES / "summary.tex",
+        path_to_caption=WORKFLOW / "report/summary.rst",
         layout=tree.layout,
     )
     for method in tree.methods:
         compare_with_good(tree, method)
     overlaps = [of_method(tree, method) / "overlap.csv" for method in tree.methods]
     gather_tables(paths_to_tables=overlaps, path_to_table=TABLES / "overlap.csv", name="overlap")
-    files.write_csv(TABLES / "differences.csv", differences(tree), DIFFERENCE_COLUMNS)
-    files.write_csv(TABLES / "trainability.csv", trainability(tree), ["system", "name", *COLUMNS])
+    files.write_csv(TABLES / "differences.csv", differences(tree), list(DIFFERENCE_SCHEMA))
+    files.write_csv(TABLES / "trainability.csv", trainability(tree), list(TRAINED_SCHEMA))
     rows = associations(tree)
     files.write_csv(TABLES / "pattern_association.csv", rows, list(rows[0]))
-    files.write_csv(TABLES / "claims.csv", claims(tree), CLAIM_COLUMNS)
+    files.write_csv(TABLES / "claims.csv", claims(tree), list(CLAIM_SCHEMA))
     for method in tree.methods:
         draw(tree, method)
     return tree
@@ -247,15 +250,10 @@ def facts(tree: synthetic.Tree) -> dict[str, Any]:
 def write_page(tree: synthetic.Tree, **changes: Any) -> str:
     """Runs the step in the working directory; gives the page."""
     figures = sorted(Path("results/figures").rglob("*.svg"))
-    tables = [TABLES / f"{n}.csv" for n in ("summary", "overlap", "claims", "differences")]
+    tables = ("summary", "overlap", "claims", "differences", "trainability")
+    tables += ("pattern_association",)
     keywords = {
-        "path_to_summary": tables[0],
-        "path_to_overlap": tables[1],
-        "path_to_claims": tables[2],
-        "path_to_differences": tables[3],
-        "path_to_trainability": TABLES / "trainability.csv",
-        "path_to_evaluation_only": None,
-        "paths_to_associations": [TABLES / "pattern_association.csv"],
+        "paths_to_tables": [TABLES / f"{name}.csv" for name in tables],
         "paths_to_figures": figures,
         "paths_to_captions": sorted((WORKFLOW / "report").glob("*.rst")),
         "path_to_runtimes": WORKFLOW / "resources/paper/runtimes.csv",

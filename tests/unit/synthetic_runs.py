@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from lottery import files
-from lottery.results.scores import Score
+from lottery.results.scores import SCHEMA, with_counted
 from lottery.tasks.metrics import is_constant, score
 
 SEEDS = (1337, 42, 86, 71, 166)
 MODEL = "bert_base"
 Run = tuple[str, str, str]  # method, subnetwork, phase
 Level = Callable[[str, Run, int], float]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A row of scores.csv; None is a missing number."""
+
+    model: str
+    task: str
+    seed: int | None
+    method: str
+    subnetwork: str
+    phase: str
+    split: str
+    metric: str
+    value: float | None
+    n_examples: int
+    kept_fraction: float | None
+    heads_kept: int | None
+    mlps_kept: int | None
+    degenerate: bool
+    eval_task: str = ""
+    group: str = ""
+
+
+def from_scores(scores: Iterable[Score]) -> pd.DataFrame:
+    """The table that `lottery.results.scores.score_table` would read."""
+    return with_counted(files.table([asdict(score) for score in scores], SCHEMA))
+
+
+def write_scores(path: Path, scores: Iterable[Score]) -> None:
+    """Writes scores.csv."""
+    files.write_table(path, from_scores(scores).drop(columns="counted"), SCHEMA)
 
 
 def runs_of(methods: dict[str, tuple[str, ...]]) -> list[Run]:

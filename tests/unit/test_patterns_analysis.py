@@ -19,10 +19,10 @@ from lottery.attention.classes import ATTENTION, CLASSES
 from lottery.attention.note import long_note, short_sentence
 from lottery.files.errors import StudyError
 from lottery.pruning.masks import MaskInfo
-from lottery.results.published_patterns import published_shares
-from lottery.statistics.claims.evidence import SIDE_COLUMNS, UnmeasuredError, read_side_tables
-from lottery.statistics.claims.other_tables import pattern
-from lottery.statistics.claims.outcomes import NOT_COMPARABLE
+from lottery.results.published import published_shares
+from lottery.statistics.claims.evidence import SIDE_TABLES, UnmeasuredError, read_side_tables
+from lottery.statistics.claims.quantities import pattern
+from lottery.statistics.claims.verdicts import NOT_COMPARABLE
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 TASKS, SEEDS = ("cola", "mine"), ("7", "3")
@@ -171,7 +171,7 @@ def test_the_claims_get_their_columns_and_the_truth_about_annotations(cells, fou
     known = {kind: kind in annotated for kind in ATTENTION}
     rows = patterns.claim_rows(found, associations, known)
     assert all(set(row) <= set(patterns.COLUMNS) for row in rows)
-    assert set(SIDE_COLUMNS["patterns"]) <= set(patterns.COLUMNS)
+    assert set(SIDE_TABLES["patterns"]) <= set(patterns.COLUMNS)
     assert all(row["annotated"] is known[row["attention"]] for row in rows)
     assert {row["task"] for row in rows} == set(TASKS)  # no row of the average
     by_quantity = [row["quantity"] for row in rows]
@@ -193,25 +193,26 @@ def test_a_claim_is_measured_only_where_annotations_stand_behind_it(found, tmp_p
     rows = patterns.claim_rows(found, associations, dict.fromkeys(ATTENTION, annotated))
     files.write_csv(tmp_path / "patterns.csv", rows, patterns.COLUMNS)
     tables = read_side_tables({"patterns": [tmp_path / "patterns.csv"]})
-    runs = SimpleNamespace(seeds=SEEDS)
-    subject = SimpleNamespace(rows=tables.get, evidence=SimpleNamespace(runs=runs))
+    evidence = SimpleNamespace(n_seeds=len(SEEDS))
+    subject = SimpleNamespace(rows=tables.get, evidence=evidence)
     change = {"quantity": "change", "attention": "raw"}
     association = {"quantity": "association", "attention": "normed"}
     if not annotated:
         for options in (change, association):
             with pytest.raises(UnmeasuredError) as caught:
-                pattern(options, subject)
+                pattern(subject, **options)
             assert caught.value.verdict == NOT_COMPARABLE
         return
-    measured = pattern(change, subject).estimate
-    assert (measured.n, measured.n_tasks, measured.n_seeds) == (4, 2, 2)
+    measured = pattern(subject, **change).estimate
+    # Two values of each of two tasks.
+    assert 1 <= measured.df <= 2 and (measured.n_tasks, measured.n_seeds) == (2, 2)
     own = [
         row["value"] for row in rows if row["quantity"] == "change" and row["attention"] == "raw"
     ]
     assert measured.value == pytest.approx(np.mean(own))
     # Survival compares the seeds: a value per task, tasks are the units.
-    measured = pattern(association, subject).estimate
-    assert (measured.n, measured.n_tasks) == (2, 2)
+    measured = pattern(subject, **association).estimate
+    assert (measured.df, measured.n_tasks) == (1, 2)
 
 
 def test_patterns_of_another_model_are_refused(cells):

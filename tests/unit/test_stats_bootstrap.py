@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lottery.statistics.bootstrap import crossed, draw_seeds, percentile_interval, resampled_scores
+from lottery.statistics import bootstrap
+from lottery.statistics.bootstrap import (
+    crossed,
+    draw_examples,
+    draw_seeds,
+    percentile_interval,
+    resampled_scores,
+)
 
 
 def interval(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
@@ -54,3 +61,13 @@ def test_five_seeds_cover_about_83_percent_where_seeds_alone_vary():
         low, high = percentile_interval(crossed(values, draw_seeds(rng, 5, 500)))
         covered += low < 0 < high
     assert covered / 600 == pytest.approx(0.83, abs=0.04)
+
+
+def test_every_draw_has_as_many_examples_as_the_data_whatever_the_chunks(monkeypatch):
+    whole = list(draw_examples(np.random.default_rng(1), 11, 9))
+    monkeypatch.setattr(bootstrap, "CHUNK", 4 * 11 * 2)
+    chunks = list(draw_examples(np.random.default_rng(1), 11, 9))
+    assert len(whole) == 1 and len(chunks) == 5
+    weights = np.concatenate(chunks)
+    assert (weights.sum(1) == 11).all()
+    assert np.array_equal(weights, whole[0])

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from markdown_reader import tables_of
 from synthetic_claims import METHODS, PAPER, PUBLISHED, World, facts, layout_params
-from synthetic_runs import MODEL
+from synthetic_runs import MODEL, write_scores
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.results.scores import write_scores
-from lottery.statistics.claims.check import COLUMNS
-from lottery.statistics.claims.evidence import SIDE_COLUMNS
+from lottery.statistics.claims.check import SCHEMA
+from lottery.statistics.claims.evidence import BASELINES, SIDE_TABLES
 from lottery.statistics.claims.table import CLAIMS
 from lottery.steps.check_claims import check_claims
 
@@ -23,10 +22,10 @@ def write_tables(root: Path, world: World) -> dict[str, object]:
     keywords: dict[str, object] = {}
     for name, rows in world.tables().items():
         path = root / f"{name}.csv"
-        files.write_csv(path, rows, list(SIDE_COLUMNS[name]))
-        key = "path_to_baselines" if name == "baselines" else f"paths_to_{name}"
-        keywords[key] = path if name == "baselines" else [path]
-    return keywords
+        files.write_csv(path, rows, list(SIDE_TABLES[name]))
+        keywords[f"paths_to_{name}"] = [path]
+    files.write_csv(root / "baselines.csv", world.baselines(), list(BASELINES))
+    return keywords | {"path_to_baselines": root / "baselines.csv"}
 
 
 def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str]]:
@@ -43,6 +42,8 @@ def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str
         path_to_paper=PAPER / "claims.csv",
         path_to_claims=root / "claims.csv",
         path_to_printed=root / "claims.md",
+        path_to_latex=root / "claims.tex",
+        path_to_caption=PAPER.parents[1] / "report/claims.rst",
         facts={
             method: {key: getattr(facts(method, names), key) for key in known} | {"models": [MODEL]}
             for method, names in world.methods.items()
@@ -55,7 +56,7 @@ def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str
 
 def test_the_step_writes_the_table(tmp_path):
     rows = run_step(tmp_path, World(), **write_tables(tmp_path, World()))
-    assert list(rows[0]) == COLUMNS
+    assert list(rows[0]) == list(SCHEMA)
     assert len(rows) == len(CLAIMS) * len(METHODS)
     words = {row["verdict"] for row in rows}
     assert words == {"supported", "true by construction", "not applicable"}
@@ -83,5 +84,5 @@ def test_other_analyses_are_optional(tmp_path):
 def test_a_table_without_a_column_is_refused(tmp_path):
     path = tmp_path / "stability.csv"
     files.write_csv(path, [{"model": "m"}], ["model"])
-    with pytest.raises(StudyError, match=r"stability.csv has no column method"):
+    with pytest.raises(StudyError, match=r"stability.csv lacks the column method"):
         run_step(tmp_path, World(), paths_to_stability=[path])

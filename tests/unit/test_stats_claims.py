@@ -10,21 +10,22 @@ from synthetic_claims import (
     FALSE,
     GRANULARITIES,
     METHODS,
-    PAPER,
-    PUBLISHED,
     SEARCH,
     World,
+    evidence,
     facts,
+    reported,
     rows_of,
 )
 
+from lottery import files
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS
-from lottery.results.published import Published
-from lottery.statistics.claims import outcomes, verdicts
-from lottery.statistics.claims.paper import papers_value, read_paper
-from lottery.statistics.claims.table import CLAIMS, Part
+from lottery.report.tables.claims import VERDICTS
+from lottery.statistics.claims import verdicts
+from lottery.statistics.claims.check import papers_value
+from lottery.statistics.claims.evidence import BASELINES
+from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.intervals import mean_estimate
-from lottery.statistics.runs import Runs
 
 IDS = [f"C{number}" for number in range(1, 16)]
 
@@ -42,7 +43,7 @@ def spoken_of() -> list[tuple[str, str]]:
 def test_there_is_a_row_for_every_claim_and_method(true_rows):
     assert [claim.id for claim in CLAIMS] == IDS
     assert set(true_rows) == {(claim, method) for claim in IDS for method in METHODS}
-    assert all(row["verdict"] in outcomes.VERDICTS for row in true_rows.values())
+    assert all(row["verdict"] in VERDICTS for row in true_rows.values())
 
 
 @pytest.mark.parametrize("key", spoken_of(), ids="-".join)
@@ -133,7 +134,7 @@ def test_sizes_are_compared_under_the_same_threshold_only():
 
 def test_claims_without_their_runs_or_tables_are_not_run():
     world = World(methods={"structured": ("good",)})
-    rows = rows_of(world, tables={})
+    rows = rows_of(world, tables={}, baselines=files.table([], BASELINES))
     expected = {
         "C4": "not run",
         "C6": "not run",
@@ -202,9 +203,7 @@ def test_patterns_without_annotations_are_not_comparable():
 
 
 def test_a_baseline_that_nobody_gave_is_not_comparable():
-    tables = World().tables()
-    del tables["baselines"]
-    rows = rows_of(World(), tables=tables)
+    rows = rows_of(World(), baselines=files.table([], BASELINES))
     assert rows["C15", "magnitude"]["verdict"] == "not comparable"
 
 
@@ -245,8 +244,7 @@ def test_degenerate_runs_count_with_and_without():
         else score
         for score in World().scores()
     ]
-    runs = Runs(scores, dict.fromkeys(World().tasks, "accuracy"))
-    row = rows_of(World(), runs=runs)["C2", "magnitude"]
+    row = rows_of(World(), scores=reported(scores, World()))["C2", "magnitude"]
     assert row["verdict"] == "contradicted"
     assert row["n_degenerate"] == 4
     # One sound seed is too few for a spread: the task is left out.
@@ -256,8 +254,7 @@ def test_degenerate_runs_count_with_and_without():
 
 def test_runs_that_all_are_degenerate_decide_nothing():
     scores = [replace(score, value=0.5, degenerate=True) for score in World().scores()]
-    runs = Runs(scores, dict.fromkeys(World().tasks, "accuracy"))
-    rows = rows_of(World(), runs=runs)
+    rows = rows_of(World(), scores=reported(scores, World()))
     for claim in ("C6", "C7"):  # all differences are 0, which looks like equality
         row = rows[claim, "structured"]
         assert row["verdict"] == "undecided", claim
@@ -274,14 +271,14 @@ def test_the_papers_numbers_come_out_of_its_tables(true_rows):
         ("C10", "structured"): 0.240,
         ("C12", "structured"): 0.0023,
     }
-    published, paper = Published.read(*PUBLISHED), read_paper(PAPER / "claims.csv")
+    known = evidence(World())
     for (claim_id, method), value in expected.items():
         (claim,) = (claim for claim in CLAIMS if claim.id == claim_id)
         granularity = GRANULARITIES[method]
         part = claim.parts[granularity][0]
-        found = papers_value(part, claim_id, granularity, published, paper)
+        found = papers_value(claim, part, granularity, known)
         assert found == pytest.approx(value, abs=6e-4), claim_id
-    assert set(paper) == {(claim.id, name) for claim in CLAIMS for name in claim.parts}
+    assert set(known.paper) == {(claim.id, name) for claim in CLAIMS for name in claim.parts}
 
 
 @pytest.mark.parametrize(
@@ -298,8 +295,7 @@ def test_the_papers_numbers_come_out_of_its_tables(true_rows):
     ],
 )
 def test_verdicts_of_intervals(test, values, expected):
-    part = Part("difference", test, 0.1, "")
-    assert verdicts.verdict(part, mean_estimate([values]), []) == expected
+    assert verdicts.verdict(test, 0.1, mean_estimate([values])) == expected
 
 
 def test_one_false_part_outweighs_one_that_cannot_be_told():

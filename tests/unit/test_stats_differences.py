@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
-from synthetic_runs import MODEL, SEEDS, write_runs
+from synthetic_runs import MODEL, SEEDS, write_runs, write_scores
 
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.report.figures import style
 from lottery.report.figures.differences import draw_differences
-from lottery.results.scores import write_scores
-from lottery.statistics.compare import run_of
-from lottery.statistics.differences import COLUMNS
+from lottery.statistics.differences import SCHEMA
+from lottery.statistics.runs import run_of
 from lottery.steps.compare_subnetworks import compare_subnetworks
 from lottery.steps.gather_tables import gather_tables
 from lottery.steps.plot_differences import plot_differences
@@ -83,7 +82,7 @@ def compare(
         for split in dict.fromkeys([shown, *["report_half"] * strict]):
             tables.append(root / method / f"{split}.csv")
             compare_subnetworks(
-                paths_to_predictions=[path for path in paths if run_of(path)[2] in own],
+                paths_to_predictions=[path for path in paths if run_of(path).method in own],
                 path_to_scores=root / method / "scores.csv",
                 paths_to_published=[PAPER / "scores.csv", PAPER / "sizes.csv"],
                 path_to_differences=tables[-1],
@@ -114,7 +113,7 @@ def row_of(rows, **wanted):
 def values_of(scores, split, task, method, subnetworks, phase):
     """Values [seeds, draws], an undefined one as 0."""
     by_run = {
-        (s.seed, s.subnetwork): s.counted
+        (s.seed, s.subnetwork): s.value or 0.0
         for s in scores
         if (s.split, s.task, s.method, s.phase) == (split, task, method, phase)
     }
@@ -123,14 +122,15 @@ def values_of(scores, split, task, method, subnetworks, phase):
 
 def test_rows_stand_for_every_task_and_their_average_on_the_splits_to_compare(made):
     rows = made[-1]
-    assert list(rows[0]) == COLUMNS
+    columns = list(SCHEMA)
+    assert list(rows[0]) == columns
     splits = {(row["method"], row["split"]) for row in rows}
     assert splits == {
         ("structured", "validation"),
         ("structured", "report_half"),
         ("strict", "report_half"),
     }
-    keys = [tuple(row[key] for key in COLUMNS[:7]) for row in rows]
+    keys = [tuple(row[key] for key in columns[:7]) for row in rows]
     assert len(set(keys)) == len(keys) == (2 * 6 + 8) * 2 * (len(TASKS) + 1)
 
 
@@ -270,8 +270,9 @@ def test_predictions_of_other_examples_are_refused(tmp_path):
 
 def test_the_figure_shows_the_numbers(made):
     rows = made[-1]
+    table = files.read_table(made[0] / "structured/validation.csv", SCHEMA)
     with style.settings():
-        figure = draw_differences(rows, list(TASKS), MODEL, "structured", "validation")
+        figure = draw_differences(table, list(TASKS), MODEL, "structured", "validation")
     assert [axis.get_title() for axis in figure.axes][:2] == ["good - random", "good - bad"]
     axis = figure.axes[0]
     labels = [label.get_text() for label in axis.get_yticklabels()]

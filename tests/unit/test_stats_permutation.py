@@ -7,8 +7,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from lottery.statistics.permutation import Null, flip_runs, pool, smallest_p, swap_examples
-from lottery.statistics.resampling import swapped_differences
+from lottery.statistics.permutation import (
+    Null,
+    flip_runs,
+    pool,
+    smallest_p,
+    swap_examples,
+    swapped_differences,
+)
 from lottery.tasks.metrics import METRICS
 
 

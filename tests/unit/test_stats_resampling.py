@@ -1,4 +1,4 @@
-"""Scores under resampling are the metrics of the resampled data."""
+"""Scores under weights and under swaps are the metrics of the examples so repeated or swapped."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lottery.statistics import resampling
-from lottery.statistics.resampling import draw_examples, swapped_differences, weighted_scores
-from lottery.tasks.metrics import score
+from lottery.statistics.permutation import swapped_differences
+from lottery.tasks.metrics import score, weighted_scores
 
 CLASSES = ("accuracy", "f1", "matthews", "balanced_accuracy")
 SCORES = ("pearson", "spearman", "pearson_spearman")
@@ -41,7 +40,7 @@ def test_weights_stand_for_repeated_examples(metric, n, seed, classes):
         [score(metric, np.repeat(labels, w), np.repeat(x, w)) or 0.0 for x in predictions]
         for w in weights
     ]
-    found = weighted_scores(metric, labels, predictions, weights.astype(np.float32))
+    found = np.nan_to_num(weighted_scores(metric, labels, predictions, weights))
     assert found == pytest.approx(np.array(expected), abs=1e-6)
 
 
@@ -70,20 +69,12 @@ def test_swapped_examples_are_swapped_in_all_pairs(metric, n, seed, classes):
 
 
 @pytest.mark.parametrize("metric", ["matthews", *SCORES])
-def test_a_constant_side_counts_as_chance(metric):
+def test_a_constant_side_is_undefined_and_counts_as_chance(metric):
     labels, predictions, _ = made_up(metric, 12, 1, 3)
     ones = np.ones((1, 12))
     constant = np.full((1, 12), 0.3 if metric in SCORES else 1)
-    assert weighted_scores(metric, labels, constant, ones)[0, 0] == 0
-    assert weighted_scores(metric, np.full(12, labels[0]), predictions, ones)[0, 0] == 0
-
-
-def test_every_draw_has_as_many_examples_as_the_data_whatever_the_chunks(monkeypatch):
-    whole = list(draw_examples(np.random.default_rng(1), 11, 9))
-    monkeypatch.setattr(resampling, "CHUNK", 4 * 11 * 2)
-    chunks = list(draw_examples(np.random.default_rng(1), 11, 9))
-    assert len(whole) == 1 and len(chunks) == 5
-    weights = np.concatenate([each for _, each in chunks])
-    assert (weights.sum(1) == 11).all()
-    assert np.array_equal(weights, whole[0][1])
-    assert [rows.start for rows, _ in chunks] == [0, 2, 4, 6, 8]
+    assert np.isnan(weighted_scores(metric, labels, constant, ones)[0, 0])
+    assert np.isnan(weighted_scores(metric, np.full(12, labels[0]), predictions, ones)[0, 0])
+    swaps = np.zeros((1, 12), bool)
+    found = swapped_differences(metric, labels, labels[None], constant, swaps)
+    assert found == pytest.approx([1])

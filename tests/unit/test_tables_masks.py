@@ -14,8 +14,8 @@ from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, MLP
 from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, write_mask
+from lottery.pruning.subnetworks import reference_of
 from lottery.results import survival
-from lottery.results.controls import reference_of
 from lottery.results.overlap import COLUMNS
 from lottery.statistics import differences
 from lottery.steps.compare_controls import compare_controls
@@ -126,7 +126,7 @@ def test_tables_of_methods_are_gathered_in_order(tmp_path):
     gather_tables(paths_to_tables=paths, path_to_table=tmp_path / "all.csv", name="overlap")
     assert files.read_csv(tmp_path / "all.csv") == rows and len(rows) == 4
     gather_tables(paths_to_tables=[], path_to_table=tmp_path / "all.csv", name="differences")
-    assert (tmp_path / "all.csv").read_text().split() == [",".join(differences.COLUMNS)]
+    assert (tmp_path / "all.csv").read_text().split() == [",".join(differences.SCHEMA)]
 
 
 def test_a_super_mask_is_compared_with_every_seeds_good_mask(tmp_path):

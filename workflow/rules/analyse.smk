@@ -62,6 +62,7 @@ rule summarize:
             labels={"table": "summary"},
         ),
         printed=f"{TABLES}/summary.md",
+        latex=f"{TABLES}/summary.tex",
         provenance=f"{TABLES}/summary.provenance.json",
     log:
         f"{LOGS}/summarize.log",
@@ -71,7 +72,7 @@ rule summarize:
         "../../envs/analysis.yaml"
     params:
         settings={"layout": params.layout_params(STUDY)},
-        resources=bundled(published=PUBLISHED),
+        resources=bundled(published=PUBLISHED, caption="report/summary.rst"),
         step=stage("summarize"),
     message:
         "summarize the scores"

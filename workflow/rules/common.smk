@@ -12,11 +12,10 @@ from lottery.planning import folders, grid, params
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
 from lottery.pruning.algorithms.imported import mask_files
-from lottery.pruning.subnetworks import CONSTRAINT, base_name
+from lottery.pruning.subnetworks import CONSTRAINT, base_name, reference_of
 from lottery.runtime.bundled import bundled
 from lottery.runtime.provenance import made_with
 from lottery.runtime.stages import stage
-from lottery.results.controls import reference_of
 
 for path in workflow.configfiles:
     stop_on_error(read_config, Path(path))
@@ -295,6 +294,17 @@ def good_masks_of_family(wildcards):
 def analysis_tables(name, condition):
     """A table of every (model, method) whose method meets a condition."""
     return targets(f"{ANALYSED}/{name}.csv", figure_rows(condition))
+
+
+def drawn(name, category, prefix="", caption=None, **labels):
+    """A figure as outputs: the svg, which is in Snakemake's own report as well, and the png."""
+    svg = report(
+        f"{FIGURES}/{name}.svg",
+        caption=f"../report/{caption or name}.rst",
+        category=category,
+        labels={"model": "{model}", "method": "{method}"} | labels,
+    )
+    return {f"{prefix}svg": svg, f"{prefix}png": f"{FIGURES}/{name}.png"}
 
 
 # --- targets ---

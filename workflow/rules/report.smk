@@ -5,13 +5,12 @@ from lottery.runtime.bundled import below
 
 rule write_report:
     input:
-        **evaluation_only_table(),
-        summary=f"{TABLES}/summary.csv",
-        overlap=f"{TABLES}/overlap.csv",
-        differences=f"{TABLES}/differences.csv",
-        claims=f"{TABLES}/claims.csv",
-        trainability=f"{TABLES}/trainability.csv",
-        associations=analysis_tables("pattern_association", params.has_patterns),
+        tables=[
+            f"{TABLES}/{name}.csv"
+            for name in ("summary", "overlap", "differences", "claims", "trainability")
+        ]
+        + [*evaluation_only_table().values()]
+        + analysis_tables("pattern_association", params.has_patterns),
         figures=[path for paths in WANTED.values() for path in paths if path.endswith(".svg")],
     output:
         report=f"{RESULTS}/report.html",

@@ -68,13 +68,7 @@ rule plot_differences:
         + f"{params.display_split(STUDY, w.method)}.csv",
         note=OVERLAP_NOTE,
     output:
-        svg=report(
-            f"{FIGURES}/differences.svg",
-            caption="../report/differences.rst",
-            category="Scores",
-            labels={"model": "{model}", "method": "{method}"},
-        ),
-        png=f"{FIGURES}/differences.png",
+        **drawn("differences", "Scores"),
         provenance=f"{FIGURES}/differences.provenance.json",
     log:
         f"{LOGS}/plot_differences/{{model}}/{{method}}.log",
@@ -108,6 +102,7 @@ rule check_claims:
             labels={"table": "claims"},
         ),
         printed=f"{TABLES}/claims.md",
+        latex=f"{TABLES}/claims.tex",
         provenance=f"{TABLES}/claims.provenance.json",
     log:
         f"{LOGS}/check_claims.log",
@@ -117,7 +112,11 @@ rule check_claims:
         "../../envs/analysis.yaml"
     params:
         settings=params.claim_params(STUDY),
-        resources=bundled(published=PUBLISHED, paper="resources/paper/claims.csv"),
+        resources=bundled(
+            published=PUBLISHED,
+            paper="resources/paper/claims.csv",
+            caption="report/claims.rst",
+        ),
         step=stage("check_claims"),
     message:
         "check the claims of the paper"

@@ -13,6 +13,7 @@ rule tabulate_trainability:
             labels={"table": "what still learns"},
         ),
         printed=f"{TABLES}/trainability.md",
+        latex=f"{TABLES}/trainability.tex",
         provenance=f"{TABLES}/trainability.provenance.json",
     log:
         f"{LOGS}/tabulate_trainability.log",
@@ -22,7 +23,7 @@ rule tabulate_trainability:
         "../../envs/analysis.yaml"
     params:
         settings=params.trainability_params(STUDY),
-        resources=bundled(published=PUBLISHED),
+        resources=bundled(published=PUBLISHED, caption="report/trainability.rst"),
         step=stage("tabulate_trainability"),
     message:
         "compare what still learns"

@@ -21,7 +21,6 @@ class Estimate:
         value: the estimate.
         low, high: its 95 % interval; None where there is none.
         inner_low, inner_high: its 90 % interval, for tests of equivalence.
-        n: number of values behind it.
         n_tasks: number of tasks behind it.
         n_seeds: the smallest number of seeds that a task has.
         df: degrees of freedom.
@@ -33,7 +32,6 @@ class Estimate:
     high: float | None = None
     inner_low: float | None = None
     inner_high: float | None = None
-    n: int = 1
     n_tasks: int = 1
     n_seeds: int = 0
     df: float | None = None
@@ -44,9 +42,7 @@ class Estimate:
 
         Seeds that agree to the last digit do not make a difference certain: no t test is possible.
         """
-        if not self.se:
-            return None
-        return t_p_value(self.value, self.se, self.df)
+        return t_p_value(self.value, self.se, self.df) if self.se else None
 
     def within(self, lowest: float, highest: float) -> Estimate:
         """The same with its intervals cut at what is possible, which a t interval knows nothing of.
@@ -73,35 +69,32 @@ def mean_estimate(values_by_task: Sequence[Sequence[float]]) -> Estimate | None:
     Returns:
         None if a task has no value at all; no interval if a task has a single one.
     """
-    if not values_by_task or not all(len(values) for values in values_by_task):
-        return None
-    T = len(values_by_task)
     counts = [len(values) for values in values_by_task]
-    value = float(np.mean([np.mean(values) for values in values_by_task]))
-    facts = {"n": sum(counts), "n_tasks": T, "n_seeds": min(counts)}
+    if not counts or not all(counts):
+        return None
+    estimate = Estimate(
+        value=float(np.mean([np.mean(values) for values in values_by_task])),
+        n_tasks=len(counts),
+        n_seeds=min(counts),
+    )
     if min(counts) < 2:
-        return Estimate(value, **facts)
-    parts = [float(np.var(v, ddof=1)) / len(v) / T**2 for v in values_by_task]
+        return estimate
+    parts = [float(np.var(v, ddof=1)) / len(v) / len(counts) ** 2 for v in values_by_task]
     total = sum(parts)
     df = float(sum(count - 1 for count in counts))
     if total > 0:
-        scaled = [part / total for part in parts]
-        df = 1 / sum(share**2 / (n - 1) for share, n in zip(scaled, counts, strict=True))
-    return t_estimate(value, math.sqrt(total), df, **facts)
-
-
-def t_estimate(value: float, se: float, df: float, **facts: int) -> Estimate:
-    """An estimate with t intervals."""
+        shares = [part / total for part in parts]
+        df = 1 / sum(share**2 / (n - 1) for share, n in zip(shares, counts, strict=True))
+    se = math.sqrt(total)
     half, inner = (t_quantile(level, df) * se for level in (LEVEL, EQUIVALENCE_LEVEL))
-    return Estimate(
-        value=value,
-        low=value - half,
-        high=value + half,
-        inner_low=value - inner,
-        inner_high=value + inner,
+    return replace(
+        estimate,
+        low=estimate.value - half,
+        high=estimate.value + half,
+        inner_low=estimate.value - inner,
+        inner_high=estimate.value + inner,
         df=df,
         se=se,
-        **facts,
     )
 
 
@@ -158,10 +151,8 @@ def spread_ratio(
         upper = float(special.fdtri(df, df, (1 + level) / 2))
         return math.sqrt(ratio / upper), math.sqrt(ratio * upper)
 
-    low, high = bounds(LEVEL)
-    inner_low, inner_high = bounds(EQUIVALENCE_LEVEL)
-    facts = {"n": sum(counts), "n_tasks": len(counts), "n_seeds": min(counts)}
-    return Estimate(math.sqrt(ratio), low, high, inner_low, inner_high, df=df, **facts)
+    ends = (*bounds(LEVEL), *bounds(EQUIVALENCE_LEVEL))
+    return Estimate(math.sqrt(ratio), *ends, n_tasks=len(counts), n_seeds=min(counts), df=df)
 
 
 def spread_between(means: Sequence[float], sds: Sequence[float], n: int) -> Estimate | None:
@@ -192,10 +183,8 @@ def spread_between(means: Sequence[float], sds: Sequence[float], n: int) -> Esti
         low, high = ((between / tail - within) / n for tail in tails)
         return math.sqrt(max(low, 0.0)), math.sqrt(max(high, 0.0))
 
-    low, high = bounds(LEVEL)
-    inner_low, inner_high = bounds(EQUIVALENCE_LEVEL)
     value = math.sqrt(max((between - within) / n, 0.0))
-    return Estimate(value, low, high, inner_low, inner_high, n=groups * n, n_seeds=n, df=df[1])
+    return Estimate(value, *bounds(LEVEL), *bounds(EQUIVALENCE_LEVEL), n_seeds=n, df=df[1])
 
 
 def draw_components(values: np.ndarray) -> tuple[float, float]:
@@ -219,11 +208,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's (1979) adjusted p-values, in the order given."""
     order = np.argsort(p_values, kind="stable")
     adjusted = np.empty(len(p_values))
-    highest = 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = highest
-    return [float(p) for p in adjusted]
+    steps = np.asarray(p_values, float)[order] * np.arange(len(p_values), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted.tolist()
 
 
 def possible(statistic: str, masks: int) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """Permutation tests: the predictions of two systems swapped, or the sign of runs' differences.
 
 At the level of examples the null hypothesis is that it does not matter which of the two systems
-said what of an example. The predictions of an example are swapped for all seeds at once: seeds see
-the same examples, so swapping them one by one would count an example as often as there are seeds.
+predicted what of an example. The predictions of an example are swapped for all seeds at once: seeds
+see the same examples, so swapping them one by one would count an example as often as there are
+seeds.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lottery.statistics.resampling import CHUNK, swapped_differences
+from lottery.statistics.bootstrap import CHUNK
+from lottery.tasks.metrics import METRICS, blocks, class_counts
 
 # Two statistics that differ by less come from the same counts, added up in another order.
 TIE = 1e-10
@@ -48,11 +50,11 @@ def swap_examples(
 ) -> Null:
     """Swaps the predictions that two systems make of an example, for all seeds at once.
 
-    Several draws of a random subnetwork are pairs of their own: the other system stands beside
+    Several draws of a random subnetwork are pairs of their own: the other system is paired with
     each of them, and the differences of the pairs are averaged.
 
     Args:
-        metric: see `lottery.statistics.resampling.weighted_scores`.
+        metric: one of `lottery.tasks.metrics.METRICS`.
         labels: true classes or scores, [n].
         first, second: predictions of the systems, one row per pair, [C, n].
         rng: source of the swaps.
@@ -63,18 +65,55 @@ def swap_examples(
     """
     if metric == "accuracy":
         return _swap_correct(labels, first, second, rng, permutations)
+    n = len(labels)
     differ = np.flatnonzero((first != second).any(0))
-    still = np.zeros((1, len(labels)), bool)
-    observed = float(swapped_differences(metric, labels, first, second, still)[0])
-    permuted = np.empty(permutations)
-    size = max(1, CHUNK // max(1, 4 * len(labels)))
+    observed = swapped_differences(metric, labels, first, second, np.zeros((1, n), bool))[0]
+    permuted = []
+    size = max(1, CHUNK // (4 * n))
     for start in range(0, permutations, size):
-        count = min(size, permutations - start)
-        swaps = np.zeros((count, len(labels)), bool)
-        swaps[:, differ] = _coins(rng, count, len(differ))
-        rows = slice(start, start + count)
-        permuted[rows] = swapped_differences(metric, labels, first, second, swaps)
-    return Null(observed, permuted, smallest_p(len(differ), permutations))
+        swaps = np.zeros((min(size, permutations - start), n), bool)
+        swaps[:, differ] = _coins(rng, len(swaps), len(differ))
+        permuted.append(swapped_differences(metric, labels, first, second, swaps))
+    return Null(observed, np.concatenate(permuted), smallest_p(len(differ), permutations))
+
+
+def swapped_differences(
+    metric: str, labels: np.ndarray, first: np.ndarray, second: np.ndarray, swaps: np.ndarray
+) -> np.ndarray:
+    """Mean over pairs of score(first) - score(second) after swapping predictions of examples.
+
+    Args:
+        metric: as in `swap_examples`; undefined scores count as chance, 0.
+        labels: true classes or scores, [n].
+        first, second: predictions of the two systems, pair by pair, [C, n].
+        swaps: whether an example is swapped, in all pairs at once, bool [R, n].
+
+    Returns:
+        float64 [R].
+    """
+    compute = METRICS[metric].compute
+    if METRICS[metric].of == "scores":
+        once = np.ones((1, len(labels)))
+
+        def scores(predictions: np.ndarray) -> np.ndarray:
+            return np.nan_to_num(compute(labels[None], predictions, once))
+
+        pairs = list(zip(first, second, strict=True))
+        differences = [
+            [scores(np.where(swapped, b, a)) - scores(np.where(swapped, a, b)) for a, b in pairs]
+            for swapped in blocks(swaps)
+        ]
+        return np.concatenate(differences, 1).mean(0)
+    counted = class_counts(labels, np.concatenate([labels[None], first, second]))
+    true, of_first, of_second = np.split(counted, [1, 1 + len(first)], axis=1)
+    # Sums after a swap are those before it, and what the swapped examples change.
+    moved = np.tensordot(swaps.astype(np.float32), of_second - of_first, 1).astype(np.float64)
+    sides = (of_first.sum(0, np.float64) + moved, of_second.sum(0, np.float64) - moved)
+    true = true.sum(0, np.float64)[:, 1]
+    first, second = (
+        np.nan_to_num(compute(side[..., 0, :], side[..., 1, :], true)) for side in sides
+    )
+    return (first - second).mean(-1)
 
 
 def _swap_correct(
@@ -89,15 +128,14 @@ def _swap_correct(
     A swap turns the sign of the example's difference in correct pairs. Of m examples with the same
     absolute difference a binomial number keeps its sign, so one draw serves them all.
     """
-    pairs, n = first.shape
     correct = (first == labels).sum(0, dtype=np.int64) - (second == labels).sum(0, dtype=np.int64)
     sizes, counts = np.unique(np.abs(correct[correct != 0]), return_counts=True)
     sums = np.zeros(permutations, np.int64)
     for size, count in zip(sizes, counts, strict=True):
         sums += size * (2 * rng.binomial(count, 0.5, permutations) - count)
-    scale = 1 / (pairs * n)
+    scale = 1 / first.size
     lowest = smallest_p(int(counts.sum()), permutations)
-    return Null(float(correct.sum() * scale), sums * scale, lowest)
+    return Null(correct.sum() * scale, sums * scale, lowest)
 
 
 def flip_runs(differences: np.ndarray, rng: np.random.Generator, permutations: int) -> Null:
@@ -112,19 +150,18 @@ def flip_runs(differences: np.ndarray, rng: np.random.Generator, permutations: i
         The null distribution of the sum.
     """
     runs = len(differences)
-    observed = float(differences.sum())
     if 2**runs - 1 <= permutations:
         flips = np.arange(1, 2**runs)[:, None] >> np.arange(runs) & 1
     else:
         flips = _coins(rng, permutations, runs)
     permuted = (1 - 2 * flips.astype(np.float64)) @ differences
-    return Null(observed, permuted, smallest_p(runs, permutations))
+    return Null(differences.sum(), permuted, smallest_p(runs, permutations))
 
 
 def pool(nulls: list[Null], permutations: int) -> Null:
     """The mean over tasks of independent permutations, resample by resample."""
     return Null(
-        observed=float(np.mean([null.observed for null in nulls])),
+        observed=np.mean([null.observed for null in nulls]),
         permuted=np.mean([null.permuted for null in nulls], axis=0),
         # Swaps of all tasks together: their possibilities multiply.
         smallest_p=max(

@@ -35,17 +35,24 @@ CONTRASTS = (
 
 @dataclass(frozen=True)
 class Contrast:
-    """A difference between two systems of one phase.
+    """A difference between two systems of one phase, first - second.
 
     Attributes:
-        first, second: kinds of subnetworks, `full` among them; first - second is taken.
         first_draws, second_draws: their subnetworks: one, or all draws of a random one.
     """
 
-    first: str
-    second: str
     first_draws: tuple[str, ...]
     second_draws: tuple[str, ...]
+
+    @property
+    def first(self) -> str:
+        """The kind of the first, `full` or of a subnetwork."""
+        return base_name(self.first_draws[0])
+
+    @property
+    def second(self) -> str:
+        """The kind of the second."""
+        return base_name(self.second_draws[0])
 
 
 def roles(subnetworks: Sequence[str], controls: str) -> dict[str, tuple[str, ...]]:
@@ -60,19 +67,15 @@ def roles(subnetworks: Sequence[str], controls: str) -> dict[str, tuple[str, ...
         search's own result), super_good, super_random, super_bad; missing ones are left out.
     """
     names = NAMES[controls] | {"found": "good"} | {name: name for name in SUPER}
-    by_kind: dict[str, list[str]] = {}
-    for name in subnetworks:
-        by_kind.setdefault(base_name(name), []).append(name)
-    found = {role: tuple(by_kind[kind]) for role, kind in names.items() if kind in by_kind}
-    return {"full": FULL} | found
+    by_role = {
+        role: tuple(name for name in subnetworks if base_name(name) == kind)
+        for role, kind in names.items()
+    }
+    return {"full": FULL} | {role: draws for role, draws in by_role.items() if draws}
 
 
 def contrasts(subnetworks: Sequence[str], controls: str) -> list[Contrast]:
     """The differences that are taken of a method's subnetworks, each once."""
     known = roles(subnetworks, controls)
-    made = [
-        Contrast(base_name(known[a][0]), base_name(known[b][0]), known[a], known[b])
-        for a, b in CONTRASTS
-        if a in known and b in known
-    ]
+    made = [Contrast(known[a], known[b]) for a, b in CONTRASTS if a in known and b in known]
     return list(dict.fromkeys(made))

@@ -1,101 +1,137 @@
-"""The scores of runs, seed by seed, with the draws of a random subnetwork averaged."""
+"""The scores and predictions of runs, seed by seed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lottery.results.scores import Score
+import numpy as np
+
+from lottery import files
+from lottery.files.errors import StudyError
 from lottery.statistics.roles import FULL
 
-Key = tuple[str, str, str, str, str, str, int]
+if TYPE_CHECKING:
+    import pandas as pd
+
+HALVES = ("search_half", "report_half")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What all seeds of one kind of subnetwork have in common.
+def by_seed(
+    scores: pd.DataFrame, model: str, method: str, split: str, phase: str, draws: Sequence[str]
+) -> pd.DataFrame:
+    """A system's scores: a row for each task and seed that has all its draws.
 
-    Attributes:
-        model, task, method: ids; the full model belongs to every method.
-        phase: pruned or retrained.
+    Args:
+        scores: of `lottery.results.summary.reported_runs`.
+        model, method: ids; the full model belongs to every method.
         split: where it is scored.
+        phase: pruned or retrained.
+        draws: its subnetworks: one, or all draws of a random one.
+
+    Returns:
+        Index task and seed; `value`, the mean over draws, an undefined one counted as chance and
+        NaN where there is none; `degenerate`, whether a draw is; and `kept_fraction`.
     """
+    if tuple(draws) == FULL:
+        method, phase = "none", "finetuned"
+    cell = {"model": model, "method": method, "split": split, "phase": phase}
+    of_cell = np.logical_and.reduce([scores[column] == name for column, name in cell.items()])
+    chosen = scores[of_cell & scores["subnetwork"].isin(draws)]
+    seeds = chosen.groupby(["task", "seed"], sort=False)
+    found = seeds[["counted", "kept_fraction"]].mean().rename(columns={"counted": "value"})
+    found["value"] = found["value"].where(seeds["counted"].count() == len(draws))
+    found["degenerate"] = seeds["degenerate"].any()
+    return found[seeds.size() == len(draws)]
+
+
+def difference(first: pd.DataFrame, second: pd.DataFrame, factor: float = 1.0) -> pd.DataFrame:
+    """first - factor x second of each task and seed that has both (see `by_seed`).
+
+    Returns:
+        Index task and seed; `value`, and `degenerate`, whether one of the two is.
+    """
+    both = first.join(second, how="inner", rsuffix="_of_second")
+    value = both["value"] - factor * both["value_of_second"]
+    degenerate = both["degenerate"] | both["degenerate_of_second"]
+    return value.to_frame("value").assign(degenerate=degenerate)
+
+
+def by_task(runs: pd.DataFrame, *, degenerate: bool = True) -> dict[str, np.ndarray]:
+    """The defined values of each task, seed by seed.
+
+    Args:
+        runs: of `by_seed` or `difference`.
+        degenerate: whether degenerate runs are among them.
+    """
+    values = runs["value"] if degenerate else runs.loc[~runs["degenerate"], "value"]
+    return {
+        task: of_task.to_numpy()
+        for task, of_task in values.dropna().groupby(level="task", sort=False)
+    }
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """The run that a file of predictions belongs to."""
 
     model: str
     task: str
     method: str
+    subnetwork: str
     phase: str
-    split: str
+    seed: int
 
 
-class Runs:
-    """The scores of a study in the tasks' reported metrics, by cell, subnetwork and seed."""
+def run_of(path: Path) -> Run:
+    """The run of a file of predictions, from its place below results/."""
+    # {model}/{task}/seed_{seed}/evaluate/{method}/{subnetwork}/{phase}/predictions.parquet
+    model, task, seed, _, method, subnetwork, phase, _ = path.parts[-8:]
+    return Run(model, task, method, subnetwork, phase, int(seed.removeprefix("seed_")))
 
-    def __init__(self, scores: Iterable[Score], metrics: dict[str, str]) -> None:
-        """Keeps the scores of the reported metrics.
 
-        Args:
-            scores: rows of scores.csv.
-            metrics: task -> reported metric.
-        """
-        self._scores: dict[Key, Score] = {}
-        self.seeds: list[int] = []
-        for score in scores:
-            if score.seed is None or score.eval_task or score.metric != metrics.get(score.task):
-                continue
-            key = (score.model, score.task, score.method, score.subnetwork, score.phase)
-            self._scores[*key, score.split, score.seed] = score
-            if score.seed not in self.seeds:
-                self.seeds.append(score.seed)
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Predictions of one task's runs on one split, all of the same examples in the same order.
 
-    def scores(self, cell: Cell, draws: Sequence[str]) -> dict[int, list[Score]]:
-        """The scores of a subnetwork's draws, by seed; seeds that lack one are left out."""
-        found = {seed: [self._get(cell, name, seed) for name in draws] for seed in self.seeds}
-        return {seed: runs for seed, runs in found.items() if None not in runs}
+    Attributes:
+        labels: true classes or scores, [n].
+        predictions: [C, n].
+        rows: (subnetwork, phase, seed) -> its row of `predictions`.
+    """
 
-    def values(
-        self, cell: Cell, draws: Sequence[str], *, sound_only: bool = False
-    ) -> dict[int, float]:
-        """The score of each seed, averaged over draws; an undefined one counts as chance.
+    labels: np.ndarray
+    predictions: np.ndarray
+    rows: dict[tuple[str, str, int], int]
 
-        Args:
-            cell: the cell.
-            draws: subnetworks that are draws of one kind.
-            sound_only: whether seeds with a degenerate run are left out.
-        """
-        means = {}
-        for seed, runs in self.scores(cell, draws).items():
-            counted = [run.counted for run in runs]
-            if None in counted or (sound_only and any(run.degenerate for run in runs)):
-                continue
-            means[seed] = sum(counted) / len(counted)
-        return means
 
-    def differences(
-        self,
-        cell: Cell,
-        first: Sequence[str],
-        second: Sequence[str],
-        *,
-        factor: float = 1.0,
-        sound_only: bool = False,
-    ) -> dict[int, float]:
-        """first - factor x second of each seed that has both (see `values`)."""
-        a = self.values(cell, first, sound_only=sound_only)
-        b = self.values(cell, second, sound_only=sound_only)
-        return {seed: a[seed] - factor * b[seed] for seed in a if seed in b}
+def read_predictions(paths: Iterable[Path], split: str) -> Predictions:
+    """Reads predictions.parquet of one task's runs.
 
-    def degenerate(self, cell: Cell, *systems: Sequence[str]) -> int:
-        """Number of seeds of which a run of one of these systems is degenerate."""
-        runs = [self.scores(cell, draws) for draws in systems]
-        return sum(
-            any(run.degenerate for of_system in runs for run in of_system.get(seed, []))
-            for seed in self.seeds
-        )
+    Args:
+        paths: the files.
+        split: validation, or one of its halves.
 
-    def _get(self, cell: Cell, subnetwork: str, seed: int) -> Score | None:
-        if (subnetwork,) == FULL:
-            key = (cell.model, cell.task, "none", subnetwork, "finetuned")
-        else:
-            key = (cell.model, cell.task, cell.method, subnetwork, cell.phase)
-        return self._scores.get((*key, cell.split, seed))
+    Raises:
+        StudyError: a file is damaged, or two do not hold the same examples.
+    """
+    column = "half" if split in HALVES else "split"
+    predictions, rows, first = [], {}, None
+    for row, path in enumerate(paths):
+        table = files.read_parquet(path, [column, "idx", "label", "prediction"]).to_pandas()
+        table = table[table[column] == split].sort_values("idx", kind="stable")
+        if table.empty:
+            raise StudyError(f"{path} has no examples of {split}; delete it and run again.")
+        examples = table[["idx", "label"]].to_numpy()
+        first = examples if first is None else first
+        if not np.array_equal(examples, first):
+            raise StudyError(
+                f"{path} holds other examples of {split} than the other runs of its task; "
+                "evaluate it again."
+            )
+        predictions.append(table["prediction"].to_numpy())
+        run = run_of(path)
+        rows[run.subnetwork, run.phase, run.seed] = row
+    return Predictions(table["label"].to_numpy(), np.stack(predictions), rows)

@@ -1,4 +1,4 @@
-"""What still learns: retrained bad subnetworks beside an untrained model and other systems.
+"""What still learns: retrained bad subnetworks, an untrained model and other systems.
 
 The counterpart of the paper's Table 2. Its rows, from what needs no training up to the full model:
 majority, the systems a user supplies, every method's bad subnetworks retrained, random subnetworks
@@ -8,22 +8,24 @@ of a model whose weights are drawn (`init: random`), trained likewise, and the f
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
 
+from lottery import files
 from lottery.pruning.subnetworks import base_name
 from lottery.results import summary
 from lottery.results.baselines import Baseline
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import Score, mean
-from lottery.results.summary import AVERAGE, cell_rows
 from lottery.statistics.roles import FULL, roles
 
-MAJORITY = ("majority",)
+if TYPE_CHECKING:
+    import pandas as pd
+
 # `system`: what the row is: majority, given (by the user, `name`), bad, untrained or full; the
 # others as in summary.csv. With several draws of a random subnetwork, a seed's value is their mean.
-COLUMNS = ["system", "name", "n_draws", *summary.COLUMNS]
+SCHEMA: files.Schema = {"system": str, "name": str, "n_draws": int, **summary.SCHEMA}
 
 
 @dataclass(frozen=True)
@@ -44,34 +46,41 @@ class System:
 
 
 def trainability(
-    scores: Sequence[Score],
+    scores: pd.DataFrame,
     layout: Layout,
     controls: Mapping[str, str],
     untrained: Collection[str],
     baselines: Sequence[Baseline],
     published: Published,
-) -> list[dict[str, Any]]:
-    """Makes the rows of trainability.csv.
+) -> pd.DataFrame:
+    """Makes trainability.csv.
 
     Args:
-        scores: all scores.
+        scores: all scores (`lottery.results.scores.score_table`).
         layout: order of models, methods and tasks.
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         untrained: the models whose weights are drawn.
-        baselines: what the user supplies; it belongs to no split and stands under each.
+        baselines: what the user supplies; it belongs to no split and is given under each.
         published: the paper's numbers.
 
     Returns:
-        Rows with the keys `COLUMNS`: on validation the published methods, and where there are
-        strict ones all of them on report_half.
+        On validation the published methods, and where there are strict ones all of them on
+        report_half.
     """
-    rows: list[dict[str, Any]] = []
+    import pandas as pd
+
+    scores = summary.reported_runs(scores, layout)
+    given = _given(baselines, layout)
+    frames = [files.table([], SCHEMA)]
     for split, methods in _splits(layout).items():
         for system in systems(layout, controls, untrained, methods):
-            rows += _rows(system, split, scores, layout, published)
+            runs = _runs(scores, system, split)
+            if not runs.empty:
+                numbers = summary.cell_numbers(runs, layout, published)
+                frames.append(numbers.assign(system=system.kind, n_draws=len(system.draws)))
             if system.kind == "majority":
-                rows += _given(baselines, split, layout)
-    return rows
+                frames.append(given.assign(split=split))
+    return files.table(pd.concat(frames, ignore_index=True), SCHEMA)
 
 
 def systems(
@@ -81,77 +90,70 @@ def systems(
     methods: Collection[str],
 ) -> Iterator[System]:
     """The rows of the table in their order, those of the user aside."""
-    pretrained = [model for model in layout.models if model not in untrained]
-    yield System("majority", "none", "none", "none", MAJORITY)
-    wanted = (("bad", "bad", pretrained), ("untrained", "random", untrained))
-    for kind, role, models in wanted:
-        for model in (each for each in layout.models if each in models):
-            for method in (each for each in layout.methods if each.id in methods):
+    yield System("majority", "none", "none", "none", ("majority",))
+    for kind, role in (("bad", "bad"), ("untrained", "random")):
+        for model in layout.models:
+            for method in layout.methods:
                 draws = roles(method.subnetworks, controls[method.id]).get(role)
-                if draws:
+                of_kind = (model in untrained) == (kind == "untrained")
+                if draws and of_kind and method.id in methods:
                     yield System(kind, model, method.id, "retrained", draws)
     for model in layout.models:
         yield System("full", model, "none", "finetuned", FULL)
 
 
 def _splits(layout: Layout) -> dict[str, list[str]]:
-    """split -> the methods that stand on it."""
+    """split -> the methods that are shown on it."""
     published = [method.id for method in layout.methods if method.preset == "published"]
     every = [method.id for method in layout.methods]
     strict = {"report_half": every} if len(every) > len(published) else {}
     return ({"validation": published} if published else {}) | strict
 
 
-def _rows(
-    system: System, split: str, scores: Sequence[Score], layout: Layout, published: Published
-) -> Iterator[dict[str, Any]]:
-    """The rows of one system: a row per task, and one of their average."""
-    cell = (system.model, system.method, system.phase, split)
-    by_draw: dict[tuple[str, int | None], list[Score]] = {}
-    for score in scores:
-        if (
-            (score.model, score.method, score.phase, score.split) == cell
-            and score.subnetwork in system.draws
-            and score.metric == layout.metrics.get(score.task)
-            and not score.eval_task
-        ):
-            by_draw.setdefault((score.task, score.seed), []).append(score)
-    by_task = {}
-    for task in layout.tasks:
-        runs = [_merged(each) for (name, _), each in by_draw.items() if name == task.id]
-        if runs:
-            by_task[task] = runs
-    head = {"system": system.kind, "name": "", "n_draws": len(system.draws)}
-    row = (system.method, base_name(system.draws[0]), system.phase)
-    for found in cell_rows(system.model, split, row, by_task, layout, published):
-        yield head | found
-
-
-def _merged(draws: Sequence[Score]) -> Score:
-    """The runs of one seed as one: the mean of its draws, degenerate if one of them is."""
-    if len(draws) == 1:
-        return draws[0]
-    counted = [run.counted for run in draws]
-    kept = [run.kept_fraction for run in draws if run.kept_fraction is not None]
-    return replace(
-        draws[0],
-        subnetwork=base_name(draws[0].subnetwork),
-        value=None if None in counted else mean(counted),
-        kept_fraction=mean(kept),
-        degenerate=any(run.degenerate for run in draws),
+def _runs(scores: pd.DataFrame, system: System, split: str) -> pd.DataFrame:
+    """The runs of a system; those of one seed are one: their mean, degenerate if one of them is."""
+    runs = scores[
+        (scores["model"] == system.model)
+        & (scores["method"] == system.method)
+        & (scores["phase"] == system.phase)
+        & (scores["split"] == split)
+        & scores["subnetwork"].isin(system.draws)
+    ]
+    keys = [*summary.CELL, "task", "metric", "seed"]
+    merged = runs.assign(subnetwork=base_name(system.draws[0])).groupby(
+        keys, sort=False, dropna=False
     )
+    found = merged.agg(
+        counted=("counted", "mean"),
+        defined=("counted", "count"),
+        draws=("counted", "size"),
+        kept_fraction=("kept_fraction", "mean"),
+        degenerate=("degenerate", "any"),
+        n_examples=("n_examples", "first"),
+    )
+    found["counted"] = found["counted"].where(found["defined"] == found["draws"])
+    return found.reset_index()
 
 
-def _given(baselines: Sequence[Baseline], split: str, layout: Layout) -> Iterator[dict[str, Any]]:
+def _given(baselines: Sequence[Baseline], layout: Layout) -> pd.DataFrame:
     """The rows of the systems that a user supplies, in the order of the file."""
-    tasks = {task.id: task for task in layout.tasks}
+    rows = []
     for name in dict.fromkeys(baseline.name for baseline in baselines):
-        own = {each.task: each.score for each in baselines if each.name == name}
-        head = {"system": "given", "name": name, "model": "none", "split": split}
-        for task, score in own.items():
-            numbers = {"n_tasks": 1, "mean": score}
-            yield head | {"task": task, "metric": tasks[task].metric} | numbers
-        averaged = [own[task.id] for task in layout.tasks if task.in_average and task.id in own]
+        scores = {each.task: each.score for each in baselines if each.name == name}
+        rows += [
+            {
+                "name": name,
+                "task": task,
+                "metric": layout.metrics[task],
+                "n_tasks": 1,
+                "mean": score,
+            }
+            for task, score in scores.items()
+        ]
+        averaged = [
+            scores[task.id] for task in layout.tasks if task.in_average and task.id in scores
+        ]
         if averaged:
-            numbers = {"n_tasks": len(averaged), "mean": mean(averaged)}
-            yield head | {"task": AVERAGE, "metric": ""} | numbers
+            numbers = {"n_tasks": len(averaged), "mean": fmean(averaged)}
+            rows.append({"name": name, "task": summary.AVERAGE} | numbers)
+    return files.table(rows, SCHEMA).assign(system="given", model="none")

@@ -1,4 +1,4 @@
-"""Step check_claims: scores, differences and other tables -> claims.csv and claims.md."""
+"""Step check_claims: scores, differences and other tables -> claims.csv, .md and .tex."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.report.tables import claims as printed
+from lottery.report.tables.model import read_caption
+from lottery.report.tables.render import write_printed
 from lottery.results.baselines import read_baselines
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
-from lottery.statistics.claims.check import COLUMNS, check
-from lottery.statistics.claims.evidence import Evidence, MethodFacts, read_side_tables
-from lottery.statistics.claims.paper import read_paper
-from lottery.statistics.claims.printed import print_claims
-from lottery.statistics.runs import Runs
+from lottery.results.scores import score_table
+from lottery.results.summary import reported_runs
+from lottery.statistics.claims.check import SCHEMA, check
+from lottery.statistics.claims.evidence import (
+    BASELINES,
+    DIFFERENCES,
+    Evidence,
+    MethodFacts,
+    read_paper,
+    read_side_tables,
+)
 
-VERSION = 6
+VERSION = 7
 
 
 def check_claims(
@@ -27,6 +35,8 @@ def check_claims(
     path_to_paper: Path,
     path_to_claims: Path,
     path_to_printed: Path,
+    path_to_latex: Path,
+    path_to_caption: Path,
     layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
     paths_to_stability: list[Path] | None = None,
@@ -38,57 +48,44 @@ def check_claims(
     """Writes a row for every claim, model and method: numbers, test and verdict.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
-        path_to_differences: results/tables/differences.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
+        path_to_caption: the table's text in workflow/report.
         path_to_paper: its claims.csv.
-        path_to_claims: results/tables/claims.csv.
-        path_to_printed: results/tables/claims.md.
-        layout: see `Layout.of`.
         facts: method -> granularity, units, importance, imported, controls, models and search
             (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
-            other analyses, where they were made (`statistics.claims.evidence.SIDE_COLUMNS`).
+            other analyses, where they were made (`statistics.claims.evidence.SIDE_TABLES`).
         path_to_baselines: scores of other systems, where the user gives them.
     """
     order = Layout.of(**layout)
-    if path_to_baselines:
-        read_baselines(path_to_baselines, list(layout["tasks"]))
-    side_paths = {
-        "stability": paths_to_stability or [],
-        "importance": paths_to_importance or [],
-        "patterns": paths_to_patterns or [],
-        "task_overlap": paths_to_task_overlap or [],
-        "baselines": [path_to_baselines] if path_to_baselines else [],
+    side_tables = {
+        "stability": paths_to_stability,
+        "importance": paths_to_importance,
+        "patterns": paths_to_patterns,
+        "task_overlap": paths_to_task_overlap,
     }
+    tasks = list(layout["tasks"])
+    baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
     evidence = Evidence(
-        runs=Runs(read_scores(path_to_scores), order.metrics),
+        scores=reported_runs(score_table(path_to_scores), order),
         layout=order,
-        methods=_method_facts(order, facts),
+        methods={
+            method.id: MethodFacts(
+                id=method.id,
+                subnetworks=method.subnetworks,
+                split=method.display_split,
+                **facts[method.id],
+            )
+            for method in order.methods
+        },
         published=Published.read(*paths_to_published),
         paper=read_paper(path_to_paper),
-        differences=files.read_csv(path_to_differences),
-        tables=read_side_tables(side_paths),
+        differences=files.read_table(path_to_differences, DIFFERENCES),
+        baselines=files.table(baselines, BASELINES),
+        tables=read_side_tables(side_tables),
     )
-    rows = list(check(evidence))
-    files.write_csv(path_to_claims, rows, COLUMNS)
-    with files.atomic(path_to_printed) as temporary:
-        temporary.write_text(print_claims(rows), encoding="utf-8")
-
-
-def _method_facts(layout: Layout, facts: dict[str, dict[str, Any]]) -> dict[str, MethodFacts]:
-    return {
-        method.id: MethodFacts(
-            id=method.id,
-            granularity=facts[method.id]["granularity"],
-            units=tuple(facts[method.id]["units"]),
-            importance=facts[method.id]["importance"],
-            imported=facts[method.id]["imported"],
-            controls=facts[method.id]["controls"],
-            models=tuple(facts[method.id]["models"]),
-            search=facts[method.id]["search"],
-            subnetworks=method.subnetworks,
-            split=method.display_split,
-        )
-        for method in layout.methods
-    }
+    claims = files.table(check(evidence), SCHEMA)
+    files.write_table(path_to_claims, claims, SCHEMA)
+    tables = printed.narrow_tables(claims)
+    introduction = read_caption(path_to_caption)
+    write_printed(path_to_printed, path_to_latex, "Claims", tables, introduction)

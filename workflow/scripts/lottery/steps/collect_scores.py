@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lottery import files
 from lottery.results.collect import gather, read_documents
-from lottery.results.scores import write_scores
+from lottery.results.scores import SCHEMA
 
 VERSION = 1
 
@@ -24,11 +25,11 @@ def collect_scores(
     Args:
         paths_to_metrics: metrics.json of every evaluation, those of the full models among them.
         paths_to_majority: metrics.json of the tasks' majority baselines.
-        path_to_scores: results/tables/scores.csv.
         reported_metrics: task -> the metric in which its full model must beat majority.
         paths_to_metrics_on: metrics.json of every evaluation on a task that is not trained on.
     """
     evaluations = read_documents(paths_to_metrics)
     majorities = read_documents(paths_to_majority)
-    on_others = read_documents(list(paths_to_metrics_on))
-    write_scores(path_to_scores, gather(evaluations, majorities, reported_metrics, on_others))
+    on_others = read_documents(paths_to_metrics_on)
+    scores = gather(evaluations, majorities, reported_metrics, on_others)
+    files.write_table(path_to_scores, scores, SCHEMA)

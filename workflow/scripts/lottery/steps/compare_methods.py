@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.methods import draw_methods
 from lottery.results.layout import Layout
-from lottery.results.methods import COLUMNS, method_rows
+from lottery.results.methods import SCHEMA, method_table
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
+from lottery.results.scores import score_table
 
 VERSION = 3
 
@@ -34,21 +36,17 @@ def compare_methods(
     Args:
         paths_to_scores: scores.csv of the model and each of the methods.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_config: the model's config.json.
         path_to_table: methods.csv.
-        path_to_svg, path_to_png: the figure.
-        model: the model.
         compared: the methods, all of one algorithm.
-        layout: see `Layout.of`.
     """
     order = Layout.of(**layout)
     # The full models and majority are in each of the tables.
-    scores = list(dict.fromkeys(s for path in paths_to_scores for s in read_scores(path)))
+    scores = pd.concat(map(score_table, paths_to_scores), ignore_index=True).drop_duplicates()
     published = Published.read(*paths_to_published)
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
-    rows = list(method_rows(scores, order, model, compared, published))
-    files.write_csv(path_to_table, rows, COLUMNS)
+    frame = method_table(scores, order, model, compared, published)
+    files.write_table(path_to_table, frame, SCHEMA)
     with style.settings():
         figure = draw_methods(scores, order, published, architecture, model, compared)
         style.save(figure, path_to_svg, path_to_png)

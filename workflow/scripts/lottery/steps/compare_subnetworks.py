@@ -8,10 +8,9 @@ from typing import Any
 from lottery import files
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
-from lottery.statistics.compare import compare
-from lottery.statistics.differences import COLUMNS, Sizes
-from lottery.statistics.runs import Runs
+from lottery.results.scores import score_table
+from lottery.results.summary import reported_runs
+from lottery.statistics.differences import SCHEMA, Comparison, Sizes
 
 VERSION = 3
 
@@ -36,8 +35,6 @@ def compare_subnetworks(
         paths_to_predictions: predictions.parquet of every cell, in its place in the results.
         path_to_scores: scores.csv of the model and method.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_differences: csv to write.
-        model, method: ids.
         split: validation or report_half.
         layout: see `Layout.of`.
         controls: "published" or "strict": the kinds of subnetworks that the method has.
@@ -45,13 +42,15 @@ def compare_subnetworks(
         permutations: permutations of a test.
     """
     order = Layout.of(**layout)
-    rows = compare(
-        paths_to_predictions,
-        split,
-        Runs(read_scores(path_to_scores), order.metrics),
-        order,
-        {method: controls},
-        Published.read(*paths_to_published),
-        Sizes(bootstrap_samples, permutations),
+    comparison = Comparison(
+        scores=reported_runs(score_table(path_to_scores), order),
+        model=model,
+        method=method,
+        split=split,
+        controls=controls,
+        layout=order,
+        published=Published.read(*paths_to_published),
+        sizes=Sizes(bootstrap_samples, permutations),
     )
-    files.write_csv(path_to_differences, rows, COLUMNS)
+    rows = comparison.rows(paths_to_predictions)
+    files.write_table(path_to_differences, files.table(rows, SCHEMA), SCHEMA)

@@ -9,7 +9,7 @@ from lottery.results import overlap
 from lottery.statistics import differences
 
 VERSION = 1
-COLUMNS = {"overlap": overlap.COLUMNS, "differences": differences.COLUMNS}
+SCHEMAS = {"overlap": overlap.SCHEMA, "differences": differences.SCHEMA}
 
 
 def gather_tables(*, paths_to_tables: list[Path], path_to_table: Path, name: str) -> None:
@@ -21,4 +21,4 @@ def gather_tables(*, paths_to_tables: list[Path], path_to_table: Path, name: str
         name: what the tables are: overlap or differences.
     """
     rows = [row for path in paths_to_tables for row in files.read_csv(path)]
-    files.write_csv(path_to_table, rows, COLUMNS[name])
+    files.write_csv(path_to_table, rows, list(SCHEMAS[name]))

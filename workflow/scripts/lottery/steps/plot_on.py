@@ -6,7 +6,8 @@ from pathlib import Path
 
 from lottery.report.figures import style
 from lottery.report.figures.evaluation_only import draw_on
-from lottery.results.evaluation_only import PublishedOn, read_labelled
+from lottery.results.evaluation_only import on_table
+from lottery.results.published import PublishedOn
 
 VERSION = 2
 
@@ -26,15 +27,12 @@ def plot_on(
     published_models: list[str],
     published_tasks: dict[str, list[str]],
 ) -> None:
-    """Draws the figure of one model, method and evaluation-only task.
+    """Draws one panel per group of the examples, with a line per subnetwork and phase.
 
     Args:
         paths_to_metrics: metrics.json of the method's evaluations and the full models', in the
             order of the lines.
         path_to_published: the paper's hans.csv.
-        path_to_svg, path_to_png: the figure.
-        model, method, eval_task: ids.
-        trained_task: the task that the models are trained on.
         metric: the reported metric of the evaluation-only task.
         labels: its labels; None for a regression.
         published_models, published_tasks: see `lottery.results.evaluation_only.PublishedOn`.
@@ -42,6 +40,6 @@ def plot_on(
     published = PublishedOn(path_to_published, published_models, published_tasks)
     title = f"{model}, {method}: models of {trained_task} on {eval_task}"
     with style.settings():
-        scores = read_labelled(paths_to_metrics)
+        scores = on_table(paths_to_metrics)
         figure = draw_on(scores, published, metric=metric, labels=labels, title=title)
         style.save(figure, path_to_svg, path_to_png)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+import pandas as pd
+
 from lottery.report.figures import style
-from lottery.report.figures.trajectories import draw_trajectories
-from lottery.results.trajectory import read_trajectory
+from lottery.report.figures.curves import draw_trajectories
+from lottery.results.trajectory import search_table
 
 VERSION = 3
 
@@ -26,14 +28,15 @@ def plot_trajectories(
 
     Args:
         paths_to_searches: search.csv of each task and seed, all seeds of the first task first.
-        path_to_svg, path_to_png: the figure.
-        model, method: ids of what is drawn.
-        seeds: the seeds.
         search_metrics: task -> the metric that its search scores, in the order of the panels.
+
+    Raises:
+        StudyError: a search is missing or damaged.
     """
-    searches: dict[str, dict] = {task: {} for task in search_metrics}
-    for (task, seed), path in zip(product(searches, seeds), paths_to_searches, strict=True):
-        searches[task][seed] = read_trajectory(path)
+    cells = zip(product(search_metrics, seeds), paths_to_searches, strict=True)
+    searches = pd.concat(
+        search_table(path).assign(task=task, seed=seed) for (task, seed), path in cells
+    )
     title = f"{model}, {method}: searches"
     with style.settings():
         style.save(draw_trajectories(searches, search_metrics, title), path_to_svg, path_to_png)

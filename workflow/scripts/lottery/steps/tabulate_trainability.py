@@ -1,4 +1,4 @@
-"""Step tabulate_trainability: scores.csv and other systems' scores -> trainability.csv and .md."""
+"""Step tabulate_trainability: scores, and those of other systems -> trainability.csv, .md, .tex."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.report.tables.model import read_caption
+from lottery.report.tables.render import write_printed
+from lottery.report.tables.scores import trainability_table
 from lottery.results.baselines import read_baselines
 from lottery.results.layout import Layout
-from lottery.results.printed_trainability import print_trainability
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
-from lottery.statistics.trainability import COLUMNS, trainability
+from lottery.results.scores import score_table
+from lottery.statistics.trainability import SCHEMA, trainability
 
-VERSION = 2
+VERSION = 3
 
 
 def tabulate_trainability(
@@ -22,6 +24,8 @@ def tabulate_trainability(
     paths_to_published: list[Path],
     path_to_table: Path,
     path_to_printed: Path,
+    path_to_latex: Path,
+    path_to_caption: Path,
     layout: dict[str, Any],
     controls: dict[str, str],
     untrained: list[str],
@@ -30,11 +34,8 @@ def tabulate_trainability(
     """Writes the table of what still learns, long for programs and printed for readers.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_table: results/tables/trainability.csv.
-        path_to_printed: results/tables/trainability.md.
-        layout: see `Layout.of`.
+        path_to_caption: the table's text in workflow/report.
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         untrained: the models whose weights are drawn.
         path_to_baselines: scores of other systems, where the user supplies them.
@@ -43,8 +44,8 @@ def tabulate_trainability(
     tasks = [task.id for task in order.tasks]
     baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
     published = Published.read(*paths_to_published)
-    scores = read_scores(path_to_scores)
-    rows = trainability(scores, order, controls, untrained, baselines, published)
-    files.write_csv(path_to_table, rows, COLUMNS)
-    with files.atomic(path_to_printed) as temporary:
-        temporary.write_text(print_trainability(rows, order), encoding="utf-8")
+    scores = score_table(path_to_scores)
+    frame = trainability(scores, order, controls, untrained, baselines, published)
+    files.write_table(path_to_table, frame, SCHEMA)
+    table = trainability_table(frame, order, read_caption(path_to_caption), always=True)
+    write_printed(path_to_printed, path_to_latex, "What still learns", [table])

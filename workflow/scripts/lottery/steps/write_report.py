@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lottery import files
-from lottery.report.page import facts as told
-from lottery.report.page.associations import association_table
-from lottery.report.page.claims import claims_tables, tally
-from lottery.report.page.cost import PAPERS_SEARCH, job_of
-from lottery.report.page.figures import Captions, gather
-from lottery.report.page.outside import outside_tables
-from lottery.report.page.records import Record, behind, makers, read_records
-from lottery.report.page.render import Page, render
-from lottery.report.page.runtimes import authors_table, cost_table
-from lottery.report.page.study import examples_of, study_tables
-from lottery.report.page.summary import summary_tables
-from lottery.report.page.table import Table
-from lottery.report.page.tables import differences_table, overlap_table
-from lottery.report.page.trainability import trainability_table
+from lottery.report.page import cost, study
+from lottery.report.page.figures import caption, gather
+from lottery.report.page.render import render
+from lottery.report.tables import claims, others, scores
+from lottery.report.tables.model import Table, read_caption
+from lottery.results import evaluation_only, overlap, summary
 from lottery.results.layout import Layout
+from lottery.statistics import differences, trainability
+from lottery.statistics.claims import check
 
-VERSION = 7
+VERSION = 8
 
-TABLES = {
-    "overlap": overlap_table,
-    "differences": differences_table,
-    "trainability": trainability_table,
+SCHEMAS = {
+    "summary": summary.SCHEMA,
+    "claims": check.SCHEMA,
+    "overlap": overlap.SCHEMA,
+    "differences": differences.SCHEMA,
+    "trainability": trainability.SCHEMA,
+    "evaluation_only": evaluation_only.SCHEMA,
+    "pattern_association": others.ASSOCIATIONS_SCHEMA,
 }
 
 
 def write_report(
     *,
-    path_to_summary: Path,
-    path_to_overlap: Path,
-    paths_to_associations: list[Path],
+    paths_to_tables: list[Path],
     paths_to_figures: list[Path],
     paths_to_captions: list[Path],
     path_to_runtimes: Path,
@@ -47,88 +44,82 @@ def write_report(
     jobs_share_gpus: bool,
     config: dict[str, Any],
     results: str = "results",
-    path_to_claims: Path | None = None,
-    path_to_differences: Path | None = None,
-    path_to_trainability: Path | None = None,
-    path_to_evaluation_only: Path | None = None,
     **facts: Any,
 ) -> None:
     """Writes results/report.html.
 
     Args:
-        path_to_summary, path_to_overlap, path_to_claims, path_to_differences,
-            path_to_trainability, path_to_evaluation_only: the csv files of these names in
-            results/tables, the last four where they were made.
-        paths_to_associations, paths_to_figures: every pattern_association.csv; the svg files.
+        paths_to_tables: summary.csv, and those that there are of the other tables in `SCHEMAS`,
+            maybe several of one name.
+        paths_to_figures: the svg files.
         paths_to_captions, path_to_runtimes: rst templates named as the figures; the authors' times.
-        paths_to_templates, path_to_report: the page's templates, all in one folder, and the page.
-        layout: see `Layout.of`.
+        paths_to_templates: the page's templates, all in one folder.
         jobs_share_gpus: whether several jobs could hold one GPU.
-        config: the config of the run.
         results: the config's folder of results.
         **facts: models, tasks, methods, seeds and counts (`lottery.planning.params`).
     """
     order = Layout.of(**layout)
-    # With the prefix of a module import both folders lie below it.
+    # With the prefix of a module import both folders are below it.
     folder = path_to_report.parent
-    records = read_records(folder, Path(str(folder).removesuffix(results)) / "resources")
-    read = [path_to_summary, path_to_overlap, path_to_claims, path_to_differences]
-    read += [path_to_trainability, path_to_evaluation_only]
-    read += [*paths_to_associations, *paths_to_figures]
-    jobs = behind([str(path) for path in read if path], records)
-    captions = Captions({path.stem: path for path in paths_to_captions}, makers(records), config)
-    claims = files.read_csv(path_to_claims) if path_to_claims else []
-    own = {"overlap": path_to_overlap, "differences": path_to_differences}
-    own["trainability"] = path_to_trainability
-    page = Page(
-        statement=told.statement(facts),
-        study=study_tables(facts, examples_of(jobs)),
-        summaries=summary_tables(files.read_csv(path_to_summary), order),
-        claims=claims_tables(claims),
-        verdicts=tally(claims),
-        sections=gather(paths_to_figures, captions),
-        tables=_tables(order, paths_to_associations, path_to_evaluation_only, own),
-        making=told.making(jobs, facts, paths_to_templates[0].resolve().parents[3]),
-        stages=told.stage_versions(jobs),
+    records = cost.read_records(folder, Path(str(folder).removesuffix(results)) / "resources")
+    makers, templates = cost.makers(records), {path.stem: path for path in paths_to_captions}
+
+    def caption_of(figure: Path, name: str) -> str:
+        if name not in templates or str(figure) not in makers:
+            return ""
+        return caption(templates[name], makers[str(figure)], config)
+
+    used = [*paths_to_tables, *paths_to_figures]
+    used_records = cost.behind(map(str, used), records)
+    # A search goes by the name of the paper's method that it repeats.
+    papers = {method.id: method.published for method in order.methods}
+    jobs = cost.job_table(used_records, folder, papers)
+    authors = files.read_table(path_to_runtimes, cost.AUTHORS_SCHEMA)
+
+    read: dict[str, list[pd.DataFrame]] = {}
+    for path in paths_to_tables:
+        read.setdefault(path.stem, []).append(files.read_table(path, SCHEMAS[path.stem]))
+    frames = {name: pd.concat(of_name) for name, of_name in read.items()}
+    judged = frames.get("claims", files.table([], check.SCHEMA))
+    captions = {name: read_caption(path) for name, path in templates.items()}
+    page = render(
+        paths_to_templates[0].parent,
         config=config,
-        costs=_costs(jobs, folder, files.read_csv(path_to_runtimes), order, jobs_share_gpus),
+        statement=study.statement(facts),
+        study=study.study_tables(facts, study.examples_of(used_records)),
+        summaries=scores.summary_tables(frames["summary"], order, captions.get("summary", "")),
+        claims=claims.claims_tables(judged, captions.get("claims", "")),
+        verdicts=claims.tally(judged),
+        sections=gather(paths_to_figures, _tables(frames, order, captions), caption_of),
+        making=study.making(used_records, facts, paths_to_templates[0].resolve().parents[3]),
+        costs=[
+            cost.cost_table(jobs, authors, shared=jobs_share_gpus),
+            cost.authors_table(jobs, authors, order),
+        ],
     )
     with files.atomic(path_to_report) as temporary:
-        temporary.write_text(render(page, paths_to_templates[0].parent), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
 
 
 def _tables(
-    order: Layout,
-    associations: Sequence[Path],
-    outside: Path | None,
-    paths: dict[str, Path | None],
+    frames: dict[str, pd.DataFrame], order: Layout, captions: dict[str, str]
 ) -> dict[str, Table]:
     """The tables that sections name, those that there are."""
-    found: dict[str, Table | None] = {
-        name: TABLES[name](files.read_csv(path), order)
-        for name, path in paths.items()
-        if path is not None
+    make = {
+        "overlap": partial(others.overlap_table, layout=order),
+        "differences": partial(others.differences_table, layout=order),
+        "trainability": partial(scores.trainability_table, layout=order),
     }
-    rows = [row for path in associations for row in files.read_csv(path)]
-    found["associations"] = association_table(rows)
-    for table in outside_tables(files.read_csv(outside)) if outside else ():
-        found[table.name] = table
-    return {name: table for name, table in found.items() if table is not None}
-
-
-def _costs(
-    records: Sequence[Record],
-    results: Path,
-    authors: Sequence[dict[str, str]],
-    order: Layout,
-    shared: bool,
-) -> list[Table]:
-    """The cost of the run, and the authors' search times beside its own."""
-    # A search goes by the name of the paper's method that it repeats.
-    papers = {method.id: method.published for method in order.methods}
-    jobs = [job_of(record, results, papers) for record in records]
-    searches = defaultdict(list)
-    for record, job in zip(records, jobs, strict=True):
-        if job.step == PAPERS_SEARCH and job.seconds is not None:
-            searches[record["wildcards"]["task"]].append(job.seconds)
-    return [cost_table(jobs, authors, shared=shared), authors_table(searches, authors, order)]
+    # The figure has the name of the csv file.
+    captions = captions | {"differences": captions.get("differences_table", "")}
+    tables = [
+        make[name](frame, caption=captions.get(name, ""))
+        for name, frame in frames.items()
+        if name in make
+    ]
+    if "pattern_association" in frames:
+        tables.append(others.association_table(frames["pattern_association"]))
+    if "evaluation_only" in frames:
+        caption = captions.get("evaluation_only", "")
+        tables += scores.evaluation_only_tables(frames["evaluation_only"], caption)
+    return {table.name: table for table in tables if table is not None}

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lottery import files
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS
-from lottery.statistics.claims import outcomes, verdicts
+from lottery.statistics.claims import verdicts
 from lottery.statistics.claims.evidence import Evidence, MethodFacts, Subject, UnmeasuredError
-from lottery.statistics.claims.measured import Measured
-from lottery.statistics.claims.paper import papers_value
-from lottery.statistics.claims.quantities import measure
-from lottery.statistics.claims.table import CLAIMS, HEADS, IMPORTANCE, SIZED, THRESHOLD, Claim, Part
+from lottery.statistics.claims.quantities import Measured
+from lottery.statistics.claims.table import CLAIMS, Claim, Part
 from lottery.statistics.differences import AVERAGE
 from lottery.statistics.intervals import Estimate
 
 # quantity, test, estimate, low, high (95 %), p_seeds and published_value are those of the part that
 # decides the verdict (the first one with that verdict); details has all parts. p_examples: of the
 # pooled permutation test in differences.csv, for information.
-COLUMNS = """claim model method statement verdict verdict_without_degenerate quantity test estimate
-low high published published_value p_seeds p_examples smallest_p_examples n_tasks n_seeds
-n_degenerate estimate_without_degenerate low_without_degenerate high_without_degenerate split
-details reason""".split()
-
-
+SCHEMA: files.Schema = {
+    **dict.fromkeys("claim model method statement verdict verdict_without_degenerate".split(), str),
+    **dict.fromkeys("quantity test".split(), str),
+    **dict.fromkeys("estimate low high".split(), float),
+    "published": str,
+    **dict.fromkeys("published_value p_seeds p_examples smallest_p_examples".split(), float),
+    **dict.fromkeys("n_tasks n_seeds n_degenerate".split(), int),
+    "estimate_without_degenerate": float,
+    "low_without_degenerate": float,
+    "high_without_degenerate": float,
+    **dict.fromkeys("split details reason".split(), str),
+}
 DEGENERATE = "Every run that it rests on is degenerate."
 CONSTRUCTED = "The search stopped at this threshold, on the examples scored here"
-# What a claim may need -> (whether a method has it, what the claim is about).
-NEEDS: dict[str, tuple[Callable[[MethodFacts], bool], str]] = {
-    THRESHOLD: (
-        lambda method: method.to_threshold,
-        "searches down to a threshold, and this method makes none",
-    ),
-    SIZED: (
-        lambda method: method.to_threshold or method.imported,
-        "searches down to a threshold, and this method makes none",
-    ),
-    IMPORTANCE: (
-        lambda method: method.importance,
-        "importances of units, and this method records none",
-    ),
-    HEADS: (
-        lambda method: "head" in method.units,
-        "attention heads, and this method prunes none",
-    ),
-}
 YET = ", yet the scores are below it: evaluation computes something else than the search."
 
 
@@ -56,27 +42,26 @@ class Tested:
     part: Part
     measured: Measured
     verdict: str
-    verdict_sound: str
-    published: float | None
+    verdict_without: str
 
     @property
     def words(self) -> str:
         """The part in a line."""
-        estimate = self.measured.estimate
-        text = f"{self.part.words}: {_interval(estimate)}"
-        if self.measured.beside:
-            text += f" ({self.measured.beside})"
-        if self.measured.by_task:
-            each = [f"{name} {_interval(one)}" for name, one in self.measured.by_task.items()]
+        measured = self.measured
+        text = f"{self.part.words}: {_interval(measured.estimate)}"
+        if measured.note:
+            text += f" ({measured.note})"
+        if measured.by_task:
+            each = [f"{name} {_interval(one)}" for name, one in measured.by_task.items()]
             text += f" ({', '.join(each)})"
-        return f"{text}; {verdicts.words(self.part)}: {self.verdict}"
+        return f"{text}; {verdicts.words(self.part.test, self.part.bound)}: {self.verdict}"
 
 
 def check(evidence: Evidence) -> Iterator[dict[str, Any]]:
     """Judges every claim for every method and each of its models.
 
     Yields:
-        Rows with the keys `COLUMNS`, by claim, then in the order of the layout.
+        Rows of claims.csv, by claim, then in the order of the layout.
     """
     for claim in CLAIMS:
         for model in evidence.layout.models:
@@ -88,53 +73,37 @@ def check(evidence: Evidence) -> Iterator[dict[str, Any]]:
 
 
 def _judge(claim: Claim, subject: Subject) -> dict[str, Any]:
-    method, evidence = subject.method, subject.evidence
-    if method.granularity not in claim.parts:
-        return _about_another_granularity(claim, evidence)
-    facts = evidence.paper.get((claim.id, method.granularity), {})
-    numbers = {"published": facts.get("words", "")}
-    if lacking := [need for need in claim.needs if not NEEDS[need][0](method)]:
-        reason = f"The claim is about {NEEDS[lacking[0]][1]}."
-        return numbers | {"verdict": outcomes.NOT_APPLICABLE, "reason": reason}
+    method, paper = subject.method, subject.evidence.paper
+    granularity = method.granularity
+    if granularity not in claim.parts:
+        (granularity,) = claim.parts
+        lacking = f"{PAPERS_METHODS[granularity]} pruning"
+    else:
+        lacking = next((need.words for need in claim.needs if not need.given(method)), None)
+    row = {"published": paper.get((claim.id, granularity), {}).get("words", "")}
+    if lacking:
+        reason = f"The claim is about {lacking}."
+        return row | {"verdict": verdicts.NOT_APPLICABLE, "reason": reason}
     tested, missing = _test_parts(claim, subject)
     if tested:
-        numbers |= _summary(tested, subject)
+        row |= _summary(claim, tested, subject)
     left = [missing.verdict] if missing else []
     if missing:
-        numbers["reason"] = missing.reason
-    if outcomes.NOT_RUN in left or outcomes.NOT_COMPARABLE in left:
-        return numbers | {"verdict": missing.verdict}
+        row["reason"] = missing.reason
+        if missing.verdict in (verdicts.NOT_RUN, verdicts.NOT_COMPARABLE):
+            return row | {"verdict": missing.verdict}
     overall = verdicts.combined([each.verdict for each in tested] + left)
-    if any(each.measured.sound is None for each in tested) and overall in outcomes.DECIDED:
-        overall, numbers["reason"] = outcomes.UNDECIDED, DEGENERATE
-    sound = verdicts.combined([each.verdict_sound for each in tested] + left)
+    if any(each.measured.without is None for each in tested) and overall in verdicts.DECIDED:
+        overall, row["reason"] = verdicts.UNDECIDED, DEGENERATE
+    without = verdicts.combined([each.verdict_without for each in tested] + left)
     if claim.by_construction and constructed(method):
         # If scores fall below the threshold nevertheless, evaluation differs from the search.
-        fails = outcomes.CONTRADICTED
-        numbers["reason"] = CONSTRUCTED + (YET if overall == fails else ".")
-        overall, sound = (
-            word if word == fails else outcomes.BY_CONSTRUCTION for word in (overall, sound)
+        fails = verdicts.CONTRADICTED
+        row["reason"] = CONSTRUCTED + (YET if overall == fails else ".")
+        overall, without = (
+            word if word == fails else verdicts.BY_CONSTRUCTION for word in (overall, without)
         )
-    return numbers | {"verdict": overall, "verdict_without_degenerate": sound}
-
-
-def _test_parts(claim: Claim, subject: Subject) -> tuple[list[Tested], UnmeasuredError | None]:
-    """The parts of a claim that could be tested, and why the first other one could not."""
-    tested, missing = [], None
-    for part in claim.parts[subject.method.granularity]:
-        try:
-            tested.append(_test(claim, part, subject))
-        except UnmeasuredError as error:
-            missing = missing or error
-    return tested, missing
-
-
-def _summary(tested: list[Tested], subject: Subject) -> dict[str, Any]:
-    """The numbers of the part that decides, and all parts in words."""
-    overall = verdicts.combined([each.verdict for each in tested])
-    deciding = next(each for each in tested if each.verdict == overall)
-    details = ". ".join(each.words for each in tested) + "."
-    return _numbers(deciding, subject) | {"details": details}
+    return row | {"verdict": overall, "verdict_without_degenerate": without}
 
 
 def constructed(method: MethodFacts) -> bool:
@@ -145,70 +114,77 @@ def constructed(method: MethodFacts) -> bool:
     )
 
 
-def _about_another_granularity(claim: Claim, evidence: Evidence) -> dict[str, Any]:
-    (granularity,) = claim.parts
-    return {
-        "published": evidence.paper.get((claim.id, granularity), {}).get("words", ""),
-        "verdict": outcomes.NOT_APPLICABLE,
-        "reason": f"The claim is about {PAPERS_METHODS[granularity]} pruning.",
-    }
+def _test_parts(claim: Claim, subject: Subject) -> tuple[list[Tested], UnmeasuredError | None]:
+    """The parts of a claim that could be tested, and why the first other one could not."""
+    tested, missing = [], None
+    for part in claim.parts[subject.method.granularity]:
+        try:
+            measured = part.measure(subject)
+        except UnmeasuredError as error:
+            missing = missing or error
+            continue
+        words = [
+            verdicts.verdict(part.test, part.bound, estimate, [*by_task.values()])
+            for estimate, by_task in (
+                (measured.estimate, measured.by_task),
+                (measured.without, measured.without_by_task),
+            )
+        ]
+        tested.append(Tested(part, measured, *words))
+    return tested, missing
 
 
-def _test(claim: Claim, part: Part, subject: Subject) -> Tested:
-    measured = measure(part, subject)
-    words = [
-        verdicts.verdict(part, *sides)
-        for sides in (
-            (measured.estimate, list(measured.by_task.values())),
-            (measured.sound, list(measured.sound_by_task.values())),
-        )
-    ]
-    granularity, evidence = subject.method.granularity, subject.evidence
-    published = papers_value(part, claim.id, granularity, evidence.published, evidence.paper)
-    return Tested(part, measured, *words, published)
-
-
-def _numbers(tested: Tested, subject: Subject) -> dict[str, Any]:
-    part, estimate, sound = tested.part, tested.measured.estimate, tested.measured.sound
-    beside = _example_level(part, subject)
+def _summary(claim: Claim, tested: list[Tested], subject: Subject) -> dict[str, Any]:
+    """The numbers of the part that decides, and all parts in words."""
+    overall = verdicts.combined([each.verdict for each in tested])
+    deciding = next(each for each in tested if each.verdict == overall)
+    part, measured = deciding.part, deciding.measured
+    estimate, without = measured.estimate, measured.without
     return {
         "quantity": part.words,
-        "test": verdicts.words(part),
+        "test": verdicts.words(part.test, part.bound),
         "estimate": estimate.value,
         "low": estimate.low,
         "high": estimate.high,
-        "published_value": tested.published,
-        "p_seeds": verdicts.p_value(part, estimate),
-        "p_examples": beside.get("p_examples", ""),
-        "smallest_p_examples": beside.get("smallest_p_examples", ""),
+        "published_value": papers_value(claim, part, subject.method.granularity, subject.evidence),
+        "p_seeds": verdicts.p_value(part.test, part.bound, estimate),
+        **_example_level(part, subject),
         "n_tasks": estimate.n_tasks,
         "n_seeds": estimate.n_seeds,
-        "n_degenerate": tested.measured.n_degenerate,
-        "estimate_without_degenerate": sound.value if sound else None,
-        "low_without_degenerate": sound.low if sound else None,
-        "high_without_degenerate": sound.high if sound else None,
+        "n_degenerate": measured.n_degenerate,
+        "estimate_without_degenerate": without.value if without else None,
+        "low_without_degenerate": without.low if without else None,
+        "high_without_degenerate": without.high if without else None,
+        "details": ". ".join(each.words for each in tested) + ".",
     }
 
 
-def _example_level(part: Part, subject: Subject) -> dict[str, str]:
+def papers_value(claim: Claim, part: Part, granularity: str, evidence: Evidence) -> float | None:
+    """The paper's value of a part of a claim; None where the paper has none."""
+    if part.published:
+        return part.published(evidence.published, PAPERS_METHODS[granularity])
+    text = evidence.paper.get((claim.id, granularity), {}).get("value", "")
+    return float(text) if text else None
+
+
+def _example_level(part: Part, subject: Subject) -> dict[str, float]:
     """The pooled permutation test of the same difference."""
-    options = dict(part.options)
-    if part.quantity not in ("difference", "task_differences") or options.get("factor", 1.0) != 1:
+    if not part.difference:
         return {}
-    names = [subject.draws(str(options[side]))[0] for side in ("first", "second")]
+    first, second, phase = part.difference
+    rows = subject.evidence.differences
     wanted = {
         "model": subject.model,
         "method": subject.method.id,
         "split": subject.method.split,
-        "phase": options["phase"],
-        "first": names[0],
-        "second": names[1],
+        "phase": phase,
+        "first": subject.draws(first)[0],
+        "second": subject.draws(second)[0],
         "task": AVERAGE,
     }
-    rows = subject.evidence.differences
-    return next(
-        (dict(row) for row in rows if all(row[key] == value for key, value in wanted.items())), {}
-    )
+    for column, value in wanted.items():
+        rows = rows[rows[column] == value]
+    return next(iter(rows[["p_examples", "smallest_p_examples"]].to_dict("records")), {})
 
 
 def _interval(estimate: Estimate) -> str:

@@ -5,41 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lottery import files
-from lottery.files.errors import StudyError
-from lottery.results.layout import Layout, TaskColumn
+from lottery.pruning.algorithms.declaration import PAPERS_METHODS
+from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.statistics.claims.outcomes import NOT_RUN
-from lottery.statistics.roles import FULL, roles
-from lottery.statistics.runs import Cell, Runs
-from lottery.tasks import GLUE
+from lottery.statistics import runs
+from lottery.statistics.claims.verdicts import NOT_RUN
+from lottery.statistics.roles import roles
 
-Row = Mapping[str, str]
+if TYPE_CHECKING:
+    import pandas as pd
 
-# The columns that the claims read of other analyses' tables; more may stand beside them.
-SIDE_COLUMNS = {
+CELL = {"model": str, "method": str}
+# The columns that the claims read of other analyses' tables; there may be more.
+SIDE_TABLES: dict[str, files.Schema] = {
     # C10: the rows of statistic fleiss_kappa, unit heads, no other_task, and what is read as good.
-    "stability": (
-        "model", "method", "subnetwork", "task", "other_task", "unit", "statistic", "value",
-    ),
+    "stability": CELL
+    | {"subnetwork": str, "task": str, "other_task": str, "unit": str}
+    | {"statistic": str, "value": float},
     # C11: histograms of importances between 0 and 1; the rows of unit heads and when first.
-    "importance": (
-        "model", "method", "task", "seed", "unit", "when", "low", "high", "count",
-    ),
+    "importance": CELL
+    | {"task": str, "seed": str, "unit": str, "when": str}
+    | {"low": float, "high": float, "count": float},
     # C12, C13, a row per task, or per task and seed. quantity: `association` (phi, over heads, of
     # surviving in all seeds with the heterogeneous class) or `change` (share of heterogeneous maps
     # of all heads, fine-tuned - pretrained); attention: raw or normed; annotated: `true` where real
     # annotations trained the classifier.
-    "patterns": ("model", "method", "task", "quantity", "attention", "annotated", "value"),
+    "patterns": CELL
+    | {"task": str, "quantity": str, "attention": str, "annotated": bool, "value": float},
     # C14: the rows of unit heads with two tasks.
-    "task_overlap": (
-        "model", "method", "unit", "task_a", "task_b", "shared_mean", "shared_sd", "expected",
-        "n_seeds", "units",
-    ),
-    # C15: scores of other systems in the tasks' reported metrics, given by the user.
-    "baselines": ("name", "task", "score"),
-}  # fmt: skip
+    "task_overlap": CELL
+    | {"unit": str, "task_a": str, "task_b": str, "shared_mean": float, "shared_sd": float}
+    | {"expected": float, "n_seeds": int, "units": float},
+}
+# The pooled permutation tests of differences.csv.
+DIFFERENCES = {
+    **dict.fromkeys("model method split phase first second task".split(), str),
+    **dict.fromkeys("p_examples smallest_p_examples".split(), float),
+}
+# C15: scores of other systems in the tasks' reported metrics, given by the user.
+BASELINES = {"name": str, "task": str, "score": float}
 
 
 class UnmeasuredError(Exception):
@@ -60,13 +67,11 @@ class MethodFacts:
     """What claims need to know of a method.
 
     Attributes:
-        id: the method's id.
         granularity: "units" or "weights": what the claims speak of.
         controls: "published" or "strict", the kinds of its subnetworks.
         models: the models it is judged on.
         search: options of the search that decide what size is comparable; empty for methods that
             do not search down to a threshold.
-        subnetworks: its subnetworks.
         split: the split on which it is shown.
         units: the kinds of units that it prunes; none for weights.
         importance: whether its searches leave importances of units.
@@ -76,11 +81,11 @@ class MethodFacts:
     id: str
     granularity: str
     controls: str
-    models: tuple[str, ...]
+    models: Sequence[str]
     search: Mapping[str, object]
-    subnetworks: tuple[str, ...]
+    subnetworks: Sequence[str]
     split: str
-    units: tuple[str, ...] = ()
+    units: Sequence[str] = ()
     importance: bool = False
     imported: bool = False
 
@@ -89,40 +94,43 @@ class MethodFacts:
         """Whether its searches go on until the score falls below a threshold."""
         return bool(self.search)
 
-    def draws(self, role: str) -> tuple[str, ...] | None:
-        """The subnetworks that are read as a role; None where the method has none."""
-        return roles(self.subnetworks, self.controls).get(role)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """All that the claims are judged by.
 
     Attributes:
-        runs: scores by cell and seed.
+        scores: of `lottery.results.summary.reported_runs`.
         layout: models, tasks and methods.
         methods: facts by method.
         published: the paper's scores and sizes.
         paper: (claim, granularity) -> row of resources/paper/claims.csv.
-        differences: rows of differences.csv.
-        tables: name of `SIDE_COLUMNS` -> its rows, only of analyses that were made.
+        differences: differences.csv.
+        tables: name of `SIDE_TABLES` -> its rows, only of analyses that were made.
+        baselines: scores of other systems, with the columns `BASELINES`.
     """
 
-    runs: Runs
+    scores: pd.DataFrame
     layout: Layout
     methods: Mapping[str, MethodFacts]
     published: Published
-    paper: Mapping[tuple[str, str], Row]
-    differences: Sequence[Row] = ()
-    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    paper: Mapping[tuple[str, str], Mapping[str, str]]
+    differences: pd.DataFrame
+    baselines: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
-    def tasks(self) -> list[TaskColumn]:
+    def tasks(self) -> list[str]:
         """The tasks that enter averages and tests."""
-        return [task for task in self.layout.tasks if task.in_average]
+        return [task.id for task in self.layout.tasks if task.in_average]
+
+    @property
+    def n_seeds(self) -> int:
+        """The number of seeds of the study."""
+        return self.scores["seed"].nunique()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """A claim's subject: one method on one model, and the evidence."""
 
@@ -130,66 +138,63 @@ class Subject:
     method: MethodFacts
     evidence: Evidence
 
-    def cell(self, task: str, phase: str) -> Cell:
-        """The cells of a task on the split that shows the method."""
-        return Cell(self.model, task, self.method.id, phase, self.method.split)
-
     def draws(self, role: str) -> tuple[str, ...]:
         """The subnetworks read as a role.
 
         Raises:
             UnmeasuredError: the method has none.
         """
-        if role == "full":
-            return FULL
-        found = self.method.draws(role)
-        if found is None:
+        draws = roles(self.method.subnetworks, self.method.controls).get(role)
+        if draws is None:
             words = {"found": "good"}.get(role, role)
             raise UnmeasuredError(NOT_RUN, f"The method has no {words} subnetworks.")
-        return found
+        return draws
 
-    def rows(self, table: str) -> list[Row]:
+    def runs(self, role: str, phase: str) -> pd.DataFrame:
+        """`lottery.statistics.runs.by_seed` of a role, on the tasks that enter averages."""
+        return self.by_seed(self.method, phase, self.draws(role))
+
+    def by_seed(self, method: MethodFacts, phase: str, draws: Sequence[str]) -> pd.DataFrame:
+        """The same of given subnetworks of a method, on the split that shows it."""
+        scores = self.evidence.scores
+        scores = scores[scores["task"].isin(self.evidence.tasks)]
+        return runs.by_seed(scores, self.model, method.id, method.split, phase, draws)
+
+    def rows(self, table: str) -> pd.DataFrame:
         """The rows of another analysis that belong to the method, on tasks that enter averages.
 
         Raises:
             UnmeasuredError: there are none.
         """
-        tasks = {task.id for task in self.evidence.tasks}
-        rows = [
-            row
-            for row in self.evidence.tables.get(table, ())
-            if row["model"] == self.model
-            and row["method"] == self.method.id
-            and all(row[key] in tasks for key in ("task", "other_task") if row.get(key))
-        ]
-        if not rows:
+        rows = self.evidence.tables.get(table)
+        if rows is not None:
+            rows = rows[(rows["model"] == self.model) & (rows["method"] == self.method.id)]
+            for column in rows.columns.intersection(["task", "other_task"]):
+                rows = rows[rows[column].isin([*self.evidence.tasks, ""])]
+        if rows is None or rows.empty:
             raise UnmeasuredError(NOT_RUN, f"There is no table of {table.replace('_', ' ')}.")
         return rows
 
 
-def paper_tasks() -> list[tuple[str, str]]:
-    """(task, reported metric) of the paper's averages: GLUE without WNLI."""
-    return [(name, task.metric) for name, task in GLUE.items() if task.in_average]
-
-
-def read_side_tables(paths: Mapping[str, Iterable[Path]]) -> dict[str, list[Row]]:
+def read_side_tables(paths: Mapping[str, Iterable[Path]]) -> dict[str, pd.DataFrame]:
     """Reads the tables of other analyses.
 
     Args:
-        paths: name of `SIDE_COLUMNS` -> csv files.
+        paths: name of `SIDE_TABLES` -> csv files.
 
     Raises:
         StudyError: a file is damaged or lacks a column.
     """
-    tables = {}
-    for name, of_table in paths.items():
-        rows = []
-        for path in of_table:
-            read = files.read_csv(path)
-            missing = [c for c in SIDE_COLUMNS[name] if read and c not in read[0]]
-            if missing:
-                raise StudyError(f"{path} has no column {missing[0]}, which the claims read.")
-            rows += read
-        if rows:
-            tables[name] = rows
-    return tables
+    import pandas as pd
+
+    return {
+        name: pd.concat([files.read_table(path, SIDE_TABLES[name]) for path in of_table])
+        for name, of_table in paths.items()
+        if of_table
+    }
+
+
+def read_paper(path: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """Reads claims.csv of workflow/resources/paper: (claim, granularity) -> row."""
+    granularity = {method: name for name, method in PAPERS_METHODS.items()}
+    return {(row["claim"], granularity[row["algorithm"]]): row for row in files.read_csv(path)}

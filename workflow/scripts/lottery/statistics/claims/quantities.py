@@ -1,194 +1,311 @@
-"""What the claims measure: each quantity of this run, with and without degenerate runs."""
+"""What the claims measure: each quantity of this run, and the paper's by the same formula.
+
+The paper's numbers are over its eight tasks; None where it has none.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+from typing import TYPE_CHECKING
 
-from lottery.pruning.algorithms.declaration import UNITS, WEIGHTS
-from lottery.results.scores import mean
-from lottery.statistics.claims import other_tables
+from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, WEIGHTS
+from lottery.results.published import Published, PublishedScore
 from lottery.statistics.claims.evidence import Subject, UnmeasuredError
-from lottery.statistics.claims.measured import Measured
-from lottery.statistics.claims.outcomes import NOT_COMPARABLE, NOT_RUN, TOO_FEW, UNDECIDED
-from lottery.statistics.claims.table import Part
-from lottery.statistics.intervals import Estimate, mean_estimate, spread_ratio
-from lottery.statistics.runs import Cell
+from lottery.statistics.claims.verdicts import NOT_COMPARABLE, NOT_RUN, TOO_FEW, UNDECIDED
+from lottery.statistics.intervals import (
+    Estimate,
+    mean_estimate,
+    possible,
+    spread_between,
+    spread_ratio,
+)
+from lottery.statistics.roles import NAMES
+from lottery.statistics.runs import by_task, difference
+from lottery.tasks import GLUE
 
-Options = Mapping[str, object]
+if TYPE_CHECKING:
+    import pandas as pd
+
 NO_RUNS = "No task that enters averages has these runs."
 
 
-def measure(part: Part, subject: Subject) -> Measured:
-    """Measures what a part of a claim is about.
+@dataclass(frozen=True)
+class Measured:
+    """A quantity of this run.
 
-    Raises:
-        UnmeasuredError: this run does not give it.
+    Attributes:
+        estimate: with degenerate runs, as published.
+        without: without seeds that have a degenerate run; None where none is left.
+        n_degenerate: number of seeds, over tasks, that `without` leaves out.
+        by_task, without_by_task: the two for each task, where the test asks for them.
+        note: words on another number that belongs to it.
     """
-    return _QUANTITIES[part.quantity](dict(part.options), subject)
 
-
-@dataclass
-class _Seeds:
-    """Values of each task's seeds, with and without those that have a degenerate run."""
-
-    with_all: dict[str, list[float]] = field(default_factory=dict)
-    sound: dict[str, list[float]] = field(default_factory=dict)
+    estimate: Estimate
+    without: Estimate | None
     n_degenerate: int = 0
-
-    def add(
-        self, task: str, values: Mapping[int, float], kept: Mapping[int, float], n_degenerate: int
-    ) -> None:
-        self.with_all[task] = list(values.values())
-        self.sound[task] = list(kept.values())
-        self.n_degenerate += n_degenerate
-
-    def measured(self, *, by_task: bool = False) -> Measured:
-        """The mean over tasks; the sound one over tasks that have two sound seeds or more."""
-        enough = {task: values for task, values in self.sound.items() if len(values) > 1}
-        groups = (self.with_all, enough)
-        means = [mean_estimate(list(group.values())) for group in groups]
-        each = [
-            {task: mean_estimate([values]) for task, values in group.items()} for group in groups
-        ]
-        return Measured(*means, self.n_degenerate, *(each if by_task else ()))
+    by_task: Mapping[str, Estimate] = field(default_factory=dict)
+    without_by_task: Mapping[str, Estimate] = field(default_factory=dict)
+    note: str = ""
 
 
-def _difference(options: Options, subject: Subject) -> Measured:
-    return _seed_differences(options, subject).measured()
+def score_difference(
+    subject: Subject, first: str, second: str, phase: str, factor: float = 1.0
+) -> Measured:
+    """Mean over tasks and seeds of first - factor x second."""
+    found = difference(subject.runs(first, phase), subject.runs(second, phase), factor)
+    return _mean_of_runs(found, NOT_RUN, NO_RUNS)
 
 
-def _task_differences(options: Options, subject: Subject) -> Measured:
-    seeds = _seed_differences(options, subject)
-    if len(seeds.with_all) < 2:
+def papers_difference(
+    published: Published, method: str, first: str, second: str, phase: str, factor: float = 1.0
+) -> float | None:
+    """The paper's `score_difference`."""
+    sides = [_papers_scores(published, method, role, phase) for role in (first, second)]
+    if None in sides:
+        return None
+    return fmean([a.mean - factor * b.mean for a, b in zip(*sides, strict=True)])
+
+
+def task_differences(subject: Subject, first: str, second: str, phase: str) -> Measured:
+    """`score_difference`, and that of each task."""
+    found = difference(subject.runs(first, phase), subject.runs(second, phase))
+    measured = _mean_of_runs(found, NOT_RUN, NO_RUNS)
+    if measured.estimate.n_tasks < 2:
         raise UnmeasuredError(NOT_COMPARABLE, "One task alone cannot tell some tasks from all.")
-    return seeds.measured(by_task=True)
+    return replace(
+        measured,
+        by_task={task: mean_estimate([each]) for task, each in by_task(found).items()},
+        without_by_task={
+            task: mean_estimate([each])
+            for task, each in by_task(found, degenerate=False).items()
+            if len(each) > 1
+        },
+    )
 
 
-def _seed_differences(options: Options, subject: Subject) -> _Seeds:
-    systems = subject.draws(str(options["first"])), subject.draws(str(options["second"]))
-    factor, runs = float(options.get("factor", 1.0)), subject.evidence.runs
-    seeds = _Seeds()
-    for task in subject.evidence.tasks:
-        cell = subject.cell(task.id, str(options["phase"]))
-        values = runs.differences(cell, *systems, factor=factor)
-        if values:
-            kept = runs.differences(cell, *systems, factor=factor, sound_only=True)
-            seeds.add(task.id, values, kept, runs.degenerate(cell, *systems))
-    if not seeds.with_all:
+def baseline_difference(subject: Subject) -> Measured:
+    """BiLSTM - bad subnetworks, retrained."""
+    bad, baselines = subject.runs("bad", "retrained"), subject.evidence.baselines
+    bilstm = baselines[baselines["name"].str.lower().str.contains("bilstm")]
+    levels = {task: fmean(scores) for task, scores in bilstm.groupby("task")["score"]}
+    found = bad.assign(value=bad.index.get_level_values("task").map(levels) - bad["value"])
+    return _mean_of_runs(
+        found[found.index.isin(levels, level="task")],
+        NOT_COMPARABLE,
+        "No scores of a BiLSTM were given.",
+    )
+
+
+def _mean_of_runs(runs: pd.DataFrame, verdict: str, reason: str) -> Measured:
+    """The mean over tasks; without degenerate runs over tasks that have two other seeds or more."""
+    values = by_task(runs)
+    if not values:
+        raise UnmeasuredError(verdict, reason)
+    without = [each for each in by_task(runs, degenerate=False).values() if len(each) > 1]
+    runs = runs[runs.index.isin(values, level="task")]
+    n_degenerate = int(runs["degenerate"].sum())
+    return Measured(mean_estimate([*values.values()]), mean_estimate(without), n_degenerate)
+
+
+def good_spread(subject: Subject) -> Measured:
+    """Standard deviation over seeds of good subnetworks, retrained / that of the full model."""
+    sides = [subject.runs(role, "retrained") for role in ("good", "full")]
+    values = _shared_tasks([by_task(side) for side in sides])
+    if not values:
         raise UnmeasuredError(NOT_RUN, NO_RUNS)
-    return seeds
-
-
-def _spread_ratio(options: Options, subject: Subject) -> Measured:
-    runs, draws = subject.evidence.runs, subject.draws("good")
-    with_all, sound, n_degenerate = [], [], 0
-    for task in subject.evidence.tasks:
-        cell = subject.cell(task.id, "retrained")
-        sides = [list(runs.values(cell, each).values()) for each in (draws, ("full",))]
-        if all(sides):
-            with_all.append(sides)
-            n_degenerate += runs.degenerate(cell, draws, ("full",))
-            kept = [runs.values(cell, each, sound_only=True) for each in (draws, ("full",))]
-            if min(map(len, kept)) > 1:
-                sound.append([list(values.values()) for values in kept])
-    if not with_all:
-        raise UnmeasuredError(NOT_RUN, NO_RUNS)
-    estimate = spread_ratio(*zip(*with_all, strict=True))
+    estimate = spread_ratio(*zip(*values.values(), strict=True))
     if estimate is None:
-        few = len(runs.seeds) < 2
-        verdict = TOO_FEW if few else UNDECIDED
+        verdict = TOO_FEW if subject.evidence.n_seeds < 2 else UNDECIDED
         raise UnmeasuredError(verdict, "The full model's score does not vary over seeds.")
-    without = spread_ratio(*zip(*sound, strict=True)) if sound else None
-    return Measured(estimate, without, n_degenerate)
+    kept = _shared_tasks([by_task(side, degenerate=False) for side in sides])
+    kept = [pair for task, pair in kept.items() if task in values and min(map(len, pair)) > 1]
+    degenerate = difference(*sides)["degenerate"]
+    return Measured(
+        estimate,
+        spread_ratio(*zip(*kept, strict=True)) if kept else None,
+        int(degenerate[degenerate.index.isin(values, level="task")].sum()),
+    )
 
 
-def _kept_difference(options: Options, subject: Subject) -> Measured:
+def _shared_tasks(sides: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list]:
+    """The values of both sides, for the tasks that both have."""
+    first, second = sides
+    return {task: [first[task], second[task]] for task in first if task in second}
+
+
+def papers_good_spread(published: Published, method: str) -> float | None:
+    """The paper's `good_spread`."""
+    sides = [_papers_scores(published, method, role, "retrained") for role in ("good", "full")]
+    if None in sides:
+        return None
+    good, full = (fmean([score.sd**2 for score in side]) for side in sides)
+    return (good / full) ** 0.5
+
+
+def size_difference(subject: Subject) -> Measured:
     """kept_fraction of good: structured - magnitude, under the same threshold and search data."""
-    ours = subject.method
+    method = subject.method
     partner = next(
         (
             each
             for each in subject.evidence.methods.values()
-            if each.granularity != ours.granularity
+            if each.granularity != method.granularity
             and each.to_threshold
-            and dict(each.search) == dict(ours.search)
+            and dict(each.search) == dict(method.search)
             and subject.model in each.models
         ),
         None,
     )
     if partner is None:
         raise UnmeasuredError(NOT_RUN, "No method of the other granularity has the same threshold.")
-    pair = {ours.granularity: ours, partner.granularity: partner}
     subject.draws("found")
-    differences = []
-    for task in subject.evidence.tasks:
-        kept = {
-            name: _kept(subject, Cell(subject.model, task.id, each.id, "pruned", each.split))
-            for name, each in pair.items()
-        }
-        a, b = kept[UNITS], kept[WEIGHTS]
-        if shared := [a[seed] - b[seed] for seed in a if seed in b]:
-            differences.append(shared)
+    sizes = {}
+    for each in (method, partner):
+        runs = subject.by_seed(each, "pruned", ("good",))
+        sizes[each.granularity] = runs.assign(value=runs["kept_fraction"])
+    differences = by_task(difference(sizes[UNITS], sizes[WEIGHTS]))
     if not differences:
         raise UnmeasuredError(NOT_RUN, f"{partner.id} has no good subnetworks beside it.")
-    estimate = mean_estimate(differences).within(-1.0, 1.0)
+    estimate = mean_estimate([*differences.values()]).within(-1.0, 1.0)
     return Measured(estimate, estimate)
 
 
-def _kept(subject: Subject, cell: Cell, subnetwork: str = "good") -> dict[int, float]:
-    """kept_fraction of each seed's subnetwork."""
-    found = subject.evidence.runs.scores(cell, (subnetwork,))
-    return {seed: runs[0].kept_fraction for seed, runs in found.items()}
+def papers_size_difference(published: Published, method: str) -> float | None:
+    """The paper's `size_difference`."""
+    structured, magnitude = (
+        papers_size(published, PAPERS_METHODS[each], "good") for each in (UNITS, WEIGHTS)
+    )
+    return None if None in (structured, magnitude) else structured - magnitude
 
 
-def _super_size(options: Options, subject: Subject) -> Measured:
+def super_size(subject: Subject) -> Measured:
     """Mean kept_fraction of super_good; one mask serves all seeds, so none makes it uncertain."""
-    subject.draws("super_good")
-    sizes, seeds = [], []
-    for task in subject.evidence.tasks:
-        kept = _kept(subject, subject.cell(task.id, "retrained"), "super_good")
-        if kept:
-            sizes.append(mean(list(kept.values())))
-            seeds.append(len(kept))
+    kept = subject.runs("super_good", "retrained")["kept_fraction"].groupby(
+        level="task", sort=False
+    )
+    sizes = [of_task.to_list() for _, of_task in kept]
     if not sizes:
         raise UnmeasuredError(NOT_RUN, NO_RUNS)
-    value = mean(sizes)
-    facts = {"n": len(sizes), "n_tasks": len(sizes), "n_seeds": min(seeds)}
-    estimate = Estimate(value, value, value, value, value, **facts)
+    value = fmean(map(fmean, sizes))
+    n_seeds = min(map(len, sizes))
+    estimate = Estimate(value, value, value, value, value, n_tasks=len(sizes), n_seeds=n_seeds)
     return Measured(estimate, estimate)
 
 
-def _baseline_difference(options: Options, subject: Subject) -> Measured:
-    draws, runs = subject.draws("bad"), subject.evidence.runs
-    baselines: dict[str, list[float]] = defaultdict(list)
-    for row in subject.evidence.tables.get("baselines", ()):
-        if "bilstm" in row["name"].lower():
-            baselines[row["task"]].append(float(row["score"]))
-    seeds = _Seeds()
-    for task in subject.evidence.tasks:
-        cell = subject.cell(task.id, "retrained")
-        values = runs.values(cell, draws)
-        if values and task.id in baselines:
-            level = mean(baselines[task.id])
-            sides = [values, runs.values(cell, draws, sound_only=True)]
-            gaps = [{seed: level - value for seed, value in side.items()} for side in sides]
-            seeds.add(task.id, *gaps, runs.degenerate(cell, draws))
-    if not seeds.with_all:
-        raise UnmeasuredError(NOT_COMPARABLE, "No scores of a BiLSTM were given.")
-    return seeds.measured()
+def papers_size(published: Published, method: str, subnetwork: str = "super_good") -> float | None:
+    """The paper's mean kept_fraction of a subnetwork."""
+    sizes = [published.kept_fraction(method, subnetwork, task) for task, _ in _papers_tasks()]
+    return None if None in sizes else fmean(sizes)
 
 
-_QUANTITIES: dict[str, Callable[[Options, Subject], Measured]] = {
-    "difference": _difference,
-    "task_differences": _task_differences,
-    "spread_ratio": _spread_ratio,
-    "kept_difference": _kept_difference,
-    "super_size": _super_size,
-    "kappa": other_tables.kappa,
-    "pattern": other_tables.pattern,
-    "importance_share": other_tables.importance_share,
-    "overlap_spread": other_tables.overlap_spread,
-    "baseline_difference": _baseline_difference,
-}
+def kappa(subject: Subject) -> Measured:
+    """Mean of the tasks' kappas; kappa compares the seeds, so tasks are the units.
+
+    Under strict the halves are read as good, as for every claim but those of the search itself.
+    """
+    rows = subject.rows("stability")
+    rows = rows[
+        (rows["unit"] == "heads")
+        & (rows["statistic"] == "fleiss_kappa")
+        & (rows["other_task"] == "")
+        & (rows["subnetwork"] == NAMES[subject.method.controls]["good"])
+    ]
+    ends = possible("fleiss_kappa", max(2, subject.evidence.n_seeds))
+    return _mean_of_rows(rows, subject, "No task has a kappa of head masks.", ends)
+
+
+def pattern(subject: Subject, quantity: str, attention: str) -> Measured:
+    """A number of the analysis of attention patterns, where real annotations are behind it."""
+    rows = subject.rows("patterns")
+    rows = rows[(rows["quantity"] == quantity) & (rows["attention"] == attention)]
+    if not rows["annotated"].fillna(False).all():
+        raise UnmeasuredError(
+            NOT_COMPARABLE, "The classifier of patterns has seen generated maps only."
+        )
+    # A correlation, or a difference of two shares.
+    ends = (-1.0, 1.0)
+    return _mean_of_rows(rows, subject, "The analysis of patterns does not give it.", ends)
+
+
+def _mean_of_rows(
+    rows: pd.DataFrame, subject: Subject, missing: str, ends: tuple[float, float]
+) -> Measured:
+    """Mean of a table's values: over seeds within tasks, or over tasks with a value each.
+
+    Args:
+        rows: of the table.
+        subject: the claim's subject.
+        missing: the reason where there are none.
+        ends: the smallest and the largest value there can be, where the interval is cut.
+    """
+    values = rows.dropna(subset="value").groupby("task", sort=False)["value"]
+    groups = [of_task.to_numpy() for _, of_task in values]
+    if not groups:
+        raise UnmeasuredError(NOT_RUN, missing)
+    if max(map(len, groups)) > 1:
+        estimate = mean_estimate(groups)
+    else:
+        pooled = mean_estimate([[value for (value,) in groups]])
+        estimate = replace(pooled, n_tasks=len(groups), n_seeds=subject.evidence.n_seeds)
+    estimate = estimate.within(*ends)
+    return Measured(estimate, estimate)
+
+
+def importance_share(subject: Subject, above: float, below: float) -> Measured:
+    """Share of heads with an importance between two values, at the first step of the search."""
+    rows = subject.rows("importance")
+    rows = rows[(rows["unit"] == "heads") & (rows["when"] == "first")]
+    inside = (rows["low"] >= above) & (rows["high"] <= below)
+    counts = rows.assign(inside=rows["count"] * inside)
+    counts = counts.groupby(["task", "seed"], sort=False)[["inside", "count"]].sum()
+    counts = counts[counts["count"] > 0]
+    if counts.empty:
+        raise UnmeasuredError(NOT_RUN, "The table of importances has no heads at a first step.")
+    shares = (counts["inside"] / counts["count"]).groupby(level="task", sort=False)
+    estimate = mean_estimate([of_task.to_numpy() for _, of_task in shares]).within(0.0, 1.0)
+    return Measured(estimate, estimate)
+
+
+def overlap_spread(subject: Subject) -> Measured:
+    """How much pairs of tasks differ in the heads that they share, as a share of all heads.
+
+    What their sizes lead one to expect is left in, as in the paper; the spread of what goes beyond
+    it is noted.
+    """
+    rows = subject.rows("task_overlap")
+    rows = rows[(rows["unit"] == "heads") & (rows["task_a"] != rows["task_b"])]
+    pairs = [frozenset(pair) for pair in zip(rows["task_a"], rows["task_b"], strict=True)]
+    rows = rows[~rows.assign(pair=pairs).duplicated("pair", keep="last")]
+    if len(rows) < 2:
+        raise UnmeasuredError(NOT_COMPARABLE, "It takes three tasks to compare pairs of tasks.")
+    n, units = int(rows["n_seeds"].min()), rows["units"].iloc[0]
+    if n < 2:
+        raise UnmeasuredError(TOO_FEW, "One seed alone has no spread.")
+    shared, expected, sds = (
+        rows[name].to_numpy() / units for name in ("shared_mean", "expected", "shared_sd")
+    )
+    # Shares lie between 0 and 1, what goes beyond expected ones between -1 and 1.
+    estimate = spread_between(shared, sds, n).within(0.0, 0.5)
+    beyond = spread_between(shared - expected, sds, n).within(0.0, 1.0)
+    estimate = replace(estimate, n_tasks=len(frozenset.union(*pairs)))
+    note = f"beyond what the sizes explain {beyond.value:.3f} [{beyond.low:.3f}, {beyond.high:.3f}]"
+    return Measured(estimate, estimate, note=note)
+
+
+def _papers_scores(
+    published: Published, method: str, role: str, phase: str
+) -> list[PublishedScore] | None:
+    """The published scores of a role on the paper's tasks."""
+    row = (method, {"found": "good"}.get(role, role), phase)
+    if role == "full":
+        row = ("none", "full", "finetuned")
+    scores = [published.score(*row, task, "validation", name) for task, name in _papers_tasks()]
+    return None if None in scores else scores
+
+
+def _papers_tasks() -> list[tuple[str, str]]:
+    """(task, reported metric) of the paper's averages: GLUE without WNLI."""
+    return [(name, task.metric) for name, task in GLUE.items() if task.in_average]

@@ -1,7 +1,7 @@
 """THE table of the claims: tests, margins and thresholds, laid down before any run.
 
 Scores are in their metrics' own units (0.01 = one point). What is read as good, random and bad of
-a method stands in `lottery.statistics.roles`; `found` is the search's own result.
+a method is in `lottery.statistics.roles`; `found` is the search's own result.
 
 Why these margins: EQUAL, two points, is about the spread of a full model over seeds; ABOUT, five
 points, is the least that separates the paper's own groups; CLOSE, ten points, is what the search
@@ -11,19 +11,21 @@ larger.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from lottery.pruning.algorithms.declaration import UNITS, WEIGHTS
+from lottery.results.published import Published
+from lottery.statistics.claims import quantities
+from lottery.statistics.claims.evidence import MethodFacts, Subject
+from lottery.statistics.claims.quantities import Measured
+from lottery.statistics.claims.verdicts import ABOVE, BELOW, EQUIVALENT, SOME_TASKS
 
 EQUAL = 0.02
 ABOUT = 0.05
 CLOSE = 0.10
 KEEP_SCORE = 0.90
-
-ABOVE, BELOW, EQUIVALENT, SOME_TASKS = "above", "below", "equivalent", "some tasks"
-
-# What a claim may need of a method beyond its granularity.
-THRESHOLD, SIZED, IMPORTANCE, HEADS = "threshold", "sized", "importance", "heads"
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,42 @@ class Part:
     """One test of a claim.
 
     Attributes:
-        quantity: what is estimated: a function of `lottery.statistics.claims.quantities`.
-        test: `above` or `below` the bound (the 95 % interval clears it); `equivalent` (the 90 %
-            interval lies within +- the bound: two one-sided tests at 5 %); `some tasks`: first is
-            above second on at least one task and on at least one other not so by the bound.
-        bound: threshold or margin.
-        options: of the quantity.
         words: what is measured, for readers.
+        test: of `lottery.statistics.claims.verdicts`.
+        bound: threshold or margin.
+        measure: the quantity of this run.
+        published: the paper's, of its method; None where resources/paper/claims.csv has it.
+        difference: first, second and phase of the difference that is tested, if it is one.
     """
 
-    quantity: str
+    words: str
     test: str
     bound: float
+    measure: Callable[[Subject], Measured]
+    published: Callable[[Published, str], float | None] | None = None
+    difference: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a claim needs of a method beyond its granularity.
+
+    Attributes:
+        given: whether a method has it.
+        words: what the claim is about.
+    """
+
+    given: Callable[[MethodFacts], bool]
     words: str
-    options: tuple[tuple[str, object], ...] = ()
+
+
+_NO_SEARCH = "searches down to a threshold, and this method makes none"
+THRESHOLD = Need(lambda method: method.to_threshold, _NO_SEARCH)
+SIZED = Need(lambda method: method.to_threshold or method.imported, _NO_SEARCH)
+IMPORTANCE = Need(
+    lambda method: method.importance, "importances of units, and this method records none"
+)
+HEADS = Need(lambda method: "head" in method.units, "attention heads, and this method prunes none")
 
 
 @dataclass(frozen=True)
@@ -56,10 +80,8 @@ class Claim:
         statement: in this project's words.
         short: the same in a few words, for a narrow table.
         parts: for each granularity that the claim speaks of, tests that must all hold.
-        needs: what it needs of a method beyond its granularity: a search down to a `threshold`;
-            masks `sized` by such a search, here or elsewhere; `importance` of units; `heads` among
-            the units that it prunes.
         by_construction: whether a search on the data that it is reported on makes it true.
+        needs: what it needs of a method beyond its granularity.
     """
 
     id: str
@@ -67,32 +89,48 @@ class Claim:
     short: str
     parts: dict[str, tuple[Part, ...]]
     by_construction: bool = False
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 def difference(
     first: str, second: str, phase: str, test: str, bound: float, factor: float = 1.0
 ) -> Part:
     """A test of the mean difference of two systems: first - factor x second."""
-    scaled = second if factor == 1 else f"{factor} x {second}"
-    options = (("first", first), ("second", second), ("phase", phase), ("factor", factor))
-    return Part("difference", test, bound, f"{first} - {scaled}, {phase}", options)
+    given = {"first": first, "second": second, "phase": phase, "factor": factor}
+    return Part(
+        f"{first} - {second if factor == 1 else f'{factor} x {second}'}, {phase}",
+        test,
+        bound,
+        partial(quantities.score_difference, **given),
+        partial(quantities.papers_difference, **given),
+        (first, second, phase) if factor == 1 else None,
+    )
+
+
+def _some_tasks(second: str) -> Part:
+    given = {"first": "super_good", "second": second, "phase": "retrained"}
+    return Part(
+        f"super_good - {second}, retrained, task by task",
+        SOME_TASKS,
+        ABOUT,
+        partial(quantities.task_differences, **given),
+        partial(quantities.papers_difference, **given),
+        tuple(given.values()),
+    )
+
+
+def _against_baselines(test: str) -> Part:
+    return Part("BiLSTM - bad, retrained", test, ABOUT, quantities.baseline_difference)
 
 
 FOUND = difference("found", "full", "pruned", ABOVE, 0.0, factor=KEEP_SCORE)
 KEPT_LESS = Part(
-    "kept_difference", ABOVE, 0.0, "kept_fraction of good: structured - magnitude pruning"
+    "kept_fraction of good: structured - magnitude pruning",
+    ABOVE,
+    0.0,
+    quantities.size_difference,
+    quantities.papers_size_difference,
 )
-
-
-def _against_baselines(test: str, words: str) -> Part:
-    return Part("baseline_difference", test, ABOUT, words)
-
-
-def _some_tasks(second: str) -> Part:
-    options = (("first", "super_good"), ("second", second), ("phase", "retrained"))
-    words = f"super_good - {second}, retrained, task by task"
-    return Part("task_differences", SOME_TASKS, ABOUT, words, options)
 
 
 CLAIMS = (
@@ -120,10 +158,11 @@ CLAIMS = (
             UNITS: (
                 difference("full", "good", "retrained", EQUIVALENT, CLOSE),
                 Part(
-                    "spread_ratio",
+                    "standard deviation over seeds: good retrained / full",
                     ABOVE,
                     1.0,
-                    "standard deviation over seeds: good retrained / full",
+                    quantities.good_spread,
+                    quantities.papers_good_spread,
                 ),
             )
         },
@@ -167,7 +206,13 @@ CLAIMS = (
         {
             UNITS: (
                 difference("full", "super_good", "retrained", BELOW, 0.10 + ABOUT),
-                Part("super_size", BELOW, 0.5, "kept_fraction of super_good"),
+                Part(
+                    "kept_fraction of super_good",
+                    BELOW,
+                    0.5,
+                    quantities.super_size,
+                    quantities.papers_size,
+                ),
             )
         },
     ),
@@ -183,7 +228,7 @@ CLAIMS = (
         "Good subnetworks are unstable over seeds.",
         "good subnetworks are unstable over seeds",
         # Landis and Koch (1977) call agreement above 0.4 moderate.
-        {UNITS: (Part("kappa", BELOW, 0.4, "Fleiss' kappa of the seeds' head masks"),)},
+        {UNITS: (Part("Fleiss' kappa of the seeds' head masks", BELOW, 0.4, quantities.kappa),)},
         needs=(HEADS,),
     ),
     Claim(
@@ -193,19 +238,17 @@ CLAIMS = (
         {
             UNITS: (
                 Part(
-                    "importance_share",
+                    "share of heads whose importance, at the first step, is below half of the "
+                    "largest",
                     ABOVE,
                     0.5,
-                    "share of heads whose importance, at the first "
-                    "step, is below half of the largest",
-                    (("above", 0.0), ("below", 0.5)),
+                    partial(quantities.importance_share, above=0.0, below=0.5),
                 ),
                 Part(
-                    "importance_share",
+                    "share of heads above three quarters of the largest importance",
                     BELOW,
                     0.1,
-                    "share of heads above three quarters of the largest importance",
-                    (("above", 0.75), ("below", 1.0)),
+                    partial(quantities.importance_share, above=0.75, below=1.0),
                 ),
             )
         },
@@ -218,12 +261,11 @@ CLAIMS = (
         {
             UNITS: (
                 Part(
-                    "pattern",
+                    "correlation of surviving in all seeds with heterogeneous attention, over "
+                    "heads",
                     EQUIVALENT,
                     0.1,
-                    "correlation of surviving in all seeds with "
-                    "heterogeneous attention, over heads",
-                    (("quantity", "association"), ("attention", "normed")),
+                    partial(quantities.pattern, quantity="association", attention="normed"),
                 ),
             )
         },
@@ -236,11 +278,10 @@ CLAIMS = (
         {
             UNITS: (
                 Part(
-                    "pattern",
+                    "share of heterogeneous maps, all heads: fine-tuned - pretrained",
                     EQUIVALENT,
                     0.05,
-                    "share of heterogeneous maps, all heads: fine-tuned - pretrained",
-                    (("quantity", "change"), ("attention", "raw")),
+                    partial(quantities.pattern, quantity="change", attention="raw"),
                 ),
             )
         },
@@ -253,10 +294,10 @@ CLAIMS = (
         {
             UNITS: (
                 Part(
-                    "overlap_spread",
+                    "standard deviation between task pairs of the share of heads in common",
                     ABOVE,
                     0.02,
-                    "standard deviation between task pairs of the share of heads in common",
+                    quantities.overlap_spread,
                 ),
             )
         },
@@ -268,8 +309,8 @@ CLAIMS = (
         "ELMo vectors; those of magnitude pruning do not.",
         "structured bad about like a BiLSTM, magnitude bad below",
         {
-            UNITS: (_against_baselines(EQUIVALENT, "BiLSTM - bad, retrained"),),
-            WEIGHTS: (_against_baselines(ABOVE, "BiLSTM - bad, retrained"),),
+            UNITS: (_against_baselines(EQUIVALENT),),
+            WEIGHTS: (_against_baselines(ABOVE),),
         },
     ),
 )

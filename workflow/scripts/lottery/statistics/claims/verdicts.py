@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lottery.statistics.claims.outcomes import CONTRADICTED, SUPPORTED, TOO_FEW, UNDECIDED
-from lottery.statistics.claims.table import ABOVE, EQUIVALENT, SOME_TASKS, Part
 from lottery.statistics.intervals import Estimate, equivalence_p, holm, t_p_value
 
+SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+TOO_FEW = "undecided (too few seeds)"
+BY_CONSTRUCTION = "true by construction"
+NOT_APPLICABLE, NOT_COMPARABLE, NOT_RUN = "not applicable", "not comparable", "not run"
+DECIDED = (SUPPORTED, CONTRADICTED)
+
+# Tests: `above` or `below` the bound (the 95 % interval clears it); `equivalent` (the 90 % interval
+# lies within +- the bound: two one-sided tests at 5 %); `some tasks`: first is above second on at
+# least one task and on at least one other not so by the bound.
+ABOVE, BELOW, EQUIVALENT, SOME_TASKS = "above", "below", "equivalent", "some tasks"
 FEWEST_SEEDS = 3
 ALPHA = 0.05
 
 
-def verdict(part: Part, estimate: Estimate | None, by_task: Sequence[Estimate]) -> str:
-    """The verdict on one part of a claim; it rests on the intervals over seeds.
+def verdict(
+    test: str, bound: float, estimate: Estimate | None, by_task: Sequence[Estimate] = ()
+) -> str:
+    """The verdict of a test; it rests on the intervals over seeds.
 
     Args:
-        part: the test.
+        test: see above.
+        bound: threshold or margin.
         estimate: what was measured; None where nothing is left to measure.
         by_task: the same of each task, for a test of tasks.
     """
@@ -24,15 +35,15 @@ def verdict(part: Part, estimate: Estimate | None, by_task: Sequence[Estimate]) 
         return UNDECIDED
     if estimate.n_seeds < FEWEST_SEEDS:
         return TOO_FEW
-    if part.test == SOME_TASKS:
-        return _some_tasks(by_task, part.bound)
-    if estimate.low is None:
+    if test == SOME_TASKS:
+        return _some_tasks(by_task, bound)
+    low, high = estimate.low, estimate.high
+    if low is None:
         return UNDECIDED
-    low, high, bound = estimate.low, estimate.high, part.bound
-    if part.test == EQUIVALENT:
+    if test == EQUIVALENT:
         holds = -bound < estimate.inner_low and estimate.inner_high < bound
         fails = low > bound or high < -bound
-    elif part.test == ABOVE:
+    elif test == ABOVE:
         holds, fails = low > bound, high < bound
     else:
         holds, fails = high < bound, low > bound
@@ -66,14 +77,14 @@ def _one_sided(estimate: Estimate, bound: float) -> float:
     return both / 2 if difference > 0 else 1 - both / 2
 
 
-def p_value(part: Part, estimate: Estimate) -> float | None:
-    """P-value over seeds of what the part says; None without spread, or without a t interval."""
-    if not estimate.se or part.test == SOME_TASKS:
+def p_value(test: str, bound: float, estimate: Estimate) -> float | None:
+    """P-value over seeds of what is tested; None without spread, or without a t interval."""
+    if not estimate.se or test == SOME_TASKS:
         return None
-    if part.test == EQUIVALENT:
-        return equivalence_p(estimate, part.bound)
-    above = _one_sided(estimate, part.bound)
-    return above if part.test == ABOVE else 1 - above
+    if test == EQUIVALENT:
+        return equivalence_p(estimate, bound)
+    above = _one_sided(estimate, bound)
+    return above if test == ABOVE else 1 - above
 
 
 def combined(verdicts: Sequence[str]) -> str:
@@ -84,14 +95,11 @@ def combined(verdicts: Sequence[str]) -> str:
     return SUPPORTED
 
 
-def words(part: Part) -> str:
-    """The test of a part, for readers."""
-    if part.test == EQUIVALENT:
-        return f"equivalent within ±{part.bound:g} (two one-sided t tests at 5 %)"
-    if part.test == SOME_TASKS:
-        return (
-            "above 0 on a task, and on another not above it by "
-            f"{part.bound:g} (t tests, Holm over tasks)"
-        )
-    side = "above" if part.test == ABOVE else "below"
-    return f"95 % interval {side} {part.bound:g}"
+def words(test: str, bound: float) -> str:
+    """The test, for readers."""
+    if test == EQUIVALENT:
+        return f"equivalent within ±{bound:g} (two one-sided t tests at 5 %)"
+    if test == SOME_TASKS:
+        where = "above 0 on a task, and on another not above it by"
+        return f"{where} {bound:g} (t tests, Holm over tasks)"
+    return f"95 % interval {test} {bound:g}"

@@ -1,4 +1,4 @@
-"""claims.md: the rows of claims.csv as a reader of a README sees them."""
+"""Tables as Markdown and LaTeX, and claims.md: what a reader of a README sees of claims.csv."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ from dataclasses import replace
 
 import pytest
 from markdown_reader import tables_of
-from synthetic_claims import World, rows_of
+from synthetic_claims import PAPER, World, reported, rows_of
 
-from lottery.statistics.claims.printed import print_claims
+from lottery import files
+from lottery.report.tables.claims import narrow_tables
+from lottery.report.tables.model import Cell, Group, Table, read_caption
+from lottery.report.tables.render import latex, markdown
+from lottery.statistics.claims.check import SCHEMA
 from lottery.statistics.claims.table import CLAIMS
-from lottery.statistics.runs import Runs
 
 STRUCTURED, MAGNITUDE = "bert_base, structured", "bert_base, magnitude"
 
 
 def printed(world: World, **changes: object) -> str:
-    return print_claims(list(rows_of(world, **changes).values()))
+    claims = [
+        {name: row[name] if row.get(name) != "" else None for name in SCHEMA if name in row}
+        for row in rows_of(world, **changes).values()
+    ]
+    return "\n\n".join(map(markdown, narrow_tables(files.table(claims, SCHEMA))))
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +79,46 @@ def test_numbers_and_verdicts_without_degenerate_runs_stand_beside():
         for score in World().scores()
     ]
     world = World()
-    runs = Runs(scores, dict.fromkeys(world.tasks, "accuracy"))
-    row = rows_of(world, runs=runs)["C2", "magnitude"]
-    cells = tables_of(printed(world, runs=runs))[MAGNITUDE]["C2"]
+    table = reported(scores, world)
+    row = rows_of(world, scores=table)["C2", "magnitude"]
+    cells = tables_of(printed(world, scores=table))[MAGNITUDE]["C2"]
     assert cells[3].startswith(f"{row['estimate']:.3f} [")
-    without = f"; without 4 degenerate {row['estimate_without_degenerate']:.3f} ["
+    without = f" (without 4 degenerate {row['estimate_without_degenerate']:.3f} ["
     assert without in cells[3]
     assert cells[4] == "contradicted (without degenerate runs: supported)"
+
+
+def test_odd_signs_stay_within_their_cells():
+    table = Table("odd", "", ["", "n"], [Group("", [[Cell("a|b & c_d", sd="± 50 %"), Cell("1")]])])
+    assert "| a\\|b & c_d ± 50 % | 1 |" in markdown(table)
+    assert r"a$|$b \& c\_d $\pm$ 50 \% & 1 \\" in latex(table)
+
+
+def test_published_numbers_have_a_row_of_their_own():
+    rows = [
+        [Cell("good"), Cell("0.5", ("1 of 2 tasks",), paper="0.4", sd="± 0.1", paper_sd="± 0.2")]
+    ]
+    table = Table("t", "Seen.", ["", "n"], [Group("s_1", rows)], title="T", published="theirs.")
+    assert markdown(table).splitlines() == [
+        "## T",
+        "",
+        "Seen. Rows *paper*: theirs.",
+        "",
+        "|  | n |",
+        "| --- | ---: |",
+        "| **s_1** |  |",
+        "| good | 0.5 ± 0.1 (1 of 2 tasks) |",
+        "| *paper* | *0.4 ± 0.2* |",
+    ]
+    tex = latex(table)
+    assert r"\caption{T. Seen. Rows paper: theirs.}" in tex
+    assert r"\multicolumn{2}{l}{\textbf{s\_1}} \\" in tex
+    assert r"\textit{paper} & \textit{0.4 $\pm$ 0.2} \\" in tex
+
+
+def test_captions_of_tables_are_plain_first_paragraphs():
+    names = ("summary", "claims", "trainability", "overlap", "differences_table", "evaluation_only")
+    for name in names:
+        caption = read_caption(PAPER.parents[1] / f"report/{name}.rst")
+        assert caption.endswith("."), name
+        assert not set("`*_{|").intersection(caption.replace("good_half", "")), name

@@ -1,0 +1,155 @@
+"""The figures of training losses and of searches show the right numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from legible import complaints, saved_figures
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lottery import files
+from lottery.files.errors import StudyError
+from lottery.report.figures import style
+from lottery.report.figures.curves import draw_training, draw_trajectories, thinned
+from lottery.steps.plot_training import plot_training
+from lottery.training.history import HISTORY_COLUMNS
+
+TASKS = ("tone", "degree")
+NAMES = ("good", "random", "random_2", "bad", "good_half", "super_good")
+
+
+def trainings(losses: np.ndarray, task: str = "t", name: str = "good") -> pd.DataFrame:
+    """Trainings [trainings, steps] of one subnetwork."""
+    steps = np.tile(np.arange(1, losses.shape[1] + 1), len(losses))
+    return pd.DataFrame({"task": task, "subnetwork": name, "step": steps, "loss": losses.ravel()})
+
+
+@pytest.mark.parametrize(("n", "steps"), [(1, 1), (3, 7), (5, 30)])
+def test_a_line_is_the_mean_of_its_trainings(n, steps):
+    losses = np.random.default_rng(n).random((n, steps))
+    (line,) = draw_training(trainings(losses), "title").axes[0].lines
+    assert line.get_xdata().tolist() == list(range(1, steps + 1))
+    assert line.get_ydata().tolist() == pytest.approx(losses.mean(0))
+
+
+@given(st.lists(st.floats(0, 9), min_size=1, max_size=60), st.integers(1, 20))
+def test_thinned_lines_end_where_they_ended_and_keep_their_mean(losses, most):
+    points = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses})
+    found = thinned(points, most)
+    assert len(found) <= most and (found.equals(points) or len(points) > most)
+    assert found["step"].iloc[-1] == len(losses)
+    sizes = np.diff([0, *found["step"]])
+    assert np.average(found["loss"], weights=sizes) == pytest.approx(np.mean(losses))
+
+
+@pytest.mark.parametrize("tasks", [1, 9])
+def test_the_figure_is_legible(tasks):
+    losses = np.array([[3 / step for step in range(1, 300)]])
+    names = ("full", *NAMES, "random_half", "bad_half", "super_random", "super_bad")
+    every = [trainings(losses, f"task_{n}", name) for n in range(tasks) for name in names]
+    with style.settings():
+        figure = draw_training(pd.concat(every), "title")
+        assert complaints(figure) == []
+    assert [len(axis.lines) for axis in figure.axes] == [len(names)] * tasks
+
+
+def history(path: Path, level: float) -> Path:
+    rows = [dict.fromkeys(HISTORY_COLUMNS, 1) | {"step": n, "loss": level / n} for n in (1, 2, 4)]
+    files.write_csv(path, rows, HISTORY_COLUMNS)
+    return path
+
+
+def test_the_step_takes_tasks_and_subnetworks_from_the_places_of_the_files(tmp_path):
+    finetuned, retrained = [], []
+    for task in TASKS:
+        for seed in (1, 2):
+            cell = tmp_path / "bert" / task / f"seed_{seed}"
+            finetuned.append(history(cell / "finetune/history.csv", seed))
+            retrained += [
+                history(cell / "retrain/m" / name / "history.csv", 10 * place + seed)
+                for place, name in enumerate(NAMES, start=1)
+            ]
+    given = {
+        "paths_to_finetuned": finetuned,
+        "paths_to_retrained": retrained,
+        "path_to_svg": tmp_path / "training.svg",
+        "path_to_png": tmp_path / "training.png",
+        "model": "bert",
+        "method": "m",
+    }
+    with saved_figures() as drawn:
+        plot_training(**given)
+    (figure,) = drawn.values()
+    assert [axis.get_title() for axis in figure.axes] == [*TASKS]
+    assert "2 seeds" in figure.get_suptitle()
+    for axis in figure.axes:
+        # full, good, both draws of random, bad, good_half, super_good.
+        levels = [1.5, 11.5, 26.5, 41.5, 51.5, 61.5]
+        assert [line.get_ydata()[0] for line in axis.lines] == pytest.approx(levels)
+    finetuned[0].write_text("step,loss\n1,none\n")
+    with pytest.raises(StudyError, match=r"history\.csv"):
+        plot_training(**given)
+
+
+COLUMNS = ["stage", "kept_fraction", "score", "accepted", "threshold"]
+
+
+def searched(*steps: tuple) -> pd.DataFrame:
+    """The search of one task and seed."""
+    return pd.DataFrame(steps, columns=COLUMNS).assign(task="t", seed=1)
+
+
+SEARCH = searched(
+    ("both", 1.0, 0.8, True, 0.7),
+    ("both", 0.9, 0.75, True, 0.7),
+    ("both", 0.8, 0.6, False, 0.7),
+    ("heads", 0.85, 0.72, True, 0.7),
+    ("heads", 0.82, np.nan, False, 0.7),
+    ("mlps", 0.7, 0.65, False, 0.7),
+)
+
+
+def searches_drawn(searches: pd.DataFrame, metrics: dict[str, str], title: str) -> Figure:
+    with style.settings():
+        return draw_trajectories(searches, metrics, title)
+
+
+def star_of(axis: Axes) -> tuple[float, float]:
+    (star,) = (line for line in axis.lines if line.get_marker() == "*")
+    return star.get_xdata()[0], star.get_ydata()[0]
+
+
+def test_the_star_marks_the_last_accepted_state_and_failures_branch_off():
+    figure = searches_drawn(SEARCH, {"t": "accuracy"}, "title")
+    (axis,) = figure.axes
+    assert star_of(axis) == (0.85, 0.72)
+    branches = [list(line.get_xdata()) for line in axis.lines if line.get_linestyle() == ":"]
+    assert branches == [[0.9, 0.8], [0.85, 0.7]]
+    path = next(line for line in axis.lines if len(line.get_xdata()) == 3)
+    assert list(path.get_xdata()) == [1.0, 0.9, 0.85]
+    assert any(list(line.get_ydata()) == [0.7, 0.7] for line in axis.lines)
+    markers = {line.get_marker() for line in axis.lines}
+    assert {"o", "^", "s"} <= markers
+    low, high = axis.get_xlim()
+    assert low > high  # the search runs from left to right
+
+
+def test_an_undefined_score_is_a_cross_on_the_edge():
+    figure = searches_drawn(SEARCH, {"t": "accuracy"}, "title")
+    (cross,) = (line for line in figure.axes[0].lines if line.get_marker() == "x")
+    assert cross.get_xdata()[0] == 0.82
+    assert cross.get_transform() == figure.axes[0].get_xaxis_transform()
+    assert figure.axes[0].get_ylim()[0] > 0.5  # the score of 0 that it has not does not count
+    assert "undefined score" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_a_search_that_may_not_prune_ends_at_the_full_model():
+    steps = searched(("weights", 1.0, -0.1, False, np.nan))
+    figure = searches_drawn(steps, {"t": "matthews"}, "title")
+    assert star_of(figure.axes[0]) == (1.0, -0.1)

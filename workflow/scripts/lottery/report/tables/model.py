@@ -1,0 +1,97 @@
+"""A table for readers: plain text only, which the printers of `render` and the page escape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        text: its main text.
+        below: smaller lines under it.
+        paper: the published number, set apart.
+        verdict: the class of a verdict, which colours it; empty for other cells.
+        sd: the standard deviation of `text`, with its sign.
+        mark: a mark behind `text`.
+        paper_sd: the standard deviation of `paper`, with its sign; the page leaves it out.
+    """
+
+    text: str
+    below: tuple[str, ...] = ()
+    paper: str = ""
+    verdict: str = ""
+    sd: str = ""
+    mark: str = ""
+    paper_sd: str = ""
+
+    @property
+    def main(self) -> str:
+        """The main text with its mark."""
+        return f"{self.text} {self.mark}".rstrip()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All smaller lines."""
+        return (self.sd, *self.below) if self.sd else self.below
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under a heading of their own; the first cell of a row is its name."""
+
+    title: str
+    rows: Sequence[Sequence[Cell]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption.
+
+    Attributes:
+        name: an id within the page.
+        caption: what is seen, how it was computed, and n.
+        columns: headings, of the column of names as well.
+        groups: the rows.
+        words: the columns whose cells are texts, set flush left, not numbers, set flush right.
+        note: lines of text below the table.
+        title: its heading, and the line that opens it where it is folded.
+        published: what the published numbers in it are.
+    """
+
+    name: str
+    caption: str
+    columns: Sequence[str]
+    groups: Sequence[Group]
+    words: frozenset[int] = field(default_factory=frozenset)
+    note: str = ""
+    title: str = ""
+    published: str = ""
+
+
+def plain(rows: Sequence[Sequence[str]]) -> list[Group]:
+    """Rows of text without headings between them."""
+    return [Group("", [[Cell(text) for text in row] for row in rows])]
+
+
+def read_caption(path: Path) -> str:
+    """The caption of a table: the first paragraph, plain text, of its text in workflow/report.
+
+    Snakemake's own report shows the whole text, which goes on with the columns of the csv file.
+    """
+    return " ".join(path.read_text(encoding="utf-8").split("\n\n")[0].split())
+
+
+def records(frame: pd.DataFrame) -> list[Record]:
+    """The rows of a DataFrame as dictionaries, None for missing numbers."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
