@@ -28,7 +28,7 @@ import yaml
 
 import planning
 import startup
-from lottery.report.page.records import Record
+from lottery.report.page.cost import Record
 from measuring import ROOT, arguments, machine, parsed, seconds_of
 from rows import Row, finish, not_measured
 

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from lottery.report.page.records import Record, read_records
+from lottery.report.page.cost import Record, read_records
 from lottery.runtime.stages import step_names
 
 ROOT = Path(__file__).resolve().parents[1]
