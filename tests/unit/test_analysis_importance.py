@@ -82,19 +82,20 @@ def test_the_walk_has_the_masks_and_the_removals_of_a_search(
 def test_the_histogram_counts_the_units_that_could_be_removed(tmp_path):
     write_search(tmp_path, MEDIUM, 3)
     walk = walk_of(tmp_path)
-    rows = [r for r in importance.histogram_rows(walk, CELL) if r["unit"] == "heads"]
-    first = [row for row in rows if row["when"] == "first"]
+    table = importance.histogram_table(walk, CELL)
+    table = table[table["unit"] == "heads"]
+    first = table[table["when"] == "first"]
     assert len(first) == importance.BINS
     scores = walk.scores["heads"][0]
-    assert sum(row["count"] for row in first) == 32
+    assert first["count"].sum() == 32
     counts, edges = np.histogram(scores, bins=24, range=(0, 1))
-    assert [row["count"] for row in first] == counts.tolist()
-    assert [row["low"] for row in first] == pytest.approx(edges[:-1])
+    assert first["count"].tolist() == counts.tolist()
+    assert first["low"].tolist() == pytest.approx(edges[:-1])
     # The first step removes int(0.1 * 32) heads: the third smallest score is the cut.
-    assert first[0]["cut"] == pytest.approx(np.sort(scores)[2])
-    last = [row for row in rows if row["when"] == "last"]
-    assert sum(row["count"] for row in last) < 32
-    assert last[0]["step"] > first[0]["step"]
+    assert first["cut"].iloc[0] == pytest.approx(np.sort(scores)[2])
+    last = table[table["when"] == "last"]
+    assert last["count"].sum() < 32
+    assert last["step"].iloc[0] > first["step"].iloc[0]
 
 
 def test_a_search_that_may_not_prune_has_no_histogram(tmp_path):
@@ -105,14 +106,14 @@ def test_a_search_that_may_not_prune_has_no_histogram(tmp_path):
         found = {array: values.astype(kind) for array, values in arrays.items()}
         files.write_npz(tmp_path / f"{name}.npz", found)
     walk = walk_of(tmp_path)
-    assert importance.histogram_rows(walk, CELL) == []
-    assert importance.correlation_rows(walk, CELL) == []
+    assert importance.histogram_table(walk, CELL).empty
+    assert importance.correlation_table(walk, CELL).empty
 
 
 def test_correlations_are_over_the_units_that_both_steps_keep(tmp_path):
     write_search(tmp_path, MEDIUM, 5, STRICT)
     walk = walk_of(tmp_path)
-    rows = {(r["unit"], r["step"]): r for r in importance.correlation_rows(walk, CELL)}
+    rows = importance.correlation_table(walk, CELL).set_index(["unit", "step"]).to_dict("index")
     kept = walk.kept["heads"]
     both = kept[1] & kept[2]
     first, second = walk.scores["heads"][1:3]
@@ -175,12 +176,13 @@ def test_magnitudes_of_units_are_means_over_the_parameters_that_go_with_them(tmp
 def test_kept_and_pruned_magnitudes_and_an_empty_group_is_missing():
     means = {"heads": np.arange(32.0).reshape(4, 8), "mlps": np.array([1.0, 2.0, 3.0, 4.0])}
     mask = unit_mask(means["heads"] >= 16, np.ones(4, bool))
-    rows = {r["unit"]: r for r in magnitudes.magnitude_rows(mask, means, MEDIUM, CELL)}
+    table = magnitudes.magnitude_table(mask, means, MEDIUM, CELL)
+    rows = table.set_index("unit").to_dict("index")
     assert rows["heads"]["kept_mean"] == pytest.approx(23.5)
     assert rows["heads"]["pruned_mean"] == pytest.approx(7.5)
     assert rows["heads"]["difference"] == pytest.approx(16.0)
-    assert (rows["mlps"]["kept_mean"], rows["mlps"]["pruned_mean"]) == (2.5, None)
-    assert rows["mlps"]["difference"] is None
+    assert rows["mlps"]["kept_mean"] == 2.5 and np.isnan(rows["mlps"]["pruned_mean"])
+    assert np.isnan(rows["mlps"]["difference"])
     assert (rows["mlps"]["kept_units"], rows["mlps"]["pruned_units"]) == (4, 0)
     head, mlp = HEAD.parameters(MEDIUM), MLP.parameters(MEDIUM)
     pooled = (16 * 23.5 * head + 4 * 2.5 * mlp) / (16 * head + 4 * mlp)

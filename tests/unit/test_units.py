@@ -15,7 +15,7 @@ from tiny import tiny_architecture, tiny_model, tiny_tokens
 
 from lottery import files
 from lottery.analysis import importance
-from lottery.analysis.magnitudes import magnitude_rows, unit_magnitudes
+from lottery.analysis.magnitudes import magnitude_table, unit_magnitudes
 from lottery.data.batches import collate
 from lottery.evaluation.predict import predict
 from lottery.evaluation.scoring import decide
@@ -188,10 +188,10 @@ def test_magnitudes_are_means_over_the_units_entries():
                 mean = np.abs(values).mean()
                 assert found[KINDS[kind].array][place] == pytest.approx(mean)
         mask = random_mask(1, SMALL)
-        rows = magnitude_rows(mask, found, SMALL, {})
-        assert [row["unit"] for row in rows] == ["heads", "mlps", "toys", "both"]
+        table = magnitude_table(mask, found, SMALL, {})
+        assert table["unit"].tolist() == ["heads", "mlps", "toys", "both"]
         kept = found["toys"][mask.units["toy"]]
-        assert rows[2]["kept_mean"] == pytest.approx(kept.mean())
+        assert table["kept_mean"][2] == pytest.approx(kept.mean())
 
 
 # A kind that is declared in one place: gates, shrinking, files, controls and a search know it.

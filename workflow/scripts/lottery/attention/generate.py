@@ -47,22 +47,13 @@ HELD_OUT = Settings(
 def generate(
     count: int, settings: Settings, rng: np.random.Generator
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Draws maps, the classes in turn.
-
-    Args:
-        count: number of maps.
-        settings: of the generator.
-        rng: seeded generator.
-
-    Returns:
-        The maps, float32 [T, T] each with rows that sum to one, and their classes, int64 [count].
-    """
+    """Draws maps, the classes in turn: float32 [T, T] each, and their classes, int64 [count]."""
     labels = np.arange(count) % len(CLASSES)
     return [draw_map(CLASSES[label], settings, rng) for label in labels], labels
 
 
 def draw_map(pattern: str, settings: Settings, rng: np.random.Generator) -> np.ndarray:
-    """Draws one map of a class, float32 [T, T]."""
+    """Draws one map of a class, float32 [T, T] with rows that sum to one."""
     low, high = _one_of(settings.lengths, rng)
     length = int(rng.integers(low, high + 1))
     contrast = rng.uniform(*_one_of(settings.contrast, rng))

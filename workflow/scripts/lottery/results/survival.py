@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lottery import files
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
 from lottery.pruning.masks import Mask, read_mask
 
-COLUMNS = ["model", "method", "task", "unit", "layer", "head", "mean", "sd", "n"]
-ALL_TASKS = "all"
+if TYPE_CHECKING:
+    import pandas as pd
 
+# Layers are counted from 0; head is a unit's place among those of its kind in the layer.
+SURVIVAL = {"model": str, "method": str, "task": str, "unit": str, "layer": int, "head": int} | {
+    "mean": float,
+    "sd": float,
+    "n": int,
+}
+ALL_TASKS = "all"
 
 Shares = Mapping[str, np.ndarray]  # kind -> share of every unit that one mask keeps
 
@@ -41,13 +49,8 @@ class Survival:
 def kept_shares(path: Path, mask: Mask, architecture: Architecture) -> Shares:
     """The share of every unit that a mask keeps, see `lottery.pruning.masks`.
 
-    Args:
-        path: the mask's file, for the message.
-        mask: what it holds.
-        architecture: sizes of the model.
-
     Raises:
-        StudyError: the mask does not have the model's size.
+        StudyError: the mask, read from `path`, does not have the model's size.
     """
     try:
         return mask.shares(architecture)
@@ -70,51 +73,36 @@ def read_shares(paths: Iterable[Path], architecture: Architecture) -> dict[str, 
 
 def survival_of_task(by_seed: dict[str, Shares]) -> Survival:
     """Mean and sample sd over the seeds of one task."""
-    return _over_seeds(list(by_seed.values()), n_tasks=1)
+    return survival_over_tasks({"": by_seed}, counted=True)
 
 
 def survival_over_tasks(shares: dict[str, dict[str, Shares]], *, counted: bool) -> Survival:
     """Survival over several tasks: first each seed's tasks are taken together, then the seeds.
 
     Args:
-        shares: task -> seed -> shares.
+        shares: task -> seed -> shares; all tasks have the same seeds.
         counted: whether a seed's tasks are added up (number of tasks survived) or averaged.
     """
-    seeds = [
-        seed for seed in next(iter(shares.values())) if all(seed in s for s in shares.values())
-    ]
+    first = next(iter(shares.values()))
     together = np.sum if counted else np.mean
-    per_seed = [
-        {
-            kind: together([of_task[seed][kind] for of_task in shares.values()], axis=0)
-            for kind in next(iter(shares.values()))[seed]
-        }
-        for seed in seeds
-    ]
-    return _over_seeds(per_seed, n_tasks=len(shares))
+    mean, sd = {}, {}
+    for kind in next(iter(first.values())):
+        # [tasks, seeds, layers, units] -> [seeds, layers, units]
+        stacked = [[of_task[seed][kind] for seed in first] for of_task in shares.values()]
+        values = together(stacked, axis=0)
+        mean[kind], sd[kind] = values.mean(axis=0), sample_sd(values)
+    return Survival(mean, sd, n_seeds=len(first), n_tasks=len(shares))
 
 
-def _over_seeds(shares: list[Shares], n_tasks: int) -> Survival:
-    values = {kind: np.stack([share[kind] for share in shares]) for kind in shares[0]}
-    return Survival(
-        mean={kind: array.mean(axis=0) for kind, array in values.items()},
-        sd={kind: _sample_sd(array) for kind, array in values.items()},
-        n_seeds=len(shares),
-        n_tasks=n_tasks,
-    )
-
-
-def _sample_sd(values: np.ndarray) -> np.ndarray:
+def sample_sd(values: np.ndarray) -> np.ndarray:
     """Sample standard deviation over the first axis; NaN of a single value."""
     if len(values) < 2:
         return np.full(values.shape[1:], np.nan)
     return values.std(axis=0, ddof=1)
 
 
-def survival_rows(survivals: dict[str, Survival], model: str, method: str) -> list[dict[str, Any]]:
-    """The numbers behind the heat-maps as rows with the keys `COLUMNS`, layers counted from 0.
-
-    The column head is a unit's place among those of its kind in the layer.
+def survival_table(survivals: dict[str, Survival], model: str, method: str) -> pd.DataFrame:
+    """The numbers behind the heat-maps: `SURVIVAL`.
 
     Args:
         survivals: task (or `all`) -> survival.
@@ -125,6 +113,6 @@ def survival_rows(survivals: dict[str, Survival], model: str, method: str) -> li
         cell = {"model": model, "method": method, "task": task, "n": survival.n_seeds}
         for kind, values in survival.mean.items():
             for (layer, *unit), value in np.ndenumerate(values):
-                place = {"unit": kind, "layer": layer, "head": unit[0] if unit else None}
-                rows.append(cell | place | {"mean": value, "sd": survival.sd[kind][layer, *unit]})
-    return rows
+                row = cell | {"unit": kind, "layer": layer, "head": unit[0] if unit else None}
+                rows.append(row | {"mean": value, "sd": survival.sd[kind][layer, *unit]})
+    return files.table(rows, SURVIVAL)

@@ -31,11 +31,6 @@ def plot_survival(
 
     Args:
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the panels.
-        path_to_config: config.json of the model.
-        path_to_table: csv of the numbers drawn.
-        path_to_tasks_svg, path_to_tasks_png: the maps of each task.
-        path_to_all_svg, path_to_all_png: the maps over all tasks.
-        model, method: ids of what is drawn.
         granularity: of the masks: "units" counts those that survive, "weights" draws shares of kept
             weights.
         averaged_tasks: the tasks that enter averages, and so the maps over all tasks; where the
@@ -47,8 +42,8 @@ def plot_survival(
     by_task = {task: survival.survival_of_task(seeds) for task, seeds in shares.items()}
     averaged = {task: shares[task] for task in shares if task in averaged_tasks} or shares
     over_all = survival.survival_over_tasks(averaged, counted=counted)
-    rows = survival.survival_rows(by_task | {survival.ALL_TASKS: over_all}, model, method)
-    files.write_csv(path_to_table, rows, survival.COLUMNS)
+    table = survival.survival_table(by_task | {survival.ALL_TASKS: over_all}, model, method)
+    files.write_table(path_to_table, table, survival.SURVIVAL)
     what = "survival of heads and MLPs" if counted else "weights kept by head and MLP"
     title = f"{model}, {method}: {what}"
     with style.settings():

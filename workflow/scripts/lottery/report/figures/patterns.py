@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lottery.attention.classes import ATTENTION, CLASSES
-from lottery.attention.note import WORDS
+from lottery.attention.classes import ATTENTION, CLASSES, WORDS
 from lottery.report.figures import dots, style
 
 # Of each group of heads and state of the weights: colour, whether filled, place on a task's line.

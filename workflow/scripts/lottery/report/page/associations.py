@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from lottery.attention.note import WORDS
+from lottery.attention.classes import WORDS
 from lottery.report.page.numbers import p_value, parsed, rounded
 from lottery.report.page.table import Cell, Group, Table
 from lottery.results.summary import AVERAGE
