@@ -247,14 +247,9 @@ def facts(tree: synthetic.Tree) -> dict[str, Any]:
 def write_page(tree: synthetic.Tree, **changes: Any) -> str:
     """Runs the step in the working directory; gives the page."""
     figures = sorted(Path("results/figures").rglob("*.svg"))
-    tables = [TABLES / f"{n}.csv" for n in ("summary", "overlap", "claims", "differences")]
+    tables = ("summary", "overlap", "claims", "differences", "trainability")
     keywords = {
-        "path_to_summary": tables[0],
-        "path_to_overlap": tables[1],
-        "path_to_claims": tables[2],
-        "path_to_differences": tables[3],
-        "path_to_trainability": TABLES / "trainability.csv",
-        "path_to_evaluation_only": None,
+        "paths_to_tables": [TABLES / f"{name}.csv" for name in tables],
         "paths_to_associations": [TABLES / "pattern_association.csv"],
         "paths_to_figures": figures,
         "paths_to_captions": sorted((WORKFLOW / "report").glob("*.rst")),

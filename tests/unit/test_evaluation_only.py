@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from small_study import ROOT, study
 from synthetic_runs import MODEL, SEEDS, make_scores
@@ -16,7 +17,7 @@ from lottery.report.figures import style
 from lottery.report.figures.scores import draw_scores
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import read_scores, sample_sd
+from lottery.results.scores import Score, read_scores, sample_sd
 from lottery.results.summary import summarize
 from lottery.statistics.runs import Runs
 from lottery.steps.collect_scores import collect_scores
@@ -212,6 +213,10 @@ def test_the_published_file_is_read():
     assert {each["label"] for each in rows} == {"non-entailment"}
 
 
+def table(scores: list[Score]) -> pd.DataFrame:
+    return pd.DataFrame(asdict(score) | {"counted": score.counted} for score in scores)
+
+
 def test_what_reads_the_scores_of_tasks_ignores_those_on_others():
     layout = Layout.of(
         models=[MODEL],
@@ -229,7 +234,7 @@ def test_what_reads_the_scores_of_tasks_ignores_those_on_others():
         shown = [
             [
                 bar.get_height()
-                for bar in draw_scores(each, layout, nothing, MODEL, "s").axes[0].patches
+                for bar in draw_scores(table(each), layout, nothing, MODEL, "s").axes[0].patches
             ]
             for each in (scores, scores + on)
         ]

@@ -54,7 +54,7 @@ BUDGETS = {
         gather_tables import_masks majority measure_weights sample_masks sample_super_masks
         summarize summarize_on tabulate_trainability tokenize""",
     ),
-    "report": budget(375, "pyarrow", "write_report"),
+    "report": budget(375, "pandas pyarrow", "write_report"),
     "figures": budget(
         490,
         "matplotlib",

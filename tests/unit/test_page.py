@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[synthetic.Tree]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         # A thousand files that no power cut needs to leave whole.
-        patch.setattr("lottery.files.atomic._flush", lambda path: None)
+        patch.setattr(sys.modules["lottery.files.atomic"], "_flush", lambda path: None)
         yield synthetic_page.write_run(root)
 
 
@@ -244,20 +245,23 @@ def test_options_unlike_the_presets_are_named(found):
 
 def test_the_paper_is_not_repeated_where_nothing_is_comparable(tree):
     layout = tree.layout | {"published_models": []}
-    summary = Path("own.csv")
+    summary = Path("own/summary.csv")
+    summary.parent.mkdir()
     rows = rows_of(TABLES / "summary.csv")
     with summary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(row | {n: "" for n in row if n.startswith("published")} for row in rows)
-    page = synthetic_page.write_page(tree, layout=layout, path_to_summary=summary)
-    table = page[page.index('id="table-summary') : page.index('id="claims"')]
+    page = synthetic_page.write_page(tree, layout=layout, paths_to_tables=[summary])
+    table = page[page.index('id="table-summary') : page.index('id="making"')]
     assert 'class="paper"' not in table
     assert "Prasanna" not in table
 
 
 def test_claims_and_differences_may_be_missing(tree):
-    page = synthetic_page.write_page(tree, path_to_claims=None, path_to_differences=None)
+    page = synthetic_page.write_page(
+        tree, paths_to_tables=[TABLES / "summary.csv", TABLES / "overlap.csv"]
+    )
     assert 'id="claims"' not in page
     assert 'href="#claims"' not in page
     assert "table-differences" not in page

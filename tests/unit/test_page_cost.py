@@ -5,18 +5,20 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_page import WORKFLOW, write_record
 
 from lottery import files
-from lottery.report.page import cost, numbers, records
-from lottery.report.page.runtimes import authors_table, cost_table
+from lottery.report.page import cost, numbers
+from lottery.report.page.cost import authors_table, cost_table
 from lottery.results.layout import Layout
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
-AUTHORS = files.read_csv(WORKFLOW / "resources/paper/runtimes.csv")
+AUTHORS = files.read_table(WORKFLOW / "resources/paper/runtimes.csv", cost.AUTHORS_SCHEMA)
 # Rule -> step, method and algorithm, and how the page names the step. Rules of one step count
 # together, but searches by what they search for.
 RULES = {
@@ -108,17 +110,17 @@ def slow_cost(jobs: list[dict]) -> dict:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_cost_of_each_step_is_that_of_its_jobs(folder: Path, seed: int):
     jobs = make_jobs(random.Random(seed))
-    behind = records.behind(["results/59.txt"], records.read_records(folder))
-    measured = [cost.job_of(record, Path("results"), PAPERS) for record in behind]
-    found = {one.step: one for one in cost.add_up(measured)}
-    names = {name for *_, name in RULES.values()}
-    assert found.keys() == names
-    found["all"] = cost.total(measured)
-    for name in (*names, "all"):
+    behind = cost.behind(["results/59.txt"], cost.read_records(folder))
+    found = cost.costs_of(cost.job_table(behind, Path("results"), PAPERS))
+    names = {name for *_, name in RULES.values()} | {"all"}
+    assert {*found.index} == names
+    for name in names:
         of_name = [job for job in jobs if name in ("all", job["name"])]
         for key, value in slow_cost(of_name).items():
-            assert getattr(found[name], key) == pytest.approx(value), (name, key)
-        assert found[name].mean_seconds == pytest.approx(found[name].seconds / found[name].measured)
+            expected = pytest.approx(np.nan if value is None else value, nan_ok=True)
+            assert found.loc[name, key] == expected, (name, key)
+        one = found.loc[name]
+        assert one["mean_seconds"] == pytest.approx(one["seconds"] / one["measured"])
 
 
 def test_jobs_of_another_study_in_the_same_folder_do_not_count(folder: Path):
@@ -130,8 +132,8 @@ def test_jobs_of_another_study_in_the_same_folder_do_not_count(folder: Path):
     job(2, ["results/1.npz"])
     job(3, ["results/1.txt"])  # of another study
     job(4, ["results/2.txt", "results/1.txt", "mine.csv"])
-    read = records.read_records(folder)
-    behind = records.behind(["results/4.txt", "results/none.txt"], read)
+    read = cost.read_records(folder)
+    behind = cost.behind(["results/4.txt", "results/none.txt"], read)
     made = sorted(path for record in behind for path in record["outputs"]["out"])
     assert made == sorted(f"results/{n}.{kind}" for n in (1, 2, 4) for kind in ("txt", "npz"))
 
@@ -140,13 +142,13 @@ def test_a_record_that_cannot_be_read_is_passed_over(folder: Path):
     write_record(Path("results/a"), "evaluate", {}, {"out": ["results/a.txt"]})
     Path("results/b.provenance.json").write_text("{")
     Path("results/c.provenance.json").write_text("[1]")
-    assert [record["step"] for record in records.read_records(folder)] == ["evaluate"]
+    assert [record["step"] for record in cost.read_records(folder)] == ["evaluate"]
 
 
 def test_records_are_those_of_the_studys_own_folders(folder: Path):
     for place in ("results/a", "elsewhere/b", "resources/c"):
         write_record(Path(place), "evaluate", {}, {"out": [f"{place}.txt"]})
-    found = records.read_records(Path("elsewhere"), Path("resources"))
+    found = cost.read_records(Path("elsewhere"), Path("resources"))
     assert [path for each in found for path in each["outputs"]["out"]] == [
         "elsewhere/b.txt",
         "resources/c.txt",
@@ -158,8 +160,8 @@ def test_the_benchmark_lies_next_to_the_logs_of_its_own_study(folder: Path):
     Path("results").rename("elsewhere")
     for log in ("elsewhere/logs/evaluate/1.log", "results/logs/evaluate/1.log"):
         record = {"rule": "evaluate", "step": "evaluate", "log": log}
-        found = cost.job_of(record, Path("elsewhere"), {}).seconds
-        assert found == (1.0 if log.startswith("elsewhere") else None)
+        (found,) = cost.job_table([record], Path("elsewhere"), {})["seconds"]
+        assert found == 1.0 if log.startswith("elsewhere") else np.isnan(found)
 
 
 def test_of_two_jobs_that_made_a_file_the_later_counts():
@@ -167,15 +169,27 @@ def test_of_two_jobs_that_made_a_file_the_later_counts():
         {"rule": rule, "started": started, "inputs": {}, "outputs": {"out": {"x": "0"}}}
         for rule, started in (("a", "2020-01-02"), ("b", "2021-01-01"))
     )
-    assert [record["rule"] for record in records.behind(["x"], [new, old])] == ["b"]
+    assert [record["rule"] for record in cost.behind(["x"], [new, old])] == ["b"]
+
+
+def job(step: str, seconds: float, task: str = "a", **measured: float) -> dict:
+    """A row of the table of jobs."""
+    return dict.fromkeys(cost.SUMS, np.nan) | {
+        "step": step,
+        "task": task,
+        "seconds": seconds,
+        "peak_mb": np.nan,
+        **measured,
+    }
 
 
 def test_gpu_time_and_energy_stand_in_the_table_only_where_there_are_some():
-    jobs = [cost.Job("finetune", 60.0, 30.0, 500.0)]
-    columns = cost_table(jobs, AUTHORS, shared=False).columns
+    jobs = [job("finetune", 60.0, cpu_seconds=30.0, peak_mb=500.0)]
+    columns = cost_table(pd.DataFrame(jobs), AUTHORS, shared=False).columns
     assert not {"GPU time", "energy"} & set(columns)
-    jobs.append(cost.Job("finetune", 3600.0, 30.0, 1500.0, gpu=True, joules=7200.0))
-    table = cost_table(jobs, AUTHORS, shared=True)
+    on_gpu = {"gpu_seconds": 3600.0, "joules": 7200.0}
+    jobs.append(job("finetune", 3600.0, cpu_seconds=30.0, peak_mb=1500.0, **on_gpu))
+    table = cost_table(pd.DataFrame(jobs), AUTHORS, shared=True)
     texts = [cell.text for cell in table.groups[0].rows[0]]
     assert dict(zip(table.columns, texts, strict=True)) == {
         "": "finetune",
@@ -189,14 +203,15 @@ def test_gpu_time_and_energy_stand_in_the_table_only_where_there_are_some():
         "the authors, a job": "",
     }
     assert "shared a GPU" in table.caption
-    assert "shared a GPU" not in cost_table(jobs, AUTHORS, shared=False).caption
+    assert "shared a GPU" not in cost_table(pd.DataFrame(jobs), AUTHORS, shared=False).caption
 
 
 def test_the_authors_times_are_means_over_their_runs():
-    rows = [row for row in AUTHORS if (row["step"], row["method"]) == ("search", "structured")]
+    rows = AUTHORS[(AUTHORS["step"] == "search") & (AUTHORS["method"] == "structured")]
     assert len(rows) == 9
-    mean = sum(float(row["minutes_mean"]) for row in rows) / 9
-    table = cost_table([cost.Job("search structured", 1.0)], AUTHORS, shared=False)
+    mean = rows["minutes_mean"].mean()
+    jobs = pd.DataFrame([job("search structured", 1.0)])
+    table = cost_table(jobs, AUTHORS, shared=False)
     assert table.groups[0].rows[0][-1].paper == f"{mean:.1f} min"
 
 
@@ -209,7 +224,9 @@ def test_own_search_times_stand_beside_the_authors_on_their_tasks_only():
         tasks={"a": facts | {"published": "rte"}, "b": facts | {"published": None}},
         methods=methods,
     )
-    table = authors_table({"a": [60.0, 120.0], "b": [9.0]}, AUTHORS, layout)
+    times = (("a", 60.0), ("a", 120.0), ("b", 9.0))
+    jobs = pd.DataFrame([job("search structured", seconds, task) for task, seconds in times])
+    table = authors_table(jobs, AUTHORS, layout)
     *theirs, own = table.groups[0].rows
     assert len(theirs) == 4
     texts = dict(zip(table.columns, [cell.text for cell in own], strict=True))

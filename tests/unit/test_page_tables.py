@@ -8,9 +8,8 @@ import pytest
 from synthetic_page import WORKFLOW
 
 from lottery.report.page.claims import claims_tables
+from lottery.report.page.figures import SECTIONS, tables_of
 from lottery.report.page.outside import outside_tables
-from lottery.report.page.render import Page
-from lottery.report.page.sections import SECTIONS
 from lottery.report.page.study import examples_of
 from lottery.report.page.table import Cell, Table
 from lottery.results import evaluation_only
@@ -57,8 +56,7 @@ def test_scores_outside_stand_group_by_group():
 def test_a_section_takes_the_tables_that_its_names_fit():
     (outside,) = (section for section in SECTIONS if section.id == "outside")
     tables = {name: Table(name, "", [], []) for name in ("overlap", "on_hans", "on_own")}
-    page = Page([], [], [], [], [], [], tables, [], "", {})
-    assert [table.name for table in page.tables_of(outside)] == ["on_hans", "on_own"]
+    assert [table.name for table in tables_of(outside, tables)] == ["on_hans", "on_own"]
 
 
 def test_claims_of_which_a_method_says_nothing_stand_in_a_table_of_their_own():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic
 from legible import complaints, texts_of
@@ -14,18 +15,17 @@ from matplotlib.figure import Figure
 
 from lottery import files
 from lottery.report.figures import style
+from lottery.report.figures.curves import draw_trajectories
 from lottery.report.figures.scores import draw_scores
-from lottery.report.figures.survival import draw_all_tasks, draw_tasks
-from lottery.report.figures.trajectories import draw_trajectories
+from lottery.report.figures.survival import ALL, TASK, draw_survival
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
+from lottery.results.scores import score_table
 from lottery.results.survival import read_shares, survival_of_task, survival_over_tasks
-from lottery.results.trajectory import Step, read_trajectory
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.plot_scores import plot_scores
 from lottery.steps.plot_survival import plot_survival
-from lottery.steps.plot_trajectories import plot_trajectories
+from lottery.steps.plot_trajectories import plot_trajectories, read_search
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 FILES = [PAPER / "scores.csv", PAPER / "sizes.csv"]
@@ -77,27 +77,33 @@ def search_metrics(tree) -> dict[str, str]:
 
 
 def bars_of(tree, method: str) -> Figure:
-    scores, layout = read_scores(tree.root / "scores.csv"), Layout.of(**tree.layout)
+    scores, layout = score_table(tree.root / "scores.csv"), Layout.of(**tree.layout)
     return draw_scores(scores, layout, Published.read(*FILES), tree.model, method)
+
+
+def searches_of(tree, method: str) -> pd.DataFrame:
+    places = [{"task": task, "seed": seed} for task in tree.tasks for seed in tree.seeds]
+    paths = zip(places, tree.searches(method), strict=True)
+    return pd.concat(read_search(path).assign(**place) for place, path in paths)
 
 
 def figures(tree, method: str) -> dict[str, Figure]:
     shares = read_shares(tree.masks(method), tree.architecture)
     counted = method == "structured"
-    searches: dict[str, dict[int, list[Step]]] = {task: {} for task in tree.tasks}
-    places = [(task, seed) for task in tree.tasks for seed in tree.seeds]
-    for (task, seed), path in zip(places, tree.searches(method), strict=True):
-        searches[task][seed] = read_trajectory(path)
     over_all = survival_over_tasks(shares, counted=counted)
+    most = over_all.n_tasks if counted else None
     return {
         "scores": bars_of(tree, method),
-        "tasks": draw_tasks(
+        "tasks": draw_survival(
             {task: survival_of_task(seeds) for task, seeds in shares.items()},
             title="title",
             measure="share of seeds in which it survives",
+            panel=TASK,
         ),
-        "all": draw_all_tasks(over_all, title="title", measure="number", counted=counted),
-        "trajectories": draw_trajectories(searches, search_metrics(tree), "title"),
+        "all": draw_survival(
+            {"tasks": over_all}, title="title", measure="number", panel=ALL, most=most
+        ),
+        "trajectories": draw_trajectories(searches_of(tree, method), search_metrics(tree), "title"),
     }
 
 
@@ -109,10 +115,9 @@ def test_no_text_overlaps_another_or_leaves_the_figure_or_is_too_small(tree, met
 
 
 def test_the_legend_of_one_searched_task_fits_the_figure(tree, settings):
-    task = next(iter(tree.tasks))
-    paths = list(tree.searches("magnitude"))[: len(tree.seeds)]
-    searches = {task: dict(zip(tree.seeds, map(read_trajectory, paths), strict=True))}
-    figure = draw_trajectories(searches, search_metrics(tree), "title")
+    task, metric = next(iter(search_metrics(tree).items()))
+    searches = searches_of(tree, "magnitude")
+    figure = draw_trajectories(searches[searches["task"] == task], {task: metric}, "title")
     assert complaints(figure) == []
     legend, (width, _) = figure.legends[0].get_window_extent(), figure.bbox.size
     assert legend.x0 >= 0 and legend.x1 <= width

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic
 from legible import complaints, texts_of
@@ -21,7 +22,7 @@ from lottery.report.figures.methods import draw_methods
 from lottery.report.figures.scores import draw_scores
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
+from lottery.results.scores import score_table
 from lottery.statistics.roles import contrasts
 from lottery.steps.collect_scores import collect_scores
 
@@ -51,7 +52,7 @@ def tree(tmp_path_factory):
     return made
 
 
-def differences(tree, method: str, split: str) -> list[dict[str, str]]:
+def differences(tree, method: str, split: str) -> pd.DataFrame:
     """Made-up rows of differences.csv, with intervals of the usual widths."""
     rng, facts = np.random.default_rng(0), METHODS[method]
     rows = []
@@ -64,8 +65,8 @@ def differences(tree, method: str, split: str) -> list[dict[str, str]]:
                 numbers = {"difference": middle, "n_seeds": 5, "published_difference": middle}
                 numbers |= {f"t_{end}": middle + 2 * side * width for end, side in ENDS}
                 numbers |= {f"bootstrap_{end}": middle + side * width for end, side in ENDS}
-                rows.append(head | {key: str(value) for key, value in numbers.items()})
-    return rows
+                rows.append(head | numbers)
+    return pd.DataFrame(rows)
 
 
 ENDS = (("low", -1), ("high", 1))
@@ -94,7 +95,7 @@ def noise(tree) -> list[dict[str, object]]:
 
 
 def figures(tree) -> dict[str, Figure]:
-    scores, layout = read_scores(tree.root / "scores.csv"), Layout.of(**tree.layout)
+    scores, layout = score_table(tree.root / "scores.csv"), Layout.of(**tree.layout)
     published, tasks = Published.read(*FILES), list(tree.tasks)
     units = [name for name, facts in METHODS.items() if facts["algorithm"] == "structured"]
     weights = [name for name in METHODS if name not in units]
@@ -143,7 +144,7 @@ def test_figures_name_things_as_the_config_does(tree):
 
 @pytest.mark.parametrize("n_tasks", [1, 2])
 def test_few_tasks_leave_room_for_title_and_legend(tree, n_tasks):
-    scores, layout = read_scores(tree.root / "scores.csv"), Layout.of(**tree.layout)
+    scores, layout = score_table(tree.root / "scores.csv"), Layout.of(**tree.layout)
     few = replace(layout, tasks=layout.tasks[-n_tasks:])
     names = [name for name, facts in METHODS.items() if facts["algorithm"] == "structured"]
     published = Published.read(*FILES)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
 from lottery.report.figures import style
-from lottery.report.figures.survival import draw_tasks
-from lottery.report.figures.trajectories import draw_trajectories
+from lottery.report.figures.curves import draw_trajectories
+from lottery.report.figures.survival import TASK, draw_survival
 from lottery.results.survival import Survival
-from lottery.results.trajectory import Step
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_heat_maps_hold_the_values_with_the_mlps_apart(settings):
     mlps = np.array([0.1, 0.5, 1.0])
     spread = {"head": heads / 2, "mlp": np.full(3, np.nan)}
     survival = Survival({"head": heads, "mlp": mlps}, spread, n_seeds=1)
-    figure = draw_tasks({"t": survival}, title="title", measure="share")
+    figure = draw_survival({"t": survival}, title="title", measure="share", panel=TASK)
     mean, sd = (np.ma.filled(axis.images[0].get_array(), np.nan) for axis in figure.axes[:2])
     np.testing.assert_array_equal(mean[:, :4], heads)
     assert np.isnan(mean[:, 4]).all()
@@ -38,7 +38,7 @@ def test_shares_that_hardly_differ_get_a_scale_of_their_own(settings):
     heads, none = np.linspace(0.5, 0.6, 12).reshape(3, 4), np.zeros(3)
     mean, sd = {"head": heads, "mlp": np.full(3, 0.55)}, {"head": heads, "mlp": none}
     survival = Survival(mean, sd, n_seeds=2)
-    figure = draw_tasks({"t": survival}, title="title", measure="share")
+    figure = draw_survival({"t": survival}, title="title", measure="share", panel=TASK)
     norm = figure.axes[0].images[0].norm
     assert (norm.vmin, norm.vmax) == pytest.approx((0.5, 0.6))
 
@@ -48,24 +48,28 @@ def test_rounding_gets_no_scale_of_its_own(settings):
     heads[0, 0] += 1e-9
     mean, sd = {"head": heads, "mlp": np.full(3, 0.5)}, {"head": spread, "mlp": np.zeros(3)}
     survival = Survival(mean, sd, n_seeds=2)
-    figure = draw_tasks({"t": survival}, title="title", measure="share")
+    figure = draw_survival({"t": survival}, title="title", measure="share", panel=TASK)
     for axis in figure.axes[:2]:
         norm = axis.images[0].norm
         assert (norm.vmin, norm.vmax) == (0.0, 1.0)
 
 
-def step(stage: str, kept: float, score: float | None, accepted: bool, threshold=0.7) -> Step:
-    return Step(stage, kept, score, threshold, accepted)
+COLUMNS = ["stage", "kept_fraction", "score", "accepted", "threshold"]
 
 
-SEARCH = [
-    step("both", 1.0, 0.8, True),
-    step("both", 0.9, 0.75, True),
-    step("both", 0.8, 0.6, False),
-    step("heads", 0.85, 0.72, True),
-    step("heads", 0.82, None, False),
-    step("mlps", 0.7, 0.65, False),
-]
+def searched(*steps: tuple) -> pd.DataFrame:
+    """The search of one task and seed."""
+    return pd.DataFrame(steps, columns=COLUMNS).assign(task="t", seed=1)
+
+
+SEARCH = searched(
+    ("both", 1.0, 0.8, True, 0.7),
+    ("both", 0.9, 0.75, True, 0.7),
+    ("both", 0.8, 0.6, False, 0.7),
+    ("heads", 0.85, 0.72, True, 0.7),
+    ("heads", 0.82, np.nan, False, 0.7),
+    ("mlps", 0.7, 0.65, False, 0.7),
+)
 
 
 def star_of(axis: Axes) -> tuple[float, float]:
@@ -74,7 +78,7 @@ def star_of(axis: Axes) -> tuple[float, float]:
 
 
 def test_the_star_marks_the_last_accepted_state_and_failures_branch_off(settings):
-    figure = draw_trajectories({"t": {1: SEARCH}}, {"t": "accuracy"}, "title")
+    figure = draw_trajectories(SEARCH, {"t": "accuracy"}, "title")
     (axis,) = figure.axes
     assert star_of(axis) == (0.85, 0.72)
     branches = [list(line.get_xdata()) for line in axis.lines if line.get_linestyle() == ":"]
@@ -89,7 +93,7 @@ def test_the_star_marks_the_last_accepted_state_and_failures_branch_off(settings
 
 
 def test_an_undefined_score_is_a_cross_on_the_edge(settings):
-    figure = draw_trajectories({"t": {1: SEARCH}}, {"t": "accuracy"}, "title")
+    figure = draw_trajectories(SEARCH, {"t": "accuracy"}, "title")
     (cross,) = (line for line in figure.axes[0].lines if line.get_marker() == "x")
     assert cross.get_xdata()[0] == 0.82
     assert cross.get_transform() == figure.axes[0].get_xaxis_transform()
@@ -98,6 +102,6 @@ def test_an_undefined_score_is_a_cross_on_the_edge(settings):
 
 
 def test_a_search_that_may_not_prune_ends_at_the_full_model(settings):
-    steps = [step("weights", 1.0, -0.1, False, threshold=None)]
-    figure = draw_trajectories({"t": {1: steps}}, {"t": "matthews"}, "title")
+    steps = searched(("weights", 1.0, -0.1, False, np.nan))
+    figure = draw_trajectories(steps, {"t": "matthews"}, "title")
     assert star_of(figure.axes[0]) == (1.0, -0.1)

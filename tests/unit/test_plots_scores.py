@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -11,7 +12,6 @@ from lottery.report.figures import style
 from lottery.report.figures.scores import draw_scores
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import Score
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def settings():
         yield
 
 
-def small_scores() -> list[Score]:
+def small_scores() -> pd.DataFrame:
     """One task, two seeds, one of them degenerate after pruning."""
     rows = []
     for method, subnetwork, phase, values in (
@@ -29,25 +29,23 @@ def small_scores() -> list[Score]:
         ("structured", "good", "retrained", (0.7, 0.5)),
     ):
         rows += [
-            Score(
-                model="m",
-                task="t",
-                seed=seed,
-                method=method,
-                subnetwork=subnetwork,
-                phase=phase,
-                split="validation",
-                metric="matthews",
-                value=value,
-                n_examples=9,
-                kept_fraction=0.25 + 0.5 * seed,
-                heads_kept=None,
-                mlps_kept=None,
-                degenerate=value is None,
-            )
+            {
+                "model": "m",
+                "task": "t",
+                "seed": seed,
+                "method": method,
+                "subnetwork": subnetwork,
+                "phase": phase,
+                "split": "validation",
+                "metric": "matthews",
+                "kept_fraction": 0.25 + 0.5 * seed,
+                "degenerate": value is None,
+                "eval_task": "",
+                "counted": value or 0.0,
+            }
             for seed, value in enumerate(values)
         ]
-    return rows
+    return pd.DataFrame(rows)
 
 
 def small_figure() -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from legible import complaints, saved_figures
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.report.figures import style
-from lottery.report.figures.training import draw_training, mean_losses, thinned
+from lottery.report.figures.curves import draw_training, thinned
 from lottery.steps.plot_training import plot_training
 from lottery.training.history import HISTORY_COLUMNS
 
@@ -21,31 +22,37 @@ TASKS = ("tone", "degree")
 NAMES = ("good", "random", "random_2", "bad", "good_half", "super_good")
 
 
-@given(st.integers(1, 5), st.integers(1, 30), st.integers(0, 99))
-def test_a_line_is_the_mean_of_its_trainings(trainings, steps, seed):
-    losses = np.random.default_rng(seed).random((trainings, steps))
-    found = mean_losses([list(enumerate(each.tolist(), 1)) for each in losses])
-    assert [step for step, _ in found] == list(range(1, steps + 1))
-    assert [loss for _, loss in found] == pytest.approx(losses.mean(0))
+def trainings(losses: np.ndarray, task: str = "t", name: str = "good") -> pd.DataFrame:
+    """Trainings [trainings, steps] of one subnetwork."""
+    steps = np.tile(np.arange(1, losses.shape[1] + 1), len(losses))
+    return pd.DataFrame({"task": task, "subnetwork": name, "step": steps, "loss": losses.ravel()})
+
+
+@pytest.mark.parametrize(("n", "steps"), [(1, 1), (3, 7), (5, 30)])
+def test_a_line_is_the_mean_of_its_trainings(n, steps):
+    losses = np.random.default_rng(n).random((n, steps))
+    (line,) = draw_training(trainings(losses), "title").axes[0].lines
+    assert line.get_xdata().tolist() == list(range(1, steps + 1))
+    assert line.get_ydata().tolist() == pytest.approx(losses.mean(0))
 
 
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=60), st.integers(1, 20))
 def test_thinned_lines_end_where_they_ended_and_keep_their_mean(losses, most):
-    points = list(enumerate(losses, 1))
+    points = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses})
     found = thinned(points, most)
-    assert len(found) <= most and (found == points or len(points) > most)
-    assert found[-1][0] == len(losses)
-    sizes = np.diff([0, *(step for step, _ in found)])
-    assert np.average([loss for _, loss in found], weights=sizes) == pytest.approx(np.mean(losses))
+    assert len(found) <= most and (found.equals(points) or len(points) > most)
+    assert found["step"].iloc[-1] == len(losses)
+    sizes = np.diff([0, *found["step"]])
+    assert np.average(found["loss"], weights=sizes) == pytest.approx(np.mean(losses))
 
 
 @pytest.mark.parametrize("tasks", [1, 9])
 def test_the_figure_is_legible(tasks):
-    losses = [(step, 3 / step) for step in range(1, 300)]
+    losses = np.array([[3 / step for step in range(1, 300)]])
     names = ("full", *NAMES, "random_half", "bad_half", "super_random", "super_bad")
-    of_task = {name: [losses] for name in names}
+    every = [trainings(losses, f"task_{n}", name) for n in range(tasks) for name in names]
     with style.settings():
-        figure = draw_training({f"task_{n}": of_task for n in range(tasks)}, "title")
+        figure = draw_training(pd.concat(every), "title")
         assert complaints(figure) == []
     assert [len(axis.lines) for axis in figure.axes] == [len(names)] * tasks
 

@@ -14,7 +14,7 @@ from synthetic_search import write_search
 from test_plots import BIG, DEMO_TASKS
 
 from lottery import files
-from lottery.report.figures import agreement, dots, importance, style, survivors
+from lottery.report.figures import agreement, importance, style, survivors
 from lottery.steps.measure_importance import measure_importance
 from lottery.steps.measure_magnitudes import measure_magnitudes
 from lottery.steps.measure_noise import measure_noise
@@ -261,9 +261,9 @@ def test_magnitudes_leave_out_units_that_the_method_does_not_prune(mlps_pruned, 
 def test_axes_of_dots_can_be_read(values, whole, ticks):
     with style.settings():
         figure, (axis,) = style.panels(1, columns=1, panel=(2, 1), margin=0.1)
-        dots.frame(axis, ["a"], named=True)
+        style.task_lines(axis, ["a"], named=True)
         axis.plot(values, [0] * len(values))
-        dots.settle(axis, least=2.0 if whole else 0.1, whole=whole)
+        style.settle(axis, least=2.0 if whole else 0.1, whole=whole)
         figure.draw_without_rendering()
         steps = np.diff(axis.get_xticks())
         offset = axis.xaxis.get_offset_text().get_text()

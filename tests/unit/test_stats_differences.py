@@ -12,7 +12,7 @@ from synthetic_runs import MODEL, SEEDS, write_runs
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.report.figures import style
-from lottery.report.figures.differences import draw_differences
+from lottery.report.figures.differences import SCHEMA, draw_differences
 from lottery.results.scores import write_scores
 from lottery.statistics.compare import run_of
 from lottery.statistics.differences import COLUMNS
@@ -270,8 +270,9 @@ def test_predictions_of_other_examples_are_refused(tmp_path):
 
 def test_the_figure_shows_the_numbers(made):
     rows = made[-1]
+    table = files.read_table(made[0] / "structured/validation.csv", SCHEMA)
     with style.settings():
-        figure = draw_differences(rows, list(TASKS), MODEL, "structured", "validation")
+        figure = draw_differences(table, list(TASKS), MODEL, "structured", "validation")
     assert [axis.get_title() for axis in figure.axes][:2] == ["good - random", "good - bad"]
     axis = figure.axes[0]
     labels = [label.get_text() for label in axis.get_yticklabels()]

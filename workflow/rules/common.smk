@@ -319,6 +319,17 @@ def figure_files(name, rows):
     return [path for kind in ("svg", "png") for path in targets(f"{FIGURES}/{name}.{kind}", rows)]
 
 
+def drawn(name, category, prefix="", caption=None, **labels):
+    """A figure as outputs: the svg, which is in Snakemake's own report as well, and the png."""
+    svg = report(
+        f"{FIGURES}/{name}.svg",
+        caption=f"../report/{caption or name}.rst",
+        category=category,
+        labels={"model": "{model}", "method": "{method}"} | labels,
+    )
+    return {f"{prefix}svg": svg, f"{prefix}png": f"{FIGURES}/{name}.png"}
+
+
 def kept_or_temporary(path):
     """Weights that go once all that reads them is done, unless the config keeps them."""
     return path if STUDY.keep_retrained else temp(path)

@@ -18,14 +18,8 @@ rule compare_methods:
         ],
         config="resources/models/{model}/config.json",
     output:
+        **drawn("methods", "Scores", method="{method} and others"),
         table=f"{ANALYSED}/methods.csv",
-        svg=report(
-            f"{FIGURES}/methods.svg",
-            caption="../report/methods.rst",
-            category="Scores",
-            labels={"model": "{model}", "method": "{method} and others"},
-        ),
-        png=f"{FIGURES}/methods.png",
         provenance=f"{FIGURES}/methods.provenance.json",
     log:
         f"{LOGS}/compare_methods/{{model}}/{{method}}.log",

@@ -40,13 +40,7 @@ rule plot_on:
         metrics=metrics_on,
         note=OVERLAP_NOTE,
     output:
-        svg=report(
-            f"{FIGURES}/on_{{eval_task}}.svg",
-            caption="../report/on_task.rst",
-            category="Scores",
-            labels={"model": "{model}", "method": "{method}", "on": "{eval_task}"},
-        ),
-        png=f"{FIGURES}/on_{{eval_task}}.png",
+        **drawn("on_{eval_task}", "Scores", caption="on_task", on="{eval_task}"),
         provenance=f"{FIGURES}/on_{{eval_task}}.provenance.json",
     log:
         f"{LOGS}/plot_on/{{model}}/{{method}}/{{eval_task}}.log",

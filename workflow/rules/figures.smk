@@ -18,13 +18,7 @@ rule plot_scores:
         scores=f"{ANALYSED}/scores.csv",
         note=OVERLAP_NOTE,
     output:
-        svg=report(
-            f"{FIGURES}/scores.svg",
-            caption="../report/scores.rst",
-            category="Scores",
-            labels={"model": "{model}", "method": "{method}"},
-        ),
-        png=f"{FIGURES}/scores.png",
+        **drawn("scores", "Scores"),
         provenance=f"{FIGURES}/scores.provenance.json",
     log:
         f"{LOGS}/plot_scores/{{model}}/{{method}}.log",
@@ -51,21 +45,9 @@ rule plot_survival:
         masks=good_masks_of_all_tasks,
         config="resources/models/{model}/config.json",
     output:
-        table=f"{RESULTS}/tables/{{model}}/{{method}}/survival.csv",
-        tasks_svg=report(
-            f"{FIGURES}/survival_tasks.svg",
-            caption="../report/survival_tasks.rst",
-            category="Survival",
-            labels={"model": "{model}", "method": "{method}", "over": "each task"},
-        ),
-        tasks_png=f"{FIGURES}/survival_tasks.png",
-        all_svg=report(
-            f"{FIGURES}/survival_all.svg",
-            caption="../report/survival_all.rst",
-            category="Survival",
-            labels={"model": "{model}", "method": "{method}", "over": "all tasks"},
-        ),
-        all_png=f"{FIGURES}/survival_all.png",
+        **drawn("survival_tasks", "Survival", "tasks_", over="each task"),
+        **drawn("survival_all", "Survival", "all_", over="all tasks"),
+        table=f"{ANALYSED}/survival.csv",
         provenance=f"{FIGURES}/survival.provenance.json",
     log:
         f"{LOGS}/plot_survival/{{model}}/{{method}}.log",
@@ -90,13 +72,7 @@ rule plot_trajectories:
     input:
         searches=trajectories_of_all_tasks,
     output:
-        svg=report(
-            f"{FIGURES}/trajectories.svg",
-            caption="../report/trajectories.rst",
-            category="Searches",
-            labels={"model": "{model}", "method": "{method}"},
-        ),
-        png=f"{FIGURES}/trajectories.png",
+        **drawn("trajectories", "Searches"),
         provenance=f"{FIGURES}/trajectories.provenance.json",
     log:
         f"{LOGS}/plot_trajectories/{{model}}/{{method}}.log",
@@ -128,13 +104,7 @@ rule plot_training:
             f"{RETRAINED}/history.csv", rows_of(w, grid.retrain_rows(STUDY))
         ),
     output:
-        svg=report(
-            f"{FIGURES}/training.svg",
-            caption="../report/training.rst",
-            category="Training",
-            labels={"model": "{model}", "method": "{method}"},
-        ),
-        png=f"{FIGURES}/training.png",
+        **drawn("training", "Training"),
         provenance=f"{FIGURES}/training.provenance.json",
     log:
         f"{LOGS}/plot_training/{{model}}/{{method}}.log",

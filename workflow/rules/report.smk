@@ -6,12 +6,11 @@ from lottery.planning.params_report import report_params
 
 rule write_report:
     input:
-        **evaluation_only_table(),
-        summary=f"{TABLES}/summary.csv",
-        overlap=f"{TABLES}/overlap.csv",
-        differences=f"{TABLES}/differences.csv",
-        claims=f"{TABLES}/claims.csv",
-        trainability=f"{TABLES}/trainability.csv",
+        tables=[
+            f"{TABLES}/{name}.csv"
+            for name in ("summary", "overlap", "differences", "claims", "trainability")
+        ]
+        + [*evaluation_only_table().values()],
         associations=analysis_tables("pattern_association", has_patterns),
         figures=[path for paths in WANTED.values() for path in paths if path.endswith(".svg")],
     output:

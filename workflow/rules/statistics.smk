@@ -68,13 +68,7 @@ rule plot_differences:
         + f"{params.display_split(STUDY, w.method)}.csv",
         note=OVERLAP_NOTE,
     output:
-        svg=report(
-            f"{FIGURES}/differences.svg",
-            caption="../report/differences.rst",
-            category="Scores",
-            labels={"model": "{model}", "method": "{method}"},
-        ),
-        png=f"{FIGURES}/differences.png",
+        **drawn("differences", "Scores"),
         provenance=f"{FIGURES}/differences.provenance.json",
     log:
         f"{LOGS}/plot_differences/{{model}}/{{method}}.log",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.report.figures import style
@@ -12,7 +14,7 @@ from lottery.report.figures.methods import draw_methods
 from lottery.results.layout import Layout
 from lottery.results.methods import COLUMNS, method_rows
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
+from lottery.results.scores import read_scores, score_table
 
 VERSION = 3
 
@@ -34,12 +36,8 @@ def compare_methods(
     Args:
         paths_to_scores: scores.csv of the model and each of the methods.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_config: the model's config.json.
         path_to_table: methods.csv.
-        path_to_svg, path_to_png: the figure.
-        model: the model.
         compared: the methods, all of one algorithm.
-        layout: see `Layout.of`.
     """
     order = Layout.of(**layout)
     # The full models and majority are in each of the tables.
@@ -49,6 +47,7 @@ def compare_methods(
     architecture = Architecture.from_config(config, str(path_to_config))
     rows = list(method_rows(scores, order, model, compared, published))
     files.write_csv(path_to_table, rows, COLUMNS)
+    table = pd.concat(map(score_table, paths_to_scores)).drop_duplicates()
     with style.settings():
-        figure = draw_methods(scores, order, published, architecture, model, compared)
+        figure = draw_methods(table, order, published, architecture, model, compared)
         style.save(figure, path_to_svg, path_to_png)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lottery import files
 from lottery.report.figures import style
-from lottery.report.figures.differences import draw_differences
+from lottery.report.figures.differences import SCHEMA, draw_differences
 from lottery.results.layout import Layout
 
 VERSION = 3
@@ -22,18 +22,10 @@ def plot_differences(
     method: str,
     layout: dict[str, Any],
 ) -> None:
-    """Draws one panel per pair of subnetworks, with a line per task.
-
-    Args:
-        path_to_differences: results/tables/differences.csv.
-        path_to_svg, path_to_png: the figure.
-        model, method: ids of what is drawn.
-        layout: see `Layout.of`.
-    """
+    """Draws one panel per pair of subnetworks, with a line per task."""
     order = Layout.of(**layout)
-    rows = files.read_csv(path_to_differences)
+    rows = files.read_table(path_to_differences, SCHEMA)
     tasks = [task.id for task in order.tasks]
-    split = order.display_split(method)
     with style.settings():
-        figure = draw_differences(rows, tasks, model, method, split)
+        figure = draw_differences(rows, tasks, model, method, order.display_split(method))
         style.save(figure, path_to_svg, path_to_png)

@@ -26,15 +26,12 @@ def plot_on(
     published_models: list[str],
     published_tasks: dict[str, list[str]],
 ) -> None:
-    """Draws the figure of one model, method and evaluation-only task.
+    """Draws one panel per group of the examples, with a line per subnetwork and phase.
 
     Args:
         paths_to_metrics: metrics.json of the method's evaluations and the full models', in the
             order of the lines.
         path_to_published: the paper's hans.csv.
-        path_to_svg, path_to_png: the figure.
-        model, method, eval_task: ids.
-        trained_task: the task that the models are trained on.
         metric: the reported metric of the evaluation-only task.
         labels: its labels; None for a regression.
         published_models, published_tasks: see `lottery.results.evaluation_only.PublishedOn`.

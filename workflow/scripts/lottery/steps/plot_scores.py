@@ -9,7 +9,7 @@ from lottery.report.figures import style
 from lottery.report.figures.scores import draw_scores
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
+from lottery.results.scores import score_table
 
 VERSION = 4
 
@@ -27,13 +27,9 @@ def plot_scores(
     """Draws one panel per task with the bars majority, full, and each subnetwork.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_svg, path_to_png: the figure.
-        model, method: ids of what is drawn.
-        layout: see `Layout.of`.
     """
-    order = Layout.of(**layout)
-    scores, published = read_scores(path_to_scores), Published.read(*paths_to_published)
+    scores, published = score_table(path_to_scores), Published.read(*paths_to_published)
     with style.settings():
-        style.save(draw_scores(scores, order, published, model, method), path_to_svg, path_to_png)
+        figure = draw_scores(scores, Layout.of(**layout), published, model, method)
+        style.save(figure, path_to_svg, path_to_png)

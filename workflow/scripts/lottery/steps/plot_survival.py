@@ -7,7 +7,7 @@ from pathlib import Path
 from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.report.figures import style
-from lottery.report.figures.survival import draw_all_tasks, draw_tasks
+from lottery.report.figures.survival import ALL, TASK, draw_survival
 from lottery.results import survival
 
 VERSION = 4
@@ -45,11 +45,14 @@ def plot_survival(
     table = survival.survival_table(by_task | {survival.ALL_TASKS: over_all}, model, method)
     files.write_table(path_to_table, table, survival.SURVIVAL)
     what = "survival of heads and MLPs" if counted else "weights kept by head and MLP"
-    title = f"{model}, {method}: {what}"
+    title, share = f"{model}, {method}: {what}", "share of weights kept"
+    n = over_all.n_tasks
     with style.settings():
-        measure = "share of seeds in which it survives" if counted else "share of weights kept"
-        figure = draw_tasks(by_task, title=title, measure=measure)
+        measure = "share of seeds in which it survives" if counted else share
+        figure = draw_survival(by_task, title=title, measure=measure, panel=TASK)
         style.save(figure, path_to_tasks_svg, path_to_tasks_png)
-        measure = "number of tasks in which it survives" if counted else "share of weights kept"
-        figure = draw_all_tasks(over_all, title=title, measure=measure, counted=counted)
+        maps = {"1 task" if n == 1 else f"{n} tasks": over_all}
+        measure = "number of tasks in which it survives" if counted else share
+        most = n if counted else None
+        figure = draw_survival(maps, title=title, measure=measure, panel=ALL, most=most)
         style.save(figure, path_to_all_svg, path_to_all_png)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
+
+import pandas as pd
 
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.pruning.subnetworks import base_name
 from lottery.report.figures import style
-from lottery.report.figures.training import draw_training
+from lottery.report.figures.curves import draw_training
 
 VERSION = 1
 
@@ -30,28 +31,21 @@ def plot_training(
         paths_to_retrained: history.csv of the retrained subnetworks,
             {task}/seed_{seed}/retrain/{method}/{subnetwork}/history.csv. Further draws of a random
             subnetwork count as trainings of the same.
-        path_to_svg, path_to_png: the figure.
-        model, method: ids of what is drawn.
 
     Raises:
         StudyError: a history is missing or damaged.
     """
-    losses: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
-    for path in paths_to_finetuned:
-        losses[path.parts[-4]]["full"].append(_read(path))
-    for path in paths_to_retrained:
-        losses[path.parts[-6]][base_name(path.parts[-2])].append(_read(path))
-    seeds = [len(by_name["full"]) for by_name in losses.values()]
+    cells = [(path, path.parts[-4], "full") for path in paths_to_finetuned]
+    cells += [(path, path.parts[-6], base_name(path.parts[-2])) for path in paths_to_retrained]
+    losses = pd.concat(_read(path).assign(task=task, subnetwork=name) for path, task, name in cells)
+    seeds = pd.Series(task for _, task, name in cells if name == "full").value_counts()
     title = f"{model}, {method}: training, {style.seeds(seeds)}"
     with style.settings():
         style.save(draw_training(losses, title), path_to_svg, path_to_png)
 
 
-def _read(path: Path) -> list[tuple[int, float]]:
-    try:
-        found = [(int(row["step"]), float(row["loss"])) for row in files.read_csv(path)]
-    except (KeyError, ValueError) as error:
-        raise StudyError(f"{path}: {error} is not what a training leaves; run it again.") from error
-    if not found:
+def _read(path: Path) -> pd.DataFrame:
+    history = files.read_table(path, {"step": int, "loss": float})
+    if history.empty:
         raise StudyError(f"{path} has no step; run the training again.")
-    return found
+    return history

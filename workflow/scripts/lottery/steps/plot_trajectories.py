@@ -5,11 +5,16 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+import pandas as pd
+
+from lottery import files
+from lottery.files.errors import StudyError
 from lottery.report.figures import style
-from lottery.report.figures.trajectories import draw_trajectories
-from lottery.results.trajectory import read_trajectory
+from lottery.report.figures.curves import draw_trajectories
 
 VERSION = 3
+SCHEMA = {"stage": str, "kept_fraction": float, "score": float, "threshold": float}
+SCHEMA |= {"accepted": bool}
 
 
 def plot_trajectories(
@@ -26,14 +31,23 @@ def plot_trajectories(
 
     Args:
         paths_to_searches: search.csv of each task and seed, all seeds of the first task first.
-        path_to_svg, path_to_png: the figure.
-        model, method: ids of what is drawn.
-        seeds: the seeds.
         search_metrics: task -> the metric that its search scores, in the order of the panels.
+
+    Raises:
+        StudyError: a search is missing or damaged.
     """
-    searches: dict[str, dict] = {task: {} for task in search_metrics}
-    for (task, seed), path in zip(product(searches, seeds), paths_to_searches, strict=True):
-        searches[task][seed] = read_trajectory(path)
+    cells = zip(product(search_metrics, seeds), paths_to_searches, strict=True)
+    searches = pd.concat(
+        read_search(path).assign(task=task, seed=seed) for (task, seed), path in cells
+    )
     title = f"{model}, {method}: searches"
     with style.settings():
         style.save(draw_trajectories(searches, search_metrics, title), path_to_svg, path_to_png)
+
+
+def read_search(path: Path) -> pd.DataFrame:
+    """Reads the steps of a search.csv."""
+    steps = files.read_table(path, SCHEMA)
+    if steps.empty:
+        raise StudyError(f"{path} has no step; run the search again.")
+    return steps

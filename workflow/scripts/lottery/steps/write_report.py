@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.report.page import facts as told
+from lottery.report.page import cost, study
 from lottery.report.page.associations import association_table
 from lottery.report.page.claims import claims_tables, tally
-from lottery.report.page.cost import PAPERS_SEARCH, job_of
-from lottery.report.page.figures import Captions, gather
+from lottery.report.page.figures import caption, gather
 from lottery.report.page.outside import outside_tables
-from lottery.report.page.records import Record, behind, makers, read_records
-from lottery.report.page.render import Page, render
-from lottery.report.page.runtimes import authors_table, cost_table
-from lottery.report.page.study import examples_of, study_tables
+from lottery.report.page.render import render
 from lottery.report.page.summary import summary_tables
-from lottery.report.page.table import Table
 from lottery.report.page.tables import differences_table, overlap_table
 from lottery.report.page.trainability import trainability_table
 from lottery.results.layout import Layout
@@ -35,8 +28,7 @@ TABLES = {
 
 def write_report(
     *,
-    path_to_summary: Path,
-    path_to_overlap: Path,
+    paths_to_tables: list[Path],
     paths_to_associations: list[Path],
     paths_to_figures: list[Path],
     paths_to_captions: list[Path],
@@ -47,88 +39,58 @@ def write_report(
     jobs_share_gpus: bool,
     config: dict[str, Any],
     results: str = "results",
-    path_to_claims: Path | None = None,
-    path_to_differences: Path | None = None,
-    path_to_trainability: Path | None = None,
-    path_to_evaluation_only: Path | None = None,
     **facts: Any,
 ) -> None:
     """Writes results/report.html.
 
     Args:
-        path_to_summary, path_to_overlap, path_to_claims, path_to_differences,
-            path_to_trainability, path_to_evaluation_only: the csv files of these names in
-            results/tables, the last four where they were made.
+        paths_to_tables: csv files of results/tables: summary, and those there are of overlap,
+            differences, claims, trainability and evaluation_only.
         paths_to_associations, paths_to_figures: every pattern_association.csv; the svg files.
         paths_to_captions, path_to_runtimes: rst templates named as the figures; the authors' times.
-        paths_to_templates, path_to_report: the page's templates, all in one folder, and the page.
-        layout: see `Layout.of`.
+        paths_to_templates: the page's templates, all in one folder.
         jobs_share_gpus: whether several jobs could hold one GPU.
-        config: the config of the run.
         results: the config's folder of results.
         **facts: models, tasks, methods, seeds and counts (`lottery.planning.params_report`).
     """
     order = Layout.of(**layout)
-    # With the prefix of a module import both folders lie below it.
+    # With the prefix of a module import both folders are below it.
     folder = path_to_report.parent
-    records = read_records(folder, Path(str(folder).removesuffix(results)) / "resources")
-    read = [path_to_summary, path_to_overlap, path_to_claims, path_to_differences]
-    read += [path_to_trainability, path_to_evaluation_only]
-    read += [*paths_to_associations, *paths_to_figures]
-    jobs = behind([str(path) for path in read if path], records)
-    captions = Captions({path.stem: path for path in paths_to_captions}, makers(records), config)
-    claims = files.read_csv(path_to_claims) if path_to_claims else []
-    own = {"overlap": path_to_overlap, "differences": path_to_differences}
-    own["trainability"] = path_to_trainability
-    page = Page(
-        statement=told.statement(facts),
-        study=study_tables(facts, examples_of(jobs)),
-        summaries=summary_tables(files.read_csv(path_to_summary), order),
-        claims=claims_tables(claims),
-        verdicts=tally(claims),
-        sections=gather(paths_to_figures, captions),
-        tables=_tables(order, paths_to_associations, path_to_evaluation_only, own),
-        making=told.making(jobs, facts, paths_to_templates[0].resolve().parents[3]),
-        stages=told.stage_versions(jobs),
-        config=config,
-        costs=_costs(jobs, folder, files.read_csv(path_to_runtimes), order, jobs_share_gpus),
-    )
-    with files.atomic(path_to_report) as temporary:
-        temporary.write_text(render(page, paths_to_templates[0].parent), encoding="utf-8")
+    records = cost.read_records(folder, Path(str(folder).removesuffix(results)) / "resources")
+    makers, templates = cost.makers(records), {path.stem: path for path in paths_to_captions}
 
+    def caption_of(figure: Path, name: str) -> str:
+        if name not in templates or str(figure) not in makers:
+            return ""
+        return caption(templates[name], makers[str(figure)], config)
 
-def _tables(
-    order: Layout,
-    associations: Sequence[Path],
-    outside: Path | None,
-    paths: dict[str, Path | None],
-) -> dict[str, Table]:
-    """The tables that sections name, those that there are."""
-    found: dict[str, Table | None] = {
-        name: TABLES[name](files.read_csv(path), order)
-        for name, path in paths.items()
-        if path is not None
-    }
-    rows = [row for path in associations for row in files.read_csv(path)]
-    found["associations"] = association_table(rows)
-    for table in outside_tables(files.read_csv(outside)) if outside else ():
-        found[table.name] = table
-    return {name: table for name, table in found.items() if table is not None}
-
-
-def _costs(
-    records: Sequence[Record],
-    results: Path,
-    authors: Sequence[dict[str, str]],
-    order: Layout,
-    shared: bool,
-) -> list[Table]:
-    """The cost of the run, and the authors' search times beside its own."""
+    used = [*paths_to_tables, *paths_to_associations, *paths_to_figures]
+    used_records = cost.behind(map(str, used), records)
     # A search goes by the name of the paper's method that it repeats.
     papers = {method.id: method.published for method in order.methods}
-    jobs = [job_of(record, results, papers) for record in records]
-    searches = defaultdict(list)
-    for record, job in zip(records, jobs, strict=True):
-        if job.step == PAPERS_SEARCH and job.seconds is not None:
-            searches[record["wildcards"]["task"]].append(job.seconds)
-    return [cost_table(jobs, authors, shared=shared), authors_table(searches, authors, order)]
+    jobs = cost.job_table(used_records, folder, papers)
+    authors = files.read_table(path_to_runtimes, cost.AUTHORS_SCHEMA)
+
+    rows = {path.stem: files.read_csv(path) for path in paths_to_tables}
+    associations = [row for path in paths_to_associations for row in files.read_csv(path)]
+    tables = {name: make(rows[name], order) for name, make in TABLES.items() if name in rows}
+    tables["associations"] = association_table(associations)
+    tables |= {table.name: table for table in outside_tables(rows.get("evaluation_only", []))}
+    tables = {name: table for name, table in tables.items() if table is not None}
+    page = render(
+        paths_to_templates[0].parent,
+        config=config,
+        statement=study.statement(facts),
+        study=study.study_tables(facts, study.examples_of(used_records)),
+        summaries=summary_tables(rows["summary"], order),
+        claims=claims_tables(rows.get("claims", [])),
+        verdicts=tally(rows.get("claims", [])),
+        sections=gather(paths_to_figures, tables, caption_of),
+        making=study.making(used_records, facts, paths_to_templates[0].resolve().parents[3]),
+        costs=[
+            cost.cost_table(jobs, authors, shared=jobs_share_gpus),
+            cost.authors_table(jobs, authors, order),
+        ],
+    )
+    with files.atomic(path_to_report) as temporary:
+        temporary.write_text(page, encoding="utf-8")

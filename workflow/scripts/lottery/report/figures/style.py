@@ -1,4 +1,4 @@
-"""What all figures share: sizes, fonts, colours, and files that come out the same every time.
+"""What all figures share: sizes, fonts, colours, panels, marks, legends, and reproducible files.
 
 Figures are made with matplotlib's objects, without pyplot: no state is left behind, no display is
 asked for.
@@ -7,16 +7,21 @@ asked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from lottery import files
+from lottery.models.units import KINDS
 from lottery.tasks.metrics import METRICS
 
 # Widths in inches: a column and a page of a two-column paper.
@@ -34,6 +39,9 @@ SETTINGS = {
     "legend.fontsize": 7,
     "figure.titlesize": 8.5,
     "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "grid.linewidth": 0.3,
+    "grid.color": "#dddddd",
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "hatch.linewidth": 0.5,
@@ -45,17 +53,21 @@ SETTINGS = {
 }
 
 # Okabe and Ito's palette, legible under the common kinds of colour blindness.
-BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, BLACK = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#56B4E9",
-    "#CC79A7",
-    "#F0E442",
-    "#000000",
-)
-GREY = "#999999"
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PURPLE, GREY, DARK = "#56B4E9", "#CC79A7", "#999999", "#666666"
+CHANCE = "#cccccc"
+# Colours of subnetworks, by the kind in their names.
+SUBNETWORKS = {"majority": GREY, "full": "#555555", "good": BLUE, "random": ORANGE, "bad": PURPLE}
+
+DOT = {"marker": "o", "markersize": 4, "linestyle": "", "markeredgewidth": 0.6}
+SEED = {"marker": "o", "markersize": 1.8, "linestyle": "", "markeredgewidth": 0.4, "zorder": 4}
+
+UNIT_NAMES = {kind.array: kind.label for kind in KINDS.values()}
+UNIT_NAMES |= {
+    f"{name}_shares": f"share kept per {kind.label.removesuffix('s')}"
+    for name, kind in KINDS.items()
+}
+UNIT_NAMES |= {"weights": "weights", "both": "heads and MLPs"}
 
 
 @contextmanager
@@ -65,39 +77,50 @@ def settings() -> Iterator[None]:
         yield
 
 
-def panels(count: int, *, columns: int, panel: tuple[float, float], margin: float) -> tuple:
+def panels(
+    count: int,
+    *,
+    columns: int,
+    panel: tuple[float, float],
+    margin: float,
+    narrowest: float = COLUMN,
+    widths: Sequence[float] = (1.0,),
+) -> tuple[Figure, list[Axes]]:
     """Makes a figure with `count` panels in rows.
 
     Args:
-        count: number of panels.
         columns: most panels in a row.
-        panel: width and height of a panel in inches.
-        margin: height in inches for what stands below or above all panels.
-
-    Returns:
-        The figure and its list of axes, one per panel.
+        panel: mean width and height of a panel in inches.
+        margin: height in inches for what is below or above all panels.
+        narrowest: width in inches that title and legend need.
+        widths: widths of neighbouring panels to each other, repeated along a row.
     """
-    columns = min(columns, count)
-    rows = math.ceil(count / columns)
-    # Half a page at least, or the legend has no room.
-    width = max(panel[0] * columns, COLUMN)
-    figure = Figure(figsize=(width, panel[1] * rows + margin), layout="constrained")
+    columns = max(1, min(columns, count))
+    rows = max(1, math.ceil(count / columns))
+    size = (max(panel[0] * columns, narrowest), panel[1] * rows + margin)
+    figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    # What stands outside the panels may reach the edge of this frame, not of the page.
+    # What is outside the panels may reach the edge of this frame, not of the page.
     frame = (0.005, 0.01, 0.99, 0.98)
     figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04, wspace=0.02, hspace=0.02, rect=frame)
-    grid = figure.subplots(rows, columns, squeeze=False).flat
-    axes: list[Axes] = []
-    for index, axis in enumerate(grid):
-        if index < count:
-            axes.append(axis)
-        else:
-            axis.remove()
-    return figure, axes
+    ratios = np.resize(widths, columns)
+    grid = figure.subplots(rows, columns, squeeze=False, width_ratios=ratios).flatten().tolist()
+    for axis in grid[count:]:
+        axis.remove()
+    return figure, grid[:count]
+
+
+def label_outer(axes: Sequence[Axes], columns: int, *, x: str = "", y: str = "") -> None:
+    """Labels the x axes of panels with no panel below, and the y axes of the first column."""
+    for index, axis in enumerate(axes):
+        if x and is_bottom(index, len(axes), columns):
+            axis.set_xlabel(x)
+        if y and index % columns == 0:
+            axis.set_ylabel(y)
 
 
 def is_bottom(index: int, count: int, columns: int) -> bool:
-    """Whether no panel stands below panel `index`."""
+    """Whether there is no panel below panel `index`."""
     return index + min(columns, count) >= count
 
 
@@ -119,14 +142,127 @@ def save(figure: Figure, path_to_svg: Path, path_to_png: Path) -> None:
 
 
 def seeds(counts: Iterable[int]) -> str:
-    """How many seeds stand behind a figure: one number, or the smallest and the largest."""
+    """How many seeds a figure rests on: one number, or the smallest and the largest."""
     ends = sorted(set(counts))
     number = "-".join(str(end) for end in dict.fromkeys((*ends[:1], *ends[-1:]))) or "0"
     return f"n = {number} {'seed' if number == '1' else 'seeds'}"
 
 
 def title(task: str, metric: str) -> str:
-    """A panel's title: the task and its metric, on two lines where one has no room for both."""
+    """A panel's title: the task and its metric, on two lines where one is too short for both."""
     measure = METRICS[metric].title
     together = f"{task}, {measure}"
     return together if len(together) <= 36 else f"{task},\n{measure}"
+
+
+def colour_of(subnetwork: str) -> str:
+    """The colour of a subnetwork: that of the kind (good, random, bad) in its name."""
+    parts = subnetwork.split("_")
+    return next((SUBNETWORKS[part] for part in parts if part in SUBNETWORKS), GREEN)
+
+
+def entry(label: str, **look: object) -> Line2D:
+    """An entry of a legend that looks like a plotted line or mark."""
+    return Line2D([], [], label=label, **look)
+
+
+def legend(figure: Figure, handles: Sequence[Artist], columns: int = 3) -> None:
+    """Puts the legend below all panels."""
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def task_lines(axis: Axes, tasks: Sequence[str], *, named: bool) -> None:
+    """Gives every task a line of a panel of dots, the first one on top."""
+    axis.set_ylim(len(tasks) - 0.4, -0.6)
+    axis.set_yticks(range(len(tasks)), tasks if named else [])
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y")
+    axis.use_sticky_edges = False  # bars would be flush with the frame
+
+
+def height(tasks: Sequence[str]) -> float:
+    """Height in inches of a panel of dots with a line per task."""
+    return 0.55 + 0.17 * max(3, len(tasks))
+
+
+def settle(axis: Axes, *, least: float, whole: bool = False) -> None:
+    """Gives a panel that is drawn an x axis that can be read.
+
+    Args:
+        least: the smallest range it shows; values that differ by less are equal to the eye, and
+            matplotlib would enlarge them and print what they have in common next to the axis.
+        whole: whether it shows counts.
+    """
+    if not np.isfinite(axis.dataLim.get_points()).all():
+        axis.set_xticks([])
+        return
+    low, high = axis.get_xlim()
+    if high - low < least:
+        axis.set_xlim((low + high - least) / 2, (low + high + least) / 2)
+    axis.locator_params(axis="x", nbins=5, integer=whole)
+
+
+def draw_seeds(
+    axis: Axes,
+    place: float,
+    values: Iterable[float],
+    hollow: Iterable[bool],
+    *,
+    spread: float,
+    upright: bool = False,
+) -> None:
+    """Draws a black dot per seed, next to each other so that equal ones are seen.
+
+    Args:
+        place: the middle of the dots on the axis of categories, which is x where `upright`.
+        hollow: of each seed, whether its dot is hollow.
+        spread: the largest distance from the middle.
+    """
+    values = list(values)
+    offsets = np.linspace(-spread, spread, len(values)) if len(values) > 1 else [0.0] * len(values)
+    for value, offset, empty in zip(values, offsets, hollow, strict=True):
+        point = (place + offset, value) if upright else (value, place + offset)
+        axis.plot(*point, color="black", markerfacecolor="white" if empty else "black", **SEED)
+
+
+def draw_published(
+    axis: Axes, place: float, value: float, *, half: float = 0.42, width: float = 0.9
+) -> None:
+    """Draws the paper's number as a thin upright mark that reaches `half` to either side."""
+    ends = [place - half, place + half]
+    axis.plot([value] * 2, ends, color=VERMILION, linewidth=width, zorder=6)
+
+
+def published_entry(label: str = "published mean") -> Line2D:
+    """The legend's entry for the paper's numbers."""
+    return entry(label, color=VERMILION, linewidth=1.2)
+
+
+def draw_chance(
+    axis: Axes, line: float, expected: float, sd: float, *, possible: tuple[float, float]
+) -> None:
+    """Draws what chance gives: its mean as a tick, two standard deviations to either side.
+
+    Args:
+        expected, sd: of independent masks; NaN draws nothing.
+        possible: the smallest and the largest value there can be, where the band is cut.
+    """
+    if np.isnan(expected):
+        return
+    if not np.isnan(sd):
+        low, high = np.clip([expected - 2 * sd, expected + 2 * sd], *possible)
+        axis.barh(line, high - low, left=low, height=0.6, color=CHANCE, zorder=1)
+    axis.plot([expected] * 2, [line - 0.3, line + 0.3], color=GREY, linewidth=0.8, zorder=2)
+
+
+def chance_entries(*, published: bool) -> list[Artist]:
+    """Entries of the legend for chance and, where there is one, the published value."""
+    band = Patch(color=CHANCE, label="independent masks of the same sizes, mean ± 2 sd")
+    mark = {"color": VERMILION, "linewidth": 0.9, "marker": "|", "linestyle": ""}
+    return [band, entry("published", **mark)] if published else [band]
+
+
+def draw_missing(axis: Axes, line: float) -> None:
+    """Writes that a task has no value."""
+    place = axis.get_yaxis_transform()
+    axis.text(0.98, line, "undefined", transform=place, ha="right", va="center", color=DARK)

@@ -3,159 +3,126 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lottery.analysis.survivors import ALL
-from lottery.report.figures import dots, style
+from lottery.report.figures import style
 
 # From orange (fewer than expected) over white to purple (more); half and double are the ends.
 RATIO_COLOURS = "PuOr"
 RATIOS = (0.5, 0.7, 1.0, 1.4, 2.0)
-Rows = Sequence[Mapping[str, Any]]
 
 
-def draw_overlap(rows: Rows, title: str) -> Figure:
+def draw_overlap(rows: object, title: str) -> Figure:
     """Draws how many units two tasks share: below the diagonal, and of super-survivors above it.
 
     Args:
         rows: of `lottery.analysis.task_overlap.COLUMNS`.
-        title: title of the figure.
     """
-    units = list(dict.fromkeys(row["unit"] for row in rows))
-    tasks = list(dict.fromkeys(row["task_a"] for row in rows))
-    side = max(1.6, 0.36 * len(tasks))
+    shown = pd.DataFrame(rows)
+    tasks = shown["task_a"].unique().tolist()
+    units = list(shown.groupby("unit", sort=False))
     # Side by side where both fit the page.
     columns = 2 if len(tasks) <= 9 else 1
-    panel = (style.PAGE / 2 if columns == 2 else style.PAGE, side + 0.5)
+    panel = (style.PAGE / columns, max(1.6, 0.36 * len(tasks)) + 0.5)
     figure, axes = style.panels(len(units), columns=columns, panel=panel, margin=0.9)
     colours = ScalarMappable(LogNorm(RATIOS[0], RATIOS[-1], clip=True), RATIO_COLOURS)
-    for place, (axis, unit) in enumerate(zip(axes, units, strict=True)):
-        of_unit = [row for row in rows if row["unit"] == unit]
+    for place, (axis, (unit, of_unit)) in enumerate(zip(axes, units, strict=True)):
         _draw_matrix(axis, of_unit, tasks, colours, named=place % columns == 0)
-        axis.set_title(f"{dots.UNIT_NAMES[unit]} (of {of_unit[0]['units']})")
+        axis.set_title(f"{style.UNIT_NAMES[unit]} (of {of_unit['units'].iloc[0]})")
     if len(tasks) > 1:
-        _draw_scale(figure, axes, colours)
+        place = {"location": "bottom", "shrink": 0.5, "aspect": 40, "pad": 0.03}
+        bar = figure.colorbar(colours, ax=axes, extend="both", **place)
+        bar.set_label("shared / expected of independent masks of the same sizes")
+        bar.ax.xaxis.set_major_locator(FixedLocator(RATIOS))
+        bar.ax.xaxis.set_minor_locator(NullLocator())
+        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
         axes[0].set_xlabel("one task: there is no pair to compare")
-    figure.suptitle(f"{title}, {style.seeds(row['n_seeds'] for row in rows)}")
+    figure.suptitle(f"{title}, {style.seeds(shown['n_seeds'])}")
     return figure
 
 
-def _draw_scale(figure: Figure, axes: Sequence[Axes], colours: ScalarMappable) -> None:
-    bar = figure.colorbar(
-        colours, ax=axes, location="bottom", shrink=0.5, aspect=40, pad=0.03, extend="both"
-    )
-    bar.set_label("shared / expected of independent masks of the same sizes")
-    bar.ax.xaxis.set_major_locator(FixedLocator(RATIOS))
-    bar.ax.xaxis.set_minor_locator(NullLocator())
-    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
 def _draw_matrix(
-    axis: Axes, rows: Rows, tasks: Sequence[str], colours: ScalarMappable, *, named: bool
+    axis: Axes, rows: pd.DataFrame, tasks: Sequence[str], colours: ScalarMappable, *, named: bool
 ) -> None:
     ratios = np.full((len(tasks),) * 2, np.nan)
     texts = {}
-    for row in rows:
-        a, b = tasks.index(row["task_a"]), tasks.index(row["task_b"])
+    for row in rows.itertuples():
+        a, b = tasks.index(row.task_a), tasks.index(row.task_b)
+        mean, in_all = f"{row.shared_mean:.1f}", f"{row.super_shared}"
         if a == b:
-            texts[a, a] = f"{row['shared_mean']:.1f}\n{row['super_shared']}"
+            texts[a, a] = f"{mean}\n{in_all}"
             continue
-        texts[b, a], texts[a, b] = f"{row['shared_mean']:.1f}", f"{row['super_shared']}"
-        ratios[b, a] = _ratio(row["shared_mean"], row["expected"])
-        ratios[a, b] = _ratio(row["super_shared"], row["super_expected"])
+        texts[b, a], texts[a, b] = mean, in_all
+        ratios[b, a] = row.shared_mean / row.expected if row.expected else np.nan
+        ratios[a, b] = row.super_shared / row.super_expected if row.super_expected else np.nan
     shown = np.ma.masked_invalid(np.clip(ratios, RATIOS[0], RATIOS[-1]))
     axis.imshow(shown, cmap=colours.cmap, norm=colours.norm, aspect="auto")
-    for (line, column), text in texts.items():
-        dark = abs(np.log2(max(ratios[line, column], 0.1))) > 0.55  # NaN is not
-        axis.text(
-            column,
-            line,
-            text,
-            ha="center",
-            va="center",
-            color="white" if dark else "black",
-            linespacing=0.95,
-        )
+    for (y, x), text in texts.items():
+        dark = abs(np.log2(max(ratios[y, x], 0.1))) > 0.55  # NaN is not
+        look = {"ha": "center", "va": "center", "linespacing": 0.95}
+        axis.text(x, y, text, color="white" if dark else "black", **look)
     axis.set_xticks(range(len(tasks)), tasks, rotation=90 if len(tasks) > 4 else 0)
     axis.set_yticks(range(len(tasks)), tasks if named else [])
     axis.tick_params(length=0)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else np.nan
+    axis.spines[:].set_visible(False)
 
 
 def draw_survivors(
-    survivors: Rows, layers: Rows, published: Mapping[tuple[str, str], float], title: str
+    survivors: object, layers: object, published: Mapping[tuple[str, str], float], title: str
 ) -> Figure:
     """Draws super-survivors per task, and in how many tasks the units of a layer survive.
 
     Args:
-        survivors: of `lottery.analysis.survivors.SURVIVOR_COLUMNS`.
-        layers: of `lottery.analysis.survivors.LAYER_COLUMNS`.
+        survivors: rows of `lottery.analysis.survivors.SURVIVOR_COLUMNS`.
+        layers: rows of `lottery.analysis.survivors.LAYER_COLUMNS`.
         published: (task, unit) -> the paper's count, where it is comparable.
-        title: title of the figure.
     """
-    counts = [row for row in survivors if row["statistic"] == "super_survivors"]
-    units = list(dict.fromkeys(row["unit"] for row in counts))
-    tasks = list(dict.fromkeys(row["task"] for row in counts))
-    panel = (style.PAGE / 2, max(dots.height(tasks), 1.6))
+    counts, layers = pd.DataFrame(survivors), pd.DataFrame(layers)
+    counts = counts[counts["statistic"] == "super_survivors"]
+    units, tasks = counts["unit"].unique(), counts["task"].unique().tolist()
+    panel = (style.PAGE / 2, max(style.height(tasks), 1.6))
     figure, axes = style.panels(2 * len(units), columns=len(units), panel=panel, margin=0.7)
     for place, unit in enumerate(units):
         top, below = axes[place], axes[len(units) + place]
-        dots.frame(top, tasks, named=place == 0)
-        for row in (row for row in counts if row["unit"] == unit):
-            line = tasks.index(row["task"])
-            ends = (0.0, row["n_units"])
-            dots.draw_chance(top, line, row["expected"], row["expected_sd"], possible=ends)
-            top.plot(row["value"], line, color=style.BLUE, zorder=5, **dots.DOT)
-            if (row["task"], unit) in published:
-                dots.draw_published(top, line, published[row["task"], unit])
-        dots.settle(top, least=2.0, whole=True)
-        n = counts[0]["n_seeds"]
-        top.set_title(dots.UNIT_NAMES[unit])
-        top.set_xlabel(f"kept by all {n} seeds (number)")
-        _draw_layers(below, [row for row in layers if row["unit"] == unit], len(tasks))
+        style.task_lines(top, tasks, named=place == 0)
+        for row in counts[counts["unit"] == unit].itertuples():
+            line, ends = tasks.index(row.task), (0.0, row.n_units)
+            style.draw_chance(top, line, row.expected, row.expected_sd, possible=ends)
+            top.plot(row.value, line, color=style.BLUE, zorder=5, **style.DOT)
+            if (row.task, unit) in published:
+                style.draw_published(top, line, published[row.task, unit])
+        style.settle(top, least=2.0, whole=True)
+        top.set_title(style.UNIT_NAMES[unit])
+        top.set_xlabel(f"kept by all {counts['n_seeds'].iloc[0]} seeds (number)")
+        over_all = layers[(layers["unit"] == unit) & (layers["task"] == ALL)]
+        _draw_layers(below, over_all, len(tasks))
     axes[len(units)].set_ylabel(f"tasks survived (of {len(tasks)})")
-    handles = [Line2D([], [], color=style.BLUE, **dots.DOT, label="super-survivors")]
-    handles += dots.chance_handles(published=bool(published))
-    bars = Line2D([], [], color=style.GREEN, marker="o", markersize=3, linewidth=0.9)
-    bars.set_label("mean ± sample sd over seeds")
-    dots.legend(figure, [*handles, bars], columns=2)
+    handles = [style.entry("super-survivors", color=style.BLUE, **style.DOT)]
+    handles += style.chance_entries(published=bool(published))
+    bars = {"color": style.GREEN, "marker": "o", "markersize": 3, "linewidth": 0.9}
+    handles.append(style.entry("mean ± sample sd over seeds", **bars))
+    style.legend(figure, handles, columns=2)
     figure.suptitle(title)
     return figure
 
 
-def _draw_layers(axis: Axes, rows: Rows, n_tasks: int) -> None:
-    over_all = [row for row in rows if row["task"] == ALL]
-    layers = [row["layer"] for row in over_all]
-    means = np.array([row["mean"] for row in over_all])
-    sd = np.nan_to_num([row["sd"] for row in over_all])
-    axis.errorbar(
-        layers,
-        means,
-        # Cut at what is possible.
-        yerr=[np.minimum(sd, means), np.minimum(sd, n_tasks - means)],
-        color=style.GREEN,
-        marker="o",
-        markersize=3,
-        linewidth=0.9,
-        elinewidth=0.6,
-        capsize=1.5,
-    )
+def _draw_layers(axis: Axes, rows: pd.DataFrame, n_tasks: int) -> None:
+    layers, means = rows["layer"].tolist(), rows["mean"].astype(float)
+    sd = rows["sd"].astype(float).fillna(0.0)
+    # Whiskers are cut at what is possible.
+    whiskers = [np.minimum(sd, means), np.minimum(sd, n_tasks - means)]
+    look = {"marker": "o", "markersize": 3, "linewidth": 0.9, "elinewidth": 0.6, "capsize": 1.5}
+    axis.errorbar(layers, means, yerr=whiskers, color=style.GREEN, **look)
     axis.set_ylim(0, n_tasks * 1.04)
     axis.set_xticks(layers if len(layers) <= 12 else layers[:: len(layers) // 8])
     axis.set_xlabel("layer")
-    axis.grid(linewidth=0.3, color="#dddddd")
-    axis.set_axisbelow(True)
+    axis.grid()

@@ -1,88 +1,136 @@
-"""What a run has cost, step by step: time, memory and energy of its jobs."""
+"""What a run has cost, from its provenance records, next to the times that the authors published.
+
+A record is the content of a provenance.json.
+"""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from lottery.report.page.records import Record
+import pandas as pd
+
+from lottery import files
+from lottery.files.errors import StudyError
+from lottery.report.page.numbers import NOTHING, counted, duration, energy, megabytes
+from lottery.report.page.table import Cell, Group, Table, plain
+from lottery.results.layout import Layout
+
+Record = dict[str, Any]
 
 PAPERS_SEARCH = "search structured"  # of the paper's structured pruning
 MIB = 2**20  # what benchmark files call MB
+SUMS = ["seconds", "cpu_seconds", "gpu_seconds", "joules"]
+# What is read of workflow/resources/paper/runtimes.csv.
+AUTHORS_SCHEMA = dict.fromkeys(["step", "method", "task"], str)
+AUTHORS_SCHEMA |= {"runs": int, "models": int, "minutes_mean": float}
+
+CAPTION = (
+    "What the run has cost: the jobs on which this page rests, by step. Wall time, CPU time and"
+    " peak memory (of the largest job) are those of Snakemake's benchmark files. GPU time is the"
+    " wall time of jobs that held a GPU. In colour: the same step in the logs of the paper's"
+    " authors (bert-base on GLUE, a GeForce RTX 2080 Ti), the mean of a job."
+)
+ENERGY = (
+    " Energy is what the GPU counted while a job held it, the board without the rest of the"
+    " machine."
+)
+SHARED = " Jobs shared a GPU: each counts the energy of the whole device, so the sum is too large."
+AUTHORS = (
+    "Search times of the paper's authors: minutes per run, mean of five seeds, on one of eight"
+    " GeForce RTX 2080 Ti, from the tracker logs of their repository (2020)."
+)
+SEARCHES = {
+    "structured": "heads and MLPs",
+    "heads_only": "heads",
+    "mlps_only": "MLPs",
+    "structured_on_train": "heads and MLPs, on training data",
+}
 
 
-@dataclass(frozen=True)
-class Job:
-    """One job as it was measured; a value that was not measured is None.
+def read_records(*folders: Path) -> list[Record]:
+    """Reads every provenance record below some folders: the results, and resources/.
 
-    Attributes:
-        step: the step's name; of a search with the name of its method's kind.
-        seconds: wall time.
-        cpu_seconds: time of all cores together.
-        peak_mb: most resident memory, in MB.
-        gpu: whether it held a GPU.
-        joules: energy of that GPU meanwhile.
+    A record that cannot be read is left out: it is a description, not a result.
     """
+    records = []
+    for path in (path for folder in folders for path in sorted(folder.rglob("*provenance.json"))):
+        try:
+            record = files.read_json(path)
+        except StudyError:
+            continue
+        if isinstance(record, dict) and {"rule", "inputs", "outputs"} <= record.keys():
+            records.append(record)
+    return records
 
-    step: str
-    seconds: float | None = None
-    cpu_seconds: float | None = None
-    peak_mb: float | None = None
-    gpu: bool = False
-    joules: float | None = None
+
+def paths_of(named: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """The paths in a record's `inputs` or `outputs`."""
+    for digests in named.values():
+        yield from digests
 
 
-@dataclass(frozen=True)
-class StepCost:
-    """The jobs of one step together; None where no job was measured.
+def makers(records: Iterable[Record]) -> dict[str, Record]:
+    """The record of the job that made each path, the latest where several claim it."""
+    by_start = sorted(records, key=lambda record: str(record.get("started", "")))
+    return {path: record for record in by_start for path in paths_of(record["outputs"])}
 
-    Attributes:
-        step: the step.
-        jobs: how many jobs.
-        measured: how many of them have a wall time.
-        seconds, cpu_seconds, gpu_seconds: sums; gpu_seconds is the wall time of jobs with a GPU.
-        peak_mb: the largest peak.
-        joules: sum over the jobs whose GPU counts.
+
+def behind(paths: Iterable[str], records: Iterable[Record]) -> list[Record]:
+    """The records of the jobs that some files rest on: their makers, their inputs' makers, and on.
+
+    What is in the folder from another study is no part of it.
+
+    Returns:
+        Each job once, by start.
     """
-
-    step: str
-    jobs: int
-    measured: int
-    seconds: float | None
-    cpu_seconds: float | None
-    gpu_seconds: float | None
-    peak_mb: float | None
-    joules: float | None
-
-    @property
-    def mean_seconds(self) -> float | None:
-        """Mean wall time of a job."""
-        return None if self.seconds is None else self.seconds / self.measured
+    made, found = makers(records), {}
+    waiting = list(paths)
+    while waiting:
+        record = made.get(waiting.pop())
+        if record is not None and id(record) not in found:
+            found[id(record)] = record
+            waiting += paths_of(record["inputs"])
+    return sorted(found.values(), key=lambda each: (str(each.get("started", "")), each["rule"]))
 
 
-def job_of(record: Record, results: Path, papers: Mapping[str, str | None]) -> Job:
-    """Looks up what Snakemake measured of the job that left a record.
+def job_table(
+    records: Iterable[Record], results: Path, papers: Mapping[str, str | None]
+) -> pd.DataFrame:
+    """What was measured of each job, a row per record; NaN where something was not measured.
 
     Args:
-        record: its provenance record, which names the log; the benchmark file lies in the same
-            place of another folder.
         results: the folder of the run's results.
         papers: method -> the paper's method that it repeats, if any.
+
+    Returns:
+        Columns step, task, the times `seconds`, `cpu_seconds` (of all cores together) and
+        `gpu_seconds` (the wall time, if the job held a GPU), peak_mb, and joules (of that GPU).
     """
-    measured = _benchmark(_benchmark_path(str(record.get("log") or ""), results))
-    gpu = record.get("device") not in (None, "", "cpu")
-    peak = measured.get("max_rss", 0.0) * MIB / 1e6
-    return Job(
-        step=step_of(record, papers),
-        seconds=measured.get("s"),
-        cpu_seconds=measured.get("cpu_time"),
-        # Snakemake samples memory, and misses jobs that end before the first sample.
-        peak_mb=max(peak, record.get("peak_memory_mb") or 0.0) or None,
-        gpu=gpu,
-        joules=record.get("energy_joules") if gpu else None,
+    jobs = pd.DataFrame(
+        [_job(record, results, papers) for record in records],
+        columns=["step", "task", *SUMS, "peak_mb"],
     )
+    return jobs.astype(dict.fromkeys([*SUMS, "peak_mb"], float))
+
+
+def _job(record: Record, results: Path, papers: Mapping[str, str | None]) -> dict[str, Any]:
+    # The benchmark file has the place of the log in another folder.
+    name = str(record.get("log") or "").removeprefix(f"{results}/logs/").removesuffix(".log")
+    measured = _benchmark(results / "benchmarks" / f"{name}.tsv")
+    gpu = record.get("device") not in (None, "", "cpu")
+    # Snakemake samples memory, and misses jobs that end before the first sample.
+    peak = max(measured.get("max_rss", 0.0) * MIB / 1e6, record.get("peak_memory_mb") or 0.0)
+    return {
+        "step": step_of(record, papers),
+        "task": record.get("wildcards", {}).get("task"),
+        "seconds": measured.get("s"),
+        "cpu_seconds": measured.get("cpu_time"),
+        "gpu_seconds": measured.get("s") if gpu else None,
+        "joules": record.get("energy_joules") if gpu else None,
+        "peak_mb": peak or None,
+    }
 
 
 def step_of(record: Record, papers: Mapping[str, str | None]) -> str:
@@ -94,54 +142,105 @@ def step_of(record: Record, papers: Mapping[str, str | None]) -> str:
     return f"search {papers.get(record['wildcards']['method']) or algorithm}"
 
 
-def add_up(jobs: Iterable[Job]) -> list[StepCost]:
-    """The cost of each step, in the order in which its first job comes."""
-    by_step: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_step.setdefault(job.step, []).append(job)
-    return [_cost(step, of_step) for step, of_step in by_step.items()]
-
-
-def total(jobs: Sequence[Job]) -> StepCost:
-    """The cost of all jobs together."""
-    return _cost("all", jobs)
-
-
-def _cost(step: str, jobs: Sequence[Job]) -> StepCost:
-    peaks = [job.peak_mb for job in jobs if job.peak_mb is not None]
-    return StepCost(
-        step=step,
-        jobs=len(jobs),
-        measured=sum(job.seconds is not None for job in jobs),
-        seconds=_sum(job.seconds for job in jobs),
-        cpu_seconds=_sum(job.cpu_seconds for job in jobs),
-        gpu_seconds=_sum(job.seconds for job in jobs if job.gpu),
-        peak_mb=max(peaks, default=None),
-        joules=_sum(job.joules for job in jobs),
-    )
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
-
-
-def _benchmark_path(log: str, results: Path) -> Path:
-    own = log.removeprefix(f"{results}/logs/").removesuffix(".log")
-    return results / "benchmarks" / f"{own}.tsv"
-
-
 def _benchmark(path: Path) -> Mapping[str, float]:
     """The numbers of a benchmark file, the last line where there are several; empty without it."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-    except OSError:
+        lines = pd.read_csv(path, sep="\t")
+    except (OSError, ValueError):
         return {}
-    found = {}
-    for name, text in (rows[-1] if rows else {}).items():
-        try:
-            found[name] = float(text)
-        except (TypeError, ValueError):  # a time of day, or NA where nothing was sampled
-            continue
-    return found
+    # A time of day is no number, and neither is NA where nothing was sampled.
+    numbers = lines.tail(1).apply(pd.to_numeric, errors="coerce").dropna(axis=1)
+    return {name: float(column.iloc[0]) for name, column in numbers.items() if len(column)}
+
+
+def costs_of(jobs: pd.DataFrame) -> pd.DataFrame:
+    """The jobs of each step together, in the order of the jobs, and of "all" steps.
+
+    Args:
+        jobs: what `job_table` gives.
+
+    Returns:
+        Per step: jobs, measured (those with a wall time), sums of the times and joules,
+        mean_seconds, and the largest peak_mb; NaN where no job was measured.
+    """
+    steps = pd.concat([jobs, jobs.assign(step="all")]).groupby("step", sort=False)
+    return (
+        steps[SUMS]
+        .sum(min_count=1)
+        .assign(
+            jobs=steps.size(),
+            measured=steps["seconds"].count(),
+            mean_seconds=steps["seconds"].mean(),
+            peak_mb=steps["peak_mb"].max(),
+        )
+    )
+
+
+def cost_table(jobs: pd.DataFrame, authors: pd.DataFrame, *, shared: bool) -> Table:
+    """The cost per step, with the authors' times of the same step.
+
+    Args:
+        jobs: what `job_table` gives.
+        authors: with the columns of `AUTHORS_SCHEMA`.
+        shared: whether several jobs could hold one GPU.
+    """
+    costs = costs_of(jobs)
+    known = costs.astype(object).where(costs.notna(), None)
+    columns = {
+        "": costs.index,
+        "jobs": [f"{number:,}" for number in costs["jobs"]],
+        "wall time": known["seconds"].map(duration),
+        "a job": known["mean_seconds"].map(duration),
+        "CPU time": known["cpu_seconds"].map(duration),
+        "peak memory": known["peak_mb"].map(megabytes),
+    }
+    if costs["gpu_seconds"].notna().any():
+        columns["GPU time"] = known["gpu_seconds"].map(duration)
+    with_energy = bool(costs["joules"].notna().any())
+    if with_energy:
+        columns["energy"] = known["joules"].map(energy)
+    theirs = _authors_means(authors)
+    rows = [
+        [*map(Cell, texts), Cell("", paper=theirs.get(texts[0], ""))]
+        for texts in zip(*columns.values(), strict=True)
+    ]
+    caption = CAPTION + ENERGY * with_energy + SHARED * (with_energy and shared)
+    unmeasured = int(jobs["seconds"].isna().sum())
+    note = f"Without a benchmark file: {counted(unmeasured, 'job')}." if unmeasured else ""
+    groups = [Group("", rows[:-1]), Group("", rows[-1:])]
+    return Table("cost", caption, [*columns, "the authors, a job"], groups, note=note)
+
+
+def _authors_means(authors: pd.DataFrame) -> dict[str, str]:
+    """The authors' mean time of a job of ours: a search, and an evaluation of one model."""
+    search = authors[(authors["step"] == "search") & (authors["method"] == "structured")]
+    scored = authors[authors["step"] == "evaluate"]
+    search_minutes = (search["minutes_mean"] * search["runs"]).sum() / search["runs"].sum()
+    return {
+        PAPERS_SEARCH: duration(60 * search_minutes),
+        "evaluate": duration(60 * scored["minutes_mean"].sum() / scored["models"].sum()),
+    }
+
+
+def authors_table(jobs: pd.DataFrame, authors: pd.DataFrame, layout: Layout) -> Table:
+    """The authors' search times by task, and this run's on the tasks that are the paper's.
+
+    Args:
+        jobs: what `job_table` gives.
+        authors: with the columns of `AUTHORS_SCHEMA`.
+        layout: which of the tasks are the paper's.
+    """
+    theirs = authors[authors["step"] == "search"]
+    tasks: Sequence[str] = theirs["task"].unique()
+    minutes = theirs.pivot(index="method", columns="task", values="minutes_mean")
+    minutes = minutes.reindex(index=[*SEARCHES], columns=tasks).rename(SEARCHES)
+    ours = jobs[jobs["step"] == PAPERS_SEARCH]
+    published = ours["task"].map({task.id: task.published for task in layout.tasks})
+    means = ours.groupby(published)["seconds"].mean() / 60
+    if means.notna().any():
+        minutes.loc["this run, all structured methods"] = means.reindex(tasks)
+    rows = [
+        (name, *(NOTHING if pd.isna(value) else f"{value:.1f}" for value in row))
+        for name, row in zip(minutes.index, minutes.to_numpy(), strict=True)
+    ]
+    return Table("authors", AUTHORS, ("", *tasks), plain(rows))

@@ -1,39 +1,68 @@
-"""The study in tables: its models, tasks and methods."""
+"""What was run, in words and tables, and what it was run with.
+
+`facts` are the params of write_report (`lottery.planning.params_report.report_params`), records
+those of the jobs on which the page rests.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow.parquet
 
-from lottery.report.page.cost import step_of
-from lottery.report.page.numbers import NOTHING
-from lottery.report.page.records import Record, paths_of
+from lottery.report.page.cost import Record, paths_of, step_of
+from lottery.report.page.numbers import NOTHING, counted, listed
 from lottery.report.page.table import Cell, Group, Table, plain
 from lottery.tasks.metrics import METRICS
 
-SPLITS = ("train", "validation")
-
 Facts = Mapping[str, Any]
-# Task -> split -> number of examples.
-Sizes = Mapping[str, Mapping[str, int]]
+
+FIRST = ("python", "torch", "transformers", "snakemake")  # of the versions
 
 
-def study_tables(facts: Facts, sizes: Sizes) -> list[Table]:
+def statement(facts: Facts) -> list[str]:
+    """The run in a few sentences, a paragraph each."""
+    counts, tasks = facts["counts"], facts["tasks"]
+    trained = [task["id"] for task in tasks if not task["evaluate_with"]]
+    models = [model["id"] for model in facts["models"]]
+    methods = [method["id"] for method in facts["methods"]]
+    paragraphs = [
+        f"This run takes {counted(len(models), 'encoder')} ({listed(models)}) and"
+        f" {counted(len(trained), 'task')} ({listed(trained)}), under"
+        f" {counted(len(facts['seeds']), 'seed')} ({listed([str(s) for s in facts['seeds']])})."
+        f" It fine-tunes {counted(counts['finetuned'], 'model')}, finds or imports"
+        f" {counted(counts['searched'], 'good subnetwork')} by"
+        f" {counted(len(methods), 'method')} ({listed(methods)}), retrains"
+        f" {counted(counts['retrained'], 'subnetwork')} from the weights before fine-tuning, and"
+        f" scores {counted(counts['evaluated'], 'cell')} of the grid in all."
+    ]
+    only = [task["id"] for task in tasks if task["evaluate_with"]]
+    if only:
+        paragraphs.append(f"Scored, but not trained on: {listed(only)}.")
+    return paragraphs + [
+        f"The model {model['id']} is a sentence encoder (all-MiniLM-L6-v2), trained on sentence"
+        " pairs besides its pretraining. Its results illustrate the study; they do not replicate"
+        " the paper."
+        for model in facts["models"]
+        if model["kind"] == "embedded" and model["weights"] == "pretrained"
+    ]
+
+
+def study_tables(facts: Facts, sizes: Mapping[str, Mapping[str, int]]) -> list[Table]:
     """The models, tasks and methods of the study.
 
     Args:
-        facts: the params of the rule (`lottery.planning.params_report.report_params`).
-        sizes: what `examples_of` gives.
+        sizes: task -> split -> number of examples, see `examples_of`.
     """
     models = [
         (model["id"], model["source"], model["revision"] or NOTHING, model["weights"])
         for model in facts["models"]
     ]
-    tasks = [_task(task, sizes.get(task["id"], {})) for task in facts["tasks"]]
-    methods = [_method(method, facts) for method in facts["methods"]]
     words = frozenset(range(1, 6))
     return [
         Table("models", "Models.", ("", "source", "revision", "weights"), plain(models), words),
@@ -41,7 +70,7 @@ def study_tables(facts: Facts, sizes: Sizes) -> list[Table]:
             "tasks",
             "Tasks, and how many examples they are trained and scored on.",
             ("", "examples", "train", "validation", "metric", "in averages"),
-            plain(tasks),
+            plain([_task(task, sizes.get(task["id"], {})) for task in facts["tasks"]]),
             frozenset({1, 4, 5}),
         ),
         Table(
@@ -49,25 +78,47 @@ def study_tables(facts: Facts, sizes: Sizes) -> list[Table]:
             "Methods: pruning algorithms under a set of options; options that differ from those of"
             " the preset are named.",
             ("", "algorithm", "preset", "searches on", "other options", "subnetworks"),
-            [Group("", methods)],
+            [Group("", [_method(method, facts) for method in facts["methods"]])],
             words,
         ),
     ]
 
 
+def _task(task: Facts, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    trained = f"; models of {task['evaluate_with']}" if task["evaluate_with"] else ""
+    counts = [f"{sizes[s]:,}" if s in sizes else NOTHING for s in ("train", "validation")]
+    in_average = "yes" if task["in_average"] else "no"
+    return (
+        task["id"],
+        task["source"] + trained,
+        *counts,
+        METRICS[task["metric"]].short,
+        in_average,
+    )
+
+
+def _method(method: Facts, facts: Facts) -> list[Cell]:
+    """A method's line, with the models and tasks it runs on where these are not all."""
+    every = {
+        "models": {model["id"] for model in facts["models"]},
+        "tasks": {task["id"] for task in facts["tasks"] if not task["evaluate_with"]},
+    }
+    limits = [
+        f"on {', '.join(method[kind])}" for kind, ids in every.items() if {*method[kind]} != ids
+    ]
+    options = ", ".join(f"{name}: {value}" for name, value in method["options"].items())
+    texts = [method["algorithm"], method["preset"], method["search_on"] or NOTHING]
+    texts += [options or NOTHING, ", ".join(method["subnetworks"]) or "none: search alone"]
+    return [Cell(method["id"], tuple(limits)), *map(Cell, texts)]
+
+
 def examples_of(records: Sequence[Record]) -> dict[str, dict[str, int]]:
-    """The number of examples in what was fetched.
+    """The number of examples in what was fetched: task -> split -> number.
 
-    Args:
-        records: the provenance records that the page rests on.
-
-    Returns:
-        Task -> split -> number. A file that is gone or no parquet any more has none.
+    A file that is gone or no parquet any more has none.
     """
     sizes: dict[str, dict[str, int]] = {}
-    for record in records:
-        if step_of(record, {}) != "fetch_task":
-            continue
+    for record in (each for each in records if step_of(each, {}) == "fetch_task"):
         for path in paths_of(record["outputs"]):
             try:
                 count = pyarrow.parquet.read_metadata(path).num_rows
@@ -77,34 +128,74 @@ def examples_of(records: Sequence[Record]) -> dict[str, dict[str, int]]:
     return sizes
 
 
-def _task(task: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[str, ...]:
-    trained = f"; models of {task['evaluate_with']}" if task["evaluate_with"] else ""
-    counts = [f"{sizes[split]:,}" if split in sizes else NOTHING for split in SPLITS]
-    metric = METRICS[task["metric"]].short
-    return (
-        task["id"],
-        task["source"] + trained,
-        *counts,
-        metric,
-        "yes" if task["in_average"] else "no",
-    )
+def making(records: Sequence[Record], facts: Facts, repository: Path) -> list[tuple[str, str]]:
+    """How the run was made: (what, which).
 
-
-def _method(method: Mapping[str, Any], facts: Facts) -> list[Cell]:
-    """A method's line, with the models and tasks it runs on where these are not all."""
-    subnetworks = ", ".join(method["subnetworks"])
-    trained = [task["id"] for task in facts["tasks"] if not task["evaluate_with"]]
-    limits = []
-    if set(method["models"]) != {model["id"] for model in facts["models"]}:
-        limits.append(f"on {', '.join(method['models'])}")
-    if set(method["tasks"]) != set(trained):
-        limits.append(f"on {', '.join(method['tasks'])}")
-    options = [f"{name}: {value}" for name, value in method["options"].items()]
-    return [
-        Cell(method["id"], tuple(limits)),
-        Cell(method["algorithm"]),
-        Cell(method["preset"]),
-        Cell(method["search_on"] or NOTHING),
-        Cell(", ".join(options) or NOTHING),
-        Cell(subnetworks or "none: search alone"),
+    Args:
+        repository: the folder of this program.
+    """
+    versions = pd.DataFrame([record.get("versions", {}) for record in records])
+    rest = sorted({*versions.columns} - {*FIRST})
+    packages = [name for name in (*FIRST, *rest) if name in versions.columns]
+    sources = [
+        (f"{kind[:-1]} {entry['id']}", f"{entry['source']} at {entry['revision']}")
+        for kind in ("models", "tasks")
+        for entry in facts[kind]
+        if entry["revision"]
     ]
+    on = {
+        "CPU" if record["device"] == "cpu" else record.get("device_name") or record["device"]
+        for record in records
+        if record.get("device")
+    }
+    started = sorted(_all(records, "started"))
+    times = f"from {_time(started[0])} to {_time(started[-1])}" if started else ""
+    steps = {record.get("params", {}).get("step") for record in records}
+    pairs = [
+        ("this program", _program(repository)),
+        *((name, _joined(versions[name].dropna())) for name in packages),
+        ("seeds", ", ".join(str(seed) for seed in facts["seeds"])),
+        *sources,
+        ("computed on", _joined(on)),
+        ("platform", _joined(_all(records, "platform"))),
+        ("jobs started", times),
+        ("versions of the stages", _joined(step for step in steps if step is not None)),
+    ]
+    return [(what, which) for what, which in pairs if which]
+
+
+def _all(records: Sequence[Record], name: str) -> list[str]:
+    return [str(record[name]) for record in records if record.get(name)]
+
+
+def _joined(values: Any) -> str:
+    """Each value once, sorted."""
+    return ", ".join(sorted({str(value) for value in values} - {""}))
+
+
+def _time(text: str) -> str:
+    """An ISO time to the minute."""
+    return text[:16].replace("T", " ") + (" UTC" if text.endswith("+00:00") else "")
+
+
+def _program(repository: Path) -> str:
+    """Name and version of this program, and the commit of its clone if it runs from one."""
+    try:
+        project = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]
+        name = f"{project['name']} {project['version']}"
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
+        name = "unknown version"
+    if not (repository / ".git").exists():
+        return name
+    try:
+        commit = _git(repository, "rev-parse", "HEAD")
+        changed = _git(repository, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return name
+    return f"{name}, commit {commit}" + (" with local changes" if changed else "")
+
+
+def _git(repository: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(repository), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,147 @@
+"""Lines over steps: the losses of trainings, and the scores of searches; one panel per task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lottery.report.figures import style
+
+COLUMNS = 3
+# More points on a line are no clearer, and make a large file.
+POINTS = 100
+# Subnetworks of one colour differ by their dashes.
+PARTS = {"super": (0, (1, 0.8)), "half": (0, (4, 1.2))}
+# One colour and one dash pattern per seed; more seeds begin again.
+COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
+DASHES = ("-", (0, (6, 1)), (0, (4, 1, 1, 1)), (0, (3, 1)), (0, (6, 1, 1, 1, 1, 1)), (0, (1, 0.7)))
+MARKERS = {"both": "o", "heads": "^", "mlps": "s", "weights": "o"}
+STAGES = {"both": "heads and MLPs", "heads": "heads", "mlps": "MLPs", "weights": "weights"}
+# A score that is undefined has no place on the axis.
+UNDEFINED = {"marker": "x", "markersize": 4, "markeredgewidth": 1.0}
+
+
+def draw_training(losses: pd.DataFrame, title: str) -> Figure:
+    """Draws the trainings of the full models and of a method's subnetworks.
+
+    Args:
+        losses: columns task, subnetwork, step, loss; a line is the mean over the trainings of a
+            subnetwork.
+    """
+    tasks = losses["task"].unique()
+    panel = (style.PAGE / COLUMNS, 1.7)
+    figure, axes = style.panels(len(tasks), columns=COLUMNS, panel=panel, margin=0.8)
+    lines = {}
+    for axis, task in zip(axes, tasks, strict=True):
+        for name, trainings in losses[losses["task"] == task].groupby("subnetwork", sort=False):
+            dashes = next((PARTS[part] for part in name.split("_") if part in PARTS), "-")
+            look = {"color": style.colour_of(name), "linestyle": dashes, "linewidth": 1.0}
+            means = thinned(trainings.groupby("step", as_index=False)["loss"].mean())
+            axis.plot(means["step"], means["loss"], **look)
+            lines[name] = style.entry(name, **look)
+        axis.set_title(task)
+        axis.set_ylim(bottom=0)
+        axis.grid()
+    style.label_outer(axes, COLUMNS, x="step", y="training loss")
+    style.legend(figure, list(lines.values()), _columns(len(tasks)))
+    figure.suptitle(title)
+    return figure
+
+
+def thinned(line: pd.DataFrame, most: int = POINTS) -> pd.DataFrame:
+    """At most so many points: neighbours are averaged, at the last one's step.
+
+    Args:
+        line: columns step, loss.
+    """
+    size = max(1, math.ceil(len(line) / most))
+    groups = line.groupby(np.arange(len(line)) // size)
+    return groups.agg(step=("step", "last"), loss=("loss", "mean"))
+
+
+def draw_trajectories(searches: pd.DataFrame, metrics: Mapping[str, str], title: str) -> Figure:
+    """Draws the searches of one model and method.
+
+    Args:
+        searches: the rows of search.csv, with the columns task and seed.
+        metrics: task -> the metric that its search scores, in the order of the panels.
+    """
+    panel = (style.PAGE / COLUMNS, 1.9)
+    figure, axes = style.panels(len(metrics), columns=COLUMNS, panel=panel, margin=1.0)
+    for axis, (task, metric) in zip(axes, metrics.items(), strict=True):
+        of_task = searches[searches["task"] == task]
+        for place, (_, steps) in enumerate(of_task.groupby("seed", sort=False)):
+            _draw_search(axis, steps, COLOURS[place % 6], DASHES[place % 6])
+        # Axes run the way the search does: from the whole body on the left.
+        lowest = of_task["kept_fraction"].min()
+        margin = 0.06 * max(1.0 - lowest, 0.05)
+        axis.set_xlim(1.0 + margin, lowest - margin)
+        axis.grid()
+        axis.set_title(style.title(task, metric))
+    style.label_outer(axes, COLUMNS, x="kept fraction of the body", y="score of the search")
+    _draw_legend(figure, searches, _columns(len(metrics)))
+    figure.suptitle(title)
+    return figure
+
+
+def _columns(panels: int) -> int:
+    """Columns of a legend that is no wider than the panels."""
+    return 4 if panels > 1 else 2
+
+
+def _draw_search(axis: Axes, steps: pd.DataFrame, colour: str, dashes: object) -> None:
+    """Draws the accepted states as one line, the failed ones as hollow side steps from it."""
+    line = {"color": colour, "linewidth": 0.9}
+    accepted = steps[steps["accepted"]]
+    axis.plot(accepted["kept_fraction"], accepted["score"], linestyle=dashes, zorder=3, **line)
+    before = None
+    for step in steps.itertuples():
+        # A failed step ends its stage; the next one starts from the last accepted state.
+        if before is not None and not step.accepted and not np.isnan(step.score):
+            kept, scores = zip(before[:2], (step.kept_fraction, step.score), strict=True)
+            axis.plot(kept, scores, linestyle=":", zorder=2, **line)
+        look = {"marker": MARKERS.get(step.stage, "D"), "markersize": 2.6, "zorder": 4}
+        face = colour if step.accepted else "white"
+        _mark(axis, step, markerfacecolor=face, markeredgecolor=colour, **look)
+        before = (step.kept_fraction, step.score) if step.accepted else before
+    for threshold in steps["threshold"].dropna().head(1):
+        axis.axhline(threshold, color=colour, linestyle=dashes, linewidth=0.5, alpha=0.8, zorder=1)
+    # The good subnetwork is the last accepted state; where nothing may be pruned, the full model.
+    end = next((accepted if len(accepted) else steps.head(1)).tail(1).itertuples())
+    star = {"marker": "*", "markersize": 8, "markerfacecolor": colour, "markeredgecolor": "black"}
+    _mark(axis, end, **star, zorder=5)
+
+
+def _mark(axis: Axes, step: tuple, **look: object) -> None:
+    """Draws one state; one with an undefined score as a cross on the lower edge."""
+    look |= {"markeredgewidth": 0.6, "clip_on": False}
+    score = step.score
+    if np.isnan(score):
+        look |= UNDEFINED | {"transform": axis.get_xaxis_transform()}
+        score = 0.0
+    axis.plot(step.kept_fraction, score, **look)
+
+
+def _draw_legend(figure: Figure, searches: pd.DataFrame, columns: int) -> None:
+    handles = [
+        style.entry(f"seed {seed}", color=COLOURS[place % 6], linestyle=DASHES[place % 6])
+        for place, seed in enumerate(searches["seed"].unique())
+    ]
+    bare = {"linestyle": "", "markeredgecolor": "black", "markersize": 4}
+    for stage in searches["stage"].unique():
+        mark = {"marker": MARKERS.get(stage, "D"), "markerfacecolor": "black"}
+        handles.append(style.entry(f"step: {STAGES.get(stage, stage)}", **bare, **mark))
+    hollow = bare | {"markerfacecolor": "white"}
+    handles += [
+        style.entry("failed step", **hollow, marker="o"),
+        style.entry("good subnetwork", **hollow | {"markersize": 8}, marker="*"),
+        style.entry("threshold", color="black", linewidth=0.5),
+    ]
+    if searches["score"].isna().any():
+        handles.append(style.entry("undefined score", **bare | UNDEFINED))
+    style.legend(figure, handles, columns)
