@@ -9,7 +9,7 @@ from typing import Any
 import synthetic
 
 from lottery import files
-from lottery.results.controls import reference_of
+from lottery.pruning.subnetworks import reference_of
 from lottery.results.summary import COLUMNS
 from lottery.statistics.claims.check import COLUMNS as CLAIM_COLUMNS
 from lottery.statistics.differences import COLUMNS as DIFFERENCE_COLUMNS
@@ -44,6 +44,7 @@ def write_run(root: Path) -> synthetic.Tree:
         paths_to_published=PUBLISHED,
         path_to_summary=TABLES / "summary.csv",
         path_to_printed=TABLES / "summary.md",
+        path_to_latex=TABLES / "summary.tex",
         layout=tree.layout,
     )
     for method in tree.methods:
@@ -248,9 +249,9 @@ def write_page(tree: synthetic.Tree, **changes: Any) -> str:
     """Runs the step in the working directory; gives the page."""
     figures = sorted(Path("results/figures").rglob("*.svg"))
     tables = ("summary", "overlap", "claims", "differences", "trainability")
+    tables += ("pattern_association",)
     keywords = {
         "paths_to_tables": [TABLES / f"{name}.csv" for name in tables],
-        "paths_to_associations": [TABLES / "pattern_association.csv"],
         "paths_to_figures": figures,
         "paths_to_captions": sorted((WORKFLOW / "report").glob("*.rst")),
         "path_to_runtimes": WORKFLOW / "resources/paper/runtimes.csv",

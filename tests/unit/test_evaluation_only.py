@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from small_study import ROOT, study
 from synthetic_runs import MODEL, SEEDS, make_scores
@@ -17,7 +17,7 @@ from lottery.report.figures import style
 from lottery.report.figures.scores import draw_scores
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import Score, read_scores, sample_sd
+from lottery.results.scores import from_scores, score_table
 from lottery.results.summary import summarize
 from lottery.statistics.runs import Runs
 from lottery.steps.collect_scores import collect_scores
@@ -172,14 +172,15 @@ def test_scores_have_a_row_per_group_and_none_by_gold_label(
         path_to_scores=tmp_path / "scores.csv",
         reported_metrics={"mnli": "accuracy"},
     )
-    rows = [row for row in read_scores(tmp_path / "scores.csv") if row.eval_task]
-    assert {row.eval_task for row in rows} == {"hans"} and {row.task for row in rows} == {"mnli"}
-    assert Counter((row.subnetwork, row.group) for row in rows) == {
+    rows = score_table(tmp_path / "scores.csv").query("eval_task != ''")
+    assert {*rows["eval_task"]} == {"hans"} and {*rows["task"]} == {"mnli"}
+    assert Counter(zip(rows["subnetwork"], rows["group"], strict=True)) == {
         (subnetwork, group): 5 for subnetwork in ("full", "good") for group in ("", "a")
     }
-    assert {(row.group, row.n_examples) for row in rows} == {("", 10), ("a", 12)}
+    assert {*zip(rows["group"], rows["n_examples"], strict=True)} == {("", 10), ("a", 12)}
     # The flag is of the constant group alone; no majority is beaten or not.
-    assert {(row.seed, row.group) for row in rows if row.degenerate} == {(SEEDS[0], "a")}
+    degenerate = rows[rows["degenerate"]]
+    assert {*zip(degenerate["seed"], degenerate["group"], strict=True)} == {(SEEDS[0], "a")}
 
 
 def test_the_table_gives_mean_and_sd_over_seeds(paths: dict[str, list[Path]], tmp_path: Path):
@@ -200,7 +201,7 @@ def test_the_table_gives_mean_and_sd_over_seeds(paths: dict[str, list[Path]], tm
     values = [0.3 + 0.02 * place + 0.03 for place in range(5)]
     row = by_place["good", "a", "non-entailment"]
     assert float(row["mean"]) == pytest.approx(0.37)
-    assert float(row["sd"]) == pytest.approx(sample_sd(values))
+    assert float(row["sd"]) == pytest.approx(statistics.stdev(values))
     assert (row["n"], row["n_degenerate"], row["n_without_degenerate"]) == ("5", "1", "4")
     assert float(row["mean_without_degenerate"]) == pytest.approx(0.38)
     published = {place for place, each in by_place.items() if each["published_mean"]}
@@ -213,10 +214,6 @@ def test_the_published_file_is_read():
     assert {each["label"] for each in rows} == {"non-entailment"}
 
 
-def table(scores: list[Score]) -> pd.DataFrame:
-    return pd.DataFrame(asdict(score) | {"counted": score.counted} for score in scores)
-
-
 def test_what_reads_the_scores_of_tasks_ignores_those_on_others():
     layout = Layout.of(
         models=[MODEL],
@@ -227,15 +224,14 @@ def test_what_reads_the_scores_of_tasks_ignores_those_on_others():
     scores = make_scores(("mnli",), {"s": ("good",)}, lambda *_: (0.8, 0.02), lambda _: 0.5)
     on = [replace(s, value=0.1, eval_task="hans", group=g) for s in scores for g in ("", "a")]
     nothing = Published({}, {})
-    assert summarize(scores + on, layout, nothing) == summarize(scores, layout, nothing)
+    frames = [summarize(from_scores(each), layout, nothing) for each in (scores + on, scores)]
+    assert frames[0].equals(frames[1])
     runs, both = (Runs(each, layout.metrics) for each in (scores, on[:3] + scores + on))
     assert both._scores == runs._scores and both.seeds == runs.seeds
     with style.settings():
-        shown = [
-            [
-                bar.get_height()
-                for bar in draw_scores(table(each), layout, nothing, MODEL, "s").axes[0].patches
-            ]
+        drawn = [
+            draw_scores(from_scores(each), layout, nothing, MODEL, "s")
             for each in (scores, scores + on)
         ]
+    shown = [[bar.get_height() for bar in figure.axes[0].patches] for figure in drawn]
     assert shown[0] == shown[1] and len(shown[0]) == 3

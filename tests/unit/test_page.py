@@ -15,8 +15,9 @@ import synthetic_page
 from page_reader import Seen, seen
 from synthetic_page import ODD, TABLES
 
+from lottery import files
 from lottery.files.errors import StudyError
-from lottery.results.overlap_caption import overlap_sentence
+from lottery.results.overlap import SCHEMA, overlap_sentence
 
 MINUS = "\u2212"
 
@@ -209,7 +210,9 @@ def test_sections_without_content_are_left_out(page):
 
 @pytest.mark.parametrize("method", ["structured", "magnitude"])
 def test_captions_of_good_versus_bad_figures_tell_of_overlap(tree, found, method):
-    sentence = overlap_sentence(rows_of(TABLES / "overlap.csv"), tree.model, method)
+    sentence = overlap_sentence(
+        files.read_table(TABLES / "overlap.csv", SCHEMA), tree.model, method
+    )
     assert "random" in sentence  # more than a tenth of a random subnetwork lies in the good one
     caption = next(text for _, text in found.figures if f": {method};" in text)
     assert sentence in " ".join(caption.split())

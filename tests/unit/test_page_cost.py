@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from synthetic_page import WORKFLOW, write_record
 
 from lottery import files
-from lottery.report.page import cost, numbers
+from lottery.report.page import cost
 from lottery.report.page.cost import authors_table, cost_table
+from lottery.report.tables import numbers
 from lottery.results.layout import Layout
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"

@@ -7,13 +7,12 @@ import pyarrow.parquet
 import pytest
 from synthetic_page import WORKFLOW
 
-from lottery.report.page.claims import claims_tables
+from lottery import files
 from lottery.report.page.figures import SECTIONS, tables_of
-from lottery.report.page.outside import outside_tables
 from lottery.report.page.study import examples_of
-from lottery.report.page.table import Cell, Table
-from lottery.results import evaluation_only
-from lottery.statistics.claims.check import COLUMNS
+from lottery.report.tables.claims import SCHEMA, claims_tables
+from lottery.report.tables.model import Cell, Table
+from lottery.report.tables.scores import EVALUATION_ONLY_SCHEMA, evaluation_only_tables
 
 
 @pytest.mark.parametrize("rule", ["fetch_task", "fetch_task_alone"])
@@ -30,17 +29,16 @@ def test_tasks_tell_how_many_examples_were_fetched(tmp_path, rule):
 
 
 def test_scores_outside_stand_group_by_group():
-    row = dict.fromkeys(evaluation_only.COLUMNS, "")
-    row |= {"model": "bert_base", "task": "mnli", "eval_task": "hans", "metric": "accuracy"}
-    full = row | {"method": "none", "subnetwork": "full", "phase": "finetuned", "n_runs": "5"}
-    good = row | {"method": "structured", "subnetwork": "good", "phase": "pruned", "n_runs": "5"}
+    row = {"model": "bert_base", "task": "mnli", "eval_task": "hans", "metric": "accuracy"}
+    full = row | {"method": "none", "subnetwork": "full", "phase": "finetuned", "n_runs": 5}
+    good = row | {"method": "structured", "subnetwork": "good", "phase": "pruned", "n_runs": 5}
     rows = [
-        full | {"group": "lexical", "mean": "0.25", "sd": "0.125", "n_examples": "30"},
-        full | {"group": "", "mean": "0.5", "n_examples": "90", "published_mean": "0.45"},
-        full | {"group": "", "label": "entailment", "mean": "0.999", "n_examples": "45"},
-        good | {"group": "", "mean": "0.375", "kept_fraction": "0.6", "n_examples": "90"},
+        full | {"group": "lexical", "mean": 0.25, "sd": 0.125, "n_examples": 30},
+        full | {"group": "", "mean": 0.5, "n_examples": 90, "published_mean": 0.45},
+        full | {"group": "", "label": "entailment", "mean": 0.999, "n_examples": 45},
+        good | {"group": "", "mean": 0.375, "kept_fraction": 0.6, "n_examples": 90},
     ]
-    (table,) = outside_tables(rows)
+    (table,) = evaluation_only_tables(files.table(rows, EVALUATION_ONLY_SCHEMA))
     lines = [
         [group.title] + [[cell_text(cell) for cell in row] for row in group.rows]
         for group in table.groups
@@ -50,7 +48,7 @@ def test_scores_outside_stand_group_by_group():
         ["bert_base", ["full", "5", "–", "0.500 0.450", "0.250 ± 0.125"]],
         ["structured, bert_base", ["good, pruned", "5", "0.600", "0.375", "–"]],
     ]
-    assert "models trained on mnli" in table.caption and "the paper's numbers" in table.caption
+    assert "models trained on mnli" in table.caption and "the paper's numbers" in table.published
 
 
 def test_a_section_takes_the_tables_that_its_names_fit():
@@ -60,17 +58,18 @@ def test_a_section_takes_the_tables_that_its_names_fit():
 
 
 def test_claims_of_which_a_method_says_nothing_stand_in_a_table_of_their_own():
-    row = dict.fromkeys(COLUMNS, "") | {"claim": "C1", "model": "m", "statement": "True."}
-    judged = row | {"method": "a", "estimate": "0.5", "n_tasks": "1", "n_seeds": "3"}
+    row = {"claim": "C1", "model": "m", "statement": "True."}
+    judged = row | {"method": "a", "estimate": 0.5, "n_tasks": 1, "n_seeds": 3}
     silent = [row | {"method": name, "reason": "No such runs."} for name in "bc"]
     # A claim that was judged for no method stays where all look.
     unjudged = row | {"claim": "C2", "method": "a", "reason": "Nothing."}
-    first, second = claims_tables([judged, *silent, unjudged])
+    first, second = claims_tables(files.table([judged, *silent, unjudged], SCHEMA))
     assert [[line[0].text for line in group.rows] for group in first.groups] == [["a"], ["a"]]
     ((line,),) = (group.rows for group in second.groups)
     assert (line[0].text, line[2].below) == ("b, c", ("No such runs.",))
     assert second.title
-    assert [table.name for table in claims_tables([judged, unjudged])] == ["claims"]
+    rows = [judged, unjudged]
+    assert [table.name for table in claims_tables(files.table(rows, SCHEMA))] == ["claims"]
 
 
 def test_sections_name_a_figure_once_and_its_caption_exists():
@@ -82,4 +81,4 @@ def test_sections_name_a_figure_once_and_its_caption_exists():
 
 
 def cell_text(cell: Cell) -> str:
-    return " ".join([cell.text, *cell.below, *([cell.paper] if cell.paper else [])])
+    return " ".join([cell.text, *cell.lines, *([cell.paper] if cell.paper else [])])

@@ -17,7 +17,7 @@ from lottery.analysis.patterns import PatternCounts, surest_examples
 from lottery.attention.classes import ATTENTION, CLASSES, long_note, short_sentence
 from lottery.files.errors import StudyError
 from lottery.pruning.masks import MaskInfo
-from lottery.results.published_patterns import published_shares
+from lottery.results.published import published_shares
 from lottery.statistics.claims.evidence import SIDE_COLUMNS, UnmeasuredError, read_side_tables
 from lottery.statistics.claims.other_tables import pattern
 from lottery.statistics.claims.outcomes import NOT_COMPARABLE

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from legible import complaints, texts_of
 from matplotlib.figure import Figure
@@ -13,7 +14,8 @@ from synthetic_runs import MODEL, SEEDS, one_score, runs_of
 
 from lottery.report.figures import style
 from lottery.report.figures.evaluation_only import draw_on
-from lottery.results.evaluation_only import Labelled, PublishedOn
+from lottery.results.published import PublishedOn
+from lottery.results.scores import from_scores
 
 HANS = Path(__file__).resolve().parents[2] / "workflow/resources/paper/hans.csv"
 GROUPS = ("", "lexical_overlap", "subsequence", "constituent")
@@ -21,9 +23,9 @@ LABELS = ("entailment", "non-entailment")
 SUBNETWORKS = ("good", "random", "bad", "super_good", "super_random", "super_bad")
 
 
-def made_scores(subnetworks: tuple[str, ...] = SUBNETWORKS) -> list[Labelled]:
+def made_scores(subnetworks: tuple[str, ...] = SUBNETWORKS) -> pd.DataFrame:
     """Scores of five seeds; bad subnetworks are degenerate on constituents."""
-    rng, scores = np.random.default_rng(0), []
+    rng, scores, labels = np.random.default_rng(0), [], []
     for run in runs_of({"structured": subnetworks}):
         for seed in SEEDS:
             for group in GROUPS:
@@ -31,12 +33,12 @@ def made_scores(subnetworks: tuple[str, ...] = SUBNETWORKS) -> list[Labelled]:
                 for label, value in zip(("", *LABELS), (values.mean(), *values), strict=True):
                     score = one_score("mnli", seed, run, "validation", float(value))
                     flag = (run[1], group) == ("bad", "constituent")
-                    score = replace(score, eval_task="hans", group=group, degenerate=flag)
-                    scores.append((label, score))
-    return scores
+                    scores.append(replace(score, eval_task="hans", group=group, degenerate=flag))
+                    labels.append(label)
+    return from_scores(scores).assign(label=labels)
 
 
-def drawn(scores: list[Labelled], metric: str = "accuracy", labels=LABELS) -> Figure:
+def drawn(scores: pd.DataFrame, metric: str = "accuracy", labels=LABELS) -> Figure:
     published = PublishedOn(HANS, [MODEL], {"hans": ["mnli", "hans"]})
     with style.settings():
         return draw_on(scores, published, metric=metric, labels=labels, title="models of mnli")
@@ -53,15 +55,13 @@ def test_every_seed_is_a_dot_and_every_mean_a_tick():
     ]
     for axis, group in zip(figure.axes, GROUPS, strict=True):
         dots = [line for line in axis.lines if line.get_marker() == "o"]
-        values = [score.value for _, score in scores if score.group == group]
+        values = scores.loc[scores["group"] == group, "value"]
         assert sorted(float(dot.get_xdata()[0]) for dot in dots) == pytest.approx(sorted(values))
         hollow = sum(dot.get_markerfacecolor() == "white" for dot in dots)
         assert hollow == (2 * 3 * len(SEEDS) if group == "constituent" else 0)
         ticks = [float(line.get_xdata()[0]) for line in axis.lines if line.get_marker() == "|"]
         assert len(ticks) == 3 * (1 + 2 * len(SUBNETWORKS))
-        full = [
-            s.value for label, s in scores if (label, s.group, s.subnetwork) == ("", group, "full")
-        ]
+        full = scores.query("label == '' and group == @group and subnetwork == 'full'")["value"]
         assert ticks[0] == pytest.approx(np.mean(full))
 
 
@@ -89,11 +89,9 @@ def test_no_text_overlaps_another_or_leaves_the_figure(subnetworks):
 
 def test_a_metric_other_than_accuracy_is_not_mixed_with_accuracies():
     scores = made_scores(("good",))
-    mixed = [
-        (label, score if label else replace(score, metric="matthews")) for label, score in scores
-    ]
-    mixed[0] = ("", replace(mixed[0][1], value=None, degenerate=True))
-    figure = drawn(mixed, "matthews")
+    scores.loc[scores["label"] == "", "metric"] = "matthews"
+    scores.loc[0, ["counted", "degenerate"]] = [0.0, True]  # undefined
+    figure = drawn(scores, "matthews")
     dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert len(dots) == 3 * len(SEEDS)
     assert 0.0 in [float(dot.get_xdata()[0]) for dot in dots]  # undefined counts as chance
@@ -101,10 +99,6 @@ def test_a_metric_other_than_accuracy_is_not_mixed_with_accuracies():
 
 
 def test_a_task_without_groups_and_labels_has_one_panel():
-    scores = [
-        ("", replace(score, metric="pearson"))
-        for label, score in made_scores(("good",))
-        if not label and not score.group
-    ]
+    scores = made_scores(("good",)).query("label == '' and group == ''").assign(metric="pearson")
     figure = drawn(scores, "pearson", None)
     assert len(figure.axes) == 1

@@ -8,7 +8,9 @@ import pytest
 from markdown_reader import tables_of
 from synthetic_claims import World, rows_of
 
-from lottery.statistics.claims.printed import print_claims
+from lottery import files
+from lottery.report.tables.claims import SCHEMA, narrow_tables
+from lottery.report.tables.render import markdown
 from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.runs import Runs
 
@@ -16,7 +18,11 @@ STRUCTURED, MAGNITUDE = "bert_base, structured", "bert_base, magnitude"
 
 
 def printed(world: World, **changes: object) -> str:
-    return print_claims(list(rows_of(world, **changes).values()))
+    claims = [
+        {name: row[name] if row.get(name) != "" else None for name in SCHEMA if name in row}
+        for row in rows_of(world, **changes).values()
+    ]
+    return "\n\n".join(map(markdown, narrow_tables(files.table(claims, SCHEMA))))
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +82,6 @@ def test_numbers_and_verdicts_without_degenerate_runs_stand_beside():
     row = rows_of(world, runs=runs)["C2", "magnitude"]
     cells = tables_of(printed(world, runs=runs))[MAGNITUDE]["C2"]
     assert cells[3].startswith(f"{row['estimate']:.3f} [")
-    without = f"; without 4 degenerate {row['estimate_without_degenerate']:.3f} ["
+    without = f" (without 4 degenerate {row['estimate_without_degenerate']:.3f} ["
     assert without in cells[3]
     assert cells[4] == "contradicted (without degenerate runs: supported)"

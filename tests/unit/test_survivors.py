@@ -12,7 +12,7 @@ from lottery.analysis.good_masks import GoodMasks
 from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, MLP, body_size
 from lottery.pruning.masks import MaskInfo
-from lottery.results.overlap_caption import overlap_sentence
+from lottery.results.overlap import SCHEMA, overlap_sentence
 
 SMALL = Architecture.from_config(synthetic.SMALL, "small")  # 3 layers of 4 heads
 
@@ -109,7 +109,11 @@ def test_the_p_value_of_an_overlap_is_that_of_all_masks():
 
 def overlap_row(subnetwork, task, share, seed="1", reference="good"):
     row = {"model": "m", "method": "s", "task": task, "seed": seed, "subnetwork": subnetwork}
-    return row | {"reference": reference, "parameters_share": str(share)}
+    return row | {"reference": reference, "parameters_share": share}
+
+
+def sentence(rows):
+    return overlap_sentence(files.table(rows, SCHEMA), "m", "s")
 
 
 def test_the_caption_names_controls_that_overlap_by_more_than_a_tenth():
@@ -121,19 +125,19 @@ def test_the_caption_names_controls_that_overlap_by_more_than_a_tenth():
         overlap_row("super_bad", "a", 0.1),
         overlap_row("random_half", "a", 0.5, reference="good_half"),
         overlap_row("random_half_2", "a", 0.4, reference="good_half"),
-        overlap_row("bad", "c", "") | {"method": "other"},
+        overlap_row("bad", "c", None) | {"method": "other"},
     ]
-    assert overlap_sentence(rows, "m", "s") == (
+    assert sentence(rows) == (
         "Of the parameters of bad, 40% in a belong to good as well. "
         "Of the parameters of random_half, 45% in a belong to good_half as well."
     )
-    assert overlap_sentence(rows[2:5], "m", "s") == ""
+    assert sentence(rows[2:5]) == ""
     many = [overlap_row("bad", task, share / 10) for share, task in enumerate("abcdefgh", start=1)]
-    assert "20% to 80% in 7 of 8 tasks belong" in overlap_sentence(many, "m", "s")
+    assert "20% to 80% in 7 of 8 tasks belong" in sentence(many)
 
 
 def test_the_caption_reads_the_table_of_overlaps(tmp_path):
     path = tmp_path / "overlap.csv"
-    row = overlap_row("bad", "a", 0.2)
-    files.write_csv(path, [row, row | {"parameters_share": None}], list(row))
-    assert "20% in a" in overlap_sentence(files.read_csv(path), "m", "s")
+    rows = [overlap_row("bad", "a", share) for share in (0.2, None)]
+    files.write_table(path, files.table(rows, SCHEMA), SCHEMA)
+    assert "20% in a" in overlap_sentence(files.read_table(path, SCHEMA), "m", "s")

@@ -14,8 +14,8 @@ from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, MLP
 from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, write_mask
+from lottery.pruning.subnetworks import reference_of
 from lottery.results import survival
-from lottery.results.controls import reference_of
 from lottery.results.overlap import COLUMNS
 from lottery.statistics import differences
 from lottery.steps.compare_controls import compare_controls

@@ -8,20 +8,20 @@ import pytest
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.results.collect import beats, gather
-from lottery.results.scores import COLUMNS, Score, read_scores
+from lottery.results.collect import gather
+from lottery.results.scores import COLUMNS, SCHEMA, score_table
 from lottery.steps.collect_scores import collect_scores
 
 REPORTED = {"cola": "matthews"}
 
 
-def majority(value: float | None) -> dict:
+def majority(value: float | None, metric: str = "matthews") -> dict:
     """A majority file that holds more than belongs into scores.csv."""
     splits = ("validation", "search_half", "report_half", "train_sample")
     rows = [
         {
             "split": split,
-            "metric": metric,
+            "metric": name,
             "value": None if value is None else value + shift,
             "n_examples": 10,
             "labels_from": labels_from,
@@ -29,12 +29,14 @@ def majority(value: float | None) -> dict:
         }
         for split in splits
         for labels_from, shift in (("validation", 0.0), ("train", -0.1))
-        for metric in ("matthews", "pearson_spearman")
+        for name in (metric, "pearson_spearman")
     ]
     return {"format": 1, "task": "cola", "scores": rows}
 
 
-def evaluation(value: float | None, *, subnetwork="full", seed=1, constant=False) -> dict:
+def evaluation(
+    value: float | None, *, subnetwork="full", seed=1, constant=False, metric="matthews"
+) -> dict:
     masked = subnetwork != "full"
     return {
         "format": 1,
@@ -51,7 +53,7 @@ def evaluation(value: float | None, *, subnetwork="full", seed=1, constant=False
         "scores": [
             {
                 "split": split,
-                "metric": "matthews",
+                "metric": metric,
                 "value": value,
                 "n_examples": 10,
                 "constant_prediction": constant,
@@ -63,7 +65,7 @@ def evaluation(value: float | None, *, subnetwork="full", seed=1, constant=False
 
 def flags(evaluations: list[dict], majority_value: float | None) -> list[bool]:
     rows = gather(evaluations, [majority(majority_value)], REPORTED)
-    return [row.degenerate for row in rows if row.subnetwork != "majority"]
+    return [*rows.loc[rows["subnetwork"] != "majority", "degenerate"]]
 
 
 def test_columns_are_those_of_the_blueprint():
@@ -75,14 +77,13 @@ def test_columns_are_those_of_the_blueprint():
 
 def test_majority_is_that_of_the_validation_labels_on_whole_splits_and_of_train_on_halves():
     rows = gather([evaluation(0.5)], [majority(0.2)], REPORTED)
-    found = {row.split: row.value for row in rows if row.subnetwork == "majority"}
-    assert found == {"validation": 0.2, "search_half": 0.1, "report_half": 0.1}
-    assert {(row.model, row.seed, row.phase) for row in rows if row.subnetwork == "majority"} == {
-        ("none", None, "none")
-    }
+    found = rows[rows["subnetwork"] == "majority"]
+    values = dict(zip(found["split"], found["value"], strict=True))
+    assert values == {"validation": 0.2, "search_half": 0.1, "report_half": 0.1}
+    assert {*found["model"], *found["phase"]} == {"none"} and found["seed"].isna().all()
 
 
-def test_a_sound_run_is_not_degenerate():
+def test_a_run_that_predicts_something_is_not_degenerate():
     assert flags([evaluation(0.5), evaluation(0.4, subnetwork="good")], 0.0) == [False] * 4
 
 
@@ -120,8 +121,13 @@ def test_an_undefined_majority_counts_as_chance():
         (0.1, None, "f1", True),
     ],
 )
-def test_beats(value, baseline, metric, expected):
-    assert beats(value, baseline, metric) is expected
+def test_full_models_beat_majority_by_a_higher_value(value, baseline, metric, expected):
+    document, best = evaluation(value, metric=metric), majority(baseline, metric)
+    # A run of the same seed that is degenerate by its full model alone.
+    other = evaluation(0.5, subnetwork="good", metric=metric)
+    rows = gather([document, other], [best], {"cola": metric})
+    chosen = rows[(rows["subnetwork"] == "good") & (rows["split"] == "validation")]
+    assert [*chosen["degenerate"]] == [not expected]
 
 
 def test_a_run_without_its_full_model_is_an_error():
@@ -147,28 +153,17 @@ def test_the_step_writes_every_score_once_in_the_order_of_the_grid(tmp_path):
         path_to_scores=out,
         reported_metrics=REPORTED,
     )
-    rows = read_scores(out)
-    assert rows == gather(documents, [majority(0.1)], REPORTED)
-    assert [row.subnetwork for row in rows] == ["majority"] * 3 + ["full"] * 2 + ["good"] * 2 + [
-        "full"
-    ] * 2
-    assert rows[5] == Score(
-        model="m",
-        task="cola",
-        seed=1,
-        method="structured",
-        subnetwork="good",
-        phase="pruned",
-        split="validation",
-        metric="matthews",
-        value=None,
-        n_examples=10,
-        kept_fraction=0.5,
-        heads_kept=3,
-        mlps_kept=1,
-        degenerate=True,
-        units_kept="heads=3 mlps=1",
+    rows = score_table(out)
+    assert files.table(rows.drop(columns="counted"), SCHEMA).equals(
+        gather(documents, [majority(0.1)], REPORTED)
     )
+    order = ["majority"] * 3 + ["full"] * 2 + ["good"] * 2 + ["full"] * 2
+    assert [*rows["subnetwork"]] == order
+    line = (
+        "m,cola,1,structured,good,pruned,validation,matthews,,10,0.5,3,1,true,,,,,,heads=3 mlps=1"
+    )
+    assert out.read_text().splitlines()[6] == line
+    assert rows["counted"][5] == 0.0
 
 
 def test_start_and_units_are_those_of_the_run():
@@ -179,8 +174,7 @@ def test_start_and_units_are_those_of_the_run():
         "units_kept": {},
     }
     rows = gather([evaluation(0.5), retrained, weights], [majority(0.1)], REPORTED)
-    found = [(row.phase, row.start, row.units_kept) for row in rows]
-    assert found == [
+    assert [*zip(rows["phase"], rows["start"], rows["units_kept"], strict=True)] == [
         *[("none", "", "")] * 3,
         *[("finetuned", "", "heads=3 mlps=1")] * 2,
         *[("retrained", "pretrained", "heads=3 mlps=1")] * 2,
@@ -202,5 +196,5 @@ def test_a_file_of_another_format_is_one_sentence(tmp_path):
 
 def test_a_foreign_table_is_one_sentence(tmp_path):
     files.write_csv(tmp_path / "scores.csv", [{"model": "m"}], ["model"])
-    with pytest.raises(StudyError, match="not what a table of scores holds"):
-        read_scores(tmp_path / "scores.csv")
+    with pytest.raises(StudyError, match=r"scores\.csv lacks the column task"):
+        score_table(tmp_path / "scores.csv")

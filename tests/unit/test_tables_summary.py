@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
+import statistics
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import synthetic
 
 from lottery import files
+from lottery.report.tables.model import Cell, Group, Table
+from lottery.report.tables.render import latex, markdown
+from lottery.report.tables.scores import summary_tables
 from lottery.results.layout import Layout
-from lottery.results.printed import line, print_summary
 from lottery.results.published import Published
-from lottery.results.scores import Score, mean
+from lottery.results.scores import SCHEMA, with_counted
 from lottery.results.summary import COLUMNS, summarize
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.summarize import summarize as summarize_step
@@ -62,54 +67,44 @@ def facts(preset: str, published: str | None, *subnetworks: str) -> dict:
     return {"preset": preset, "published": published, "subnetworks": list(subnetworks)}
 
 
-def run(task: str, seed: int, value: float | None, metric="accuracy", *, degenerate=False) -> Score:
-    return Score(
-        model="m",
-        task=task,
-        seed=seed,
-        method="none",
-        subnetwork="full",
-        phase="finetuned",
-        split="validation",
-        metric=metric,
-        value=value,
-        n_examples=10,
-        kept_fraction=1.0,
-        heads_kept=None,
-        mlps_kept=None,
-        degenerate=degenerate or value is None,
-    )
+def run(task: str, seed: int, value: float | None, metric="accuracy", *, degenerate=False) -> dict:
+    row = {"model": "m", "method": "none", "subnetwork": "full", "phase": "finetuned"}
+    row |= {"task": task, "seed": seed, "split": "validation", "metric": metric, "value": value}
+    return row | {"kept_fraction": 1.0, "degenerate": degenerate or value is None}
 
 
-def row_of(rows: list[dict], task: str) -> dict:
-    (row,) = (row for row in rows if row["task"] == task)
-    return row
+def summary_of(runs: list[dict], shown: Layout) -> pd.DataFrame:
+    return summarize(with_counted(files.table(runs, SCHEMA)), shown, NOTHING)
+
+
+def row_of(rows: pd.DataFrame, task: str) -> pd.Series:
+    return rows.set_index("task", drop=False).loc[task]
 
 
 def test_mean_and_sample_sd_over_seeds():
     scores = [run("rte", seed, value) for seed, value in enumerate((0.5, 0.6, 0.8))]
-    row = row_of(summarize(scores, layout({"rte": "accuracy"}, {}), NOTHING), "rte")
-    assert set(row) <= set(COLUMNS)
+    row = row_of(summary_of(scores, layout({"rte": "accuracy"}, {})), "rte")
+    assert [*row.index] == COLUMNS
     assert row["n"] == 3
     assert row["mean"] == pytest.approx(0.63333333)
     assert row["sd"] == pytest.approx(math.sqrt((0.13333**2 + 0.03333**2 + 0.16667**2) / 2), 1e-4)
 
 
 def test_one_seed_has_no_sd():
-    row = row_of(summarize([run("rte", 1, 0.5)], layout({"rte": "accuracy"}, {}), NOTHING), "rte")
+    row = row_of(summary_of([run("rte", 1, 0.5)], layout({"rte": "accuracy"}, {})), "rte")
     assert row["mean"] == 0.5
-    assert row["sd"] is None
+    assert pd.isna(row["sd"])
 
 
 def test_other_metrics_of_a_task_stay_out():
     scores = [run("mrpc", 1, 0.8), run("mrpc", 1, 0.9, metric="f1")]
-    row = row_of(summarize(scores, layout({"mrpc": "accuracy"}, {}), NOTHING), "mrpc")
+    row = row_of(summary_of(scores, layout({"mrpc": "accuracy"}, {})), "mrpc")
     assert (row["n"], row["mean"]) == (1, 0.8)
 
 
 def test_an_undefined_value_counts_as_chance_with_degenerate_runs_and_not_without():
     scores = [run("cola", 1, 0.6, "matthews"), run("cola", 2, None, "matthews")]
-    row = row_of(summarize(scores, layout({"cola": "matthews"}, {}), NOTHING), "cola")
+    row = row_of(summary_of(scores, layout({"cola": "matthews"}, {})), "cola")
     assert (row["n_runs"], row["n"], row["mean"], row["n_degenerate"]) == (2, 2, 0.3, 1)
     assert (row["n_without_degenerate"], row["mean_without_degenerate"]) == (1, 0.6)
 
@@ -118,7 +113,7 @@ def test_average_is_over_the_tasks_that_take_part_and_its_sd_over_the_averages_o
     scores = [run("rte", 1, 0.5), run("rte", 2, 0.7), run("qnli", 1, 0.9), run("qnli", 2, 0.8)]
     scores += [run("wnli", 1, 0.0), run("wnli", 2, 0.0)]
     tasks = {"rte": "accuracy", "qnli": "accuracy", "wnli": "accuracy"}
-    row = row_of(summarize(scores, layout(tasks, {}), NOTHING), "average")
+    row = row_of(summary_of(scores, layout(tasks, {})), "average")
     assert (row["n_tasks"], row["n"], row["n_runs"]) == (2, 2, 4)
     assert row["mean"] == pytest.approx(0.725)
     # The seeds average to 0.7 and 0.75.
@@ -129,12 +124,15 @@ def test_average_without_degenerate_runs_says_how_many_tasks_are_left():
     scores = [run("rte", 1, 0.5, degenerate=True), run("qnli", 1, 0.9)]
     tasks = {"rte": "accuracy", "qnli": "accuracy"}
     shown = layout(tasks, {"x": facts("published", None)})
-    rows = summarize(scores, shown, NOTHING)
+    rows = summary_of(scores, shown)
     row = row_of(rows, "average")
     assert (row["mean"], row["mean_without_degenerate"]) == (0.7, 0.9)
     assert (row["n_degenerate"], row["n_tasks_without_degenerate"]) == (1, 1)
-    printed = print_summary(rows, shown)
-    assert "| 0.500 †1 | 0.900 | 0.700 †1 | 0.900 (1 of 2 tasks) |" in printed
+    (table,) = summary_tables(rows, shown)
+    cells = "0.700 †1 | 0.900 (1 of 2 tasks) | 0.500 †1 | 0.900"
+    assert f"| full | 1 | 1.000 | {cells} |" in markdown(table)
+    tex = cells.replace("|", "&").replace("†", r"$\dagger$")
+    assert rf"full & 1 & 1.000 & {tex} \\" in latex(table)
 
 
 def test_the_papers_averages_come_out_of_the_copied_numbers():
@@ -142,7 +140,9 @@ def test_the_papers_averages_come_out_of_the_copied_numbers():
     tasks = [task for task in synthetic.GLUE if task != "wnli"]
     for row, average in AVERAGES.items():
         scores = [published.score(*row, task, "validation", synthetic.GLUE[task]) for task in tasks]
-        assert mean([score.mean for score in scores]) == pytest.approx(average, abs=5e-4), row
+        assert statistics.fmean(score.mean for score in scores) == pytest.approx(
+            average, abs=5e-4
+        ), row
 
 
 def test_published_sd_is_that_of_the_sample():
@@ -210,6 +210,7 @@ def summary(tmp_path_factory):
         paths_to_published=FILES,
         path_to_summary=root / "summary.csv",
         path_to_printed=root / "summary.md",
+        path_to_latex=root / "summary.tex",
         layout=tree.layout,
     )
     return files.read_csv(root / "summary.csv"), (root / "summary.md").read_text()
@@ -231,7 +232,7 @@ def test_published_numbers_stand_beside_the_published_method_on_validation_only(
 
 def test_wnli_is_printed_but_not_averaged(summary):
     rows, printed = summary
-    assert "Not in the average: `wnli`." in printed
+    assert "Not in the average: wnli." in printed
     cell = {"method": "none", "subnetwork": "full", "split": "validation"}
     values = {
         row["task"]: row["mean"] for row in rows if all(row[key] == cell[key] for key in cell)
@@ -242,14 +243,14 @@ def test_wnli_is_printed_but_not_averaged(summary):
 
 def test_printed_tables_show_each_method_on_its_split(summary):
     _, printed = summary
-    validation, half = printed.split("### bert_base, report half of validation")
-    assert "| structured: bad, retrained |" in validation
-    assert "| strict: good_half, pruned |" not in validation
-    assert "| structured: bad, retrained |" in half
-    assert "| strict: good_half, pruned |" in half
+    validation, half = printed.split("## bert_base, report half of validation")
+    assert "| **structured** |" in validation and "| bad, retrained |" in validation
+    assert "| **strict** |" not in validation and "| good_half, pruned |" not in validation
+    assert "| **structured** |" in half and "| bad, retrained |" in half
+    assert half.index("| **strict** |") < half.index("| good_half, pruned |")
     assert "have seen this half too" in half
     lines = validation.splitlines()
-    ours = next(i for i, line in enumerate(lines) if line.startswith("| structured: good, pruned"))
+    ours = next(i for i, line in enumerate(lines) if line.startswith("| good, pruned"))
     assert lines[ours + 1].startswith("| *paper* | *5* |")
     assert "*0.511 ± 0.007*" in lines[ours + 1]
     assert "*paper*" not in half
@@ -258,8 +259,21 @@ def test_printed_tables_show_each_method_on_its_split(summary):
 def test_every_printed_row_has_as_many_cells_as_the_header(summary):
     _, printed = summary
     counts = {line.count("|") for line in printed.splitlines() if line.startswith("|")}
-    assert counts == {len(["", "n", "kept", "cola", "rte", "wnli", "average", "without"]) + 1}
+    assert counts == {len(["", "n", "kept", "average", "without", "cola", "rte", "wnli"]) + 1}
 
 
-def test_a_bar_in_a_name_stays_within_its_cell():
-    assert line(["a|b", "1"]) == "| a\\|b | 1 |"
+def test_odd_signs_stay_within_their_cells():
+    table = Table("odd", "", ["", "n"], [Group("", [[Cell("a|b & c_d", sd="± 50 %"), Cell("1")]])])
+    assert "| a\\|b & c_d ± 50 % | 1 |" in markdown(table)
+    assert r"a$|$b \& c\_d $\pm$ 50 \% & 1 \\" in latex(table)
+
+
+def test_latex_holds_the_numbers_of_the_markdown(summary, tmp_path_factory):
+    _, printed = summary
+    tex = (tmp_path_factory.getbasetemp() / "summary0/summary.tex").read_text()
+    for opened in ("table", "tabular"):
+        assert tex.count(f"\\begin{{{opened}}}") == tex.count(f"\\end{{{opened}}}") == 2
+    numbers = re.compile(r"\d\.\d{3}")
+    rows = [line for line in printed.splitlines() if line.startswith("|")]
+    lines = [line for line in tex.splitlines() if line.endswith("\\\\")]
+    assert numbers.findall("".join(rows)) == numbers.findall("".join(lines))

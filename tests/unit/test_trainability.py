@@ -91,6 +91,7 @@ def tabulate(folder: Path, given: list[Score], baselines: str | None = None):
         paths_to_published=[PAPER / "scores.csv", PAPER / "sizes.csv"],
         path_to_table=folder / "trainability.csv",
         path_to_printed=folder / "trainability.md",
+        path_to_latex=folder / "trainability.tex",
         path_to_baselines=path,
         **SETTINGS,
     )
@@ -181,8 +182,13 @@ def test_other_systems_stand_below_majority(tmp_path):
     rows, printed = tabulate(tmp_path, scores(), text)
     lines = [line.split(" | ")[0] for line in printed.splitlines() if line.startswith("| ")]
     lines = [line for line in lines if "paper" not in line]
-    assert lines[2:5] == ["| majority", "| BiLSTM", "| CBoW"]
-    assert lines.count("| BiLSTM") == 2  # they belong to no split
+    assert lines[2:6] == [
+        "| **validation**",
+        "| majority",
+        "| BiLSTM (supplied)",
+        "| CBoW (supplied)",
+    ]
+    assert lines.count("| BiLSTM (supplied)") == 2  # they belong to no split
     (average,) = chosen(rows, split="validation", name="BiLSTM", task="average")
     assert (float(average["mean"]), average["n_tasks"]) == (pytest.approx(0.505), "2")
     partial = next(line for line in printed.splitlines() if line.startswith("| CBoW"))

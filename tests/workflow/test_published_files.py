@@ -43,7 +43,7 @@ def expected_files() -> Iterator[str]:
             yield from files_of_cell(f"results/tiny/{task}/seed_{seed}")
     for mask in DRAWN:
         yield from (mask, mask.replace(".safetensors", ".provenance.json"))
-    for name in ("scores.csv", "summary.csv", "summary.md", "overlap.csv"):
+    for name in ("scores.csv", "summary.csv", "summary.md", "summary.tex", "overlap.csv"):
         yield f"results/tables/{name}"
         yield f"results/tables/{name.split('.')[0]}.provenance.json"
     for method in ("structured", "magnitude"):

@@ -123,7 +123,7 @@ def test_summary_is_made_of_the_scores(published: Run) -> None:
         assert row["sd"].item() == pytest.approx(runs["value"].fillna(0).std(ddof=1))
         assert row["n"].item() == 2
     printed = (folder / "summary.md").read_text()
-    for words in ("majority", "structured: good, pruned", "magnitude: good, retrained", "degree"):
+    for words in ("| majority |", "| **structured** |", "| good, retrained |", "degree"):
         assert words in printed
 
 

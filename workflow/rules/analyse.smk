@@ -62,6 +62,7 @@ rule summarize:
             labels={"table": "summary"},
         ),
         printed=f"{TABLES}/summary.md",
+        latex=f"{TABLES}/summary.tex",
         provenance=f"{TABLES}/summary.provenance.json",
     log:
         f"{LOGS}/summarize.log",

@@ -4,13 +4,13 @@ from snakemake.utils import update_config
 
 from lottery.config import load_study, refuse_misread, typed
 from lottery.planning import folders, grid, params
+from lottery.planning.params import has_patterns
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
-from lottery.pruning.subnetworks import CONSTRAINT, base_name
+from lottery.pruning.subnetworks import CONSTRAINT, base_name, reference_of
 from lottery.runtime.bundled import bundled
 from lottery.runtime.provenance import made_with
 from lottery.runtime.stages import stage
-from lottery.results.controls import reference_of
 
 for path in workflow.configfiles:
     stop_on_error(refuse_misread, Path(path))

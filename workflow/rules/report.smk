@@ -10,8 +10,8 @@ rule write_report:
             f"{TABLES}/{name}.csv"
             for name in ("summary", "overlap", "differences", "claims", "trainability")
         ]
-        + [*evaluation_only_table().values()],
-        associations=analysis_tables("pattern_association", has_patterns),
+        + [*evaluation_only_table().values()]
+        + analysis_tables("pattern_association", has_patterns),
         figures=[path for paths in WANTED.values() for path in paths if path.endswith(".svg")],
     output:
         report=f"{RESULTS}/report.html",

@@ -96,6 +96,7 @@ rule check_claims:
             labels={"table": "claims"},
         ),
         printed=f"{TABLES}/claims.md",
+        latex=f"{TABLES}/claims.tex",
         provenance=f"{TABLES}/claims.provenance.json",
     log:
         f"{LOGS}/check_claims.log",

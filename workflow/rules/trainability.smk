@@ -13,6 +13,7 @@ rule tabulate_trainability:
             labels={"table": "what still learns"},
         ),
         printed=f"{TABLES}/trainability.md",
+        latex=f"{TABLES}/trainability.tex",
         provenance=f"{TABLES}/trainability.provenance.json",
     log:
         f"{LOGS}/tabulate_trainability.log",

@@ -79,6 +79,16 @@ def base_name(subnetwork: str) -> str:
     return _split_draw(subnetwork)[0]
 
 
+def reference_of(subnetwork: str) -> str | None:
+    """The subnetwork that a control is compared with: good_half for halves, good for the rest.
+
+    None for what is no control: full, good and good_half themselves.
+    """
+    if subnetwork in ("full", "good", "good_half"):
+        return None
+    return "good_half" if "_half" in subnetwork else "good"
+
+
 def draws(kind: str, n: int) -> Iterator[str]:
     """The names of the first `n` draws: random_half, random_half_2, ..."""
     return (str(Subnetwork(kind, draw)) for draw in range(1, n + 1))

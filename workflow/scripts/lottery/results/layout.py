@@ -9,6 +9,8 @@ from typing import Any
 from lottery.config.presets import DISPLAY_SPLIT
 from lottery.results.published import Published, PublishedScore
 
+SPLIT_NAMES = {"validation": "validation", "report_half": "report half of validation"}
+
 
 @dataclass(frozen=True)
 class TaskColumn:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from lottery import files
+from lottery.results import summary
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import Score, mean, sample_sd
-from lottery.results.summary import run_numbers
+from lottery.results.scores import Score, from_scores, to_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PHASES = ("pruned", "retrained")
 FULL = ("none", "full", "finetuned")
 MAJORITY = ("none", "majority", "none")
-COLUMNS = """model method task phase split metric n_runs n mean sd n_degenerate n_without_degenerate
-mean_without_degenerate sd_without_degenerate kept_fraction kept_fraction_sd heads_kept
-heads_kept_sd mlps_kept mlps_kept_sd published_mean published_sd published_n""".split()
-# Of `run_numbers`, what says how many tasks a row is of.
-LEFT_OUT = ("n_tasks", "n_tasks_without_degenerate")
+KEYS = ["model", "method", "task", "phase", "split", "metric"]
+LEFT_OUT = ("subnetwork", "n_tasks", "n_tasks_without_degenerate", "published_kept_fraction")
+UNITS = ("heads_kept", "heads_kept_sd", "mlps_kept", "mlps_kept_sd")
+NUMBERS = {name: kind for name, kind in summary.SCHEMA.items() if name not in (*KEYS, *LEFT_OUT)}
+PAPER = {name: kind for name, kind in NUMBERS.items() if name.startswith("published")}
+SCHEMA: files.Schema = (
+    dict.fromkeys(KEYS, str)
+    | {name: kind for name, kind in NUMBERS.items() if name not in PAPER}
+    | dict.fromkeys(UNITS, float)
+    | PAPER
+)
 
 
 def comparison_split(layout: Layout, compared: Sequence[str]) -> str:
@@ -26,82 +36,62 @@ def comparison_split(layout: Layout, compared: Sequence[str]) -> str:
     return "report_half" if "report_half" in splits else "validation"
 
 
-def runs_by_cell(
-    scores: Sequence[Score], layout: Layout, model: str, compared: Sequence[str]
-) -> dict[tuple[str, str, str, str], list[Score]]:
+def compared_runs(
+    scores: pd.DataFrame, layout: Layout, model: str, compared: Sequence[str]
+) -> pd.DataFrame:
     """The runs that a comparison shows: good subnetworks, the full model and majority.
 
-    Args:
-        scores: all scores.
-        layout: tasks and methods.
-        model: the model.
-        compared: the methods.
-
-    Returns:
-        (task, method, subnetwork, phase) -> one score per seed, in the reported metric on the
-        split of the comparison.
+    They are in the reported metrics, on the split of the comparison.
     """
-    split = comparison_split(layout, compared)
-    wanted = {FULL, MAJORITY} | {(name, "good", phase) for name in compared for phase in PHASES}
-    runs: dict[tuple[str, str, str, str], list[Score]] = {}
-    for score in scores:
-        row = (score.method, score.subnetwork, score.phase)
-        if (
-            score.model in ("none", model)
-            and score.split == split
-            and score.metric == layout.metrics.get(score.task)
-            and row in wanted
-            and not score.eval_task
-        ):
-            runs.setdefault((score.task, *row), []).append(score)
-    return runs
+    runs = summary.reported_runs(scores, layout)
+    runs = runs[runs["model"].isin(("none", model))]
+    runs = runs[runs["split"] == comparison_split(layout, compared)]
+    good = runs["method"].isin(compared) & (runs["subnetwork"] == "good")
+    return runs[good | runs["subnetwork"].isin(("full", "majority"))]
 
 
-def method_rows(
-    scores: Sequence[Score],
+def method_table(
+    scores: pd.DataFrame,
     layout: Layout,
     model: str,
     compared: Sequence[str],
     published: Published,
-) -> Iterator[dict[str, Any]]:
-    """The rows of methods.csv.
+) -> pd.DataFrame:
+    """Makes methods.csv: mean and sample standard deviation over seeds, by task and method.
 
     Args:
-        scores: all scores.
+        scores: all scores (`lottery.results.scores.score_table`).
         layout: tasks and methods.
         model: the model.
         compared: the methods.
         published: the paper's numbers.
-
-    Yields:
-        Rows with the keys `COLUMNS`: mean and sample standard deviation over seeds.
     """
-    runs, split = runs_by_cell(scores, layout, model, compared), comparison_split(layout, compared)
-    for task in layout.tasks:
-        for row in ((method, "good", phase) for method in compared for phase in PHASES):
-            of_cell = runs.get((task.id, *row))
-            if not of_cell:
-                continue
-            paper = layout.published_score(published, model, row, task, split)
-            own = {"model": model, "method": row[0], "task": task.id, "phase": row[2]}
-            numbers = run_numbers(of_cell)
-            yield (
-                own
-                | {"split": split, "metric": task.metric}
-                | {key: value for key, value in numbers.items() if key not in LEFT_OUT}
-                | _units(of_cell)
-                | {
-                    "published_mean": paper.mean if paper else None,
-                    "published_sd": paper.sd if paper else None,
-                    "published_n": paper.n_seeds if paper else None,
-                }
-            )
+    runs = compared_runs(scores, layout, model, compared)
+    runs = runs[runs["method"] != "none"]
+    units = runs.groupby(KEYS).agg(
+        heads_kept=("heads_kept", "mean"),
+        heads_kept_sd=("heads_kept", "std"),
+        mlps_kept=("mlps_kept", "mean"),
+        mlps_kept_sd=("mlps_kept", "std"),
+    )
+    frame = summary.cell_numbers(runs, layout, published).drop(columns=list(LEFT_OUT))
+    frame = frame.join(units, on=KEYS).set_index(["task", "method", "phase"])
+    order = [
+        (task, name, phase) for task in layout.metrics for name in compared for phase in PHASES
+    ]
+    return files.table(
+        frame.loc[[cell for cell in order if cell in frame.index]].reset_index(), SCHEMA
+    )
 
 
-def _units(runs: Sequence[Score]) -> dict[str, float | None]:
-    """Kept heads and MLPs; missing for masks of single weights."""
-    found = {}
-    for name in ("heads_kept", "mlps_kept"):
-        kept = [getattr(run, name) for run in runs if getattr(run, name) is not None]
-        found |= {name: mean(kept), f"{name}_sd": sample_sd(kept)}
-    return found
+# ---- Only for modules that do not take DataFrames yet; remove with `Score`. ----
+
+
+def runs_by_cell(
+    scores: Sequence[Score], layout: Layout, model: str, compared: Sequence[str]
+) -> dict[tuple[str, str, str, str], list[Score]]:
+    """(task, method, subnetwork, phase) -> the runs that a comparison shows."""
+    runs: dict[tuple[str, str, str, str], list[Score]] = {}
+    for score in to_scores(compared_runs(from_scores(scores), layout, model, compared)):
+        runs.setdefault((score.task, score.method, score.subnetwork, score.phase), []).append(score)
+    return runs

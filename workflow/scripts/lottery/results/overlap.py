@@ -4,52 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from lottery import files
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
-from lottery.pruning.masks import Mask, MaskInfo, read_mask
-from lottery.results.controls import reference_of
+from lottery.pruning.masks import MaskInfo, read_mask
+from lottery.pruning.subnetworks import base_name, reference_of
 
-# kept counts are the control's; *_shared those that the reference (good, or good_half for halves)
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Kept counts are the control's; *_shared those that the reference (good, or good_half for halves)
 # keeps too; *_share = *_shared / kept, missing for a control that keeps none. Weights are counted
 # in the body of magnitude pruning, parameters in the body of the mask's own algorithm.
-COLUMNS = [
-    "model",
-    "task",
-    "seed",
-    "method",
-    "subnetwork",
-    "reference",
-    "heads",
-    "heads_shared",
-    "heads_share",
-    "mlps",
-    "mlps_shared",
-    "mlps_share",
-    "weights",
-    "weights_shared",
-    "weights_share",
-    "parameters",
-    "parameters_shared",
-    "parameters_share",
-]
+COUNTED = ("heads", "mlps", "weights", "parameters")
+SCHEMA: files.Schema = {
+    "model": str,
+    "task": str,
+    "seed": str,
+    "method": str,
+    "subnetwork": str,
+    "reference": str,
+} | {
+    f"{name}{suffix}": kind
+    for name in COUNTED
+    for suffix, kind in (("", int), ("_shared", int), ("_share", float))
+}
+COLUMNS = list(SCHEMA)
+# It is a part of the good subnetwork by its definition.
+PARTS = ("super_good",)
+NOTABLE = 0.10
+NAMED = 3  # more tasks than these are given as a range
 
 
 def compare(
     pairs: Iterable[tuple[Path, Path]], architectures: dict[str, Architecture]
-) -> list[dict[str, Any]]:
-    """Compares control masks with their references, row by row.
+) -> pd.DataFrame:
+    """Makes overlap.csv: compares control masks with their references, row by row.
 
     A super_* mask serves all seeds: it comes once with each seed's good mask.
 
     Args:
-        pairs: mask files of a control and of its reference (`lottery.results.controls`); pairs with
-            the same reference should follow each other, so that it is read once.
+        pairs: mask files of a control and of its reference
+            (`lottery.pruning.subnetworks.reference_of`); pairs with the same reference should
+            follow each other, so that it is read once.
         architectures: model -> sizes of the full model.
-
-    Returns:
-        Rows with the keys `COLUMNS`, in the order of the pairs.
 
     Raises:
         StudyError: two masks do not belong together, or their sizes differ.
@@ -63,15 +63,21 @@ def compare(
         control, info = read_mask(control_path)
         if not _belong_together(info, reference_info):
             raise StudyError(f"{reference_path} is not what {control_path} is to be compared with.")
-        numbers = _compare_pair(control, reference, architectures[info.model], control_path)
+        try:
+            counts = control.overlap(reference, architectures[info.model])
+        except ValueError as error:
+            raise StudyError(
+                f"{control_path} cannot be compared with its reference: {error}."
+            ) from error
         cell = {"model": info.model, "task": info.task, "seed": reference_info.seed}
-        own = {
-            "method": info.method,
-            "subnetwork": info.subnetwork,
-            "reference": reference_info.subnetwork,
-        }
-        rows.append(cell | own | numbers)
-    return rows
+        cell |= {"method": info.method, "subnetwork": info.subnetwork}
+        cell["reference"] = reference_info.subnetwork
+        rows.append(cell | {name: n for name, n in counts.items() if name in SCHEMA})
+    frame = files.table(rows, SCHEMA)
+    for name in COUNTED:
+        kept = frame[name].astype(float)
+        frame[f"{name}_share"] = frame[f"{name}_shared"].astype(float) / kept.where(kept > 0)
+    return frame
 
 
 def _belong_together(control: MaskInfo, reference: MaskInfo) -> bool:
@@ -83,21 +89,48 @@ def _belong_together(control: MaskInfo, reference: MaskInfo) -> bool:
     )
 
 
-def _compare_pair(
-    control: Mask, reference: Mask, architecture: Architecture, path: Path
-) -> dict[str, Any]:
-    try:
-        counts = control.overlap(reference, architecture)
-    except ValueError as error:
-        raise StudyError(f"{path} cannot be compared with its reference: {error}.") from error
-    shares = {
-        f"{name}_share": ratio(counts[f"{name}_shared"], count)
-        for name, count in counts.items()
-        if f"{name}_shared" in counts
-    }
-    return {name: number for name, number in (counts | shares).items() if name in COLUMNS}
+def control_shares(overlap: pd.DataFrame) -> pd.DataFrame:
+    """The share of each control's parameters in its reference: mean over seeds and draws.
+
+    Args:
+        overlap: overlap.csv.
+
+    Returns:
+        Columns model, method, subnetwork (without its draw), reference, task, parameters_share, in
+        the order of the rows; without what is a part of good by its definition.
+    """
+    rows = overlap.assign(subnetwork=overlap["subnetwork"].map(base_name))
+    rows = rows[~rows["subnetwork"].isin(PARTS) & rows["parameters_share"].notna()]
+    keys = ["model", "method", "subnetwork", "reference", "task"]
+    return rows.groupby(keys, sort=False)["parameters_share"].mean().reset_index()
 
 
-def ratio(part: int, whole: int) -> float | None:
-    """part / whole; None of nothing."""
-    return part / whole if whole else None
+def overlap_sentence(overlap: pd.DataFrame, model: str, method: str) -> str:
+    """Names the controls of which more than a tenth belongs to the good subnetwork.
+
+    Args:
+        overlap: overlap.csv.
+        model, method: what the figure shows.
+
+    Returns:
+        A sentence on each such control, with the tasks where it is so and the share of the
+        control's parameters, mean over seeds (and draws); empty if there is none.
+    """
+    shares = control_shares(overlap)
+    shares = shares[(shares["model"] == model) & (shares["method"] == method)]
+    sentences = []
+    for (control, reference), of_control in shares.groupby(["subnetwork", "reference"], sort=False):
+        by_task = of_control.set_index("task")["parameters_share"]
+        notable = by_task[by_task > NOTABLE]
+        if len(notable) > NAMED:
+            n = f"all {len(by_task)}" if len(notable) == len(by_task) else (
+                f"{len(notable)} of {len(by_task)}"
+            )  # fmt: skip
+            where = f"{notable.min():.0%} to {notable.max():.0%} in {n} tasks"
+        else:
+            where = ", ".join(f"{share:.0%} in {task}" for task, share in notable.items())
+        if where:
+            sentences.append(
+                f"Of the parameters of {control}, {where} belong to {reference} as well."
+            )
+    return " ".join(sentences)

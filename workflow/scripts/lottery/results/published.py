@@ -1,14 +1,18 @@
-"""The published numbers (workflow/resources/paper/), for comparison beside one's own."""
+"""The published numbers (workflow/resources/paper/), for comparison with the run's own."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from lottery import files
-from lottery.results.scores import mean
+from lottery.results.scores import Score
+
+KEPT = {"heads": "heads_kept", "mlps": "mlps_kept"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class PublishedScore:
 
 
 class Published:
-    """What the paper's result files say, by this project's ids.
+    """What the paper's result files hold, by this project's ids.
 
     Methods are `structured`, `magnitude` and `none` (full, majority); tasks are the GLUE presets.
     """
@@ -45,21 +49,19 @@ class Published:
         """Reads scores.csv and sizes.csv of workflow/resources/paper.
 
         The published result files hold the standard deviation of the population; the sample's,
-        which stands beside one's own, is that times sqrt(n / (n - 1)), for five seeds sqrt(5/4).
+        which is what this project gives, is that times sqrt(n / (n - 1)).
         """
         scores = {}
         for row in files.read_csv(path_to_scores):
             n = int(row["n_seeds"])
             sd = float(row["sd_population"]) * math.sqrt(n / (n - 1)) if n > 1 else None
-            key = tuple(
-                row[column]
-                for column in ("method", "subnetwork", "phase", "task", "split", "metric")
-            )
+            columns = ("method", "subnetwork", "phase", "task", "split", "metric")
+            key = tuple(row[column] for column in columns)
             scores[key] = PublishedScore(float(row["mean"]), sd, n)
         sizes = defaultdict(list)
         for row in files.read_csv(path_to_sizes):
             sizes[row["method"], row["subnetwork"], row["task"]].append(float(row["kept_fraction"]))
-        return cls(scores, {key: mean(values) for key, values in sizes.items()})
+        return cls(scores, {key: fmean(values) for key, values in sizes.items()})
 
     def score(
         self, method: str, subnetwork: str, phase: str, task: str, split: str, metric: str
@@ -77,3 +79,86 @@ class Published:
         if method == "magnitude" and subnetwork in ("random", "bad"):
             subnetwork = "good"
         return self._kept.get((method, subnetwork, task))
+
+
+class PublishedOn:
+    """The authors' scores on tasks that models are only evaluated on (hans.csv)."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        published_models: Sequence[str],
+        published_tasks: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Reads the numbers.
+
+        Args:
+            path: hans.csv; None for no numbers.
+            published_models: models that are the paper's.
+            published_tasks: evaluation-only task -> (GLUE preset of the trained task, preset),
+                where task and recipe are the authors'.
+        """
+        self._models, self._tasks = published_models, published_tasks
+        keys = ("subnetwork", "phase", "task", "eval_task", "group", "label", "metric")
+        rows = files.read_csv(path) if path else []
+        self._means = {tuple(row[key] for key in keys): float(row["mean"]) for row in rows}
+
+    def mean(self, label: str, score: Score) -> float | None:
+        """The published mean of a score's cell; None where nothing is comparable.
+
+        Args:
+            label: the gold label of the examples; empty for all.
+            score: anything with the columns of scores.csv as attributes.
+        """
+        if score.model not in self._models or score.eval_task not in self._tasks:
+            return None
+        place = (*self._tasks[score.eval_task], score.group, label, score.metric)
+        return self._means.get((score.subnetwork, score.phase, *place))
+
+
+def published_stability(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, str, str], float]:
+    """Reads stability.csv: (our task, unit, statistic) -> value; pairs of tasks are left out.
+
+    Args:
+        path: the file.
+        tasks: our task -> the GLUE preset that it is.
+    """
+    return {
+        (ours, row["unit"], row["statistic"]): float(row["value"])
+        for ours, glue in tasks.items()
+        for row in files.read_csv(path)
+        if row["task"] == glue and not row["other_task"]
+    }
+
+
+def published_survivors(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, str], float]:
+    """Reads the sizes of the super-survivor masks from sizes.csv: (our task, unit) -> count.
+
+    Args:
+        path: the file.
+        tasks: our task -> the GLUE preset that it is.
+    """
+    return {
+        (ours, unit): float(row[column])
+        for ours, glue in tasks.items()
+        for row in files.read_csv(path)
+        if (row["method"], row["subnetwork"], row["task"]) == ("structured", "super_good", glue)
+        for unit, column in KEPT.items()
+    }
+
+
+def published_shares(
+    path: Path, tasks: Mapping[str, str]
+) -> dict[tuple[str, str, str, str, str], float]:
+    """Reads patterns.csv: (our task, heads, weights, attention, pattern) -> share of maps.
+
+    Args:
+        path: the file.
+        tasks: our task -> the GLUE preset that it is.
+    """
+    return {
+        (ours, row["heads"], row["weights"], row["attention"], row["pattern"]): float(row["share"])
+        for ours, glue in tasks.items()
+        for row in files.read_csv(path)
+        if row["task"] == glue
+    }

@@ -1,43 +1,77 @@
-"""The table of all scores, `results/tables/scores.csv`: its columns, its rows, how runs add up."""
+"""The table of all scores, `results/tables/scores.csv`: a row per metric of a run on a split."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lottery import files
-from lottery.files.errors import StudyError
 from lottery.tasks.metrics import chance
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# An id is `none` where it does not apply. An empty seed: majority. An empty value: the metric is
+# undefined. kept_fraction: kept parameters / parameters of the body; kept counts are empty for
+# masks of single weights and for majority. degenerate: the prediction is constant, the metric
+# undefined, or the full model of the same seed does not beat majority. eval_task and group: of
+# tasks that are only evaluated on. target_kept: the kept fraction that the method aimed at. start:
+# the weights from which a retrained subnetwork started. mask_source: where the mask is from, if not
+# from the row's own model, task and seed. units_kept: kept units by kind, as "heads=70 mlps=5".
+SCHEMA: files.Schema = {
+    "model": str,
+    "task": str,
+    "seed": int,
+    "method": str,
+    "subnetwork": str,
+    "phase": str,
+    "split": str,
+    "metric": str,
+    "value": float,
+    "n_examples": int,
+    "kept_fraction": float,
+    "heads_kept": int,
+    "mlps_kept": int,
+    "degenerate": bool,
+    "eval_task": str,
+    "group": str,
+    "target_kept": float,
+    "start": str,
+    "mask_source": str,
+    "units_kept": str,
+}
+COLUMNS = list(SCHEMA)
+
+
+def score_table(path: Path) -> pd.DataFrame:
+    """Reads scores.csv as a DataFrame, with the column `counted` of `with_counted`.
+
+    Raises:
+        StudyError: the file is missing or cut short, lacks a column, or a field has another type.
+    """
+    return with_counted(files.read_table(path, SCHEMA))
+
+
+def with_counted(scores: pd.DataFrame) -> pd.DataFrame:
+    """Adds the column `counted`: the value that enters averages.
+
+    Where the metric is undefined, that is its value for chance, if it has one.
+    """
+    return scores.assign(
+        degenerate=scores["degenerate"].astype(bool),
+        counted=scores["value"].fillna(scores["metric"].map(chance).astype(float)),
+    )
+
+
+# ---- Only for modules that do not take `score_table` yet; remove what none of them imports. ----
+
 
 @dataclass(frozen=True)
 class Score:
-    """One row of scores.csv: one metric of one run on one split.
-
-    Attributes:
-        model, task, method, subnetwork, phase: ids of the cell; `none` where one does not apply.
-        seed: the run's seed; None for majority.
-        split: validation, validation_mismatched, search_half or report_half.
-        metric: one of `lottery.tasks.metrics.METRICS`.
-        value: the metric; None where it is undefined.
-        n_examples: examples scored.
-        kept_fraction: kept parameters / parameters of the body; None for majority.
-        heads_kept, mlps_kept: kept units; None for masks of single weights and for majority.
-        degenerate: the prediction is constant, the metric undefined, or the full model of the same
-            seed does not beat majority.
-        eval_task, group: empty but for tasks that are only evaluated on.
-        target_kept: the kept fraction that the method aimed at; None if it aimed at none.
-        start: the weights from which a retrained subnetwork started; empty in other phases.
-        mask_source: where the mask is from, if not from the row's own model, task and seed.
-        units_kept: number of kept units by kind, as "heads=70 mlps=5"; empty for masks of weights
-            and for majority.
-    """
+    """One row of scores.csv; None is a missing number."""
 
     model: str
     task: str
@@ -66,46 +100,15 @@ class Score:
         return chance(self.metric) if self.value is None else self.value
 
 
-COLUMNS = [field.name for field in fields(Score)]
+def to_scores(frame: pd.DataFrame) -> list[Score]:
+    """The rows of a table of scores."""
+    rows = frame[COLUMNS].astype(object)
+    return [Score(**row) for row in rows.where(rows.notna(), None).to_dict("records")]
 
 
-SCHEMA: files.Schema = {
-    "model": str,
-    "task": str,
-    "seed": int,
-    "method": str,
-    "subnetwork": str,
-    "phase": str,
-    "split": str,
-    "metric": str,
-    "value": float,
-    "n_examples": int,
-    "kept_fraction": float,
-    "heads_kept": int,
-    "mlps_kept": int,
-    "degenerate": bool,
-    "eval_task": str,
-    "group": str,
-    "target_kept": float,
-    "start": str,
-    "mask_source": str,
-    "units_kept": str,
-}
-
-
-def score_table(path: Path) -> pd.DataFrame:
-    """Reads scores.csv as a DataFrame.
-
-    The column `counted` is added: the value that enters averages, which is that of chance where the
-    metric is undefined.
-
-    Raises:
-        StudyError: the file is missing or cut short, lacks a column, or a field has another type.
-    """
-    frame = files.read_table(path, SCHEMA)
-    frame["degenerate"] = frame["degenerate"].astype(bool)
-    frame["counted"] = frame["value"].fillna(frame["metric"].map(chance))
-    return frame
+def from_scores(scores: Iterable[Score]) -> pd.DataFrame:
+    """A table of scores, with the column `counted`."""
+    return with_counted(files.table([asdict(score) for score in scores], SCHEMA))
 
 
 def write_scores(path: Path, scores: Iterable[Score]) -> None:
@@ -119,28 +122,7 @@ def read_scores(path: Path) -> list[Score]:
     Raises:
         StudyError: the file is missing or cut short, lacks a column, or a field is no number.
     """
-    rows = files.read_csv(path)
-    try:
-        return [_parse(row) for row in rows]
-    except (KeyError, ValueError) as error:
-        raise StudyError(
-            f"{path}: {error} is not what a table of scores holds; delete it and run again."
-        ) from error
-
-
-def _parse(row: dict[str, str]) -> Score:
-    texts = {column: row[column] for column in COLUMNS}
-    numbers = {
-        "seed": number(texts["seed"], int),
-        "value": number(texts["value"]),
-        "n_examples": int(texts["n_examples"]),
-        "kept_fraction": number(texts["kept_fraction"]),
-        "heads_kept": number(texts["heads_kept"], int),
-        "mlps_kept": number(texts["mlps_kept"], int),
-        "degenerate": texts["degenerate"] == "true",
-        "target_kept": number(texts["target_kept"]),
-    }
-    return Score(**texts | numbers)
+    return to_scores(files.read_table(path, SCHEMA))
 
 
 def number(text: str, convert: Callable[[str], Any] = float) -> Any:

@@ -2,189 +2,187 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from lottery import files
 from lottery.results.layout import Layout, TaskColumn
 from lottery.results.published import Published
-from lottery.results.scores import Score, mean, sample_sd
+from lottery.results.scores import Score, from_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AVERAGE = "average"
 SPLITS = ("validation", "validation_mismatched", "search_half", "report_half")
+CELL = ["model", "split", "method", "subnetwork", "phase"]
 
 # n_runs counts all runs; n, mean and sd those with a value, degenerate ones among them (undefined
 # Matthews or correlation counts as 0); the columns *_without_degenerate leave degenerate runs out.
 # In a row of task `average`, n is the number of seeds with a value on every task, mean the mean of
 # the tasks' means, sd that of the seeds' averages; n_runs and n_degenerate add up its tasks.
-COLUMNS = [
-    "model",
-    "split",
-    "method",
-    "subnetwork",
-    "phase",
-    "task",
-    "metric",
-    "n_tasks",
-    "n_runs",
-    "n",
-    "mean",
-    "sd",
-    "n_degenerate",
-    "n_tasks_without_degenerate",
-    "n_without_degenerate",
-    "mean_without_degenerate",
-    "sd_without_degenerate",
-    "kept_fraction",
-    "kept_fraction_sd",
-    "published_mean",
-    "published_sd",
-    "published_n",
-    "published_kept_fraction",
-]
+SCHEMA: files.Schema = {
+    "model": str,
+    "split": str,
+    "method": str,
+    "subnetwork": str,
+    "phase": str,
+    "task": str,
+    "metric": str,
+    "n_tasks": int,
+    "n_runs": int,
+    "n": int,
+    "mean": float,
+    "sd": float,
+    "n_degenerate": int,
+    "n_tasks_without_degenerate": int,
+    "n_without_degenerate": int,
+    "mean_without_degenerate": float,
+    "sd_without_degenerate": float,
+    "kept_fraction": float,
+    "kept_fraction_sd": float,
+    "published_mean": float,
+    "published_sd": float,
+    "published_n": int,
+    "published_kept_fraction": float,
+}
+COLUMNS = list(SCHEMA)
+# Majority is a baseline, no run: it is constant by definition and never left out.
+OF_RUNS = [name for name in COLUMNS if name.endswith("degenerate")]
 
-Runs = Sequence[Score]
 
-
-def summarize(scores: Runs, layout: Layout, published: Published) -> list[dict[str, Any]]:
-    """Makes the rows of summary.csv from those of scores.csv.
+def summarize(scores: pd.DataFrame, layout: Layout, published: Published) -> pd.DataFrame:
+    """Makes summary.csv from scores.csv; majority is under model `none`, once.
 
     Args:
-        scores: all scores.
+        scores: all scores (`lottery.results.scores.score_table`).
         layout: order of models, methods and tasks.
         published: the paper's numbers.
-
-    Returns:
-        Rows with the keys `COLUMNS`; majority stands under model `none`, once.
     """
-    groups: dict[tuple[str, ...], list[Score]] = defaultdict(list)
-    for score in scores:
-        if score.metric == layout.metrics.get(score.task) and not score.eval_task:
-            cell = (score.model, score.split, score.method, score.subnetwork, score.phase)
-            groups[*cell, score.task].append(score)
+    frame = cell_numbers(reported_runs(scores, layout), layout, published)
+    frame = frame.set_index([*CELL, "task"])
+    order = [
+        (model, split, *row, task)
+        for model in ("none", *layout.models)
+        for split in SPLITS
+        for row in layout.rows
+        for task in (*layout.metrics, AVERAGE)
+    ]
+    frame = frame.loc[[cell for cell in order if cell in frame.index]]
+    return files.table(frame.reset_index(), SCHEMA)
+
+
+def reported_runs(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """The scores on the tasks of the study, each in the metric that its task reports."""
+    reported = scores["metric"] == scores["task"].map(layout.metrics)
+    return scores[reported & (scores["eval_task"] == "")]
+
+
+def cell_numbers(runs: pd.DataFrame, layout: Layout, published: Published) -> pd.DataFrame:
+    """The rows of summary.csv for some cells: one per task, then one each for their average.
+
+    Args:
+        runs: one score per cell, task and seed, with the columns of `score_table`.
+        layout: the tasks.
+        published: the paper's numbers.
+    """
+    import pandas as pd
+
+    tasks = over_seeds(runs, [*CELL, "task", "metric"])
+    tasks = pd.concat([tasks, _published(tasks, layout, published)], axis=1)
+    averaged = [task.id for task in layout.tasks if task.in_average]
+    averages = _averages(runs[runs["task"].isin(averaged)], tasks[tasks["task"].isin(averaged)])
+    return files.table(pd.concat([tasks, averages], ignore_index=True)[COLUMNS], SCHEMA)
+
+
+def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Numbers over the runs with the same keys, with and without the degenerate ones.
+
+    Args:
+        runs: scores, with the columns of `score_table`.
+        keys: columns, `subnetwork` among them; a row is made for each of their values, in the order
+            of the runs.
+    """
+    runs = runs.assign(sound=runs["counted"].mask(runs["degenerate"]))
+    frame = runs.groupby(list(keys), sort=False).agg(
+        n_examples=("n_examples", "first"),
+        n_runs=("counted", "size"),
+        n=("counted", "count"),
+        mean=("counted", "mean"),
+        sd=("counted", "std"),
+        n_degenerate=("degenerate", "sum"),
+        n_without_degenerate=("sound", "count"),
+        mean_without_degenerate=("sound", "mean"),
+        sd_without_degenerate=("sound", "std"),
+        kept_fraction=("kept_fraction", "mean"),
+        kept_fraction_sd=("kept_fraction", "std"),
+    )
+    frame = frame.reset_index()
+    frame["n_tasks"] = 1
+    frame["n_tasks_without_degenerate"] = (frame["n_without_degenerate"] > 0).astype("Int64")
+    return _without_majority(frame)
+
+
+def _without_majority(frame: pd.DataFrame) -> pd.DataFrame:
+    majority = frame["subnetwork"] == "majority"
+    return frame.assign(**{name: frame[name].mask(majority) for name in OF_RUNS})
+
+
+def _averages(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
+    """The average of each cell over its tasks.
+
+    Args:
+        runs: the runs of the tasks that take part.
+        tasks: the rows of these tasks.
+    """
+    by_cell = tasks.groupby(CELL, sort=False)
+    frame = by_cell.agg(
+        n_tasks=("n_tasks", "sum"),
+        n_runs=("n_runs", "sum"),
+        n_degenerate=("n_degenerate", "sum"),
+        n_tasks_without_degenerate=("n_tasks_without_degenerate", "sum"),
+        mean_without_degenerate=("mean_without_degenerate", "mean"),
+    )
+    for name in ("mean", "published_mean", "published_kept_fraction"):
+        frame[name] = by_cell[name].mean().where(by_cell[name].count() == frame["n_tasks"])
+    frame["kept_fraction"] = runs.groupby(CELL)["kept_fraction"].mean()
+    sound = runs.assign(counted=runs["counted"].mask(runs["degenerate"]))
+    for suffix, counted in (("", runs), ("_without_degenerate", sound)):
+        seeds = counted.groupby([*CELL, "seed"], dropna=False)["counted"].agg(["count", "mean"])
+        seeds = seeds.reset_index().merge(frame["n_tasks"].reset_index())
+        whole = seeds.loc[seeds["count"] == seeds["n_tasks"]].groupby(CELL)["mean"]
+        frame[f"n{suffix}"] = whole.count().reindex(frame.index, fill_value=0)
+        frame[f"sd{suffix}"] = whole.std()
+    return _without_majority(frame.reset_index().assign(task=AVERAGE, metric=""))
+
+
+def _published(frame: pd.DataFrame, layout: Layout, published: Published) -> pd.DataFrame:
+    """The published numbers of some cells, a row for each."""
+    tasks = {task.id: task for task in layout.tasks}
     rows = []
-    for model in ("none", *layout.models):
-        for split in SPLITS:
-            for row in layout.rows:
-                by_task = {
-                    task: groups[model, split, *row, task.id]
-                    for task in layout.tasks
-                    if (model, split, *row, task.id) in groups
-                }
-                rows += cell_rows(model, split, row, by_task, layout, published)
-    return rows
+    for cell in frame.itertuples():
+        row, task = (cell.method, cell.subnetwork, cell.phase), tasks[cell.task]
+        score = layout.published_score(published, cell.model, row, task, cell.split)
+        numbers = (score.mean, score.sd, score.n_seeds) if score else (None, None, None)
+        kept = layout.published_kept_fraction(published, cell.model, row, task)
+        rows.append((*numbers, kept))
+    schema = {name: kind for name, kind in SCHEMA.items() if name.startswith("published")}
+    return files.table([dict(zip(schema, row, strict=True)) for row in rows], schema)
+
+
+# ---- Only for modules that do not take DataFrames yet; remove with `Score`. ----
 
 
 def cell_rows(
     model: str,
     split: str,
     row: tuple[str, str, str],
-    by_task: dict[TaskColumn, Runs],
+    by_task: Mapping[TaskColumn, Sequence[Score]],
     layout: Layout,
     published: Published,
 ) -> Iterator[dict[str, Any]]:
-    """The rows of one cell: one per task, and one for their average.
-
-    Args:
-        model: the cell's model, "none" for majority.
-        split: the cell's split.
-        row: its method, subnetwork and phase.
-        by_task: the runs of each task.
-        layout: order of models, methods and tasks.
-        published: the paper's numbers.
-    """
-    method, subnetwork, phase = row
-    cell = {"model": model, "split": split, "method": method, "subnetwork": subnetwork}
-    cell["phase"] = phase
-    notes = {}
-    for task, runs in by_task.items():
-        score = layout.published_score(published, model, row, task, split)
-        notes[task] = {
-            "published_mean": score.mean if score else None,
-            "published_sd": score.sd if score else None,
-            "published_n": score.n_seeds if score else None,
-            "published_kept_fraction": layout.published_kept_fraction(published, model, row, task),
-        }
-        own = {"task": task.id, "metric": task.metric}
-        yield cell | own | run_numbers(runs) | notes[task]
-    averaged = {task: runs for task, runs in by_task.items() if task.in_average}
-    if averaged:
-        own = {"task": AVERAGE, "metric": ""}
-        paper = [notes[task] for task in averaged]
-        numbers = {
-            key: mean([note[key] for note in paper])
-            for key in ("published_mean", "published_kept_fraction")
-            if all(note[key] is not None for note in paper)
-        }
-        yield cell | own | _average_numbers(list(averaged.values())) | numbers
-
-
-def run_numbers(runs: Runs) -> dict[str, Any]:
-    """Numbers of one task: over its runs, with and without the degenerate ones."""
-    counted = _counted(runs)
-    sound = [] if _is_majority(runs) else _counted(_sound(runs))
-    kept = [run.kept_fraction for run in runs if run.kept_fraction is not None]
-    return {
-        "n_tasks": 1,
-        "n_runs": len(runs),
-        "n": len(counted),
-        "mean": mean(counted),
-        "sd": sample_sd(counted),
-        "n_degenerate": None if _is_majority(runs) else len(runs) - len(_sound(runs)),
-        "n_tasks_without_degenerate": None if _is_majority(runs) else int(bool(sound)),
-        "n_without_degenerate": None if _is_majority(runs) else len(sound),
-        "mean_without_degenerate": mean(sound),
-        "sd_without_degenerate": sample_sd(sound),
-        "kept_fraction": mean(kept),
-        "kept_fraction_sd": sample_sd(kept),
-    }
-
-
-def _average_numbers(tasks: list[Runs]) -> dict[str, Any]:
-    """Numbers of the average over tasks."""
-    every = [run for runs in tasks for run in runs]
-    majority = _is_majority(every)
-    seeds = _averages_of_seeds(tasks)
-    sound = [_sound(runs) for runs in tasks if _sound(runs)]
-    seeds_sound = _averages_of_seeds([_sound(runs) for runs in tasks])
-    return {
-        "n_tasks": len(tasks),
-        "n_runs": len(every),
-        "n": len(seeds),
-        "mean": _mean_of_means(tasks),
-        "sd": sample_sd(seeds),
-        "n_degenerate": None if majority else sum(run.degenerate for run in every),
-        "n_tasks_without_degenerate": None if majority else len(sound),
-        "n_without_degenerate": None if majority else len(seeds_sound),
-        "mean_without_degenerate": None if majority else _mean_of_means(sound),
-        "sd_without_degenerate": None if majority else sample_sd(seeds_sound),
-        "kept_fraction": mean(
-            [run.kept_fraction for run in every if run.kept_fraction is not None]
-        ),
-    }
-
-
-def _mean_of_means(tasks: list[Runs]) -> float | None:
-    """Mean over tasks of their means; None if a task has no defined value, or there is no task."""
-    means = [mean(_counted(runs)) for runs in tasks]
-    return None if None in means else mean(means)
-
-
-def _averages_of_seeds(tasks: list[Runs]) -> list[float]:
-    """Each seed's average over tasks, of the seeds that have a value on every task."""
-    values = [{run.seed: run.counted for run in runs if run.counted is not None} for runs in tasks]
-    shared = set.intersection(*(set(of_task) for of_task in values))
-    return [mean([of_task[seed] for of_task in values]) for seed in sorted(shared, key=str)]
-
-
-def _counted(runs: Runs) -> list[float]:
-    return [run.counted for run in runs if run.counted is not None]
-
-
-def _sound(runs: Runs) -> list[Score]:
-    return [run for run in runs if not run.degenerate]
-
-
-def _is_majority(runs: Runs) -> bool:
-    """Majority is a baseline, no run: it is constant by definition and never left out."""
-    return all(run.subnetwork == "majority" for run in runs)
+    """The rows of one cell: one per task, and one for their average."""
+    runs = from_scores(score for of_task in by_task.values() for score in of_task)
+    cell = dict(zip(CELL, (model, split, *row), strict=True))
+    frame = cell_numbers(runs.assign(**cell), layout, published).astype(object)
+    yield from frame.where(frame.notna(), None).to_dict("records")

@@ -1,4 +1,4 @@
-"""Step check_claims: scores, differences and other tables -> claims.csv and claims.md."""
+"""Step check_claims: scores, differences and other tables -> claims.csv, .md and .tex."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.report.tables import claims as printed
+from lottery.report.tables.render import write_printed
 from lottery.results.baselines import read_baselines
 from lottery.results.layout import Layout
 from lottery.results.published import Published
@@ -13,10 +15,9 @@ from lottery.results.scores import read_scores
 from lottery.statistics.claims.check import COLUMNS, check
 from lottery.statistics.claims.evidence import Evidence, MethodFacts, read_side_tables
 from lottery.statistics.claims.paper import read_paper
-from lottery.statistics.claims.printed import print_claims
 from lottery.statistics.runs import Runs
 
-VERSION = 6
+VERSION = 7
 
 
 def check_claims(
@@ -27,6 +28,7 @@ def check_claims(
     path_to_paper: Path,
     path_to_claims: Path,
     path_to_printed: Path,
+    path_to_latex: Path,
     layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
     paths_to_stability: list[Path] | None = None,
@@ -43,7 +45,7 @@ def check_claims(
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_paper: its claims.csv.
         path_to_claims: results/tables/claims.csv.
-        path_to_printed: results/tables/claims.md.
+        path_to_printed, path_to_latex: claims.md and claims.tex there.
         layout: see `Layout.of`.
         facts: method -> granularity, units, importance, imported, controls, models and search
             (`MethodFacts`).
@@ -72,8 +74,8 @@ def check_claims(
     )
     rows = list(check(evidence))
     files.write_csv(path_to_claims, rows, COLUMNS)
-    with files.atomic(path_to_printed) as temporary:
-        temporary.write_text(print_claims(rows), encoding="utf-8")
+    tables = printed.narrow_tables(files.read_table(path_to_claims, printed.SCHEMA))
+    write_printed(path_to_printed, path_to_latex, "Claims", tables, printed.INTRODUCTION)
 
 
 def _method_facts(layout: Layout, facts: dict[str, dict[str, Any]]) -> dict[str, MethodFacts]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lottery import files
 from lottery.results.collect import gather, read_documents
-from lottery.results.scores import write_scores
+from lottery.results.scores import SCHEMA
 
 VERSION = 1
 
@@ -30,5 +31,6 @@ def collect_scores(
     """
     evaluations = read_documents(paths_to_metrics)
     majorities = read_documents(paths_to_majority)
-    on_others = read_documents(list(paths_to_metrics_on))
-    write_scores(path_to_scores, gather(evaluations, majorities, reported_metrics, on_others))
+    on_others = read_documents(paths_to_metrics_on)
+    scores = gather(evaluations, majorities, reported_metrics, on_others)
+    files.write_table(path_to_scores, scores, SCHEMA)

@@ -7,7 +7,6 @@ from pathlib import Path
 from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.results import overlap
-from lottery.results.overlap_caption import overlap_sentence
 
 VERSION = 2
 
@@ -27,7 +26,7 @@ def compare_controls(
     Args:
         paths_to_controls: the controls' masks; a super_* mask once for each seed.
         paths_to_references: for each control the mask that it is compared with: good, or good_half
-            for halves (`lottery.results.controls.reference_of`), of the same cell.
+            for halves (`lottery.pruning.subnetworks.reference_of`), of the same cell.
         path_to_config: config.json of the model.
         path_to_overlap: overlap.csv of the model and method.
         path_to_note: rst that the captions of good-versus-bad figures include; empty where no
@@ -37,7 +36,8 @@ def compare_controls(
     config = files.read_json(path_to_config)
     architectures = {model: Architecture.from_config(config, str(path_to_config))}
     pairs = zip(paths_to_controls, paths_to_references, strict=True)
-    files.write_csv(path_to_overlap, overlap.compare(pairs, architectures), overlap.COLUMNS)
-    sentence = overlap_sentence(files.read_csv(path_to_overlap), model, method)
+    frame = overlap.compare(pairs, architectures)
+    files.write_table(path_to_overlap, frame, overlap.SCHEMA)
+    sentence = overlap.overlap_sentence(frame, model, method)
     with files.atomic(path_to_note) as temporary:
         temporary.write_text(f"{sentence}\n", encoding="utf-8")

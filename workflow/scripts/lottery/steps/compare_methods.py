@@ -12,9 +12,9 @@ from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.methods import draw_methods
 from lottery.results.layout import Layout
-from lottery.results.methods import COLUMNS, method_rows
+from lottery.results.methods import SCHEMA, method_table
 from lottery.results.published import Published
-from lottery.results.scores import read_scores, score_table
+from lottery.results.scores import score_table
 
 VERSION = 3
 
@@ -41,13 +41,12 @@ def compare_methods(
     """
     order = Layout.of(**layout)
     # The full models and majority are in each of the tables.
-    scores = list(dict.fromkeys(s for path in paths_to_scores for s in read_scores(path)))
+    scores = pd.concat(map(score_table, paths_to_scores), ignore_index=True).drop_duplicates()
     published = Published.read(*paths_to_published)
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
-    rows = list(method_rows(scores, order, model, compared, published))
-    files.write_csv(path_to_table, rows, COLUMNS)
-    table = pd.concat(map(score_table, paths_to_scores)).drop_duplicates()
+    frame = method_table(scores, order, model, compared, published)
+    files.write_table(path_to_table, frame, SCHEMA)
     with style.settings():
-        figure = draw_methods(table, order, published, architecture, model, compared)
+        figure = draw_methods(scores, order, published, architecture, model, compared)
         style.save(figure, path_to_svg, path_to_png)

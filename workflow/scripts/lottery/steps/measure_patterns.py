@@ -11,7 +11,7 @@ from lottery.attention.classes import ATTENTION, short_sentence
 from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.patterns import draw_examples, draw_shares
-from lottery.results.published_patterns import published_shares
+from lottery.results.published import published_shares
 
 VERSION = 3
 

@@ -10,7 +10,7 @@ from lottery.analysis.good_masks import read_good_masks
 from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.agreement import draw_stability
-from lottery.results.published_units import published_stability
+from lottery.results.published import published_stability
 
 VERSION = 7
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from lottery.report.figures import style
 from lottery.report.figures.evaluation_only import draw_on
-from lottery.results.evaluation_only import PublishedOn, read_labelled
+from lottery.results.evaluation_only import on_table
+from lottery.results.published import PublishedOn
 
 VERSION = 2
 
@@ -39,6 +40,6 @@ def plot_on(
     published = PublishedOn(path_to_published, published_models, published_tasks)
     title = f"{model}, {method}: models of {trained_task} on {eval_task}"
     with style.settings():
-        scores = read_labelled(paths_to_metrics)
+        scores = on_table(paths_to_metrics)
         figure = draw_on(scores, published, metric=metric, labels=labels, title=title)
         style.save(figure, path_to_svg, path_to_png)

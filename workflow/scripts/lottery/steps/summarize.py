@@ -1,4 +1,4 @@
-"""Step summarize: scores.csv and the published numbers -> summary.csv and summary.md."""
+"""Step summarize: scores.csv and the published numbers -> summary.csv, .md and .tex."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.report.tables.render import write_printed
+from lottery.report.tables.scores import summary_tables
 from lottery.results import summary
 from lottery.results.layout import Layout
-from lottery.results.printed import print_summary
 from lottery.results.published import Published
-from lottery.results.scores import read_scores
+from lottery.results.scores import score_table
 
-VERSION = 1
+VERSION = 2
 
 
 def summarize(
@@ -21,6 +22,7 @@ def summarize(
     paths_to_published: list[Path],
     path_to_summary: Path,
     path_to_printed: Path,
+    path_to_latex: Path,
     layout: dict[str, Any],
 ) -> None:
     """Writes the numeric table, long for programs and printed for readers.
@@ -29,12 +31,11 @@ def summarize(
         path_to_scores: results/tables/scores.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_summary: results/tables/summary.csv.
-        path_to_printed: results/tables/summary.md.
+        path_to_printed, path_to_latex: summary.md and summary.tex there.
         layout: see `Layout.of`.
     """
     order = Layout.of(**layout)
     published = Published.read(*paths_to_published)
-    rows = summary.summarize(read_scores(path_to_scores), order, published)
-    files.write_csv(path_to_summary, rows, summary.COLUMNS)
-    with files.atomic(path_to_printed) as temporary:
-        temporary.write_text(print_summary(rows, order), encoding="utf-8")
+    frame = summary.summarize(score_table(path_to_scores), order, published)
+    files.write_table(path_to_summary, frame, summary.SCHEMA)
+    write_printed(path_to_printed, path_to_latex, "Summary", summary_tables(frame, order))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lottery import files
 from lottery.results import evaluation_only
+from lottery.results.published import PublishedOn
 
 VERSION = 1
 
@@ -24,8 +25,8 @@ def summarize_on(
         paths_to_metrics: metrics.json of the evaluations, in the order of the rows.
         path_to_published: the paper's hans.csv.
         path_to_table: results/tables/evaluation_only.csv.
-        published_models, published_tasks: see `lottery.results.evaluation_only.PublishedOn`.
+        published_models, published_tasks: see `lottery.results.published.PublishedOn`.
     """
-    published = evaluation_only.PublishedOn(path_to_published, published_models, published_tasks)
-    rows = evaluation_only.summarize_on(evaluation_only.read_labelled(paths_to_metrics), published)
-    files.write_csv(path_to_table, rows, evaluation_only.COLUMNS)
+    published = PublishedOn(path_to_published, published_models, published_tasks)
+    frame = evaluation_only.summarize_on(evaluation_only.on_table(paths_to_metrics), published)
+    files.write_table(path_to_table, frame, evaluation_only.SCHEMA)

@@ -1,4 +1,4 @@
-"""Step tabulate_trainability: scores.csv and other systems' scores -> trainability.csv and .md."""
+"""Step tabulate_trainability: scores, and those of other systems -> trainability.csv, .md, .tex."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.report.tables.render import write_printed
+from lottery.report.tables.scores import TRAINABILITY_SCHEMA, trainability_table
 from lottery.results.baselines import read_baselines
 from lottery.results.layout import Layout
-from lottery.results.printed_trainability import print_trainability
 from lottery.results.published import Published
 from lottery.results.scores import read_scores
 from lottery.statistics.trainability import COLUMNS, trainability
 
-VERSION = 2
+VERSION = 3
 
 
 def tabulate_trainability(
@@ -22,6 +23,7 @@ def tabulate_trainability(
     paths_to_published: list[Path],
     path_to_table: Path,
     path_to_printed: Path,
+    path_to_latex: Path,
     layout: dict[str, Any],
     controls: dict[str, str],
     untrained: list[str],
@@ -33,7 +35,7 @@ def tabulate_trainability(
         path_to_scores: results/tables/scores.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_table: results/tables/trainability.csv.
-        path_to_printed: results/tables/trainability.md.
+        path_to_printed, path_to_latex: trainability.md and trainability.tex there.
         layout: see `Layout.of`.
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         untrained: the models whose weights are drawn.
@@ -46,5 +48,6 @@ def tabulate_trainability(
     scores = read_scores(path_to_scores)
     rows = trainability(scores, order, controls, untrained, baselines, published)
     files.write_csv(path_to_table, rows, COLUMNS)
-    with files.atomic(path_to_printed) as temporary:
-        temporary.write_text(print_trainability(rows, order), encoding="utf-8")
+    frame = files.read_table(path_to_table, TRAINABILITY_SCHEMA)
+    table = trainability_table(frame, order, always=True)
+    write_printed(path_to_printed, path_to_latex, "What still learns", [table])

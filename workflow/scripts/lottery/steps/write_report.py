@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lottery import files
 from lottery.report.page import cost, study
-from lottery.report.page.associations import association_table
-from lottery.report.page.claims import claims_tables, tally
 from lottery.report.page.figures import caption, gather
-from lottery.report.page.outside import outside_tables
 from lottery.report.page.render import render
-from lottery.report.page.summary import summary_tables
-from lottery.report.page.tables import differences_table, overlap_table
-from lottery.report.page.trainability import trainability_table
+from lottery.report.tables import claims, others, scores
+from lottery.report.tables.model import Table
 from lottery.results.layout import Layout
 
-VERSION = 7
+VERSION = 8
 
-TABLES = {
-    "overlap": overlap_table,
-    "differences": differences_table,
-    "trainability": trainability_table,
+SCHEMAS = {
+    "summary": scores.SUMMARY_SCHEMA,
+    "claims": claims.SCHEMA,
+    "overlap": others.OVERLAP_SCHEMA,
+    "differences": others.DIFFERENCES_SCHEMA,
+    "trainability": scores.TRAINABILITY_SCHEMA,
+    "evaluation_only": scores.EVALUATION_ONLY_SCHEMA,
+    "pattern_association": others.ASSOCIATIONS_SCHEMA,
 }
 
 
 def write_report(
     *,
     paths_to_tables: list[Path],
-    paths_to_associations: list[Path],
     paths_to_figures: list[Path],
     paths_to_captions: list[Path],
     path_to_runtimes: Path,
@@ -44,9 +46,9 @@ def write_report(
     """Writes results/report.html.
 
     Args:
-        paths_to_tables: csv files of results/tables: summary, and those there are of overlap,
-            differences, claims, trainability and evaluation_only.
-        paths_to_associations, paths_to_figures: every pattern_association.csv; the svg files.
+        paths_to_tables: summary.csv, and those that there are of the other tables in `SCHEMAS`,
+            maybe several of one name.
+        paths_to_figures: the svg files.
         paths_to_captions, path_to_runtimes: rst templates named as the figures; the authors' times.
         paths_to_templates: the page's templates, all in one folder.
         jobs_share_gpus: whether several jobs could hold one GPU.
@@ -64,28 +66,27 @@ def write_report(
             return ""
         return caption(templates[name], makers[str(figure)], config)
 
-    used = [*paths_to_tables, *paths_to_associations, *paths_to_figures]
+    used = [*paths_to_tables, *paths_to_figures]
     used_records = cost.behind(map(str, used), records)
     # A search goes by the name of the paper's method that it repeats.
     papers = {method.id: method.published for method in order.methods}
     jobs = cost.job_table(used_records, folder, papers)
     authors = files.read_table(path_to_runtimes, cost.AUTHORS_SCHEMA)
 
-    rows = {path.stem: files.read_csv(path) for path in paths_to_tables}
-    associations = [row for path in paths_to_associations for row in files.read_csv(path)]
-    tables = {name: make(rows[name], order) for name, make in TABLES.items() if name in rows}
-    tables["associations"] = association_table(associations)
-    tables |= {table.name: table for table in outside_tables(rows.get("evaluation_only", []))}
-    tables = {name: table for name, table in tables.items() if table is not None}
+    read: dict[str, list[pd.DataFrame]] = {}
+    for path in paths_to_tables:
+        read.setdefault(path.stem, []).append(files.read_table(path, SCHEMAS[path.stem]))
+    frames = {name: pd.concat(of_name) for name, of_name in read.items()}
+    judged = frames.get("claims", files.table([], claims.SCHEMA))
     page = render(
         paths_to_templates[0].parent,
         config=config,
         statement=study.statement(facts),
         study=study.study_tables(facts, study.examples_of(used_records)),
-        summaries=summary_tables(rows["summary"], order),
-        claims=claims_tables(rows.get("claims", [])),
-        verdicts=tally(rows.get("claims", [])),
-        sections=gather(paths_to_figures, tables, caption_of),
+        summaries=scores.summary_tables(frames["summary"], order),
+        claims=claims.claims_tables(judged),
+        verdicts=claims.tally(judged),
+        sections=gather(paths_to_figures, _tables(frames, order), caption_of),
         making=study.making(used_records, facts, paths_to_templates[0].resolve().parents[3]),
         costs=[
             cost.cost_table(jobs, authors, shared=jobs_share_gpus),
@@ -94,3 +95,17 @@ def write_report(
     )
     with files.atomic(path_to_report) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _tables(frames: dict[str, pd.DataFrame], order: Layout) -> dict[str, Table]:
+    """The tables that sections name, those that there are."""
+    make = {
+        "overlap": partial(others.overlap_table, layout=order),
+        "differences": partial(others.differences_table, layout=order),
+        "trainability": partial(scores.trainability_table, layout=order),
+        "pattern_association": others.association_table,
+    }
+    found = [make[name](frame) for name, frame in frames.items() if name in make]
+    if "evaluation_only" in frames:
+        found += scores.evaluation_only_tables(frames["evaluation_only"])
+    return {table.name: table for table in found if table is not None}

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lottery.report.figures import style
-from lottery.results.printed import SPLIT_NAMES
+from lottery.results.layout import SPLIT_NAMES
 
 COLUMNS = 3
 COLOURS = {"pruned": style.ORANGE, "retrained": style.BLUE}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lottery.report.figures import style
-from lottery.results.evaluation_only import Labelled, PublishedOn
+from lottery.results.published import PublishedOn
 from lottery.tasks.metrics import METRICS, chance
 
 COLUMNS = 4
@@ -22,7 +21,7 @@ TICK = {"marker": "|", "markersize": 6, "markeredgewidth": 1.1, "linestyle": ""}
 
 
 def draw_on(
-    scores: Sequence[Labelled],
+    scores: pd.DataFrame,
     published: PublishedOn,
     *,
     metric: str,
@@ -32,19 +31,17 @@ def draw_on(
     """Draws the scores on the validation split: all examples first, then one panel per group.
 
     Args:
-        scores: of one model, method and evaluation-only task, each with its gold label.
+        scores: of one model, method and evaluation-only task
+            (`lottery.results.evaluation_only.on_table`).
         metric: the reported metric; by gold label accuracy is shown, and only with accuracy.
         labels: labels of the task; None for a regression.
         title: of the figure; the number of seeds is added.
     """
-    runs = pd.DataFrame(
-        asdict(score) | {"label": label, "counted": score.counted} for label, score in scores
-    )
-    runs = runs[(runs["split"] == "validation") & (runs["metric"] == metric)]
+    runs = scores[(scores["split"] == "validation") & (scores["metric"] == metric)]
     if metric != "accuracy":
         runs = runs[runs["label"] == ""]
     names = runs["subnetwork"] + " " + runs["phase"]
-    runs["line"] = names.replace("full finetuned", "full")
+    runs = runs.assign(line=names.replace("full finetuned", "full"))
     lines, present = runs["line"].unique().tolist(), set(runs["label"])
     shown_labels = [label for label in ("", *(labels or ())) if label in present]
     guess = 1 / len(labels) if metric == "accuracy" and labels else chance(metric)

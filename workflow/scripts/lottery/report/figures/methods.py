@@ -13,10 +13,9 @@ from matplotlib.patches import Patch
 from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, KINDS, MLP
 from lottery.report.figures import style
-from lottery.report.figures.scores import PHASES, ROW, Cells, reported_scores
-from lottery.results.layout import Layout
-from lottery.results.methods import FULL, MAJORITY, comparison_split
-from lottery.results.printed import SPLIT_NAMES
+from lottery.report.figures.scores import ROW, Cells
+from lottery.results.layout import SPLIT_NAMES, Layout
+from lottery.results.methods import FULL, MAJORITY, PHASES, compared_runs, comparison_split
 from lottery.results.published import Published
 
 COLUMNS = 3
@@ -45,9 +44,7 @@ def draw_methods(
     """
     split = comparison_split(layout, compared)
     good = [(method, "good", phase) for method in compared for phase in PHASES]
-    shown = reported_scores(scores, layout, model, split)
-    wanted = {*good, FULL, MAJORITY}
-    shown = shown[[row in wanted for row in zip(*(shown[name] for name in ROW), strict=True)]]
+    shown = compared_runs(scores, layout, model, compared)
     is_good = shown["subnetwork"] == "good"
     tasks = [task for task in layout.tasks if task.id in set(shown.loc[is_good, "task"])]
     columns = min(COLUMNS, len(tasks))

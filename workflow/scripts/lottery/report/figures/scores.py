@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lottery.report.figures import style
-from lottery.results.layout import Layout
-from lottery.results.printed import SPLIT_NAMES
+from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.published import Published
+from lottery.results.summary import reported_runs
 
 COLUMNS = 3
 PHASES = ("pruned", "retrained")
@@ -22,20 +22,6 @@ HATCH = "/////"
 
 # Method, subnetwork and phase -> the scores of one task, a row per seed.
 Cells = Mapping[tuple[str, str, str], pd.DataFrame]
-
-
-def reported_scores(scores: pd.DataFrame, layout: Layout, model: str, split: str) -> pd.DataFrame:
-    """The scores of a model and of majority on a split, of each task in its reported metric.
-
-    Args:
-        scores: the table of all scores (`lottery.results.scores.score_table`).
-    """
-    return scores[
-        (scores["split"] == split)
-        & scores["model"].isin(["none", model])
-        & (scores["metric"] == scores["task"].map(layout.metrics))
-        & (scores["eval_task"] == "")
-    ]
 
 
 def draw_scores(
@@ -52,7 +38,8 @@ def draw_scores(
     masked = range(len(rows) - 2)
     places = [0.0, 1.3, *(2.7 + 2.4 * (index // 2) + index % 2 for index in masked)]
     positions = dict(zip(rows, places, strict=True))
-    shown = reported_scores(scores, layout, model, split)
+    shown = reported_runs(scores, layout)
+    shown = shown[(shown["split"] == split) & shown["model"].isin(("none", model))]
     shown = shown[[row in positions for row in zip(*(shown[name] for name in ROW), strict=True)]]
     with_method = set(shown.loc[shown["method"] == method, "task"])
     tasks = [task for task in layout.tasks if task.id in with_method]

@@ -13,8 +13,8 @@ import pandas as pd
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.report.page.numbers import NOTHING, counted, duration, energy, megabytes
-from lottery.report.page.table import Cell, Group, Table, plain
+from lottery.report.tables.model import Cell, Group, Table, plain
+from lottery.report.tables.numbers import NOTHING, counted, duration, energy, megabytes
 from lottery.results.layout import Layout
 
 Record = dict[str, Any]

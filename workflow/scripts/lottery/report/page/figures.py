@@ -21,7 +21,7 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.report.page.cost import Record
-from lottery.report.page.table import Table
+from lottery.report.tables.model import Table
 
 # Above this size of a vector figure a browser is slow, and the bitmap is used if it is smaller.
 LARGE = 1_500_000

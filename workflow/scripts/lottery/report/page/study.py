@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow.parquet
 
 from lottery.report.page.cost import Record, paths_of, step_of
-from lottery.report.page.numbers import NOTHING, counted, listed
-from lottery.report.page.table import Cell, Group, Table, plain
+from lottery.report.tables.model import Cell, Group, Table, plain
+from lottery.report.tables.numbers import NOTHING, counted, listed
 from lottery.tasks.metrics import METRICS
 
 Facts = Mapping[str, Any]

@@ -1,9 +1,15 @@
-"""A table as the page's template prints it: plain text only, which the template escapes."""
+"""A table for readers: plain text only, which the printers of `render` and the page escape."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -11,16 +17,32 @@ class Cell:
     """One cell.
 
     Attributes:
-        text: what it says.
+        text: its main text.
         below: smaller lines under it.
         paper: the published number, set apart.
         verdict: the class of a verdict, which colours it; empty for other cells.
+        sd: the standard deviation of `text`, with its sign.
+        mark: a mark behind `text`.
+        paper_sd: the standard deviation of `paper`, with its sign; the page leaves it out.
     """
 
     text: str
     below: tuple[str, ...] = ()
     paper: str = ""
     verdict: str = ""
+    sd: str = ""
+    mark: str = ""
+    paper_sd: str = ""
+
+    @property
+    def main(self) -> str:
+        """The main text with its mark."""
+        return f"{self.text} {self.mark}".rstrip()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All smaller lines."""
+        return (self.sd, *self.below) if self.sd else self.below
 
 
 @dataclass(frozen=True)
@@ -29,7 +51,6 @@ class Group:
 
     title: str
     rows: Sequence[Sequence[Cell]]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,9 +62,10 @@ class Table:
         caption: what is seen, how it was computed, and n.
         columns: headings, of the column of names as well.
         groups: the rows.
-        words: whether the cells are texts, set flush left, or numbers, set flush right.
-        note: what is said below it.
-        title: the line that opens it where it is folded.
+        words: the columns whose cells are texts, set flush left, not numbers, set flush right.
+        note: lines of text below the table.
+        title: its heading, and the line that opens it where it is folded.
+        published: what the published numbers in it are.
     """
 
     name: str
@@ -53,8 +75,14 @@ class Table:
     words: frozenset[int] = field(default_factory=frozenset)
     note: str = ""
     title: str = ""
+    published: str = ""
 
 
 def plain(rows: Sequence[Sequence[str]]) -> list[Group]:
     """Rows of text without headings between them."""
     return [Group("", [[Cell(text) for text in row] for row in rows])]
+
+
+def records(frame: pd.DataFrame) -> list[Record]:
+    """The rows of a DataFrame as dictionaries, None for missing numbers."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")

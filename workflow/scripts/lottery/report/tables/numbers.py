@@ -1,4 +1,4 @@
-"""Numbers as the page prints them: no more digits than mean something, and a true minus sign."""
+"""Numbers in tables for readers: no more digits than mean something, and a true minus sign."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ import math
 
 NOTHING = "–"
 MINUS = "\u2212"
-
-
-def parsed(text: str | float | None) -> float | None:
-    """The number in a field of a table; None where it is empty."""
-    return None if text in ("", None) else float(text)
 
 
 def rounded(value: float | None, digits: int = 3) -> str:

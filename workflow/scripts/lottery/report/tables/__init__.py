@@ -1,0 +1,1 @@
+"""The study's tables for readers: one model, made from DataFrames, printed in several formats."""
