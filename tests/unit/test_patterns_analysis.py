@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,7 +43,8 @@ def masks_of(heads: np.ndarray) -> GoodMasks:
         for task in TASKS
         for seed in SEEDS
     )
-    return GoodMasks(infos, {"heads": heads, "mlps": np.ones((len(heads), 3), bool)})
+    units = {"heads": heads, "mlps": np.ones((len(heads), 3), bool)}
+    return GoodMasks(infos, tiny_architecture(), units)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def cells(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(cells):
     paths, _, masks = cells
-    return patterns.read_pattern_counts(paths, masks, tiny_architecture())
+    return patterns.read_pattern_counts(paths, masks)
 
 
 def test_shares_are_those_of_the_maps(cells, found):
@@ -84,7 +86,7 @@ def test_shares_are_those_of_the_maps(cells, found):
 def test_no_survivor_is_no_share(cells):
     paths, _, _ = cells
     nothing = masks_of(np.zeros((4, 12), bool))
-    empty = patterns.read_pattern_counts(paths, nothing, tiny_architecture())
+    empty = patterns.read_pattern_counts(paths, nothing)
     table = patterns.share_table(empty, *NAMES, {})
     table = table[table["heads"] == "super_survivors"]
     assert table["share"].isna().all() and not table[["n_heads", "n_maps"]].any(axis=None)
@@ -188,8 +190,9 @@ def test_a_claim_is_measured_only_with_annotated_maps(found, tmp_path, annotated
 
 def test_patterns_of_another_model_are_refused(cells):
     paths, _, masks = cells
+    other = replace(masks, architecture=tiny_architecture(num_hidden_layers=2))
     with pytest.raises(StudyError, match=r"0\.npz holds no patterns of this model"):
-        patterns.read_pattern_counts(paths, masks, tiny_architecture(num_hidden_layers=2))
+        patterns.read_pattern_counts(paths, other)
 
 
 def test_the_surest_map_of_all_cells_is_the_example(cells):

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
+from lottery.analysis.survivors import Survival
 from lottery.report.figures import style
 from lottery.report.figures.curves import draw_trajectories
 from lottery.report.figures.survival import TASK, draw_survival
-from lottery.results.survival import Survival
 
 
 @pytest.fixture

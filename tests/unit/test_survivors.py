@@ -1,4 +1,4 @@
-"""Super-survivors, units that few tasks keep, survival per layer, overlap of tasks."""
+"""Survival, super-survivors, units that few tasks keep, survival per layer, overlap of tasks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def masks_of(heads: dict[str, list[str]], mlps: dict[str, list[str]]) -> GoodMas
         return np.array([[c == "1" for c in text] for seeds in texts.values() for text in seeds])
 
     units = {"heads": array(heads), "mlps": array(mlps)}
-    return GoodMasks(tuple(infos), units, emptied_attention="drop_bias")
+    return GoodMasks(tuple(infos), SMALL, units, emptied_attention="drop_bias")
 
 
 MASKS = masks_of(
@@ -45,8 +45,25 @@ def by(table, *keys):
     return table.set_index(list(keys)).to_dict("index")
 
 
+def test_survival_is_the_mean_and_sample_sd_over_seeds():
+    found = survivors.survival(MASKS, ["a"])
+    assert found.mean["head"][0].tolist() == [1, 1, 0.5, 0.5]
+    assert found.sd["head"][0, 2] == pytest.approx(np.std([1, 0], ddof=1))
+    assert found.mean["mlp"].tolist() == [1, 0.5, 0]
+    assert (found.n_seeds, found.n_tasks) == (2, 1)
+
+
+def test_survival_over_tasks_takes_the_tasks_of_each_seed_together():
+    counted = survivors.survival(MASKS, ["a", "b"])
+    assert counted.mean["head"][0, :2].tolist() == [2, 1.5]
+    assert counted.sd["head"][0, 1] == pytest.approx(np.std([2, 1], ddof=1))
+    assert counted.n_tasks == 2
+    averaged = survivors.survival(MASKS, ["a", "b"], counted=False)
+    assert averaged.mean["head"][0, 1] == pytest.approx(0.75)
+
+
 def test_sizes_of_good_and_of_what_all_seeds_keep():
-    rows = by(survivors.size_table(MASKS, SMALL, "m", "s"), "task", "seed", "subnetwork")
+    rows = by(survivors.size_table(MASKS, "m", "s"), "task", "seed", "subnetwork")
     assert rows["a", "1", "good"]["heads_kept"] == 4
     assert rows["a", "1", "good"]["mlps_kept"] == 1
     assert rows["a", "1", "good"]["kept_fraction"] == 0.25
@@ -76,7 +93,7 @@ def test_survivors_are_compared_with_what_chance_gives():
 
 
 def test_survival_per_layer():
-    rows = by(survivors.layer_table(MASKS, SMALL, "m", "s"), "task", "unit", "layer")
+    rows = by(survivors.layer_table(MASKS, "m", "s"), "task", "unit", "layer")
     assert rows["a", "heads", 0]["mean"] == pytest.approx((4 / 4 + 2 / 4) / 2)
     assert rows["a", "heads", 0]["sd"] == pytest.approx(np.std([1.0, 0.5], ddof=1))
     assert rows["a", "heads", 2]["mean"] == 0

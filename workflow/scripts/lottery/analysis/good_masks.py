@@ -1,8 +1,8 @@
-"""The good masks of one model, of all tasks and seeds, in the form that the analyses read."""
+"""The good masks of one model, of all tasks and seeds, as the analyses read them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from lottery.analysis.agreement import shared_counts
+from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
-from lottery.models.units import KINDS
+from lottery.models.units import KINDS, UnitKind
 from lottery.pruning.masks import MaskInfo, read_mask
-from lottery.results.survival import kept_shares
 
 WEIGHTS = "weights"
 
@@ -24,6 +24,7 @@ class GoodMasks:
 
     Attributes:
         infos: what the mask files contain, [masks].
+        architecture: of the model.
         units: kind of unit -> [masks, units], layer by layer: bool under the name of the kind's
             array, as `heads`; of weight masks the float shares of each unit's weights that are
             kept, as `head_shares`.
@@ -34,6 +35,7 @@ class GoodMasks:
     """
 
     infos: tuple[MaskInfo, ...]
+    architecture: Architecture
     units: dict[str, np.ndarray]
     shared_weights: np.ndarray | None = None
     n_weights: int = 0
@@ -54,6 +56,13 @@ class GoodMasks:
         """Where the masks are in the arrays: int64 [methods, tasks, seeds]."""
         return np.arange(len(self.infos)).reshape(-1, len(self.tasks), len(self.seeds))
 
+    def of_kinds(self) -> Iterator[tuple[UnitKind, np.ndarray]]:
+        """The kinds of unit that the masks have, with their array of `units`."""
+        for name, kind in KINDS.items():
+            for unit in (kind.array, f"{name}_shares"):
+                if unit in self.units:
+                    yield kind, self.units[unit]
+
     def shared(self) -> dict[str, tuple[np.ndarray, int]]:
         """Kind of unit, or `weights` -> what two masks share [masks, masks], and of how many."""
         if self.shared_weights is not None:
@@ -63,8 +72,15 @@ class GoodMasks:
         }
 
 
-def read_good_masks(paths: Iterable[Path], architecture: Architecture) -> GoodMasks:
+def read_good_masks(
+    paths: Iterable[Path], architecture: Architecture, *, bits: bool = True
+) -> GoodMasks:
     """Reads masks of one model and one algorithm, in the order of `GoodMasks`.
+
+    Args:
+        paths: the mask files.
+        architecture: of the model.
+        bits: whether to count the weights that masks share, for which all are kept in memory.
 
     Raises:
         StudyError: a mask file is damaged, or does not have the model's size.
@@ -73,18 +89,23 @@ def read_good_masks(paths: Iterable[Path], architecture: Architecture) -> GoodMa
     for path in paths:
         mask, info = read_mask(path)
         infos.append(info)
-        shares.append(kept_shares(path, mask, architecture))
-        if mask.granularity == "weights":
+        try:
+            shares.append(mask.shares(architecture))
+        except ValueError as error:
+            raise StudyError(f"{path} does not fit the model: {error}.") from error
+        if bits and mask.granularity == "weights":
             packed.append(np.concatenate(list(mask.arrays().values())))
     units = {
         kind: np.stack([each[kind] for each in shares]).reshape(len(shares), -1)
         for kind in shares[0]
     }
-    if packed:
+    if mask.granularity == "weights":
         units = {f"{kind}_shares": values for kind, values in units.items()}
-        return GoodMasks(tuple(infos), units, shared_bits(packed), mask.size)
+        shared = shared_bits(packed) if bits else None
+        return GoodMasks(tuple(infos), architecture, units, shared, mask.size)
     units = {KINDS[kind].array: values.astype(bool) for kind, values in units.items()}
-    return GoodMasks(tuple(infos), units, emptied_attention=mask.emptied_attention)
+    emptied = mask.emptied_attention
+    return GoodMasks(tuple(infos), architecture, units, emptied_attention=emptied)
 
 
 def shared_bits(packed: list[np.ndarray]) -> np.ndarray:

@@ -17,12 +17,11 @@ import numpy as np
 
 from lottery import files
 from lottery.analysis.good_masks import GoodMasks
+from lottery.analysis.survivors import sample_sd
 from lottery.attention.classes import ATTENTION, CLASSES, HETEROGENEOUS, WEIGHTS
 from lottery.files.errors import StudyError
-from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD
 from lottery.pruning.controls import generator
-from lottery.results.survival import sample_sd
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,20 +73,18 @@ class PatternCounts:
     survivors: np.ndarray
 
 
-def read_pattern_counts(
-    paths: Iterable[Path], masks: GoodMasks, architecture: Architecture
-) -> PatternCounts:
+def read_pattern_counts(paths: Iterable[Path], masks: GoodMasks) -> PatternCounts:
     """Reads patterns.npz of the cells that masks belong to.
 
     Args:
         paths: a file per mask, in the same order.
         masks: good masks of whole units.
-        architecture: of the model.
 
     Raises:
         StudyError: a file is damaged, or of a model of another size.
     """
-    shape = (len(WEIGHTS), len(ATTENTION), architecture.layers, architecture.heads, len(CLASSES))
+    heads = HEAD.shape(masks.architecture)
+    shape = (len(WEIGHTS), len(ATTENTION), *heads, len(CLASSES))
     counts, probability = [], []
     for path in paths:
         arrays = files.read_npz(path)

@@ -1,8 +1,9 @@
-"""Survivors: units that every seed keeps, that few tasks keep, per layer, or that tasks share."""
+"""Which units survive: in which seeds and tasks, in every seed, in few tasks, in two tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,15 +11,19 @@ import numpy as np
 from lottery import files
 from lottery.analysis.agreement import shared_by_chance, upper_p
 from lottery.analysis.good_masks import GoodMasks
-from lottery.models.architecture import Architecture
 from lottery.models.units import ALWAYS, KINDS
 from lottery.pruning.controls import generator
 from lottery.pruning.masks import UnitMask
-from lottery.results.survival import sample_sd
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# The numbers behind the heat-maps. head: a unit's place among those of its kind in the layer.
+SURVIVAL = {"model": str, "method": str, "task": str, "unit": str, "layer": int, "head": int} | {
+    "mean": float,
+    "sd": float,
+    "n": int,
+}
 SIZES = dict.fromkeys(("model", "method", "task", "seed", "subnetwork"), str) | {
     "heads_kept": int,
     "mlps_kept": int,
@@ -50,9 +55,62 @@ OVERLAP = (
 ALL, AVERAGED = "all", "averaged"
 
 
-def size_table(
-    masks: GoodMasks, architecture: Architecture, model: str, method: str
-) -> pd.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Survival:
+    """Survival of every unit: mean and spread over seeds.
+
+    Attributes:
+        mean, sd: kind -> float [layers, units] or [layers]; 0 or 1 per seed for masks of units, the
+            share of kept entries for masks of weights; over several tasks, the number of tasks
+            survived or the mean share. The sd is the sample's, NaN for one seed.
+        n_seeds: number of seeds.
+        n_tasks: number of tasks.
+    """
+
+    mean: dict[str, np.ndarray]
+    sd: dict[str, np.ndarray]
+    n_seeds: int
+    n_tasks: int = 1
+
+
+def survival(masks: GoodMasks, tasks: Sequence[str], *, counted: bool = True) -> Survival:
+    """First each seed's tasks are taken together, then the seeds.
+
+    Args:
+        masks: good masks of one method.
+        tasks: one or several.
+        counted: whether a seed's tasks are added up (number of tasks survived) or averaged.
+    """
+    places = masks.places[0][[masks.tasks.index(task) for task in tasks]]  # [tasks, seeds]
+    together = np.sum if counted else np.mean
+    mean, sd = {}, {}
+    for kind, values in masks.of_kinds():
+        of_seeds = together(values[places], axis=0)
+        of_seeds = of_seeds.reshape(-1, *kind.shape(masks.architecture))
+        mean[kind.name], sd[kind.name] = of_seeds.mean(axis=0), sample_sd(of_seeds)
+    return Survival(mean, sd, n_seeds=len(masks.seeds), n_tasks=len(tasks))
+
+
+def sample_sd(values: np.ndarray) -> np.ndarray:
+    """Sample standard deviation over the first axis; NaN of a single value."""
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan)
+    return values.std(axis=0, ddof=1)
+
+
+def survival_table(survivals: Mapping[str, Survival], model: str, method: str) -> pd.DataFrame:
+    """The survival of every unit, by task or `all`: `SURVIVAL`."""
+    rows = []
+    for task, each in survivals.items():
+        row = {"model": model, "method": method, "task": task, "n": each.n_seeds}
+        for kind, values in each.mean.items():
+            for (layer, *unit), mean in np.ndenumerate(values):
+                place = {"unit": kind, "layer": layer, "head": unit[0] if unit else None}
+                rows.append(row | place | {"mean": mean, "sd": each.sd[kind][layer, *unit]})
+    return files.table(rows, SURVIVAL)
+
+
+def size_table(masks: GoodMasks, model: str, method: str) -> pd.DataFrame:
     """Sizes of the good subnetworks and of super_good: `SIZES`."""
     rows = []
     for task, places in zip(masks.tasks, masks.places[0], strict=True):
@@ -64,11 +122,10 @@ def size_table(
             rows.append(row | {"seed": info.seed, "subnetwork": "good"} | sizes)
         kept = {unit: values[places].all(axis=0) for unit, values in masks.units.items()}
         units = {
-            name: kept[kind.array].reshape(kind.shape(architecture))
-            for name, kind in KINDS.items()
-            if kind.array in kept
+            kind.name: kept[kind.array].reshape(kind.shape(masks.architecture))
+            for kind, _ in masks.of_kinds()
         }
-        fraction = UnitMask(units, masks.emptied_attention).kept_fraction(architecture)
+        fraction = UnitMask(units, masks.emptied_attention).kept_fraction(masks.architecture)
         sizes = _sizes(kept) | {"kept_fraction": fraction}
         rows.append(row | {"subnetwork": "super_good"} | sizes)
     return files.table(rows, SIZES)
@@ -141,16 +198,14 @@ def _against(value: float, drawn: np.ndarray) -> dict[str, float]:
     return numbers | {"p": upper_p(value, drawn.astype(float))}
 
 
-def layer_table(
-    masks: GoodMasks, architecture: Architecture, model: str, method: str
-) -> pd.DataFrame:
+def layer_table(masks: GoodMasks, model: str, method: str) -> pd.DataFrame:
     """Survival per layer: `LAYERS`."""
     rows = []
     for unit, values in masks.units.items():
         of_tasks = values[masks.places[0]]  # [tasks, seeds, units]
         groups = [*zip(masks.tasks, of_tasks, strict=True), (ALL, of_tasks.sum(axis=0))]
         for task, kept in groups:
-            layers = kept.reshape(len(kept), architecture.layers, -1).mean(axis=2)
+            layers = kept.reshape(len(kept), masks.architecture.layers, -1).mean(axis=2)
             numbers = zip(layers.mean(axis=0), sample_sd(layers), strict=True)
             row = {"model": model, "method": method, "task": task, "unit": unit, "n": len(kept)}
             rows += [

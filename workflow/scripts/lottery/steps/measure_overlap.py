@@ -47,11 +47,11 @@ def measure_overlap(
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
     masks = read_good_masks(paths_to_masks, architecture)
     cell = (model, method)
-    sizes = survivors.size_table(masks, architecture, *cell)
+    sizes = survivors.size_table(masks, *cell)
     counts = survivors.survivor_table(
         masks, *cell, averaged_tasks=averaged_tasks, few_tasks=few_tasks, draws=permutations
     )
-    layers = survivors.layer_table(masks, architecture, *cell)
+    layers = survivors.layer_table(masks, *cell)
     overlap = survivors.overlap_table(masks, *cell, permutations)
     files.write_table(path_to_sizes, sizes, survivors.SIZES)
     files.write_table(path_to_survivors, counts, survivors.SURVIVORS)

@@ -50,7 +50,7 @@ def measure_patterns(
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
     facts = files.read_json(path_to_facts)
     masks = read_good_masks(paths_to_masks, architecture)
-    found = patterns.read_pattern_counts(paths_to_patterns, masks, architecture)
+    found = patterns.read_pattern_counts(paths_to_patterns, masks)
     known = published_shares(path_to_published, published)
     shares = patterns.share_table(found, model, method, known)
     associations = patterns.association_table(found, model, method, averaged_tasks, permutations)
