@@ -140,14 +140,15 @@ def test_generated_maps_teach_one_classifier_for_both_kinds():
     learned = learn(None, 60, 1, CPU)
     assert learned["raw"] is learned["normed"]
     _, facts = learned["raw"]
-    assert (facts.annotated, facts.n_train, facts.n_select, facts.n_test) == (False, 48, 12, 500)
+    assert facts["annotated"] is False
+    assert [facts[f"n_{part}"] for part in ("train", "select", "test")] == [48, 12, 500]
 
 
 def test_annotated_maps_teach_their_own_kind_alone(tmp_path):
     learned = learn(write_annotated(tmp_path, ("raw",)), 60, 1, CPU)
-    assert [learned[kind][1].annotated for kind in ATTENTION] == [True, False]
+    assert [learned[kind][1]["annotated"] for kind in ATTENTION] == [True, False]
     _, facts = learned["raw"]
-    assert (facts.n_train + facts.n_select, facts.n_test) == (25, 5)
+    assert (facts["n_train"] + facts["n_select"], facts["n_test"]) == (25, 5)
 
 
 def test_the_step_writes_classifiers_facts_and_a_note(tmp_path):

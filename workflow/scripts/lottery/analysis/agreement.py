@@ -125,11 +125,7 @@ FALLING = ("cochran_p", "similar_pairs")
 
 
 def interval_alpha(values: np.ndarray) -> np.ndarray:
-    """Krippendorff's alpha for interval values without gaps; of 0/1 values it is the nominal one.
-
-    Args:
-        values: float [..., raters, units].
-    """
+    """Krippendorff's alpha for interval values float [..., raters, units] without gaps."""
     within = values.var(axis=-2, ddof=1).mean(axis=-1)
     everything = values.reshape(*values.shape[:-2], -1)
     return 1 - _ratio(within, everything.var(axis=-1, ddof=1))
@@ -161,7 +157,7 @@ def compare_units(
     Args:
         values: [masks, units], at least two masks: bool, or float for shares kept.
         draws: number of permutations.
-        rng: seeded generator.
+        rng: seeded.
         names: of `STATISTICS`, or of `GRADED_STATISTICS` for shares; all if None.
     """
     graded = values.dtype != bool
@@ -193,11 +189,6 @@ def compare_bits(
     uncorrelated. So a statistic's variance is the sum over pairs of its squared derivative times
     the hypergeometric variance (the delta method; exact for kappa, alpha and phi, which are linear
     in the counts), and with millions of bits its distribution is normal.
-
-    Args:
-        shared: float64 [masks, masks].
-        n: number of bits.
-        names: of `STATISTICS`.
     """
     sizes = np.diagonal(shared)
     pairs = np.triu_indices(len(sizes), k=1)
@@ -223,14 +214,7 @@ def compare_bits(
 
 
 def shared_by_chance(sizes: np.ndarray, n: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """How many of n units independent masks keep in common, all of them together: int [draws].
-
-    Args:
-        sizes: int [masks].
-        n: number of units.
-        draws: number of draws.
-        rng: seeded generator.
-    """
+    """How many of n units independent masks of these sizes have all in common: int [draws]."""
     common = np.full(draws, int(sizes[0]))
     for size in sizes[1:]:
         # Of the units common so far, how many does the next mask hit?

@@ -128,7 +128,6 @@ def histogram_table(walk: Walk, cell: Mapping[str, Any]) -> pd.DataFrame:
     """The scores at the first, middle and last removal, fewer where they coincide: `HISTOGRAMS`.
 
     Args:
-        walk: a search.
         cell: model, method, task and seed.
     """
     rows = []
@@ -147,12 +146,7 @@ def histogram_table(walk: Walk, cell: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def correlation_table(walk: Walk, cell: Mapping[str, Any]) -> pd.DataFrame:
-    """How far the scores of consecutive steps agree: `CORRELATIONS`.
-
-    Args:
-        walk: a search.
-        cell: model, method, task and seed.
-    """
+    """How far the scores of consecutive steps agree: `CORRELATIONS`; cell as above."""
     rows = []
     for unit, scores in walk.scores.items():
         for step in range(1, len(scores)):

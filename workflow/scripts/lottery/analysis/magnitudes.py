@@ -32,7 +32,6 @@ def unit_magnitudes(
 
     Args:
         weights: checkpoint's parameter name -> array.
-        architecture: sizes of the model.
 
     Returns:
         Kind's array -> float64 [layers, units] or [layers].
@@ -61,9 +60,7 @@ def magnitude_table(
     """Kept against pruned units of one fine-tuned model: `MAGNITUDES`.
 
     Args:
-        mask: the good mask.
-        means: what `unit_magnitudes` gives for the model.
-        architecture: sizes of the model.
+        means: of `unit_magnitudes`.
         cell: model, method, task and seed.
     """
     kinds = {KINDS[name].array: array.ravel() for name, array in mask.units.items()}

@@ -108,8 +108,6 @@ def share_table(
     """The share of every class, of all heads and of super-survivors: `SHARES`.
 
     Args:
-        found: patterns and survivors.
-        model, method: ids.
         published: (task, heads, weights, attention, pattern) -> the paper's share.
     """
     rows = []
@@ -138,8 +136,6 @@ def association_table(
     """Association of surviving in all seeds with every class: `ASSOCIATIONS`.
 
     Args:
-        found: patterns and survivors.
-        model, method: ids.
         averaged: the tasks that enter averages.
         draws: permutations of the heads, the same in all tasks.
     """
@@ -219,7 +215,6 @@ def claim_table(
     """What the claims read: `CLAIMS`.
 
     Args:
-        found: patterns and survivors.
         associations: of `association_table`.
         annotated: raw and normed -> whether the classifier was trained on annotated maps.
     """

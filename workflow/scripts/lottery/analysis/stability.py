@@ -48,7 +48,6 @@ def stability_table(masks: GoodMasks, model: str, method: str, draws: int) -> pd
     Args:
         masks: good masks of one method, or its good halves; a task of a single seed has no rows
             but those with other tasks.
-        model, method: ids.
         draws: permutations behind every p-value of units.
     """
     of_tasks = dict(zip(masks.tasks, masks.places[0], strict=True))
@@ -109,7 +108,6 @@ def noise_table(masks: GoodMasks, model: str, search_on: Mapping[str, str]) -> p
 
     Args:
         masks: good masks of all methods of such a family.
-        model: id.
         search_on: method -> the examples it searches on, in the order of the masks.
     """
     places, methods = masks.places, list(search_on)

@@ -77,8 +77,6 @@ def survival(masks: GoodMasks, tasks: Sequence[str], *, counted: bool = True) ->
     """First each seed's tasks are taken together, then the seeds.
 
     Args:
-        masks: good masks of one method.
-        tasks: one or several.
         counted: whether a seed's tasks are added up (number of tasks survived) or averaged.
     """
     places = masks.places[0][[masks.tasks.index(task) for task in tasks]]  # [tasks, seeds]
@@ -147,8 +145,6 @@ def survivor_table(
     """Counts next to what independent masks of the same sizes give: `SURVIVORS`.
 
     Args:
-        masks: good masks of whole units.
-        model, method: ids.
         averaged_tasks: the tasks that enter averages.
         few_tasks: units that survive in fewer tasks are counted, over all tasks and over the
             averaged ones; missing where there are not that many tasks.

@@ -42,8 +42,7 @@ def _read_classes(folder: Path) -> tuple[list[np.ndarray], np.ndarray]:
     _folders(folder, CLASSES)
     maps, labels = [], []
     for label, name in enumerate(CLASSES):
-        paths = [] if not (folder / name).is_dir() else sorted((folder / name).iterdir())
-        paths = [path for path in paths if path.name[0] != "."]
+        paths = sorted(path for path in (folder / name).glob("*") if path.name[0] != ".")
         for path in paths:
             if path.suffix != ".npy":
                 raise StudyError(f"{path} is no npy file, and annotated maps are nothing else.")

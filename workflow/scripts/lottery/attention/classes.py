@@ -16,12 +16,16 @@ WORDS = {name: name.replace("_", " + ") for name in CLASSES}
 ATTENTION = ("raw", "normed")
 WEIGHTS = ("fine_tuned", "pretrained")
 
-# Raw and normed -> `lottery.attention.classifier.Facts` as a mapping.
-Facts = Mapping[str, Mapping[str, Any]]
+# What is known of a classifier. annotated: whether it has learned from annotated maps; n_train,
+# n_select, n_test: maps in each part; epoch: the one that was kept, counted from 1;
+# select_accuracy: on the maps that chose it; accuracy: on the test maps, annotated ones that chose
+# nothing, or generated ones of settings that were held out; class_accuracy: class -> share of its
+# test maps that were classified correctly.
+Facts = Mapping[str, Any]
 TESTED = {True: "annotated maps", False: "generated maps of held-out settings"}
 
 
-def short_sentence(facts: Facts) -> str:
+def short_sentence(facts: Mapping[str, Facts]) -> str:
     """On which maps the classifier was right how often."""
     raw, normed = (
         f"{facts[kind]['accuracy']:.0%} of {facts[kind]['n_test']} "
@@ -31,7 +35,7 @@ def short_sentence(facts: Facts) -> str:
     return f"classifier: {raw}" if raw == normed else f"classifiers: raw, {raw}; normed, {normed}"
 
 
-def long_note(facts: Facts) -> str:
+def long_note(facts: Mapping[str, Facts]) -> str:
     """What the captions include: also per class, and what the classifier has learned from."""
     kinds = {kind: facts[kind] for kind in ATTENTION}
     if facts["raw"] == facts["normed"]:  # one classifier for both

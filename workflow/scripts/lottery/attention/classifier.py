@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from torch.nn import functional
 
 from lottery import files
 from lottery.attention.annotated import read_annotated, split
-from lottery.attention.classes import ATTENTION, CLASSES
+from lottery.attention.classes import ATTENTION, CLASSES, Facts
 from lottery.attention.generate import HELD_OUT, TRAINING, generate
 from lottery.attention.maps import input_size, prepare
 from lottery.files.errors import StudyError
@@ -72,30 +71,6 @@ class Classifier(nn.Module):
         return decide(x).flatten(1)
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a classifier.
-
-    Attributes:
-        annotated: whether it has learned from annotated maps.
-        n_train, n_select, n_test: number of maps in each part.
-        epoch: the epoch that was kept, counted from 1.
-        select_accuracy: on the maps that chose the epoch.
-        accuracy: on the test maps: annotated ones that chose nothing, or generated ones of
-            settings that were held out.
-        class_accuracy: class -> share of its test maps that were classified correctly.
-    """
-
-    annotated: bool
-    n_train: int
-    n_select: int
-    n_test: int
-    epoch: int
-    select_accuracy: float
-    accuracy: float
-    class_accuracy: dict[str, float]
-
-
 def learn(
     folder: Path | None, training_maps: int, epochs: int, device: torch.device
 ) -> dict[str, tuple[Classifier, Facts]]:
@@ -113,41 +88,39 @@ def learn(
     found = {}
     for kind, (maps, labels) in (read_annotated(folder) if folder else {}).items():
         rng = generator("annotated patterns", kind)
-        parts = [([maps[i] for i in chosen], labels[chosen]) for chosen in split(labels, rng)]
-        found[kind] = _learn(*parts, epochs, device, annotated=True)
+        parts = {
+            name: ([maps[i] for i in chosen], labels[chosen])
+            for name, chosen in zip(("train", "select", "test"), split(labels, rng), strict=True)
+        }
+        found[kind] = _learn(parts, epochs, device, annotated=True)
     if missing := [kind for kind in ATTENTION if kind not in found]:
         rng = generator("generated patterns")
-        test = generate(TEST_MAPS, HELD_OUT, rng)
         n_select = max(len(CLASSES), training_maps // 5)
-        train, select = (generate(n, TRAINING, rng) for n in (training_maps - n_select, n_select))
-        learned = _learn(train, select, test, epochs, device, annotated=False)
-        found |= dict.fromkeys(missing, learned)
+        parts = {
+            "test": generate(TEST_MAPS, HELD_OUT, rng),
+            "train": generate(training_maps - n_select, TRAINING, rng),
+            "select": generate(n_select, TRAINING, rng),
+        }
+        found |= dict.fromkeys(missing, _learn(parts, epochs, device, annotated=False))
     return found
 
 
 def _learn(
-    train: Labelled,
-    select: Labelled,
-    test: Labelled,
-    epochs: int,
-    device: torch.device,
-    *,
-    annotated: bool,
+    parts: Mapping[str, Labelled], epochs: int, device: torch.device, *, annotated: bool
 ) -> tuple[Classifier, Facts]:
-    inputs = [prepare_inputs(*part, device) for part in (train, select, test)]
-    classifier, epoch = train_classifier(*inputs[:2], epochs, seed=0)
-    selected, tested = (confusion(classifier, part) for part in inputs[1:])
+    """Trains on the part `train`, chooses the epoch by `select`, and measures on `test`."""
+    inputs = {name: prepare_inputs(*part, device) for name, part in parts.items()}
+    classifier, epoch = train_classifier(inputs["train"], inputs["select"], epochs, seed=0)
+    selected, tested = (confusion(classifier, inputs[name]) for name in ("select", "test"))
     right = np.diagonal(tested) / tested.sum(axis=1)
-    facts = Facts(
-        annotated=annotated,
-        n_train=len(train[1]),
-        n_select=len(select[1]),
-        n_test=len(test[1]),
-        epoch=epoch,
-        select_accuracy=float(np.trace(selected) / selected.sum()),
-        accuracy=float(np.trace(tested) / tested.sum()),
-        class_accuracy=dict(zip(CLASSES, right.tolist(), strict=True)),
-    )
+    facts = {
+        "annotated": annotated,
+        **{f"n_{name}": len(part[1]) for name, part in parts.items()},
+        "epoch": epoch,
+        "select_accuracy": float(np.trace(selected) / selected.sum()),
+        "accuracy": float(np.trace(tested) / tested.sum()),
+        "class_accuracy": dict(zip(CLASSES, right.tolist(), strict=True)),
+    }
     logger.info("classifier of patterns: %s", facts)
     return classifier, facts
 
@@ -234,7 +207,7 @@ def write_learned(
         for name, value in classifier.state_dict().items()
     }
     files.write_arrays(path_to_weights, arrays, {"format": str(FORMAT)})
-    facts = {kind: asdict(each) for kind, (_, each) in learned.items()}
+    facts = {kind: each for kind, (_, each) in learned.items()}
     files.write_json(path_to_facts, {"format": FORMAT, "classes": list(CLASSES)} | facts)
 
 
