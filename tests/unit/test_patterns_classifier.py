@@ -1,4 +1,4 @@
-"""Generated maps are what their class says, inputs are made one way, and the classifier learns."""
+"""Generated maps show their class, inputs are made one way, and the classifier learns."""
 
 from __future__ import annotations
 

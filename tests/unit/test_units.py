@@ -342,8 +342,8 @@ def test_a_search_prunes_toys(tmp_path, preset):
         files.write_npz(tmp_path / "importance.npz", found.importance)
         files.write_npz(tmp_path / "path.npz", found.path)
         names = ("search.csv", "importance.npz", "path.npz")
-        walk = importance.read_walk(*(tmp_path / name for name in names))
-        assert len(importance.cuts(walk, "toys")) == len(found.trajectory) - 1
+        states = importance.read_states(*(tmp_path / name for name in names))
+        assert len(importance.cuts(states, "toys")) == len(found.trajectory) - 1
 
 
 def test_a_search_over_several_kinds_has_a_stage_for_each():

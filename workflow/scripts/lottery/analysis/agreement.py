@@ -93,7 +93,7 @@ def pairwise_cochran_p(shared: np.ndarray, n: int) -> np.ndarray:
 
 
 def similar_pairs(shared: np.ndarray, n: int) -> np.ndarray:
-    """The number of pairs of masks whose sizes Cochran's Q does not tell apart (p >= 0.05)."""
+    """The number of pairs of masks whose sizes do not differ by Cochran's Q (p >= 0.05)."""
     return (pairwise_cochran_p(shared, n) >= SIGNIFICANT).sum(axis=-1, dtype=np.float64)
 
 

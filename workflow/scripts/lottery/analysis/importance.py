@@ -39,23 +39,8 @@ MOMENTS = ("first", "middle", "last")
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
-    """One removal of units of one kind.
-
-    Attributes:
-        step: the row of search.csv whose scores were ranked.
-        scores: of the units that could be removed, float [units]; unknown ones are left out.
-        cut: the highest score that was removed.
-    """
-
-    step: int
-    scores: np.ndarray
-    cut: float
-
-
-@dataclass(frozen=True, eq=False)
-class Walk:
-    """The states that a search measured.
+class SearchStates:
+    """The states that a search measured, one a step.
 
     Attributes:
         steps: rows of search.csv.
@@ -72,7 +57,7 @@ class Walk:
     before: dict[str, np.ndarray]
 
 
-def read_walk(path_to_search: Path, path_to_importance: Path, path_to_path: Path) -> Walk:
+def read_states(path_to_search: Path, path_to_importance: Path, path_to_path: Path) -> SearchStates:
     """Reads search.csv, importance.npz and path.npz of a search.
 
     Raises:
@@ -89,7 +74,7 @@ def read_walk(path_to_search: Path, path_to_importance: Path, path_to_path: Path
     n = len(steps)
     scores = {name: array.reshape(n, -1).astype(float) for name, array in scores.items()}
     kept = {name: array.reshape(n, -1).astype(bool) for name, array in kept.items()}
-    return Walk(steps, scores, kept, _states_before(steps, kept))
+    return SearchStates(steps, scores, kept, _states_before(steps, kept))
 
 
 def _states_before(steps: list[Step], kept: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -112,32 +97,37 @@ def _states_before(steps: list[Step], kept: dict[str, np.ndarray]) -> dict[str, 
     return {name: np.stack(states) for name, states in before.items()}
 
 
-def cuts(walk: Walk, unit: str) -> list[Cut]:
-    """All removals of one kind of unit, in order."""
+def cuts(states: SearchStates, unit: str) -> list[tuple[int, np.ndarray, float]]:
+    """All removals of one kind of unit, in order.
+
+    Returns:
+        The row of search.csv whose scores were ranked, the known scores of the units that could be
+        removed, and the highest score that was removed.
+    """
     found = []
-    for step in range(1, len(walk.steps)):
-        before, scores = walk.before[unit][step], walk.scores[unit][step - 1]
-        removed = before & ~walk.kept[unit][step]
+    for step in range(1, len(states.steps)):
+        before, scores = states.before[unit][step], states.scores[unit][step - 1]
+        removed = before & ~states.kept[unit][step]
         known = scores[removed & ~np.isnan(scores)]
         if len(known):
-            found.append(Cut(step - 1, scores[before & ~np.isnan(scores)], float(known.max())))
+            found.append((step - 1, scores[before & ~np.isnan(scores)], float(known.max())))
     return found
 
 
-def histogram_table(walk: Walk, cell: Mapping[str, Any]) -> pd.DataFrame:
+def histogram_table(states: SearchStates, cell: Mapping[str, Any]) -> pd.DataFrame:
     """The scores at the first, middle and last removal, fewer where they coincide: `HISTOGRAMS`.
 
     Args:
         cell: model, method, task and seed.
     """
     rows = []
-    for unit in walk.scores:
-        found = cuts(walk, unit)
+    for unit in states.scores:
+        found = cuts(states, unit)
         places = {len(found) // 2: "middle", len(found) - 1: "last", 0: "first"} if found else {}
         for place, moment in sorted(places.items()):
-            cut = found[place]
-            counts, edges = np.histogram(cut.scores, bins=BINS, range=(0.0, 1.0))
-            row = {**cell, "unit": unit, "when": moment, "step": cut.step, "cut": cut.cut}
+            step, scores, cut = found[place]
+            counts, edges = np.histogram(scores, bins=BINS, range=(0.0, 1.0))
+            row = {**cell, "unit": unit, "when": moment, "step": step, "cut": cut}
             rows += [
                 row | {"low": low, "high": high, "count": count}
                 for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
@@ -145,14 +135,14 @@ def histogram_table(walk: Walk, cell: Mapping[str, Any]) -> pd.DataFrame:
     return files.table(rows, HISTOGRAMS)
 
 
-def correlation_table(walk: Walk, cell: Mapping[str, Any]) -> pd.DataFrame:
+def correlation_table(states: SearchStates, cell: Mapping[str, Any]) -> pd.DataFrame:
     """How far the scores of consecutive steps agree: `CORRELATIONS`; cell as above."""
     rows = []
-    for unit, scores in walk.scores.items():
+    for unit, scores in states.scores.items():
         for step in range(1, len(scores)):
             known = ~np.isnan(scores[step - 1]) & ~np.isnan(scores[step])
-            both = known & walk.kept[unit][step - 1] & walk.kept[unit][step]
-            row = {**cell, "unit": unit, "step": step, "stage": walk.steps[step].stage}
+            both = known & states.kept[unit][step - 1] & states.kept[unit][step]
+            row = {**cell, "unit": unit, "step": step, "stage": states.steps[step].stage}
             row |= {
                 name: metrics.score(name, scores[step - 1][both], scores[step][both])
                 for name in ("pearson", "spearman")

@@ -1,8 +1,8 @@
-"""Generated attention maps of the five classes, for want of annotated ones. numpy only.
+"""Generated attention maps of the five classes, where there are no annotated ones. numpy only.
 
-A map is what its class says, diluted with even attention, under multiplicative noise, every row
-summed to one. Length, noise, contrast, and what a class leaves open (offsets, number of columns,
-number of segments) are drawn for each map.
+A map is the pattern of its class, diluted with even attention, under multiplicative noise, every
+row summed to one. Length, noise, contrast, and what a class leaves open (offsets, number of
+columns, number of segments) are drawn for each map.
 """
 
 from __future__ import annotations

@@ -41,10 +41,10 @@ def measure_importance(
     for (task, seed), *paths in zip(
         product(tasks, seeds), paths_to_searches, paths_to_importances, paths_to_paths, strict=True
     ):
-        walk = importance.read_walk(*paths)
+        states = importance.read_states(*paths)
         cell = {"model": model, "method": method, "task": task, "seed": str(seed)}
-        histograms.append(importance.histogram_table(walk, cell))
-        correlations.append(importance.correlation_table(walk, cell))
+        histograms.append(importance.histogram_table(states, cell))
+        correlations.append(importance.correlation_table(states, cell))
     bins, steps = pd.concat(histograms), pd.concat(correlations)
     files.write_table(path_to_histograms, bins, importance.HISTOGRAMS)
     files.write_table(path_to_correlations, steps, importance.CORRELATIONS)
