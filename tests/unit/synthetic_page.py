@@ -45,6 +45,7 @@ def write_run(root: Path) -> synthetic.Tree:
         path_to_summary=TABLES / "summary.csv",
         path_to_printed=TABLES / "summary.md",
         path_to_latex=TABLES / "summary.tex",
+        path_to_caption=WORKFLOW / "report/summary.rst",
         layout=tree.layout,
     )
     for method in tree.methods:

@@ -54,10 +54,10 @@ BUDGETS = {
         gather_tables import_masks majority measure_weights sample_masks sample_super_masks
         summarize summarize_on tabulate_trainability tokenize""",
     ),
-    "report": budget(375, "pandas pyarrow", "write_report"),
+    "report": budget(730, "pandas pyarrow", "write_report"),
     "figures": budget(
-        490,
-        "matplotlib",
+        830,
+        "matplotlib pandas pyarrow",
         """compare_methods measure_importance measure_magnitudes measure_noise measure_overlap
         measure_patterns measure_stability plot_differences plot_on plot_scores plot_survival
         plot_training plot_trajectories""",

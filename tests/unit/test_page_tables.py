@@ -38,7 +38,7 @@ def test_scores_outside_stand_group_by_group():
         full | {"group": "", "label": "entailment", "mean": 0.999, "n_examples": 45},
         good | {"group": "", "mean": 0.375, "kept_fraction": 0.6, "n_examples": 90},
     ]
-    (table,) = evaluation_only_tables(files.table(rows, EVALUATION_ONLY_SCHEMA))
+    (table,) = evaluation_only_tables(files.table(rows, EVALUATION_ONLY_SCHEMA), "Mean.")
     lines = [
         [group.title] + [[cell_text(cell) for cell in row] for row in group.rows]
         for group in table.groups
@@ -48,7 +48,10 @@ def test_scores_outside_stand_group_by_group():
         ["bert_base", ["full", "5", "–", "0.500 0.450", "0.250 ± 0.125"]],
         ["structured, bert_base", ["good, pruned", "5", "0.600", "0.375", "–"]],
     ]
-    assert "models trained on mnli" in table.caption and "the paper's numbers" in table.published
+    assert (
+        table.caption == "hans (accuracy), models of mnli. Mean."
+        and "the paper's numbers" in table.published
+    )
 
 
 def test_a_section_takes_the_tables_that_its_names_fit():
@@ -63,13 +66,13 @@ def test_claims_of_which_a_method_says_nothing_stand_in_a_table_of_their_own():
     silent = [row | {"method": name, "reason": "No such runs."} for name in "bc"]
     # A claim that was judged for no method stays where all look.
     unjudged = row | {"claim": "C2", "method": "a", "reason": "Nothing."}
-    first, second = claims_tables(files.table([judged, *silent, unjudged], SCHEMA))
+    first, second = claims_tables(files.table([judged, *silent, unjudged], SCHEMA), "Seen.")
     assert [[line[0].text for line in group.rows] for group in first.groups] == [["a"], ["a"]]
     ((line,),) = (group.rows for group in second.groups)
     assert (line[0].text, line[2].below) == ("b, c", ("No such runs.",))
     assert second.title
     rows = [judged, unjudged]
-    assert [table.name for table in claims_tables(files.table(rows, SCHEMA))] == ["claims"]
+    assert [table.name for table in claims_tables(files.table(rows, SCHEMA), "Seen.")] == ["claims"]
 
 
 def test_sections_name_a_figure_once_and_its_caption_exists():

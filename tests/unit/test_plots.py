@@ -23,10 +23,11 @@ from lottery.report.figures.survival import ALL, TASK, draw_survival
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
+from lottery.results.trajectory import search_table
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.plot_scores import plot_scores
 from lottery.steps.plot_survival import plot_survival
-from lottery.steps.plot_trajectories import plot_trajectories, read_search
+from lottery.steps.plot_trajectories import plot_trajectories
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 FILES = [PAPER / "scores.csv", PAPER / "sizes.csv"]
@@ -85,7 +86,7 @@ def bars_of(tree, method: str) -> Figure:
 def searches_of(tree, method: str) -> pd.DataFrame:
     places = [{"task": task, "seed": seed} for task in tree.tasks for seed in tree.seeds]
     paths = zip(places, tree.searches(method), strict=True)
-    return pd.concat(read_search(path).assign(**place) for place, path in paths)
+    return pd.concat(search_table(path).assign(**place) for place, path in paths)
 
 
 def figures(tree, method: str) -> dict[str, Figure]:

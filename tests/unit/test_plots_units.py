@@ -295,3 +295,12 @@ def test_a_histogram_is_the_mean_over_seeds_with_a_cut_for_each():
     assert [line.get_xdata()[0] for line in figure.axes[0].lines] == [0.1, 0.2]
     assert "no such removal" in [text.get_text() for text in figure.axes[1].texts]
     assert figure.axes[0].get_ylabel() == "MLPs"
+
+
+def test_searches_that_removed_nothing_have_empty_panels():
+    with style.settings():
+        histograms = importance.draw_histograms([], ["a"], 2, "title")
+        correlations = importance.draw_correlations([], ["a"], "title")
+    texts = [text.get_text() for axis in histograms.axes for text in axis.texts]
+    assert texts == ["no such removal"] * 3
+    assert correlations.get_suptitle() == "title, n = 0 seeds"

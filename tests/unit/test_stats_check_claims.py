@@ -44,6 +44,7 @@ def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str
         path_to_claims=root / "claims.csv",
         path_to_printed=root / "claims.md",
         path_to_latex=root / "claims.tex",
+        path_to_caption=PAPER.parents[1] / "report/claims.rst",
         facts={
             method: {key: getattr(facts(method, names), key) for key in known} | {"models": [MODEL]}
             for method, names in world.methods.items()

@@ -92,6 +92,7 @@ def tabulate(folder: Path, given: list[Score], baselines: str | None = None):
         path_to_table=folder / "trainability.csv",
         path_to_printed=folder / "trainability.md",
         path_to_latex=folder / "trainability.tex",
+        path_to_caption=PAPER.parents[1] / "report/trainability.rst",
         path_to_baselines=path,
         **SETTINGS,
     )

@@ -72,7 +72,7 @@ rule summarize:
         "../../envs/analysis.yaml"
     params:
         settings={"layout": params.layout_params(STUDY)},
-        resources=bundled(published=PUBLISHED),
+        resources=bundled(published=PUBLISHED, caption="report/summary.rst"),
         step=stage("summarize"),
     message:
         "summarize the scores"

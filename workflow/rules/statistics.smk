@@ -106,7 +106,11 @@ rule check_claims:
         "../../envs/analysis.yaml"
     params:
         settings=params.claim_params(STUDY),
-        resources=bundled(published=PUBLISHED, paper="resources/paper/claims.csv"),
+        resources=bundled(
+            published=PUBLISHED,
+            paper="resources/paper/claims.csv",
+            caption="report/claims.rst",
+        ),
         step=stage("check_claims"),
     message:
         "check the claims of the paper"

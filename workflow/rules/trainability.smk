@@ -23,7 +23,7 @@ rule tabulate_trainability:
         "../../envs/analysis.yaml"
     params:
         settings=params.trainability_params(STUDY),
-        resources=bundled(published=PUBLISHED),
+        resources=bundled(published=PUBLISHED, caption="report/trainability.rst"),
         step=stage("tabulate_trainability"),
     message:
         "compare what still learns"

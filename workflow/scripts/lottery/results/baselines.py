@@ -15,12 +15,10 @@ COLUMNS = ("name", "task", "score")
 
 @dataclass(frozen=True)
 class Baseline:
-    """The score of another system on a task.
+    """The score of another system on a task of the study.
 
     Attributes:
-        name: what tables call the system.
-        task: id of a task of the study.
-        score: in the task's reported metric, in its own unit (0.61, not 61).
+        score: in the task's reported metric, as a fraction (0.61, not 61).
     """
 
     name: str
@@ -29,11 +27,7 @@ class Baseline:
 
 
 def read_baselines(path: Path, tasks: Collection[str]) -> list[Baseline]:
-    """Reads and checks a user's table; other columns may stand beside the three.
-
-    Args:
-        path: the csv file.
-        tasks: ids of the study's tasks.
+    """Reads and checks a user's table; it may have further columns.
 
     Raises:
         StudyError: the file is no csv text, a column is missing, a task is unknown, a score is no
@@ -50,29 +44,26 @@ def read_baselines(path: Path, tasks: Collection[str]) -> list[Baseline]:
             raise StudyError(f"{path} has no column {column}; it needs {', '.join(COLUMNS)}.")
     if not rows:
         raise StudyError(f"{path} holds no scores; give a row for each system and task.")
-    found: dict[tuple[str, str], Baseline] = {}
+    baselines: dict[tuple[str, str], Baseline] = {}
     for row in rows:
-        baseline = _parse(path, row, tasks)
-        if (baseline.name, baseline.task) in found:
-            raise StudyError(f"{path} gives {baseline.name} two scores on {baseline.task}.")
-        found[baseline.name, baseline.task] = baseline
-    return list(found.values())
-
-
-def _parse(path: Path, row: dict[str, str | None], tasks: Collection[str]) -> Baseline:
-    name, task, text = ((row[column] or "").strip() for column in COLUMNS)
-    if not name:
-        raise StudyError(f"{path} has a row without a name.")
-    if task not in tasks:
-        raise StudyError(
-            f"{path} names the task {task!r}, which is none of the study's: {', '.join(tasks)}."
-        )
-    try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
-    if not -1 <= score <= 1:
-        raise StudyError(
-            f"{path} gives {name} on {task} the score {text!r}, which is no number from -1 to 1."
-        )
-    return Baseline(name, task, score)
+        name, task, text = ((row[column] or "").strip() for column in COLUMNS)
+        if not name:
+            raise StudyError(f"{path} has a row without a name.")
+        if task not in tasks:
+            known = ", ".join(tasks)
+            raise StudyError(
+                f"{path} names the task {task!r}, which is none of the study's: {known}."
+            )
+        if (name, task) in baselines:
+            raise StudyError(f"{path} gives {name} two scores on {task}.")
+        try:
+            score = float(text)
+        except ValueError:
+            score = math.nan
+        if not -1 <= score <= 1:
+            raise StudyError(
+                f"{path} gives {name} on {task} the score {text!r}, which is no number from "
+                "-1 to 1."
+            )
+        baselines[name, task] = Baseline(name, task, score)
+    return list(baselines.values())

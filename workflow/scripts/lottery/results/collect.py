@@ -33,11 +33,7 @@ Document = dict[str, Any]
 
 
 def read_documents(paths: Iterable[Path]) -> list[Document]:
-    """Reads the metrics.json files of evaluations or majority baselines.
-
-    Raises:
-        StudyError: a file is missing or damaged, or of another format version.
-    """
+    """Reads metrics.json of evaluations or majority baselines; all must be of format 1."""
     documents = []
     for path in paths:
         document = files.read_json(path)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from lottery import files
 from lottery.results.collect import evaluation_table, read_documents
 from lottery.results.published import PublishedOn
-from lottery.results.scores import Score, to_scores, with_counted
-from lottery.results.summary import over_seeds
+from lottery.results.scores import with_counted
+from lottery.results.summary import OVER_SEEDS, over_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,20 +19,13 @@ if TYPE_CHECKING:
 # with a value; the columns *_without_degenerate leave out runs whose predictions for the group are
 # all the same, or whose metric is undefined.
 PLACE = ["model", "task", "eval_task", "method", "subnetwork", "phase", "split", "group", "label"]
-SCHEMA: files.Schema = dict.fromkeys([*PLACE, "metric"], str) | {
-    "n_examples": int,
-    "n_runs": int,
-    "n": int,
-    "mean": float,
-    "sd": float,
-    "n_degenerate": int,
-    "n_without_degenerate": int,
-    "mean_without_degenerate": float,
-    "sd_without_degenerate": float,
-    "kept_fraction": float,
-    "kept_fraction_sd": float,
-    "published_mean": float,
-}
+NUMBERS = {k: v for k, v in OVER_SEEDS.items() if k != "n_tasks_without_degenerate"}
+SCHEMA: files.Schema = (
+    dict.fromkeys([*PLACE, "metric"], str)
+    | {"n_examples": int}
+    | NUMBERS
+    | {"published_mean": float}
+)
 COLUMNS = list(SCHEMA)
 
 
@@ -53,14 +46,3 @@ def summarize_on(scores: pd.DataFrame, published: PublishedOn) -> pd.DataFrame:
     frame = over_seeds(scores, [*PLACE, "metric"])
     frame["published_mean"] = [published.mean(cell.label, cell) for cell in frame.itertuples()]
     return files.table(frame[COLUMNS], SCHEMA)
-
-
-# ---- Only for modules that do not take DataFrames yet; remove with `Score`. ----
-
-Labelled = tuple[str, Score]
-
-
-def read_labelled(paths: Iterable[Path]) -> list[Labelled]:
-    """The rows of `on_table`, each with the gold label that it is of."""
-    frame = on_table(paths)
-    return list(zip(frame["label"], to_scores(frame), strict=True))

@@ -10,6 +10,7 @@ from lottery.config.presets import DISPLAY_SPLIT
 from lottery.results.published import Published, PublishedScore
 
 SPLIT_NAMES = {"validation": "validation", "report_half": "report half of validation"}
+Row = tuple[str, str, str]  # method, subnetwork, phase
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,6 @@ class TaskColumn:
     """A task as tables show it.
 
     Attributes:
-        id: the task's id.
         metric: the reported metric.
         in_average: whether it enters averages over tasks.
         published: the GLUE preset that it is, unchanged; None for any other task.
@@ -34,11 +34,9 @@ class MethodRows:
     """A method as tables show it.
 
     Attributes:
-        id: the method's id.
         preset: "published" or "strict".
         published: the paper's method that it repeats unchanged, "structured" or "magnitude"; None
             for any other method.
-        subnetworks: its subnetworks.
     """
 
     id: str
@@ -54,11 +52,10 @@ class MethodRows:
 
 @dataclass(frozen=True)
 class Layout:
-    """The order of rows and columns, and where a published number may stand.
+    """The order of rows and columns, and where a published number belongs.
 
     Attributes:
-        models: ids of the models.
-        published_models: those of them that are the paper's model.
+        published_models: those of the models that are the paper's.
         tasks: the columns.
         methods: the rows below majority and the full model.
     """
@@ -80,25 +77,15 @@ class Layout:
         """Builds the layout from a rule's params.
 
         Args:
-            models: ids of the models, in the order of the config.
-            published_models: ids of the models that are the paper's.
             tasks: id -> {"metric": str, "in_average": bool, "published": str | None}.
             methods: id -> {"preset": str, "published": str | None, "subnetworks": [str]}.
         """
-        return cls(
-            models=tuple(models),
-            published_models=tuple(published_models),
-            tasks=tuple(TaskColumn(id=task, **facts) for task, facts in tasks.items()),
-            methods=tuple(
-                MethodRows(
-                    id=method,
-                    preset=facts["preset"],
-                    published=facts["published"],
-                    subnetworks=tuple(facts["subnetworks"]),
-                )
-                for method, facts in methods.items()
-            ),
+        columns = tuple(TaskColumn(id=task, **facts) for task, facts in tasks.items())
+        rows = tuple(
+            MethodRows(name, facts["preset"], facts["published"], tuple(facts["subnetworks"]))
+            for name, facts in methods.items()
         )
+        return cls(tuple(models), tuple(published_models), columns, rows)
 
     @property
     def metrics(self) -> dict[str, str]:
@@ -106,8 +93,8 @@ class Layout:
         return {task.id: task.metric for task in self.tasks}
 
     @property
-    def rows(self) -> list[tuple[str, str, str]]:
-        """(method, subnetwork, phase) of all rows, from majority down."""
+    def rows(self) -> list[Row]:
+        """All rows, from majority down."""
         masked = [
             (method.id, subnetwork, phase)
             for method in self.methods
@@ -122,41 +109,25 @@ class Layout:
 
     def published_method(self, method: str) -> str | None:
         """The paper's method that `method` repeats; "none" for majority and the full model."""
-        if method == "none":
-            return "none"
-        return next((rows.published for rows in self.methods if rows.id == method), None)
+        repeats = {"none": "none"} | {rows.id: rows.published for rows in self.methods}
+        return repeats.get(method)
 
     def published_score(
-        self,
-        published: Published,
-        model: str,
-        row: tuple[str, str, str],
-        task: TaskColumn,
-        split: str,
+        self, published: Published, model: str, row: Row, task: TaskColumn, split: str
     ) -> PublishedScore | None:
-        """The published number that belongs beside a cell; None where nothing is comparable.
-
-        Args:
-            published: the paper's numbers.
-            model: the cell's model, "none" for majority.
-            row: method, subnetwork and phase.
-            task: the cell's task.
-            split: the cell's split; the paper has validation and validation_mismatched.
-        """
-        method, subnetwork, phase = row
-        source = self.published_method(method)
-        if task.published is None or source is None or not self._is_papers(model):
-            return None
-        return published.score(source, subnetwork, phase, task.published, split, task.metric)
+        """The published number of a cell, model "none" for majority; None if not comparable."""
+        source = self._source(model, row, task)
+        return source and published.score(source, *row[1:], task.published, split, task.metric)
 
     def published_kept_fraction(
-        self, published: Published, model: str, row: tuple[str, str, str], task: TaskColumn
+        self, published: Published, model: str, row: Row, task: TaskColumn
     ) -> float | None:
         """The published mean kept_fraction of a cell; None where nothing is comparable."""
-        source = self.published_method(row[0])
-        if task.published is None or source is None or not self._is_papers(model):
-            return None
-        return published.kept_fraction(source, row[1], task.published)
+        source = self._source(model, row, task)
+        return source and published.kept_fraction(source, row[1], task.published)
 
-    def _is_papers(self, model: str) -> bool:
-        return model == "none" or model in self.published_models
+    def _source(self, model: str, row: Row, task: TaskColumn) -> str | None:
+        """The paper's method of which the paper has a comparable cell."""
+        if task.published is None or model not in ("none", *self.published_models):
+            return None
+        return self.published_method(row[0])

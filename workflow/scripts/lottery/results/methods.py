@@ -9,7 +9,6 @@ from lottery import files
 from lottery.results import summary
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.results.scores import Score, from_scores, to_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,16 +17,9 @@ PHASES = ("pruned", "retrained")
 FULL = ("none", "full", "finetuned")
 MAJORITY = ("none", "majority", "none")
 KEYS = ["model", "method", "task", "phase", "split", "metric"]
-LEFT_OUT = ("subnetwork", "n_tasks", "n_tasks_without_degenerate", "published_kept_fraction")
-UNITS = ("heads_kept", "heads_kept_sd", "mlps_kept", "mlps_kept_sd")
-NUMBERS = {name: kind for name, kind in summary.SCHEMA.items() if name not in (*KEYS, *LEFT_OUT)}
-PAPER = {name: kind for name, kind in NUMBERS.items() if name.startswith("published")}
-SCHEMA: files.Schema = (
-    dict.fromkeys(KEYS, str)
-    | {name: kind for name, kind in NUMBERS.items() if name not in PAPER}
-    | dict.fromkeys(UNITS, float)
-    | PAPER
-)
+NUMBERS = {k: v for k, v in summary.OVER_SEEDS.items() if k != "n_tasks_without_degenerate"}
+UNITS = dict.fromkeys(("heads_kept", "heads_kept_sd", "mlps_kept", "mlps_kept_sd"), float)
+SCHEMA: files.Schema = dict.fromkeys(KEYS, str) | NUMBERS | UNITS | summary.PAPER
 
 
 def comparison_split(layout: Layout, compared: Sequence[str]) -> str:
@@ -74,24 +66,11 @@ def method_table(
         mlps_kept=("mlps_kept", "mean"),
         mlps_kept_sd=("mlps_kept", "std"),
     )
-    frame = summary.cell_numbers(runs, layout, published).drop(columns=list(LEFT_OUT))
-    frame = frame.join(units, on=KEYS).set_index(["task", "method", "phase"])
+    frame = summary.cell_numbers(runs, layout, published).join(units, on=KEYS)[list(SCHEMA)]
+    frame = frame.set_index(["task", "method", "phase"])
     order = [
         (task, name, phase) for task in layout.metrics for name in compared for phase in PHASES
     ]
     return files.table(
         frame.loc[[cell for cell in order if cell in frame.index]].reset_index(), SCHEMA
     )
-
-
-# ---- Only for modules that do not take DataFrames yet; remove with `Score`. ----
-
-
-def runs_by_cell(
-    scores: Sequence[Score], layout: Layout, model: str, compared: Sequence[str]
-) -> dict[tuple[str, str, str, str], list[Score]]:
-    """(task, method, subnetwork, phase) -> the runs that a comparison shows."""
-    runs: dict[tuple[str, str, str, str], list[Score]] = {}
-    for score in to_scores(compared_runs(from_scores(scores), layout, model, compared)):
-        runs.setdefault((score.task, score.method, score.subnetwork, score.phase), []).append(score)
-    return runs

@@ -19,14 +19,9 @@ if TYPE_CHECKING:
 # keeps too; *_share = *_shared / kept, missing for a control that keeps none. Weights are counted
 # in the body of magnitude pruning, parameters in the body of the mask's own algorithm.
 COUNTED = ("heads", "mlps", "weights", "parameters")
-SCHEMA: files.Schema = {
-    "model": str,
-    "task": str,
-    "seed": str,
-    "method": str,
-    "subnetwork": str,
-    "reference": str,
-} | {
+SCHEMA: files.Schema = dict.fromkeys(
+    ("model", "task", "seed", "method", "subnetwork", "reference"), str
+) | {
     f"{name}{suffix}": kind
     for name in COUNTED
     for suffix, kind in (("", int), ("_shared", int), ("_share", float))

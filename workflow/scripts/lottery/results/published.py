@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from lottery import files
-from lottery.results.scores import Score
 
 KEPT = {"heads": "heads_kept", "mlps": "mlps_kept"}
 
@@ -103,7 +103,7 @@ class PublishedOn:
         rows = files.read_csv(path) if path else []
         self._means = {tuple(row[key] for key in keys): float(row["mean"]) for row in rows}
 
-    def mean(self, label: str, score: Score) -> float | None:
+    def mean(self, label: str, score: Any) -> float | None:
         """The published mean of a score's cell; None where nothing is comparable.
 
         Args:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lottery import files
 from lottery.tasks.metrics import chance
@@ -21,28 +21,14 @@ if TYPE_CHECKING:
 # tasks that are only evaluated on. target_kept: the kept fraction that the method aimed at. start:
 # the weights from which a retrained subnetwork started. mask_source: where the mask is from, if not
 # from the row's own model, task and seed. units_kept: kept units by kind, as "heads=70 mlps=5".
-SCHEMA: files.Schema = {
-    "model": str,
-    "task": str,
-    "seed": int,
-    "method": str,
-    "subnetwork": str,
-    "phase": str,
-    "split": str,
-    "metric": str,
-    "value": float,
-    "n_examples": int,
-    "kept_fraction": float,
-    "heads_kept": int,
-    "mlps_kept": int,
-    "degenerate": bool,
-    "eval_task": str,
-    "group": str,
-    "target_kept": float,
-    "start": str,
-    "mask_source": str,
-    "units_kept": str,
-}
+SCHEMA: files.Schema = (
+    {"model": str, "task": str, "seed": int}
+    | dict.fromkeys(("method", "subnetwork", "phase", "split", "metric"), str)
+    | {"value": float, "n_examples": int, "kept_fraction": float}
+    | {"heads_kept": int, "mlps_kept": int, "degenerate": bool}
+    | {"eval_task": str, "group": str, "target_kept": float}
+    | dict.fromkeys(("start", "mask_source", "units_kept"), str)
+)
 COLUMNS = list(SCHEMA)
 
 
@@ -100,12 +86,6 @@ class Score:
         return chance(self.metric) if self.value is None else self.value
 
 
-def to_scores(frame: pd.DataFrame) -> list[Score]:
-    """The rows of a table of scores."""
-    rows = frame[COLUMNS].astype(object)
-    return [Score(**row) for row in rows.where(rows.notna(), None).to_dict("records")]
-
-
 def from_scores(scores: Iterable[Score]) -> pd.DataFrame:
     """A table of scores, with the column `counted`."""
     return with_counted(files.table([asdict(score) for score in scores], SCHEMA))
@@ -122,19 +102,10 @@ def read_scores(path: Path) -> list[Score]:
     Raises:
         StudyError: the file is missing or cut short, lacks a column, or a field is no number.
     """
-    return to_scores(files.read_table(path, SCHEMA))
-
-
-def number(text: str, convert: Callable[[str], Any] = float) -> Any:
-    """The number in a field of a table; None for an empty field."""
-    return convert(text) if text else None
+    rows = files.read_table(path, SCHEMA).astype(object)
+    return [Score(**row) for row in rows.where(rows.notna(), None).to_dict("records")]
 
 
 def mean(values: Sequence[float]) -> float | None:
     """Arithmetic mean; None of nothing."""
     return statistics.fmean(values) if values else None
-
-
-def sample_sd(values: Sequence[float]) -> float | None:
-    """Standard deviation with n - 1 in the denominator; None for fewer than two values."""
-    return statistics.stdev(values) if len(values) > 1 else None

@@ -21,15 +21,7 @@ CELL = ["model", "split", "method", "subnetwork", "phase"]
 # Matthews or correlation counts as 0); the columns *_without_degenerate leave degenerate runs out.
 # In a row of task `average`, n is the number of seeds with a value on every task, mean the mean of
 # the tasks' means, sd that of the seeds' averages; n_runs and n_degenerate add up its tasks.
-SCHEMA: files.Schema = {
-    "model": str,
-    "split": str,
-    "method": str,
-    "subnetwork": str,
-    "phase": str,
-    "task": str,
-    "metric": str,
-    "n_tasks": int,
+OVER_SEEDS: files.Schema = {
     "n_runs": int,
     "n": int,
     "mean": float,
@@ -41,11 +33,15 @@ SCHEMA: files.Schema = {
     "sd_without_degenerate": float,
     "kept_fraction": float,
     "kept_fraction_sd": float,
-    "published_mean": float,
-    "published_sd": float,
-    "published_n": int,
-    "published_kept_fraction": float,
 }
+PAPER: files.Schema = {"published_mean": float, "published_sd": float, "published_n": int}
+SCHEMA: files.Schema = (
+    dict.fromkeys((*CELL, "task", "metric"), str)
+    | {"n_tasks": int}
+    | OVER_SEEDS
+    | PAPER
+    | {"published_kept_fraction": float}
+)
 COLUMNS = list(SCHEMA)
 # Majority is a baseline, no run: it is constant by definition and never left out.
 OF_RUNS = [name for name in COLUMNS if name.endswith("degenerate")]
@@ -103,7 +99,7 @@ def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         keys: columns, `subnetwork` among them; a row is made for each of their values, in the order
             of the runs.
     """
-    runs = runs.assign(sound=runs["counted"].mask(runs["degenerate"]))
+    runs = runs.assign(without_degenerate=runs["counted"].mask(runs["degenerate"]))
     frame = runs.groupby(list(keys), sort=False).agg(
         n_examples=("n_examples", "first"),
         n_runs=("counted", "size"),
@@ -111,9 +107,9 @@ def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         mean=("counted", "mean"),
         sd=("counted", "std"),
         n_degenerate=("degenerate", "sum"),
-        n_without_degenerate=("sound", "count"),
-        mean_without_degenerate=("sound", "mean"),
-        sd_without_degenerate=("sound", "std"),
+        n_without_degenerate=("without_degenerate", "count"),
+        mean_without_degenerate=("without_degenerate", "mean"),
+        sd_without_degenerate=("without_degenerate", "std"),
         kept_fraction=("kept_fraction", "mean"),
         kept_fraction_sd=("kept_fraction", "std"),
     )
@@ -146,8 +142,8 @@ def _averages(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     for name in ("mean", "published_mean", "published_kept_fraction"):
         frame[name] = by_cell[name].mean().where(by_cell[name].count() == frame["n_tasks"])
     frame["kept_fraction"] = runs.groupby(CELL)["kept_fraction"].mean()
-    sound = runs.assign(counted=runs["counted"].mask(runs["degenerate"]))
-    for suffix, counted in (("", runs), ("_without_degenerate", sound)):
+    others = runs.assign(counted=runs["counted"].mask(runs["degenerate"]))
+    for suffix, counted in (("", runs), ("_without_degenerate", others)):
         seeds = counted.groupby([*CELL, "seed"], dropna=False)["counted"].agg(["count", "mean"])
         seeds = seeds.reset_index().merge(frame["n_tasks"].reset_index())
         whole = seeds.loc[seeds["count"] == seeds["n_tasks"]].groupby(CELL)["mean"]

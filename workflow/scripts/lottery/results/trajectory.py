@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.results.scores import number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA: files.Schema = {
+    "stage": str,
+    "kept_fraction": float,
+    "score": float,
+    "threshold": float,
+    "accepted": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -29,33 +40,19 @@ class Step:
     accepted: bool
 
 
-def read_trajectory(path: Path) -> list[Step]:
-    """Reads a search.csv.
+def search_table(path: Path) -> pd.DataFrame:
+    """Reads a search.csv, a row per evaluated state.
 
     Raises:
-        StudyError: the file is missing or cut short, or lacks a column.
+        StudyError: the file is missing or cut short, has no row, or lacks a column.
     """
-    try:
-        steps = [
-            Step(
-                stage=row["stage"],
-                kept_fraction=float(row["kept_fraction"]),
-                score=number(row["score"]),
-                threshold=number(row["threshold"]),
-                accepted=row["accepted"] == "true",
-            )
-            for row in files.read_csv(path)
-        ]
-        if not steps:
-            raise ValueError("no step")
-        return steps
-    except (KeyError, ValueError) as error:
-        raise StudyError(f"{path}: {error} is not what a search leaves; run it again.") from error
+    steps = files.read_table(path, SCHEMA)
+    if steps.empty:
+        raise StudyError(f"{path} has no step; delete it and run the search again.")
+    return steps
 
 
-def end_of(steps: list[Step]) -> Step:
-    """The state that became the good subnetwork.
-
-    That is the last accepted one; where nothing may be pruned, the full model, which comes first.
-    """
-    return next((step for step in reversed(steps) if step.accepted), steps[0])
+def read_trajectory(path: Path) -> list[Step]:
+    """The rows of a search.csv."""
+    steps = search_table(path).astype(object)
+    return [Step(**step) for step in steps.where(steps.notna(), None).to_dict("records")]

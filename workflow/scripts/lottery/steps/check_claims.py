@@ -7,6 +7,7 @@ from typing import Any
 
 from lottery import files
 from lottery.report.tables import claims as printed
+from lottery.report.tables.model import read_caption
 from lottery.report.tables.render import write_printed
 from lottery.results.baselines import read_baselines
 from lottery.results.layout import Layout
@@ -29,6 +30,7 @@ def check_claims(
     path_to_claims: Path,
     path_to_printed: Path,
     path_to_latex: Path,
+    path_to_caption: Path,
     layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
     paths_to_stability: list[Path] | None = None,
@@ -40,13 +42,9 @@ def check_claims(
     """Writes a row for every claim, model and method: numbers, test and verdict.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
-        path_to_differences: results/tables/differences.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
+        path_to_caption: the table's text in workflow/report.
         path_to_paper: its claims.csv.
-        path_to_claims: results/tables/claims.csv.
-        path_to_printed, path_to_latex: claims.md and claims.tex there.
-        layout: see `Layout.of`.
         facts: method -> granularity, units, importance, imported, controls, models and search
             (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
@@ -75,7 +73,8 @@ def check_claims(
     rows = list(check(evidence))
     files.write_csv(path_to_claims, rows, COLUMNS)
     tables = printed.narrow_tables(files.read_table(path_to_claims, printed.SCHEMA))
-    write_printed(path_to_printed, path_to_latex, "Claims", tables, printed.INTRODUCTION)
+    introduction = read_caption(path_to_caption)
+    write_printed(path_to_printed, path_to_latex, "Claims", tables, introduction)
 
 
 def _method_facts(layout: Layout, facts: dict[str, dict[str, Any]]) -> dict[str, MethodFacts]:

@@ -25,7 +25,6 @@ def collect_scores(
     Args:
         paths_to_metrics: metrics.json of every evaluation, those of the full models among them.
         paths_to_majority: metrics.json of the tasks' majority baselines.
-        path_to_scores: results/tables/scores.csv.
         reported_metrics: task -> the metric in which its full model must beat majority.
         paths_to_metrics_on: metrics.json of every evaluation on a task that is not trained on.
     """

@@ -27,11 +27,8 @@ def compare_controls(
         paths_to_controls: the controls' masks; a super_* mask once for each seed.
         paths_to_references: for each control the mask that it is compared with: good, or good_half
             for halves (`lottery.pruning.subnetworks.reference_of`), of the same cell.
-        path_to_config: config.json of the model.
-        path_to_overlap: overlap.csv of the model and method.
         path_to_note: rst that the captions of good-versus-bad figures include; empty where no
             control overlaps notably.
-        model, method: ids.
     """
     config = files.read_json(path_to_config)
     architectures = {model: Architecture.from_config(config, str(path_to_config))}

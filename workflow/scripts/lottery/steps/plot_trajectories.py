@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from lottery import files
-from lottery.files.errors import StudyError
 from lottery.report.figures import style
 from lottery.report.figures.curves import draw_trajectories
+from lottery.results.trajectory import search_table
 
 VERSION = 3
-SCHEMA = {"stage": str, "kept_fraction": float, "score": float, "threshold": float}
-SCHEMA |= {"accepted": bool}
 
 
 def plot_trajectories(
@@ -38,16 +35,8 @@ def plot_trajectories(
     """
     cells = zip(product(search_metrics, seeds), paths_to_searches, strict=True)
     searches = pd.concat(
-        read_search(path).assign(task=task, seed=seed) for (task, seed), path in cells
+        search_table(path).assign(task=task, seed=seed) for (task, seed), path in cells
     )
     title = f"{model}, {method}: searches"
     with style.settings():
         style.save(draw_trajectories(searches, search_metrics, title), path_to_svg, path_to_png)
-
-
-def read_search(path: Path) -> pd.DataFrame:
-    """Reads the steps of a search.csv."""
-    steps = files.read_table(path, SCHEMA)
-    if steps.empty:
-        raise StudyError(f"{path} has no step; run the search again.")
-    return steps

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.report.tables.model import read_caption
 from lottery.report.tables.render import write_printed
 from lottery.report.tables.scores import summary_tables
 from lottery.results import summary
@@ -23,19 +24,18 @@ def summarize(
     path_to_summary: Path,
     path_to_printed: Path,
     path_to_latex: Path,
+    path_to_caption: Path,
     layout: dict[str, Any],
 ) -> None:
     """Writes the numeric table, long for programs and printed for readers.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_summary: results/tables/summary.csv.
-        path_to_printed, path_to_latex: summary.md and summary.tex there.
-        layout: see `Layout.of`.
+        path_to_caption: the table's text in workflow/report.
     """
     order = Layout.of(**layout)
     published = Published.read(*paths_to_published)
     frame = summary.summarize(score_table(path_to_scores), order, published)
     files.write_table(path_to_summary, frame, summary.SCHEMA)
-    write_printed(path_to_printed, path_to_latex, "Summary", summary_tables(frame, order))
+    tables = summary_tables(frame, order, read_caption(path_to_caption))
+    write_printed(path_to_printed, path_to_latex, "Summary", tables)

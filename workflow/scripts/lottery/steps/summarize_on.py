@@ -24,7 +24,6 @@ def summarize_on(
     Args:
         paths_to_metrics: metrics.json of the evaluations, in the order of the rows.
         path_to_published: the paper's hans.csv.
-        path_to_table: results/tables/evaluation_only.csv.
         published_models, published_tasks: see `lottery.results.published.PublishedOn`.
     """
     published = PublishedOn(path_to_published, published_models, published_tasks)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.report.tables.model import read_caption
 from lottery.report.tables.render import write_printed
 from lottery.report.tables.scores import TRAINABILITY_SCHEMA, trainability_table
 from lottery.results.baselines import read_baselines
@@ -24,6 +25,7 @@ def tabulate_trainability(
     path_to_table: Path,
     path_to_printed: Path,
     path_to_latex: Path,
+    path_to_caption: Path,
     layout: dict[str, Any],
     controls: dict[str, str],
     untrained: list[str],
@@ -32,11 +34,8 @@ def tabulate_trainability(
     """Writes the table of what still learns, long for programs and printed for readers.
 
     Args:
-        path_to_scores: results/tables/scores.csv.
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_table: results/tables/trainability.csv.
-        path_to_printed, path_to_latex: trainability.md and trainability.tex there.
-        layout: see `Layout.of`.
+        path_to_caption: the table's text in workflow/report.
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         untrained: the models whose weights are drawn.
         path_to_baselines: scores of other systems, where the user supplies them.
@@ -49,5 +48,5 @@ def tabulate_trainability(
     rows = trainability(scores, order, controls, untrained, baselines, published)
     files.write_csv(path_to_table, rows, COLUMNS)
     frame = files.read_table(path_to_table, TRAINABILITY_SCHEMA)
-    table = trainability_table(frame, order, always=True)
+    table = trainability_table(frame, order, read_caption(path_to_caption), always=True)
     write_printed(path_to_printed, path_to_latex, "What still learns", [table])

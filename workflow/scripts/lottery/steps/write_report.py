@@ -13,7 +13,7 @@ from lottery.report.page import cost, study
 from lottery.report.page.figures import caption, gather
 from lottery.report.page.render import render
 from lottery.report.tables import claims, others, scores
-from lottery.report.tables.model import Table
+from lottery.report.tables.model import Table, read_caption
 from lottery.results.layout import Layout
 
 VERSION = 8
@@ -78,15 +78,16 @@ def write_report(
         read.setdefault(path.stem, []).append(files.read_table(path, SCHEMAS[path.stem]))
     frames = {name: pd.concat(of_name) for name, of_name in read.items()}
     judged = frames.get("claims", files.table([], claims.SCHEMA))
+    captions = {name: read_caption(path) for name, path in templates.items()}
     page = render(
         paths_to_templates[0].parent,
         config=config,
         statement=study.statement(facts),
         study=study.study_tables(facts, study.examples_of(used_records)),
-        summaries=scores.summary_tables(frames["summary"], order),
-        claims=claims.claims_tables(judged),
+        summaries=scores.summary_tables(frames["summary"], order, captions.get("summary", "")),
+        claims=claims.claims_tables(judged, captions.get("claims", "")),
         verdicts=claims.tally(judged),
-        sections=gather(paths_to_figures, _tables(frames, order), caption_of),
+        sections=gather(paths_to_figures, _tables(frames, order, captions), caption_of),
         making=study.making(used_records, facts, paths_to_templates[0].resolve().parents[3]),
         costs=[
             cost.cost_table(jobs, authors, shared=jobs_share_gpus),
@@ -97,15 +98,25 @@ def write_report(
         temporary.write_text(page, encoding="utf-8")
 
 
-def _tables(frames: dict[str, pd.DataFrame], order: Layout) -> dict[str, Table]:
+def _tables(
+    frames: dict[str, pd.DataFrame], order: Layout, captions: dict[str, str]
+) -> dict[str, Table]:
     """The tables that sections name, those that there are."""
     make = {
         "overlap": partial(others.overlap_table, layout=order),
         "differences": partial(others.differences_table, layout=order),
         "trainability": partial(scores.trainability_table, layout=order),
-        "pattern_association": others.association_table,
     }
-    found = [make[name](frame) for name, frame in frames.items() if name in make]
+    # The figure has the name of the csv file.
+    captions = captions | {"differences": captions.get("differences_table", "")}
+    tables = [
+        make[name](frame, caption=captions.get(name, ""))
+        for name, frame in frames.items()
+        if name in make
+    ]
+    if "pattern_association" in frames:
+        tables.append(others.association_table(frames["pattern_association"]))
     if "evaluation_only" in frames:
-        found += scores.evaluation_only_tables(frames["evaluation_only"])
-    return {table.name: table for table in found if table is not None}
+        caption = captions.get("evaluation_only", "")
+        tables += scores.evaluation_only_tables(frames["evaluation_only"], caption)
+    return {table.name: table for table in tables if table is not None}

@@ -63,10 +63,11 @@ def draw_stability(
         if place < len(units):
             axis.set_title(f"{style.UNIT_NAMES[unit]} ({values['n_units'].iloc[0]:,} per mask)")
         axis.set_xlabel(STATISTICS[statistic])
-    handles = [style.entry("all seeds", color=style.BLUE, **style.DOT)]
-    if not {*units} <= {*SHARES}:
-        handles.append(style.entry("one pair of seeds", **SMALL))
-    style.legend(figure, handles + style.chance_entries(published=marked), columns=4)
+    entries = {
+        "all seeds": style.DOT | {"color": style.BLUE},
+        "one pair of seeds": not {*units} <= {*SHARES} and SMALL,
+    }
+    style.legend(figure, entries | style.chance_entries(published=marked), columns=4)
     figure.suptitle(f"{title}, {style.seeds(shown['n_masks'])}")
     return figure
 
@@ -98,13 +99,12 @@ def draw_noise(rows: object, title: str) -> Figure:
         axis.set_title(style.UNIT_NAMES[unit])
         axis.set_xlabel("phi, mean over pairs of masks")
     dot = style.DOT | {"color": style.ORANGE}
-    hollow = dot | {"markerfacecolor": "white"}
-    handles = [
-        style.entry("same examples, other seed", **style.DOT, color=style.BLUE),
-        style.entry("same model, other examples", **dot),
-        style.entry("same model, some examples in common", **hollow),
-    ]
-    style.legend(figure, handles)
+    entries = {
+        "same examples, other seed": style.DOT | {"color": style.BLUE},
+        "same model, other examples": dot,
+        "same model, some examples in common": dot | style.HOLLOW,
+    }
+    style.legend(figure, entries)
     most = shown.groupby("source")["n"].max().reindex(SOURCES, fill_value=0)
     figure.suptitle(f"{title},\nn = {most['seeds']} pairs of seeds, {most['data']} models at most")
     return figure

@@ -43,12 +43,12 @@ def draw_training(losses: pd.DataFrame, title: str) -> Figure:
             look = {"color": style.colour_of(name), "linestyle": dashes, "linewidth": 1.0}
             means = thinned(trainings.groupby("step", as_index=False)["loss"].mean())
             axis.plot(means["step"], means["loss"], **look)
-            lines[name] = style.entry(name, **look)
+            lines[name] = look
         axis.set_title(task)
         axis.set_ylim(bottom=0)
         axis.grid()
     style.label_outer(axes, COLUMNS, x="step", y="training loss")
-    style.legend(figure, list(lines.values()), _columns(len(tasks)))
+    style.legend(figure, lines, _columns(len(tasks)))
     figure.suptitle(title)
     return figure
 
@@ -84,7 +84,7 @@ def draw_trajectories(searches: pd.DataFrame, metrics: Mapping[str, str], title:
         axis.grid()
         axis.set_title(style.title(task, metric))
     style.label_outer(axes, COLUMNS, x="kept fraction of the body", y="score of the search")
-    _draw_legend(figure, searches, _columns(len(metrics)))
+    style.legend(figure, _entries(searches), _columns(len(metrics)))
     figure.suptitle(title)
     return figure
 
@@ -127,21 +127,24 @@ def _mark(axis: Axes, step: tuple, **look: object) -> None:
     axis.plot(step.kept_fraction, score, **look)
 
 
-def _draw_legend(figure: Figure, searches: pd.DataFrame, columns: int) -> None:
-    handles = [
-        style.entry(f"seed {seed}", color=COLOURS[place % 6], linestyle=DASHES[place % 6])
-        for place, seed in enumerate(searches["seed"].unique())
-    ]
+def _entries(searches: pd.DataFrame) -> dict[str, dict]:
+    """The legend of the searches."""
     bare = {"linestyle": "", "markeredgecolor": "black", "markersize": 4}
-    for stage in searches["stage"].unique():
-        mark = {"marker": MARKERS.get(stage, "D"), "markerfacecolor": "black"}
-        handles.append(style.entry(f"step: {STAGES.get(stage, stage)}", **bare, **mark))
-    hollow = bare | {"markerfacecolor": "white"}
-    handles += [
-        style.entry("failed step", **hollow, marker="o"),
-        style.entry("good subnetwork", **hollow | {"markersize": 8}, marker="*"),
-        style.entry("threshold", color="black", linewidth=0.5),
-    ]
-    if searches["score"].isna().any():
-        handles.append(style.entry("undefined score", **bare | UNDEFINED))
-    style.legend(figure, handles, columns)
+    hollow = bare | style.HOLLOW
+    seeds = {
+        f"seed {seed}": {"color": COLOURS[place % 6], "linestyle": DASHES[place % 6]}
+        for place, seed in enumerate(searches["seed"].unique())
+    }
+    stages = {
+        f"step: {STAGES.get(stage, stage)}": bare
+        | {"marker": MARKERS.get(stage, "D"), "markerfacecolor": "black"}
+        for stage in searches["stage"].unique()
+    }
+    return {
+        **seeds,
+        **stages,
+        "failed step": hollow | {"marker": "o"},
+        "good subnetwork": hollow | {"markersize": 8, "marker": "*"},
+        "threshold": {"color": "black", "linewidth": 0.5},
+        "undefined score": searches["score"].isna().any() and bare | UNDEFINED,
+    }

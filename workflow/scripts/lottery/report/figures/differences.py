@@ -46,8 +46,16 @@ def draw_differences(
         axes[0].axis("off")
         axes[0].text(0.5, 0.5, "no two subnetworks to compare", ha="center")
     narrow = len(pairs) < 2
-    published = shown["published_difference"].notna().any()
-    style.legend(figure, _entries(published=published), columns=2 if narrow else 3)
+    dot, grey = {"linestyle": "", "marker": "o", "markersize": 3.4}, {"color": style.GREY}
+    entries = {
+        "pruned": dot | style.HOLLOW | {"color": COLOURS["pruned"]},
+        "retrained": dot | {"color": COLOURS["retrained"]},
+        "average of tasks": dot | grey | {"marker": "D"},
+        "95 % crossed bootstrap": grey | {"linewidth": 2.2},
+        "95 % t interval over seeds": grey | {"linewidth": 0.6},
+        "published difference": shown["published_difference"].notna().any() and style.PUBLISHED,
+    }
+    style.legend(figure, entries, columns=2 if narrow else 3)
     n = f", {style.seeds(shown['n_seeds'])}" if len(shown) else ""
     lines = (f"{model}, {method}:", f"differences on {SPLIT_NAMES[split]}{n}")
     figure.suptitle(("\n" if narrow else " ").join(lines))
@@ -65,7 +73,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str], *, named: 
         shape |= {"markerfacecolor": "white" if pruned else colour, "markeredgewidth": 0.8}
         axis.plot(row.difference, place, color=colour, zorder=4, **shape)
         if not np.isnan(row.published_difference):
-            style.draw_published(axis, place, row.published_difference, half=0.2, width=1.2)
+            style.draw_published(axis, place, row.published_difference, half=0.2, **style.THICK)
     axis.axvline(0, color="black", linewidth=0.6, zorder=1)
     axis.set_yticks(range(len(names)), names[::-1])
     axis.tick_params(axis="y", length=0, labelleft=named)
@@ -76,16 +84,3 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str], *, named: 
     axis.set_xlim(low - margin, high + margin)
     axis.locator_params(axis="x", nbins=5)
     axis.grid(axis="x", color="#cccccc")
-
-
-def _entries(*, published: bool) -> list:
-    dot = {"linestyle": "", "marker": "o", "markersize": 3.4}
-    grey = {"color": style.GREY}
-    handles = [
-        style.entry("pruned", **dot, color=COLOURS["pruned"], markerfacecolor="white"),
-        style.entry("retrained", **dot, color=COLOURS["retrained"]),
-        style.entry("average of tasks", **dot | {"marker": "D"}, **grey),
-        style.entry("95 % crossed bootstrap", linewidth=2.2, **grey),
-        style.entry("95 % t interval over seeds", linewidth=0.6, **grey),
-    ]
-    return handles + [style.published_entry("published difference")] * bool(published)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -62,13 +62,26 @@ def draw_on(
             known = published.mean(label, next(cell.itertuples()))
             if known is not None:
                 half = 0.36 / len(shown_labels) + 0.06
-                style.draw_published(axis, place, known, half=half, width=1.2)
+                style.draw_published(axis, place, known, half=half, **style.THICK)
                 marked = True
         _frame(axis, lines, metric, named=index % COLUMNS == 0)
         n = of_group.loc[of_group["label"] == "", "n_examples"].iloc[0]
         axis.set_title(f"{textwrap.fill(group or 'all', 26)}\n{n} examples")
     style.label_outer(axes, COLUMNS, x=METRICS[metric].title)
-    _draw_legend(figure, colours, runs, chance=guess is not None, published=marked)
+    grey = {"color": style.GREY}
+    gold = {
+        f"gold label {label}" if label else "all gold labels": DOT | {"color": colour}
+        for label, colour in colours.items()
+        if len(colours) > 1
+    }
+    entries = gold | {
+        "one seed": DOT | grey,
+        "mean over seeds": TICK | grey,
+        "degenerate run": runs["degenerate"].any() and DOT | grey | style.HOLLOW,
+        "chance": guess is not None and grey | {"linestyle": "--", "linewidth": 0.8},
+        "published mean": marked and style.PUBLISHED,
+    }
+    style.legend(figure, entries)
     figure.suptitle(f"{title}, {style.seeds([runs['seed'].nunique()])}")
     return figure
 
@@ -93,29 +106,3 @@ def _draw_runs(axis: Axes, runs: pd.DataFrame, place: float, colour: str) -> Non
         axis.plot(run.counted, place, markerfacecolor=face, zorder=3, clip_on=False, **look)
     if len(known):
         axis.plot(known["counted"].mean(), place, color=colour, **TICK)
-
-
-def _draw_legend(
-    figure: Figure,
-    colours: Mapping[str, str],
-    runs: pd.DataFrame,
-    *,
-    chance: bool,
-    published: bool,
-) -> None:
-    handles = []
-    if len(colours) > 1:
-        handles = [
-            style.entry(f"gold label {label}" if label else "all gold labels", **DOT, color=colour)
-            for label, colour in colours.items()
-        ]
-    grey = {"color": style.GREY}
-    handles.append(style.entry("one seed", **DOT, **grey))
-    handles.append(style.entry("mean over seeds", **TICK, **grey))
-    if runs["degenerate"].any():
-        handles.append(style.entry("degenerate run", **DOT, **grey, markerfacecolor="white"))
-    if chance:
-        handles.append(style.entry("chance", linestyle="--", linewidth=0.8, **grey))
-    if published:
-        handles.append(style.published_entry())
-    style.legend(figure, handles)

@@ -15,6 +15,9 @@ from lottery.report.figures import style
 
 COLOURS = {"heads": style.BLUE, "mlps": style.ORANGE}
 COLUMNS = 3
+# What is drawn of the tables, which are empty where no search removed anything.
+BINS = ["task", "seed", "unit", "when", "cut", "low", "high", "count"]
+CORRELATIONS = ["task", "seed", "unit", "step", "pearson"]
 
 
 def draw_histograms(rows: object, tasks: Sequence[str], n_seeds: int, title: str) -> Figure:
@@ -25,7 +28,7 @@ def draw_histograms(rows: object, tasks: Sequence[str], n_seeds: int, title: str
         tasks: a line of panels each.
         n_seeds: number of searches per task.
     """
-    shown = pd.DataFrame(rows)
+    shown = pd.DataFrame(rows, columns=BINS)
     # A method that prunes MLPs alone removes no head.
     unit = "heads" if (shown["unit"] == "heads").any() else "mlps"
     bins = dict(tuple(shown[shown["unit"] == unit].groupby(["task", "when"])))
@@ -39,11 +42,11 @@ def draw_histograms(rows: object, tasks: Sequence[str], n_seeds: int, title: str
         if not style.is_bottom(place, len(axes), COLUMNS):
             axis.set_xticklabels([])
     style.label_outer(axes, COLUMNS, x="importance", y=style.UNIT_NAMES[unit])
-    handles = [
-        Patch(color=COLOURS[unit], label=f"{style.UNIT_NAMES[unit]}, mean over {n_seeds} seeds"),
-        style.entry("cut of one seed", color=style.VERMILION, linewidth=0.8),
-    ]
-    style.legend(figure, handles)
+    entries = {
+        f"{style.UNIT_NAMES[unit]}, mean over {n_seeds} seeds": Patch(color=COLOURS[unit]),
+        "cut of one seed": {"color": style.VERMILION, "linewidth": 0.8},
+    }
+    style.legend(figure, entries)
     figure.suptitle(title)
     return figure
 
@@ -68,7 +71,7 @@ def draw_correlations(rows: object, tasks: Sequence[str], title: str) -> Figure:
         rows: of `lottery.analysis.importance.CORRELATIONS`.
         tasks: in the order of the panels.
     """
-    shown = pd.DataFrame(rows)
+    shown = pd.DataFrame(rows, columns=CORRELATIONS)
     panel = (style.PAGE / COLUMNS, 1.6)
     figure, axes = style.panels(len(tasks), columns=COLUMNS, panel=panel, margin=0.75)
     for axis, task in zip(axes, tasks, strict=True):
@@ -84,12 +87,11 @@ def draw_correlations(rows: object, tasks: Sequence[str], title: str) -> Figure:
         axis.axhline(0, color=style.GREY, linewidth=0.5)
         axis.locator_params(axis="x", integer=True, nbins=6)
     style.label_outer(axes, COLUMNS, x="step", y="Pearson correlation")
-    handles = [
-        style.entry(f"{style.UNIT_NAMES[unit]}, mean", color=colour, linewidth=1.4)
+    means = {
+        f"{style.UNIT_NAMES[unit]}, mean": {"color": colour, "linewidth": 1.4}
         for unit, colour in COLOURS.items()
-    ]
-    handles.append(style.entry("one seed", color=style.DARK, linewidth=0.5))
-    style.legend(figure, handles)
+    }
+    style.legend(figure, means | {"one seed": {"color": style.DARK, "linewidth": 0.5}})
     figure.suptitle(f"{title}, {style.seeds([shown['seed'].nunique()])}")
     return figure
 
@@ -104,7 +106,8 @@ def draw_magnitudes(rows: object, title: str) -> Figure:
     units, tasks = _compared_units(shown), shown["task"].unique()
     panel = (style.PAGE / COLUMNS, style.height(tasks))
     figure, axes = style.panels(len(units), columns=COLUMNS, panel=panel, margin=0.75)
-    small, mean = style.DOT | {"markersize": 3}, style.DOT | {"marker": "D"}
+    small = style.DOT | {"markersize": 3, "color": style.SKY}
+    mean = style.DOT | {"marker": "D", "color": style.BLUE}
     for place, (axis, unit) in enumerate(zip(axes, units, strict=True)):
         style.task_lines(axis, tasks, named=place == 0)
         axis.axvline(1.0, color=style.GREY, linewidth=0.6)
@@ -115,17 +118,13 @@ def draw_magnitudes(rows: object, title: str) -> Figure:
                 style.draw_missing(axis, line)
                 continue
             ratios = (of_task["kept_mean"] / of_task["pruned_mean"]).astype(float)
-            axis.plot(ratios, [line] * len(ratios), color=style.SKY, **small)
-            axis.plot(ratios.mean(), line, color=style.BLUE, **mean)
+            axis.plot(ratios, [line] * len(ratios), **small)
+            axis.plot(ratios.mean(), line, **mean)
         style.settle(axis, least=0.1)
         larger = (known["difference"] > 0).sum()
         axis.set_title(f"{style.UNIT_NAMES[unit]}:\nkept > pruned in {larger} of {len(known)}")
         axis.set_xlabel("mean |w| kept / pruned")
-    handles = [
-        style.entry("one seed", **small, color=style.SKY),
-        style.entry("mean over seeds", **mean, color=style.BLUE),
-    ]
-    style.legend(figure, handles)
+    style.legend(figure, {"one seed": small, "mean over seeds": mean})
     figure.suptitle(title)
     return figure
 

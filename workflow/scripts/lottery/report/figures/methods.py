@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -69,19 +70,20 @@ def draw_methods(
         scored.set_title("\n" * kept.get_title(loc="left").count("\n") + " ")
         for row in good:
             line, phase = compared.index(row[0]), row[2]
+            place = line + SHIFT[phase]
             if phase == "pruned":
                 _draw_kept(kept, line, cells.get(row), architecture)
             if row in cells:
-                _draw_score(scored, line + SHIFT[phase], cells[row], COLOURS[phase])
+                _draw_score(scored, place, cells[row], COLOURS[phase])
             paper = layout.published_score(published, model, row, task, split)
             if paper is not None:
-                style.draw_published(scored, line + SHIFT[phase], paper.mean, half=0.2, width=1.2)
+                style.draw_published(scored, place, paper.mean, half=0.2, **style.THICK)
                 marked = True
         _draw_baselines(scored, cells)
         if style.is_bottom(index, len(tasks), COLUMNS):
             kept.set_xlabel("share kept")
             scored.set_xlabel("score")
-    _draw_legend(figure, shown[is_good], published=marked)
+    style.legend(figure, _entries(shown[is_good], published=marked))
     figure.suptitle(
         f"{model}: good subnetworks of {len(compared)} methods,\n"
         f"scored on {SPLIT_NAMES[split]}, {style.seeds([shown['seed'].nunique()])}"
@@ -148,25 +150,23 @@ def _draw_baselines(axis: Axes, cells: Cells) -> None:
     axis.locator_params(axis="x", nbins=4)
 
 
-def _draw_legend(figure: Figure, good: pd.DataFrame, *, published: bool) -> None:
-    handles = [Patch(color=style.CHANCE, label="share of the body's parameters")]
-    if good["heads_kept"].notna().any():
-        empty = {"linestyle": "", "markersize": 4, "markerfacecolor": "none", "color": "black"}
-        handles += [
-            style.entry(f"share of all {style.UNIT_NAMES[unit]}", marker=marker, **empty)
-            for unit, marker in MARKERS.items()
-        ]
+def _entries(good: pd.DataFrame, *, published: bool) -> dict[str, Any]:
+    """The legend."""
+    has_units = good["heads_kept"].notna().any()
+    unit = {"linestyle": "", "markersize": 4, "markerfacecolor": "none", "color": "black"}
     mean = {"marker": "D", "markersize": 4, "linewidth": 0.9}
-    handles += [
-        style.entry(f"{phase}, mean ± sample sd", color=colour, **mean)
-        for phase, colour in COLOURS.items()
-    ]
     seed = {"linestyle": "", "marker": "o", "markersize": 2.5, "color": "black"}
-    handles.append(style.entry("one seed", **seed))
-    if good["degenerate"].any():
-        handles.append(style.entry("degenerate run", markerfacecolor="white", **seed))
-    for label, dashes in (("full model", "-"), ("majority", ":")):
-        handles.append(style.entry(label, color="black", linewidth=0.8, linestyle=dashes))
-    if published:
-        handles.append(style.published_entry())
-    style.legend(figure, handles)
+    line = {"color": "black", "linewidth": 0.8}
+    return {
+        "share of the body's parameters": Patch(color=style.CHANCE),
+        **{
+            f"share of all {style.UNIT_NAMES[name]}": has_units and unit | {"marker": marker}
+            for name, marker in MARKERS.items()
+        },
+        **{f"{name}, mean ± sample sd": mean | {"color": c} for name, c in COLOURS.items()},
+        "one seed": seed,
+        "degenerate run": good["degenerate"].any() and seed | style.HOLLOW,
+        "full model": line,
+        "majority": line | {"linestyle": ":"},
+        "published mean": published and style.PUBLISHED,
+    }

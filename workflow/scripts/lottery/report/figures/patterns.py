@@ -14,12 +14,13 @@ from matplotlib.figure import Figure
 from lottery.attention.classes import ATTENTION, CLASSES, WORDS
 from lottery.report.figures import style
 
-# Of each group of heads and state of the weights: colour, whether filled, place on a task's line.
+ORANGE, BLUE = {"color": style.ORANGE}, {"color": style.BLUE}
+# Of each group of heads and state of the weights: look, and place on a task's line.
 GROUPS = {
-    ("super_survivors", "fine_tuned"): (style.ORANGE, True, -0.3),
-    ("super_survivors", "pretrained"): (style.ORANGE, False, -0.1),
-    ("all", "fine_tuned"): (style.BLUE, True, 0.1),
-    ("all", "pretrained"): (style.BLUE, False, 0.3),
+    ("super_survivors", "fine_tuned"): (ORANGE, -0.3),
+    ("super_survivors", "pretrained"): (ORANGE | style.HOLLOW, -0.1),
+    ("all", "fine_tuned"): (BLUE, 0.1),
+    ("all", "pretrained"): (BLUE | style.HOLLOW, 0.3),
 }
 GROUP_NAMES = {"super_survivors": "heads that all seeds keep", "all": "all heads"}
 MARK = style.DOT | {"markersize": 3}
@@ -51,7 +52,17 @@ def draw_shares(rows: object, title: str) -> Figure:
         if place % columns == 0:
             axis.set_ylabel(f"{attention} maps")
     style.label_outer(axes, columns, x="share of maps")
-    _draw_legend(figure, shown)
+    n_seeds = shown["n_seeds"].max()
+    mark = {"marker": "|", "linestyle": "", "markersize": 6, "color": style.VERMILION}
+    entries = {
+        f"{GROUP_NAMES[heads]}, {weights.replace('_', '-')}": MARK | look
+        for (heads, weights), (look, _) in GROUPS.items()
+    } | {
+        f"± sample sd over {n_seeds} seeds": n_seeds > 1
+        and {"color": style.DARK, "linewidth": 0.7},
+        "published": shown["published"].notna().any() and mark,
+    }
+    style.legend(figure, entries)
     figure.suptitle(f"{title}\n{_numbers(shown)}")
     return figure
 
@@ -67,30 +78,13 @@ def _numbers(rows: pd.DataFrame) -> str:
 
 
 def _draw_share(axis: Axes, line: int, row: Any) -> None:
-    colour, filled, shift = GROUPS[row.heads, row.weights]
+    look, shift = GROUPS[row.heads, row.weights]
     height = line + shift
     ends = np.clip([row.share - row.sd, row.share + row.sd], 0, 1)
-    axis.plot(ends, [height] * 2, color=colour, linewidth=0.7, zorder=3)
-    face = colour if filled else "white"
-    axis.plot(row.share, height, color=colour, markerfacecolor=face, zorder=5, **MARK)
+    axis.plot(ends, [height] * 2, color=look["color"], linewidth=0.7, zorder=3)
+    axis.plot(row.share, height, zorder=5, **MARK | look)
     if not np.isnan(row.published):
-        style.draw_published(axis, height, row.published, half=0.1)
-
-
-def _draw_legend(figure: Figure, rows: pd.DataFrame) -> None:
-    handles = []
-    for (heads, weights), (colour, filled, _) in GROUPS.items():
-        look = MARK | {"color": colour, "markerfacecolor": colour if filled else "white"}
-        label = f"{GROUP_NAMES[heads]}, {weights.replace('_', '-')}"
-        handles.append(style.entry(label, **look))
-    n_seeds = rows["n_seeds"].max()
-    if n_seeds > 1:
-        label = f"± sample sd over {n_seeds} seeds"
-        handles.append(style.entry(label, color=style.DARK, linewidth=0.7))
-    if rows["published"].notna().any():
-        mark = {"marker": "|", "linestyle": "", "markersize": 6, "color": style.VERMILION}
-        handles.append(style.entry("published", **mark))
-    style.legend(figure, handles)
+        style.draw_published(axis, height, row.published, half=0.1, zorder=6)
 
 
 def draw_examples(examples: Mapping[tuple[str, str], Mapping[str, Any]], title: str) -> Figure:

@@ -40,7 +40,7 @@ def draw_scores(
     positions = dict(zip(rows, places, strict=True))
     shown = reported_runs(scores, layout)
     shown = shown[(shown["split"] == split) & shown["model"].isin(("none", model))]
-    shown = shown[[row in positions for row in zip(*(shown[name] for name in ROW), strict=True)]]
+    shown = shown[pd.MultiIndex.from_frame(shown[ROW]).isin(rows)]
     with_method = set(shown.loc[shown["method"] == method, "task"])
     tasks = [task for task in layout.tasks if task.id in with_method]
     figure, axes = style.panels(
@@ -61,7 +61,17 @@ def draw_scores(
         _label_bars(axis, positions, shown=style.is_bottom(index, len(tasks), COLUMNS))
     style.label_outer(axes, COLUMNS, y="score")
     shown = shown[shown["task"].isin(with_method) & shown["seed"].notna()]
-    _draw_legend(figure, degenerate=shown["degenerate"].any(), published=marked)
+    dot = {"linestyle": "", "marker": "o", "color": "black", "markersize": 3}
+    grey = style.GREY
+    entries = {
+        "pruned": Patch(facecolor=_tint(grey), edgecolor=grey, hatch=HATCH),
+        "retrained": Patch(facecolor=grey, edgecolor="black"),
+        "one seed": dot,
+        "mean ± sample sd": {"color": "black", "linewidth": 0.7, "marker": "|"},
+        "degenerate run": shown["degenerate"].any() and dot | style.HOLLOW,
+        "published mean": marked and style.PUBLISHED | {"linewidth": 1.4},
+    }
+    style.legend(figure, entries)
     n = shown.loc[shown["phase"].isin(PHASES), "seed"].nunique()
     lines = (f"{model}, {method}:", f"scores on {SPLIT_NAMES[split]}, {style.seeds([n])}")
     # One panel alone is no wider than half a page.
@@ -119,22 +129,6 @@ def _size(cells: Cells, rows: Sequence[tuple[str, str, str]]) -> str:
     kept = cells[row]["kept_fraction"]
     spread = f" (sd {kept.std():.2f})" if len(kept) > 1 else ""
     return f"{row[1]} keeps {kept.mean():.2f}{spread}"
-
-
-def _draw_legend(figure: Figure, *, degenerate: bool, published: bool) -> None:
-    dot = {"linestyle": "", "marker": "o", "markeredgecolor": "black", "markersize": 3}
-    grey = style.GREY
-    handles = [
-        Patch(facecolor=_tint(grey), edgecolor=grey, hatch=HATCH, label="pruned"),
-        Patch(facecolor=grey, edgecolor="black", label="retrained"),
-        style.entry("one seed", **dot, markerfacecolor="black"),
-        style.entry("mean ± sample sd", color="black", linewidth=0.7, marker="|"),
-    ]
-    if degenerate:
-        handles.append(style.entry("degenerate run", **dot, markerfacecolor="white"))
-    if published:
-        handles.append(style.entry("published mean", color=style.VERMILION, linewidth=1.4))
-    style.legend(figure, handles)
 
 
 def _tint(colour: str) -> tuple[float, ...]:

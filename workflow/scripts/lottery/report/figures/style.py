@@ -7,13 +7,13 @@ asked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -61,6 +61,10 @@ SUBNETWORKS = {"majority": GREY, "full": "#555555", "good": BLUE, "random": ORAN
 
 DOT = {"marker": "o", "markersize": 4, "linestyle": "", "markeredgewidth": 0.6}
 SEED = {"marker": "o", "markersize": 1.8, "linestyle": "", "markeredgewidth": 0.4, "zorder": 4}
+
+PUBLISHED = {"color": VERMILION, "linewidth": 1.2}
+THICK = {"linewidth": 1.2, "zorder": 5}
+HOLLOW = {"markerfacecolor": "white"}
 
 UNIT_NAMES = {kind.array: kind.label for kind in KINDS.values()}
 UNIT_NAMES |= {
@@ -161,13 +165,19 @@ def colour_of(subnetwork: str) -> str:
     return next((SUBNETWORKS[part] for part in parts if part in SUBNETWORKS), GREEN)
 
 
-def entry(label: str, **look: object) -> Line2D:
-    """An entry of a legend that looks like a plotted line or mark."""
-    return Line2D([], [], label=label, **look)
+def legend(figure: Figure, entries: Mapping[str, Any], columns: int = 3) -> None:
+    """Puts the legend below all panels.
 
-
-def legend(figure: Figure, handles: Sequence[Artist], columns: int = 3) -> None:
-    """Puts the legend below all panels."""
+    Args:
+        entries: label -> the look of a line or mark, or a patch; what is false is left out.
+    """
+    handles = []
+    for label, look in entries.items():
+        if isinstance(look, Patch):
+            look.set_label(label)
+            handles.append(look)
+        elif look:
+            handles.append(Line2D([], [], label=label, **look))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
@@ -226,16 +236,11 @@ def draw_seeds(
 
 
 def draw_published(
-    axis: Axes, place: float, value: float, *, half: float = 0.42, width: float = 0.9
+    axis: Axes, place: float, value: float, *, half: float = 0.42, **look: float
 ) -> None:
     """Draws the paper's number as a thin upright mark that reaches `half` to either side."""
-    ends = [place - half, place + half]
-    axis.plot([value] * 2, ends, color=VERMILION, linewidth=width, zorder=6)
-
-
-def published_entry(label: str = "published mean") -> Line2D:
-    """The legend's entry for the paper's numbers."""
-    return entry(label, color=VERMILION, linewidth=1.2)
+    look = PUBLISHED | {"linewidth": 0.9, "zorder": 4} | look
+    axis.plot([value] * 2, [place - half, place + half], **look)
 
 
 def draw_chance(
@@ -255,11 +260,12 @@ def draw_chance(
     axis.plot([expected] * 2, [line - 0.3, line + 0.3], color=GREY, linewidth=0.8, zorder=2)
 
 
-def chance_entries(*, published: bool) -> list[Artist]:
+def chance_entries(*, published: bool) -> dict[str, Any]:
     """Entries of the legend for chance and, where there is one, the published value."""
-    band = Patch(color=CHANCE, label="independent masks of the same sizes, mean ± 2 sd")
-    mark = {"color": VERMILION, "linewidth": 0.9, "marker": "|", "linestyle": ""}
-    return [band, entry("published", **mark)] if published else [band]
+    return {
+        "independent masks of the same sizes, mean ± 2 sd": Patch(color=CHANCE),
+        "published": published and PUBLISHED | {"linewidth": 0.9, "marker": "|", "linestyle": ""},
+    }
 
 
 def draw_missing(axis: Axes, line: float) -> None:

@@ -17,6 +17,7 @@ from lottery.report.figures import style
 
 # From orange (fewer than expected) over white to purple (more); half and double are the ends.
 RATIO_COLOURS = "PuOr"
+LINE = {"color": style.GREEN, "marker": "o", "markersize": 3, "linewidth": 0.9}
 RATIOS = (0.5, 0.7, 1.0, 1.4, 2.0)
 
 
@@ -106,11 +107,10 @@ def draw_survivors(
         over_all = layers[(layers["unit"] == unit) & (layers["task"] == ALL)]
         _draw_layers(below, over_all, len(tasks))
     axes[len(units)].set_ylabel(f"tasks survived (of {len(tasks)})")
-    handles = [style.entry("super-survivors", color=style.BLUE, **style.DOT)]
-    handles += style.chance_entries(published=bool(published))
-    bars = {"color": style.GREEN, "marker": "o", "markersize": 3, "linewidth": 0.9}
-    handles.append(style.entry("mean ± sample sd over seeds", **bars))
-    style.legend(figure, handles, columns=2)
+    entries = {"super-survivors": style.DOT | {"color": style.BLUE}}
+    entries |= style.chance_entries(published=bool(published))
+    entries["mean ± sample sd over seeds"] = LINE
+    style.legend(figure, entries, columns=2)
     figure.suptitle(title)
     return figure
 
@@ -120,8 +120,7 @@ def _draw_layers(axis: Axes, rows: pd.DataFrame, n_tasks: int) -> None:
     sd = rows["sd"].astype(float).fillna(0.0)
     # Whiskers are cut at what is possible.
     whiskers = [np.minimum(sd, means), np.minimum(sd, n_tasks - means)]
-    look = {"marker": "o", "markersize": 3, "linewidth": 0.9, "elinewidth": 0.6, "capsize": 1.5}
-    axis.errorbar(layers, means, yerr=whiskers, color=style.GREEN, **look)
+    axis.errorbar(layers, means, yerr=whiskers, elinewidth=0.6, capsize=1.5, **LINE)
     axis.set_ylim(0, n_tasks * 1.04)
     axis.set_xticks(layers if len(layers) <= 12 else layers[:: len(layers) // 8])
     axis.set_xlabel("layer")

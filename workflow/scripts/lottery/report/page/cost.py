@@ -1,6 +1,7 @@
 """What a run has cost, from its provenance records, next to the times that the authors published.
 
-A record is the content of a provenance.json.
+A record is the content of a provenance.json; `jobs` is what `job_table` gives; `authors` is
+workflow/resources/paper/runtimes.csv, read with `AUTHORS_SCHEMA`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ Record = dict[str, Any]
 PAPERS_SEARCH = "search structured"  # of the paper's structured pruning
 MIB = 2**20  # what benchmark files call MB
 SUMS = ["seconds", "cpu_seconds", "gpu_seconds", "joules"]
-# What is read of workflow/resources/paper/runtimes.csv.
 AUTHORS_SCHEMA = dict.fromkeys(["step", "method", "task"], str)
 AUTHORS_SCHEMA |= {"runs": int, "models": int, "minutes_mean": float}
 
@@ -156,9 +156,6 @@ def _benchmark(path: Path) -> Mapping[str, float]:
 def costs_of(jobs: pd.DataFrame) -> pd.DataFrame:
     """The jobs of each step together, in the order of the jobs, and of "all" steps.
 
-    Args:
-        jobs: what `job_table` gives.
-
     Returns:
         Per step: jobs, measured (those with a wall time), sums of the times and joules,
         mean_seconds, and the largest peak_mb; NaN where no job was measured.
@@ -180,8 +177,6 @@ def cost_table(jobs: pd.DataFrame, authors: pd.DataFrame, *, shared: bool) -> Ta
     """The cost per step, with the authors' times of the same step.
 
     Args:
-        jobs: what `job_table` gives.
-        authors: with the columns of `AUTHORS_SCHEMA`.
         shared: whether several jobs could hold one GPU.
     """
     costs = costs_of(jobs)
@@ -223,13 +218,7 @@ def _authors_means(authors: pd.DataFrame) -> dict[str, str]:
 
 
 def authors_table(jobs: pd.DataFrame, authors: pd.DataFrame, layout: Layout) -> Table:
-    """The authors' search times by task, and this run's on the tasks that are the paper's.
-
-    Args:
-        jobs: what `job_table` gives.
-        authors: with the columns of `AUTHORS_SCHEMA`.
-        layout: which of the tasks are the paper's.
-    """
+    """The authors' search times by task, and this run's on the tasks that are the paper's."""
     theirs = authors[authors["step"] == "search"]
     tasks: Sequence[str] = theirs["task"].unique()
     minutes = theirs.pivot(index="method", columns="task", values="minutes_mean")

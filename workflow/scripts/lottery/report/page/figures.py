@@ -35,9 +35,7 @@ DOCUTILS = {
     "halt_level": 2,
     "warning_stream": False,
     "embed_stylesheet": False,
-    "smart_quotes": False,
     "syntax_highlight": "none",
-    "math_output": "MathML",
 }
 
 

@@ -7,39 +7,30 @@ from typing import TYPE_CHECKING
 
 from lottery import files
 from lottery.report.tables.model import Cell, Group, Record, Table, records
-from lottery.report.tables.numbers import MINUS, NOTHING, compact, interval, p_value, rounded
+from lottery.report.tables.numbers import (
+    MINUS,
+    NOTHING,
+    compact,
+    counted,
+    interval,
+    p_value,
+    rounded,
+)
 from lottery.results.layout import SPLIT_NAMES
 from lottery.statistics.claims.table import CLAIMS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA: files.Schema = {
-    "claim": str,
-    "model": str,
-    "method": str,
-    "statement": str,
-    "verdict": str,
-    "verdict_without_degenerate": str,
-    "quantity": str,
-    "test": str,
-    "estimate": float,
-    "low": float,
-    "high": float,
-    "published": str,
-    "published_value": float,
-    "p_seeds": float,
-    "p_examples": float,
-    "n_tasks": int,
-    "n_seeds": int,
-    "n_degenerate": int,
-    "estimate_without_degenerate": float,
-    "low_without_degenerate": float,
-    "high_without_degenerate": float,
-    "split": str,
-    "details": str,
-    "reason": str,
-}
+SCHEMA: files.Schema = (
+    dict.fromkeys(("claim", "model", "method", "statement", "verdict"), str)
+    | dict.fromkeys(("verdict_without_degenerate", "quantity", "test"), str)
+    | dict.fromkeys(("estimate", "low", "high"), float)
+    | {"published": str, "published_value": float, "p_seeds": float, "p_examples": float}
+    | dict.fromkeys(("n_tasks", "n_seeds", "n_degenerate"), int)
+    | {f"{name}_without_degenerate": float for name in ("estimate", "low", "high")}
+    | dict.fromkeys(("split", "details", "reason"), str)
+)
 # Verdict -> its class, which colours it.
 VERDICTS = {
     "supported": "supported",
@@ -51,24 +42,8 @@ VERDICTS = {
     "not comparable": "silent",
     "not run": "silent",
 }
-CAPTION = (
-    "The claims of the paper in this run. Estimates with their 95 % interval over seeds (t, pooled"
-    " over tasks), on which the verdict rests. “Equal” and “about like” are tests of equivalence"
-    " within a margin; a failure to find a difference supports nothing. A claim of several parts"
-    " needs all of them. Intervals of kappas, correlations and shares end at what is possible."
-    " p over seeds belongs to the claim's own, one-sided test, p over examples to a test of no"
-    " difference at all. Fewer than three seeds decide nothing. Margins and thresholds were laid"
-    " down before any run."
-)
 UNJUDGED = "Methods for which a claim was not judged, and why"
 COLUMNS = ("", "verdict", "this run", "the paper's number", "test")
-INTRODUCTION = """\
-The claims of the paper in this run, in one table per model and method. Of a claim with several
-parts the part that decides is shown. Brackets hold the 95 % interval over seeds (t, pooled over
-tasks), on which the verdict rests; those of kappas, correlations and shares end at what is
-possible. “Equal” and “about like” are tests of equivalence within a margin. Numbers of the paper
-are its mean over eight GLUE tasks by the same formula, or what it says in words. Tests, margins,
-p-values and all parts are in claims.csv."""
 NARROW = ("claim", "measured", "paper", "this run", "verdict")
 SHORT = {claim.id: claim.short for claim in CLAIMS}
 
@@ -85,7 +60,7 @@ def verdict_class(verdict: str) -> str:
     return VERDICTS.get(verdict, "silent")
 
 
-def claims_tables(claims: pd.DataFrame) -> list[Table]:
+def claims_tables(claims: pd.DataFrame, caption: str) -> list[Table]:
     """The claims by claim: a group of rows for each, a row per model and method.
 
     Methods that a claim is not about, for the same reason, share a row. It is in a second table,
@@ -125,16 +100,14 @@ def claims_tables(claims: pd.DataFrame) -> list[Table]:
         if judged and without:
             others.append(Group(title, without))
     words = frozenset({1, 2, 3, 4})
-    tables = [Table("claims", CAPTION, COLUMNS, groups, words=words)] if groups else []
+    tables = [Table("claims", caption, COLUMNS, groups, words=words)] if groups else []
     if others:
         tables.append(Table("unjudged", UNJUDGED, COLUMNS, others, words=words, title=UNJUDGED))
     return tables
 
 
 def _judged_row(row: Record) -> list[Cell]:
-    n_tasks, n_seeds = (f"{row[f'n_{what}s']} {what}{'s' * (row[f'n_{what}s'] != 1)}"
-                        for what in ("task", "seed"))  # fmt: skip
-    counts = f"{n_tasks}, {n_seeds}"
+    counts = f"{counted(row['n_tasks'], 'task')}, {counted(row['n_seeds'], 'seed')}"
     if row["n_degenerate"]:
         counts += f", {row['n_degenerate']} degenerate"
     p_values = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -81,6 +82,14 @@ class Table:
 def plain(rows: Sequence[Sequence[str]]) -> list[Group]:
     """Rows of text without headings between them."""
     return [Group("", [[Cell(text) for text in row] for row in rows])]
+
+
+def read_caption(path: Path) -> str:
+    """The caption of a table: the first paragraph, plain text, of its text in workflow/report.
+
+    Snakemake's own report shows the whole text, which goes on with the columns of the csv file.
+    """
+    return " ".join(path.read_text(encoding="utf-8").split("\n\n")[0].split())
 
 
 def records(frame: pd.DataFrame) -> list[Record]:

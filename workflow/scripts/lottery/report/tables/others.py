@@ -17,38 +17,18 @@ if TYPE_CHECKING:
 
 OVERLAP_SCHEMA = overlap.SCHEMA
 # The columns of differences.csv that are shown.
-DIFFERENCES_SCHEMA: files.Schema = dict.fromkeys(
-    ("model", "method", "split", "phase", "first", "second", "task"), str
-) | {
-    "n_seeds": int,
-    "difference": float,
-    "t_low": float,
-    "t_high": float,
-    "bootstrap_low": float,
-    "bootstrap_high": float,
-    "p_examples": float,
-    "smallest_p_examples": float,
-    "n_degenerate": int,
-    "difference_without_degenerate": float,
-    "published_difference": float,
-}
+DIFFERENCES_SCHEMA: files.Schema = (
+    dict.fromkeys(("model", "method", "split", "phase", "first", "second", "task"), str)
+    | {"n_seeds": int, "n_degenerate": int}
+    | dict.fromkeys(("difference", "difference_without_degenerate", "published_difference"), float)
+    | dict.fromkeys(("t_low", "t_high", "bootstrap_low", "bootstrap_high"), float)
+    | {"p_examples": float, "smallest_p_examples": float}
+)
 # The columns of pattern_association.csv that are shown.
 ASSOCIATIONS_SCHEMA: files.Schema = dict.fromkeys(
     ("model", "method", "task", "weights", "attention", "pattern"), str
 ) | dict.fromkeys(("phi", "phi_p", "correlation", "correlation_p"), float)
 
-DIFFERENCES = (
-    "Differences in score, averaged over the tasks that take part in averages. t: 95 % interval"
-    " over seeds, the tasks fixed. Bootstrap: 95 % interval of a crossed bootstrap that draws seeds"
-    " and, shared by all seeds, examples; with few seeds it is too narrow (where seeds alone vary,"
-    " five cover about 83 %). p: permutation test over examples, pooled over tasks, in brackets"
-    " the smallest value that it could have given. Below a difference: without the seeds that have"
-    " a degenerate run. Tasks one by one are in differences.csv. n: seeds."
-)
-OVERLAP = (
-    "How much of a control belongs to the good subnetwork of the same seed (to good_half for the"
-    " halves): share of the control's parameters, mean over seeds and draws."
-)
 ASSOCIATIONS = (
     "Whether heads that survive under every seed show a pattern more often than others, in the"
     " fine-tuned models; heads are the units, not maps; the mean over tasks that enter averages."
@@ -60,7 +40,7 @@ MEASURES = (("raw", "phi"), ("raw", "correlation"), ("normed", "phi"), ("normed"
 ASSOCIATED = ("", "phi, raw", "p", "r, raw", "p", "phi, weighted", "p", "r, weighted", "p")
 
 
-def differences_table(frame: pd.DataFrame, layout: Layout) -> Table | None:
+def differences_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
     """The averages over tasks of differences.csv, on the split where each method is shown."""
     splits = {method.id: method.display_split for method in layout.methods}
     shown = frame[(frame["task"] == AVERAGE) & (frame["split"] == frame["method"].map(splits))]
@@ -76,7 +56,7 @@ def differences_table(frame: pd.DataFrame, layout: Layout) -> Table | None:
     columns = ["", "n", "difference", "t", "bootstrap", "p"]
     return Table(
         "differences",
-        DIFFERENCES,
+        caption,
         columns,
         groups,
         published="the published difference." if published else "",
@@ -101,7 +81,7 @@ def _difference(row: Record) -> list[Cell]:
     ]
 
 
-def overlap_table(frame: pd.DataFrame, layout: Layout) -> Table | None:
+def overlap_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
     """Shares of the controls in the good subnetworks, from overlap.csv."""
     shares = overlap.control_shares(frame)
     if shares.empty:
@@ -118,7 +98,7 @@ def overlap_table(frame: pd.DataFrame, layout: Layout) -> Table | None:
                 lines.append([Cell(control), *cells])
             if lines:
                 groups.append(Group(f"{method}, {model}", lines))
-    return Table("overlap", OVERLAP, ["", *tasks], groups)
+    return Table("overlap", caption, ["", *tasks], groups)
 
 
 def association_table(frame: pd.DataFrame) -> Table | None:

@@ -59,11 +59,11 @@ def write_printed(
 
 def markdown(table: Table) -> str:
     """A table with its title, caption and note."""
-    caption = table.caption
+    caption = table.caption.removeprefix(f"{table.title}. ")
     if table.published:
         caption += f" Rows *{PAPER}*: {table.published}"
     dashes = ["---" if n in table.words or not n else "---:" for n, _ in enumerate(table.columns)]
-    lines = [table.columns, dashes]
+    lines = [[_markdown(column) for column in table.columns], dashes]
     for group in table.groups:
         if group.title:
             lines.append([f"**{_markdown(group.title)}**", *[""] * (len(table.columns) - 1)])
@@ -85,6 +85,8 @@ def markdown(table: Table) -> str:
 def latex(table: Table) -> str:
     """A table with its caption and note, for the package booktabs."""
     caption = table.caption
+    if table.title and not caption.startswith(table.title):
+        caption = f"{table.title}. {caption}"
     if table.published:
         caption += f" Rows {PAPER}: {table.published}"
     n = len(table.columns)
@@ -111,7 +113,8 @@ def _latex_group(group: Group, table: Table) -> Iterator[str]:
     if group is not table.groups[0]:
         yield "\\midrule"
     if group.title:
-        yield f"\\multicolumn{{{len(table.columns)}}}{{l}}{{\\textbf{{{_latex(group.title)}}}}} \\\\"
+        title = f"\\textbf{{{_latex(group.title)}}}"
+        yield f"\\multicolumn{{{len(table.columns)}}}{{l}}{{{title}}} \\\\"
     for row in group.rows:
         yield _line([_text(cell) for cell in row])
         if table.published and any(cell.paper for cell in row):

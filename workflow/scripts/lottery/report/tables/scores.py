@@ -20,12 +20,6 @@ SUMMARY_SCHEMA = summary.SCHEMA
 EVALUATION_ONLY_SCHEMA = evaluation_only.SCHEMA
 TRAINABILITY_SCHEMA: files.Schema = {"system": str, "name": str, **summary.SCHEMA}
 
-SUMMARY = (
-    "Mean over seeds with its sample standard deviation; n is the number of seeds, kept the mean"
-    " share of the body's parameters. An undefined Matthews or correlation counts as 0. Pruned: the"
-    " mask on the fine-tuned weights, no training; retrained: the mask on the pretrained weights,"
-    " fine-tuned again. Majority is a baseline, not a run."
-)
 DEGENERATE = (
     " †k: k of the runs are degenerate: they predict a constant, have an undefined metric, or stem"
     " from a full model that does not beat majority. One column leaves them out."
@@ -38,34 +32,22 @@ PAPER = (
     "the numbers of Prasanna, Rogers and Rumshisky (2020), where model, method and task are the"
     " same; the paper gives no standard deviation of its averages."
 )
-TRAINABILITY = (
-    "What still learns (the paper's Table 2): bad subnetworks, retrained from the pretrained"
-    " weights, with the majority baseline, other systems where their scores were supplied, random"
-    " subnetworks of a model whose weights were drawn, trained likewise, and the full models. Mean"
-    " over seeds with its sample standard deviation; n is the number of seeds, kept the mean share"
-    " of the body's parameters. Of a random subnetwork with several draws, a seed counts with their"
-    " mean."
-)
 SUPPLIED = (
     "The scores of {names} were supplied; how and on which examples they were measured is not known"
     " here."
-)
-EVALUATION_ONLY = (
-    "Scores on {task} ({metric}) of models trained on {trained}: all examples, then group by group."
-    " Mean over seeds with its sample standard deviation; an undefined correlation counts as 0."
-    " evaluation_only.csv has the scores by gold label too."
 )
 PAPER_ON = "the paper's numbers, where model, task and recipe are the same."
 # What a row of trainability.csv is about -> what was done to it.
 TRAINED = {"bad": "retrained", "untrained": "untrained, trained likewise"}
 
 
-def summary_tables(frame: pd.DataFrame, layout: Layout) -> list[Table]:
+def summary_tables(frame: pd.DataFrame, layout: Layout, caption: str) -> list[Table]:
     """Per model a table on validation, and one on report_half where a method is strict.
 
     Args:
         frame: summary.csv.
         layout: order of models, methods and tasks.
+        caption: what is seen, without the name of the model and what is not always there.
     """
     published = [method.id for method in layout.methods if method.preset == "published"]
     every = [method.id for method in layout.methods]
@@ -73,7 +55,7 @@ def summary_tables(frame: pd.DataFrame, layout: Layout) -> list[Table]:
     if len(every) > len(published):
         splits["report_half"] = every
     tables = [
-        _summary_table(frame, layout, model, split, shown)
+        _summary_table(frame, layout, caption, model, split, shown)
         for model in layout.models
         for split, shown in splits.items()
     ]
@@ -81,7 +63,12 @@ def summary_tables(frame: pd.DataFrame, layout: Layout) -> list[Table]:
 
 
 def _summary_table(
-    frame: pd.DataFrame, layout: Layout, model: str, split: str, shown: Collection[str]
+    frame: pd.DataFrame,
+    layout: Layout,
+    caption: str,
+    model: str,
+    split: str,
+    shown: Collection[str],
 ) -> Table | None:
     """One table; None when the model has no scores on the split."""
     rows = frame[(frame["split"] == split) & frame["model"].isin(("none", model))]
@@ -99,7 +86,7 @@ def _summary_table(
         groups.append(Group("" if method == "none" else method, lines))
     return Table(
         f"summary-{model}-{split}",
-        f"{title}. {SUMMARY}" + DEGENERATE * degenerate + _seen_half(split, layout),
+        f"{title}. {caption}" + DEGENERATE * degenerate + _seen_half(split, layout),
         _score_columns(layout, degenerate=degenerate),
         groups,
         note=_not_averaged(layout),
@@ -109,7 +96,7 @@ def _summary_table(
 
 
 def trainability_table(
-    frame: pd.DataFrame, layout: Layout, *, always: bool = False
+    frame: pd.DataFrame, layout: Layout, caption: str, *, always: bool = False
 ) -> Table | None:
     """What still learns: a group of rows for each split.
 
@@ -135,7 +122,7 @@ def trainability_table(
     seen = "".join(_seen_half(split, layout) for split in frame["split"].unique())
     return Table(
         "trainability",
-        TRAINABILITY + DEGENERATE * degenerate + seen,
+        caption + DEGENERATE * degenerate + seen,
         _score_columns(layout, degenerate=degenerate),
         groups,
         note="\n".join(note for note in notes if note),
@@ -154,7 +141,7 @@ def _system(system: str, name: str, model: str, method: str, subnetwork: str) ->
     return Cell(f"{method}: {subnetwork}", (f"{model}, {TRAINED[system]}",))
 
 
-def evaluation_only_tables(frame: pd.DataFrame) -> list[Table]:
+def evaluation_only_tables(frame: pd.DataFrame, caption: str) -> list[Table]:
     """A table for each task that is only evaluated on, over all gold labels.
 
     Args:
@@ -164,14 +151,15 @@ def evaluation_only_tables(frame: pd.DataFrame) -> list[Table]:
         Tables by the names `on_{task}`, in the order of the rows.
     """
     return [
-        _on_table(task, metric, rows)
+        _on_table(task, metric, rows, caption)
         for (task, metric), rows in frame[frame["label"] == ""].groupby(
             ["eval_task", "metric"], sort=False
         )
     ]
 
 
-def _on_table(task: str, metric: str, rows: pd.DataFrame) -> Table:
+def _on_table(task: str, metric: str, rows: pd.DataFrame, caption: str) -> Table:
+    title = f"{task} ({METRICS[metric].short}), models of {', '.join(rows['task'].unique())}"
     # The empty group, all examples, first.
     names = sorted(rows["group"].unique(), key=bool)
     sizes = rows.groupby("group")["n_examples"].last()
@@ -189,9 +177,7 @@ def _on_table(task: str, metric: str, rows: pd.DataFrame) -> Table:
         groups.append(Group(model if method == "none" else f"{method}, {model}", lines))
     return Table(
         f"on_{task}",
-        EVALUATION_ONLY.format(
-            task=task, metric=METRICS[metric].short, trained=", ".join(rows["task"].unique())
-        ),
+        f"{title}. {caption}",
         ["", "n", "kept", *(f"{name or 'all'} ({sizes[name]})" for name in names)],
         groups,
         published=PAPER_ON if rows["published_mean"].notna().any() else "",

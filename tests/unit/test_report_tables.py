@@ -1,4 +1,4 @@
-"""claims.md: the rows of claims.csv as a reader of a README sees them."""
+"""Tables as Markdown and LaTeX, and claims.md: what a reader of a README sees of claims.csv."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 from markdown_reader import tables_of
-from synthetic_claims import World, rows_of
+from synthetic_claims import PAPER, World, rows_of
 
 from lottery import files
 from lottery.report.tables.claims import SCHEMA, narrow_tables
-from lottery.report.tables.render import markdown
+from lottery.report.tables.model import Cell, Group, Table, read_caption
+from lottery.report.tables.render import latex, markdown
 from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.runs import Runs
 
@@ -85,3 +86,39 @@ def test_numbers_and_verdicts_without_degenerate_runs_stand_beside():
     without = f" (without 4 degenerate {row['estimate_without_degenerate']:.3f} ["
     assert without in cells[3]
     assert cells[4] == "contradicted (without degenerate runs: supported)"
+
+
+def test_odd_signs_stay_within_their_cells():
+    table = Table("odd", "", ["", "n"], [Group("", [[Cell("a|b & c_d", sd="± 50 %"), Cell("1")]])])
+    assert "| a\\|b & c_d ± 50 % | 1 |" in markdown(table)
+    assert r"a$|$b \& c\_d $\pm$ 50 \% & 1 \\" in latex(table)
+
+
+def test_published_numbers_have_a_row_of_their_own():
+    rows = [
+        [Cell("good"), Cell("0.5", ("1 of 2 tasks",), paper="0.4", sd="± 0.1", paper_sd="± 0.2")]
+    ]
+    table = Table("t", "Seen.", ["", "n"], [Group("s_1", rows)], title="T", published="theirs.")
+    assert markdown(table).splitlines() == [
+        "## T",
+        "",
+        "Seen. Rows *paper*: theirs.",
+        "",
+        "|  | n |",
+        "| --- | ---: |",
+        "| **s_1** |  |",
+        "| good | 0.5 ± 0.1 (1 of 2 tasks) |",
+        "| *paper* | *0.4 ± 0.2* |",
+    ]
+    tex = latex(table)
+    assert r"\caption{T. Seen. Rows paper: theirs.}" in tex
+    assert r"\multicolumn{2}{l}{\textbf{s\_1}} \\" in tex
+    assert r"\textit{paper} & \textit{0.4 $\pm$ 0.2} \\" in tex
+
+
+def test_captions_of_tables_are_plain_first_paragraphs():
+    names = ("summary", "claims", "trainability", "overlap", "differences_table", "evaluation_only")
+    for name in names:
+        caption = read_caption(PAPER.parents[1] / f"report/{name}.rst")
+        assert caption.endswith("."), name
+        assert not set("`*_{|").intersection(caption.replace("good_half", "")), name

@@ -1,4 +1,4 @@
-"""The figure of training losses: means over seeds and draws, and as many points as can be seen."""
+"""The figures of training losses and of searches show the right numbers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from legible import complaints, saved_figures
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.report.figures import style
-from lottery.report.figures.curves import draw_training, thinned
+from lottery.report.figures.curves import draw_training, draw_trajectories, thinned
 from lottery.steps.plot_training import plot_training
 from lottery.training.history import HISTORY_COLUMNS
 
@@ -93,3 +95,61 @@ def test_the_step_takes_tasks_and_subnetworks_from_the_places_of_the_files(tmp_p
     finetuned[0].write_text("step,loss\n1,none\n")
     with pytest.raises(StudyError, match=r"history\.csv"):
         plot_training(**given)
+
+
+COLUMNS = ["stage", "kept_fraction", "score", "accepted", "threshold"]
+
+
+def searched(*steps: tuple) -> pd.DataFrame:
+    """The search of one task and seed."""
+    return pd.DataFrame(steps, columns=COLUMNS).assign(task="t", seed=1)
+
+
+SEARCH = searched(
+    ("both", 1.0, 0.8, True, 0.7),
+    ("both", 0.9, 0.75, True, 0.7),
+    ("both", 0.8, 0.6, False, 0.7),
+    ("heads", 0.85, 0.72, True, 0.7),
+    ("heads", 0.82, np.nan, False, 0.7),
+    ("mlps", 0.7, 0.65, False, 0.7),
+)
+
+
+def searches_drawn(searches: pd.DataFrame, metrics: dict[str, str], title: str) -> Figure:
+    with style.settings():
+        return draw_trajectories(searches, metrics, title)
+
+
+def star_of(axis: Axes) -> tuple[float, float]:
+    (star,) = (line for line in axis.lines if line.get_marker() == "*")
+    return star.get_xdata()[0], star.get_ydata()[0]
+
+
+def test_the_star_marks_the_last_accepted_state_and_failures_branch_off():
+    figure = searches_drawn(SEARCH, {"t": "accuracy"}, "title")
+    (axis,) = figure.axes
+    assert star_of(axis) == (0.85, 0.72)
+    branches = [list(line.get_xdata()) for line in axis.lines if line.get_linestyle() == ":"]
+    assert branches == [[0.9, 0.8], [0.85, 0.7]]
+    path = next(line for line in axis.lines if len(line.get_xdata()) == 3)
+    assert list(path.get_xdata()) == [1.0, 0.9, 0.85]
+    assert any(list(line.get_ydata()) == [0.7, 0.7] for line in axis.lines)
+    markers = {line.get_marker() for line in axis.lines}
+    assert {"o", "^", "s"} <= markers
+    low, high = axis.get_xlim()
+    assert low > high  # the search runs from left to right
+
+
+def test_an_undefined_score_is_a_cross_on_the_edge():
+    figure = searches_drawn(SEARCH, {"t": "accuracy"}, "title")
+    (cross,) = (line for line in figure.axes[0].lines if line.get_marker() == "x")
+    assert cross.get_xdata()[0] == 0.82
+    assert cross.get_transform() == figure.axes[0].get_xaxis_transform()
+    assert figure.axes[0].get_ylim()[0] > 0.5  # the score of 0 that it has not does not count
+    assert "undefined score" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_a_search_that_may_not_prune_ends_at_the_full_model():
+    steps = searched(("weights", 1.0, -0.1, False, np.nan))
+    figure = searches_drawn(steps, {"t": "matthews"}, "title")
+    assert star_of(figure.axes[0]) == (1.0, -0.1)
