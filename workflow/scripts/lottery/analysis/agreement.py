@@ -181,7 +181,7 @@ def compare_units(
 
 
 def compare_bits(
-    shared: np.ndarray, n: int, names: Iterable[str] = tuple(STATISTICS)
+    shared: np.ndarray, n: int, names: Iterable[str] | None = None
 ) -> dict[str, Comparison]:
     """Statistics of weight masks, and what independence gives, in closed form.
 
@@ -200,7 +200,7 @@ def compare_bits(
     change[places, pairs[0], pairs[1]] = change[places, pairs[1], pairs[0]] = steps
     centre = expected_shared(sizes, n)
     found = {}
-    for name in names:
+    for name in names or STATISTICS:
         statistic = STATISTICS[name]
         value, expected, sd = float(statistic(shared, n)), _expected(name, shared, n), math.nan
         if name not in FALLING:  # p-values and numbers of pairs have no useful derivative

@@ -62,9 +62,8 @@ def stability_table(masks: GoodMasks, model: str, method: str, draws: int) -> pd
         found = {}
         if masks.shared_weights is not None:
             shared = masks.shared_weights[np.ix_(places, places)]
-            found[WEIGHTS, masks.n_weights] = agreement.compare_bits(
-                shared, masks.n_weights, names or agreement.STATISTICS
-            )
+            compared = agreement.compare_bits(shared, masks.n_weights, names)
+            found[WEIGHTS, masks.n_weights] = compared
         for unit, values in masks.units.items():
             rng = generator("stability", unit, model, method, task, other)
             compared = agreement.compare_units(values[places], draws, rng, names)
@@ -77,9 +76,9 @@ def stability_table(masks: GoodMasks, model: str, method: str, draws: int) -> pd
 
 def pair_table(masks: GoodMasks, model: str, method: str) -> pd.DataFrame:
     """Every pair of seeds of every task: `PAIRS`; shares of units have no such pairs."""
-    rows = []
+    counts, rows = masks.shared(), []
     for task, places in zip(masks.tasks, masks.places[0], strict=True):
-        for unit, (of_all, n) in masks.shared().items():
+        for unit, (of_all, n) in counts.items():
             shared = of_all[np.ix_(places, places)]
             expected = agreement.expected_shared(np.diagonal(shared), n)
             values = {
@@ -112,7 +111,7 @@ def noise_table(masks: GoodMasks, model: str, search_on: Mapping[str, str]) -> p
     """
     places, methods = masks.places, list(search_on)
     statistics = {"phi": agreement.pairwise_phi, "jaccard": agreement.pairwise_jaccard}
-    rows = []
+    shared, rows = masks.shared(), []
     for t, task in enumerate(masks.tasks):
         groups = [
             ("seeds", method, method, list(combinations(places[m, t], 2)))
@@ -130,8 +129,8 @@ def noise_table(masks: GoodMasks, model: str, search_on: Mapping[str, str]) -> p
             row |= {"method": first, "search_on": search_on[first]}
             row |= {"other_method": second, "other_search_on": search_on[second]}
             row |= {"disjoint": disjoint(search_on[first], search_on[second])}
-            for unit, (shared, n) in masks.shared().items():
-                counts = shared[pairs[:, :, None], pairs[:, None, :]]  # [pairs, 2, 2]
+            for unit, (of_all, n) in shared.items():
+                counts = of_all[pairs[:, :, None], pairs[:, None, :]]  # [pairs, 2, 2]
                 for name, statistic in statistics.items():
                     values = statistic(counts, n)[:, 0]
                     known = values[~np.isnan(values)]
