@@ -1,4 +1,4 @@
-"""Importances: the walk has the masks of a search; cuts, histograms, correlations; magnitudes."""
+"""Importances: the masks of a search's steps, cuts, histograms, correlations; magnitudes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ OPTIONS = {
 }
 
 
-def walk_of(folder):
-    """The walk of a search that was written into a folder."""
+def states_of(folder):
+    """The states of a search that was written into a folder."""
     paths = (folder / name for name in ("search.csv", "importance.npz", "path.npz"))
-    return importance.read_walk(*paths)
+    return importance.read_states(*paths)
 
 
 def removals_of(monkeypatch):
@@ -54,47 +54,46 @@ def removals_of(monkeypatch):
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @settings(max_examples=40)
 @given(steepness=st.floats(0.01, 0.6), seed=st.integers(0, 10_000))
-def test_the_walk_has_the_masks_and_the_removals_of_a_search(
-    options, steepness, seed, tmp_path_factory
-):
+def test_the_masks_and_removals_are_those_of_the_search(options, steepness, seed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("search")
     with pytest.MonkeyPatch.context() as patch:
         removals = removals_of(patch)
         _, landscape = write_search(folder, MEDIUM, seed, options, steepness=steepness)
-    walk = walk_of(folder)
-    assert len(walk.steps) == len(landscape.measured)
+    states = states_of(folder)
+    assert len(states.steps) == len(landscape.measured)
     for step, mask in enumerate(landscape.measured):
-        np.testing.assert_array_equal(walk.kept["heads"][step], mask.units["head"].ravel())
-        np.testing.assert_array_equal(walk.kept["mlps"][step], mask.units["mlp"])
+        np.testing.assert_array_equal(states.kept["heads"][step], mask.units["head"].ravel())
+        np.testing.assert_array_equal(states.kept["mlps"][step], mask.units["mlp"])
     for kind, unit in (("head", "heads"), ("mlp", "mlps")):
-        states = [(a.units[kind].ravel(), b.units[kind].ravel()) for a, b in removals]
-        states = [(before, after) for before, after in states if before.sum() > after.sum()]
-        found = importance.cuts(walk, unit)
-        assert len(found) == len(states)
-        for cut, (before, after) in zip(found, states, strict=True):
-            scores = walk.scores[unit][cut.step]
-            np.testing.assert_array_equal(walk.kept[unit][cut.step + 1], after)
-            np.testing.assert_array_equal(cut.scores, scores[before])
-            assert cut.cut == scores[before & ~after].max()
-            assert not (scores[after] < cut.cut).any()
+        masks = [(a.units[kind].ravel(), b.units[kind].ravel()) for a, b in removals]
+        masks = [(before, after) for before, after in masks if before.sum() > after.sum()]
+        found = importance.cuts(states, unit)
+        assert len(found) == len(masks)
+        for (step, ranked, cut), (before, after) in zip(found, masks, strict=True):
+            scores = states.scores[unit][step]
+            np.testing.assert_array_equal(states.kept[unit][step + 1], after)
+            np.testing.assert_array_equal(ranked, scores[before])
+            assert cut == scores[before & ~after].max()
+            assert not (scores[after] < cut).any()
 
 
 def test_the_histogram_counts_the_units_that_could_be_removed(tmp_path):
     write_search(tmp_path, MEDIUM, 3)
-    walk = walk_of(tmp_path)
-    rows = [r for r in importance.histogram_rows(walk, CELL) if r["unit"] == "heads"]
-    first = [row for row in rows if row["when"] == "first"]
+    states = states_of(tmp_path)
+    table = importance.histogram_table(states, CELL)
+    table = table[table["unit"] == "heads"]
+    first = table[table["when"] == "first"]
     assert len(first) == importance.BINS
-    scores = walk.scores["heads"][0]
-    assert sum(row["count"] for row in first) == 32
+    scores = states.scores["heads"][0]
+    assert first["count"].sum() == 32
     counts, edges = np.histogram(scores, bins=24, range=(0, 1))
-    assert [row["count"] for row in first] == counts.tolist()
-    assert [row["low"] for row in first] == pytest.approx(edges[:-1])
+    assert first["count"].tolist() == counts.tolist()
+    assert first["low"].tolist() == pytest.approx(edges[:-1])
     # The first step removes int(0.1 * 32) heads: the third smallest score is the cut.
-    assert first[0]["cut"] == pytest.approx(np.sort(scores)[2])
-    last = [row for row in rows if row["when"] == "last"]
-    assert sum(row["count"] for row in last) < 32
-    assert last[0]["step"] > first[0]["step"]
+    assert first["cut"].iloc[0] == pytest.approx(np.sort(scores)[2])
+    last = table[table["when"] == "last"]
+    assert last["count"].sum() < 32
+    assert last["step"].iloc[0] > first["step"].iloc[0]
 
 
 def test_a_search_that_may_not_prune_has_no_histogram(tmp_path):
@@ -104,22 +103,22 @@ def test_a_search_that_may_not_prune_has_no_histogram(tmp_path):
     for name, kind in (("importance", np.float32), ("path", np.uint8)):
         found = {array: values.astype(kind) for array, values in arrays.items()}
         files.write_npz(tmp_path / f"{name}.npz", found)
-    walk = walk_of(tmp_path)
-    assert importance.histogram_rows(walk, CELL) == []
-    assert importance.correlation_rows(walk, CELL) == []
+    states = states_of(tmp_path)
+    assert importance.histogram_table(states, CELL).empty
+    assert importance.correlation_table(states, CELL).empty
 
 
 def test_correlations_are_over_the_units_that_both_steps_keep(tmp_path):
     write_search(tmp_path, MEDIUM, 5, STRICT)
-    walk = walk_of(tmp_path)
-    rows = {(r["unit"], r["step"]): r for r in importance.correlation_rows(walk, CELL)}
-    kept = walk.kept["heads"]
+    states = states_of(tmp_path)
+    rows = importance.correlation_table(states, CELL).set_index(["unit", "step"]).to_dict("index")
+    kept = states.kept["heads"]
     both = kept[1] & kept[2]
-    first, second = walk.scores["heads"][1:3]
+    first, second = states.scores["heads"][1:3]
     assert rows["heads", 2]["n"] == both.sum()
     expected = np.corrcoef(first[both], second[both])[0, 1]
     assert rows["heads", 2]["pearson"] == pytest.approx(expected, abs=1e-6)
-    assert rows["heads", 2]["stage"] == walk.steps[2].stage
+    assert rows["heads", 2]["stage"] == states.steps[2].stage
 
 
 @pytest.mark.parametrize("name", ["importance", "path"])
@@ -136,7 +135,7 @@ def test_files_of_another_search_are_one_sentence(tmp_path, name, damage):
         arrays["heads"] = arrays["heads"][:, 1:]
     files.write_npz(path, arrays)
     with pytest.raises(StudyError, match=r"do not belong to .*search\.csv"):
-        walk_of(tmp_path)
+        states_of(tmp_path)
 
 
 def weights_of(architecture, rng):
@@ -175,12 +174,13 @@ def test_magnitudes_of_units_are_means_over_the_parameters_that_go_with_them(tmp
 def test_kept_and_pruned_magnitudes_and_an_empty_group_is_missing():
     means = {"heads": np.arange(32.0).reshape(4, 8), "mlps": np.array([1.0, 2.0, 3.0, 4.0])}
     mask = unit_mask(means["heads"] >= 16, np.ones(4, bool))
-    rows = {r["unit"]: r for r in magnitudes.magnitude_rows(mask, means, MEDIUM, CELL)}
+    table = magnitudes.magnitude_table(mask, means, MEDIUM, CELL)
+    rows = table.set_index("unit").to_dict("index")
     assert rows["heads"]["kept_mean"] == pytest.approx(23.5)
     assert rows["heads"]["pruned_mean"] == pytest.approx(7.5)
     assert rows["heads"]["difference"] == pytest.approx(16.0)
-    assert (rows["mlps"]["kept_mean"], rows["mlps"]["pruned_mean"]) == (2.5, None)
-    assert rows["mlps"]["difference"] is None
+    assert rows["mlps"]["kept_mean"] == 2.5 and np.isnan(rows["mlps"]["pruned_mean"])
+    assert np.isnan(rows["mlps"]["difference"])
     assert (rows["mlps"]["kept_units"], rows["mlps"]["pruned_units"]) == (4, 0)
     head, mlp = HEAD.parameters(MEDIUM), MLP.parameters(MEDIUM)
     pooled = (16 * 23.5 * head + 4 * 2.5 * mlp) / (16 * head + 4 * mlp)

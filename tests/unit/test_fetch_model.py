@@ -102,7 +102,7 @@ def test_bad_checkpoints_are_one_sentence_each(folder):
     with pytest.raises(StudyError, match=r"^models\.fetched\.source: .*'gpt2'; the families"):
         fetch(folder)
     edit_config(folder, model_type="bert", vocab_size=5)
-    with pytest.raises(StudyError, match="vocab_size is 5; the weights .* have 90 rows"):
+    with pytest.raises(StudyError, match=r"vocab_size is 5; the weights .* have 90 rows"):
         fetch(folder)
     with pytest.raises(StudyError, match="tokenizer knows 8 words"):
         fetch(folder, init="random")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,12 +12,10 @@ from synthetic_patterns import FACTS, write_patterns
 from tiny import tiny_architecture
 
 from lottery import files
-from lottery.analysis import pattern_association, patterns
+from lottery.analysis import patterns
 from lottery.analysis.good_masks import GoodMasks
-from lottery.analysis.pattern_examples import surest_examples
-from lottery.analysis.patterns import PatternCounts
-from lottery.attention.classes import ATTENTION, CLASSES
-from lottery.attention.note import long_note, short_sentence
+from lottery.analysis.patterns import PatternCounts, surest_examples
+from lottery.attention.classes import ATTENTION, CLASSES, long_note, short_sentence
 from lottery.files.errors import StudyError
 from lottery.pruning.masks import MaskInfo
 from lottery.results.published import published_shares
@@ -44,7 +43,8 @@ def masks_of(heads: np.ndarray) -> GoodMasks:
         for task in TASKS
         for seed in SEEDS
     )
-    return GoodMasks(infos, {"heads": heads, "mlps": np.ones((len(heads), 3), bool)})
+    units = {"heads": heads, "mlps": np.ones((len(heads), 3), bool)}
+    return GoodMasks(infos, tiny_architecture(), units)
 
 
 @pytest.fixture(scope="module")
@@ -60,22 +60,18 @@ def cells(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(cells):
     paths, _, masks = cells
-    return patterns.read_pattern_counts(paths, masks, tiny_architecture())
+    return patterns.read_pattern_counts(paths, masks)
 
 
 def test_shares_are_those_of_the_maps(cells, found):
     _, counts, masks = cells
     published = published_shares(PAPER / "patterns.csv", {"cola": "cola"})
-    rows = patterns.share_rows(found, *NAMES, published)
-    assert len(rows) == 2 * 2 * 2 * 2 * 5
+    table = patterns.share_table(found, *NAMES, published)
+    assert len(table) == 2 * 2 * 2 * 2 * 5
     kept = masks.units["heads"][:2].all(axis=0)
     assert 0 < kept.sum() < 12
-    (row,) = (
-        row
-        for row in rows
-        if (row["task"], row["heads"], row["weights"]) == ("cola", "super_survivors", "pretrained")
-        and (row["attention"], row["pattern"]) == ("normed", "diagonal")
-    )
+    places = ["task", "heads", "weights", "attention", "pattern"]
+    row = table.set_index(places).loc["cola", "super_survivors", "pretrained", "normed", "diagonal"]
     of_seeds = [
         counts[seed, 1, 1, kept, 2].sum() / counts[seed, 1, 1, kept].sum() for seed in (0, 1)
     ]
@@ -83,32 +79,27 @@ def test_shares_are_those_of_the_maps(cells, found):
     assert row["sd"] == pytest.approx(np.std(of_seeds, ddof=1))
     assert (row["n_heads"], row["n_maps"]) == (kept.sum(), 2 * 20 * kept.sum())
     assert row["published"] == pytest.approx(0.421647, abs=1e-6)
-    assert all(r["published"] is None for r in rows if r["task"] == "mine")
-    groups: dict = {}
-    for row in rows:
-        key = tuple(row[name] for name in ("task", "heads", "weights", "attention"))
-        groups[key] = groups.get(key, 0.0) + row["share"]
-    assert all(total == pytest.approx(1) for total in groups.values())
+    assert table.loc[table["task"] == "mine", "published"].isna().all()
+    assert np.allclose(table.groupby(places[:-1])["share"].sum(), 1)
 
 
 def test_no_survivor_is_no_share(cells):
     paths, _, _ = cells
     nothing = masks_of(np.zeros((4, 12), bool))
-    empty = patterns.read_pattern_counts(paths, nothing, tiny_architecture())
-    rows = [
-        row for row in patterns.share_rows(empty, *NAMES, {}) if row["heads"] == "super_survivors"
-    ]
-    assert {(row["share"], row["n_heads"], row["n_maps"]) for row in rows} == {(None, 0, 0)}
-    associations = pattern_association.association_rows(empty, *NAMES, list(TASKS), 20)
-    assert all(np.isnan(row["phi"]) and np.isnan(row["phi_p"]) for row in associations)
+    empty = patterns.read_pattern_counts(paths, nothing)
+    table = patterns.share_table(empty, *NAMES, {})
+    table = table[table["heads"] == "super_survivors"]
+    assert table["share"].isna().all() and not table[["n_heads", "n_maps"]].any(axis=None)
+    associations = patterns.association_table(empty, *NAMES, list(TASKS), 20)
+    assert associations[["phi", "phi_p"]].isna().all(axis=None)
 
 
 def test_associations_are_correlations_over_heads(cells, found):
     _, counts, masks = cells
-    rows = pattern_association.association_rows(found, *NAMES, list(TASKS), 50)
+    table = patterns.association_table(found, *NAMES, list(TASKS), 50)
     kept = [masks.units["heads"][cells].all(axis=0) for cells in (slice(0, 2), slice(2, 4))]
     maps = [counts[:2].sum(axis=0), counts[2:].sum(axis=0)]
-    by_key = {(row["task"], row["weights"], row["attention"], row["pattern"]): row for row in rows}
+    by_key = table.set_index(["task", "weights", "attention", "pattern"]).to_dict("index")
     assert len(by_key) == 3 * 2 * 2 * 5
     values = []
     for number, task in enumerate(TASKS):
@@ -125,27 +116,21 @@ def test_associations_are_correlations_over_heads(cells, found):
     assert pooled["n_heads"] == 24
 
 
-def counts_where(first: np.ndarray) -> np.ndarray:
-    """Two seeds' counts in which some heads are always heterogeneous, the others diagonal."""
-    counts = np.zeros((2, 2, 2, len(first), 5), np.int64)
+def repeated(first: np.ndarray, tasks: tuple[str, ...]) -> PatternCounts:
+    """Some heads survive and are always heterogeneous, the others are diagonal, in all tasks."""
+    counts = np.zeros((len(tasks), 2, 2, 2, len(first), 5), np.int64)
     counts[..., 0] = np.where(first, 10, 0)
     counts[..., 2] = np.where(first, 0, 10)
-    return counts
+    survivors = np.tile(first, (len(tasks), 1))
+    return PatternCounts(tasks, SEEDS, counts, np.ones(counts.shape[:-1]), survivors)
 
 
 def test_heads_are_the_units_of_the_p_value():
     """Survivors that are exactly the heterogeneous heads: p counts the ways to choose heads."""
     first = np.arange(8) < 2
-    found = PatternCounts(
-        {"a": counts_where(first)}, {"a": np.ones((2, 2, 2, 8))}, {"a": first}, SEEDS
-    )
-    rows = pattern_association.association_rows(found, *NAMES, ["a"], 4000)
-    (row,) = (
-        row
-        for row in rows
-        if (row["task"], row["weights"], row["attention"], row["pattern"])
-        == ("a", "fine_tuned", "raw", "heterogeneous")
-    )
+    table = patterns.association_table(repeated(first, ("a",)), *NAMES, ["a"], 4000)
+    places = ["task", "weights", "attention", "pattern"]
+    row = table.set_index(places).loc["a", "fine_tuned", "raw", "heterogeneous"]
     assert row["phi"] == pytest.approx(1)
     # One in 28 choices of two heads of eight, however many maps there are.
     assert row["phi_p"] == pytest.approx(1 / 28, abs=0.01)
@@ -153,45 +138,36 @@ def test_heads_are_the_units_of_the_p_value():
 
 def test_tasks_that_repeat_each_other_do_not_make_p_smaller():
     """The same heads in every task are one observation, not many."""
-    first = np.arange(8) < 2
-    tasks = [str(number) for number in range(6)]
-    counts, kept = counts_where(first), dict.fromkeys(tasks, first)
-    sure = np.ones((2, 2, 2, 8))
-    found = PatternCounts(dict.fromkeys(tasks, counts), dict.fromkeys(tasks, sure), kept, SEEDS)
-    rows = pattern_association.association_rows(found, *NAMES, tasks, 4000)
-    pooled = [row for row in rows if (row["task"], row["pattern"]) == ("average", "diagonal")]
-    assert all(row["phi"] == pytest.approx(-1) for row in pooled)
-    assert all(row["phi_p"] == pytest.approx(1 / 28, abs=0.01) for row in pooled)
+    tasks = tuple("abcdef")
+    table = patterns.association_table(repeated(np.arange(8) < 2, tasks), *NAMES, tasks, 4000)
+    pooled = table[(table["task"] == "average") & (table["pattern"] == "diagonal")]
+    assert np.allclose(pooled["phi"], -1)
+    assert np.allclose(pooled["phi_p"], 1 / 28, atol=0.01)
 
 
 @pytest.mark.parametrize("annotated", [("normed",), ()])
 def test_the_claims_get_their_columns_and_the_truth_about_annotations(cells, found, annotated):
     _, counts, _ = cells
-    associations = pattern_association.association_rows(found, *NAMES, ["cola"], 20)
+    associations = patterns.association_table(found, *NAMES, ["cola"], 20)
     known = {kind: kind in annotated for kind in ATTENTION}
-    rows = patterns.claim_rows(found, associations, known)
-    assert all(set(row) <= set(patterns.COLUMNS) for row in rows)
-    assert set(SIDE_TABLES["patterns"]) <= set(patterns.COLUMNS)
-    assert all(row["annotated"] is known[row["attention"]] for row in rows)
-    assert {row["task"] for row in rows} == set(TASKS)  # no row of the average
-    by_quantity = [row["quantity"] for row in rows]
-    assert by_quantity.count("association") == 2 * 2  # task, attention
-    assert by_quantity.count("change") == 2 * 2 * 2  # and seed
-    (row,) = (
-        row
-        for row in rows
-        if (row["quantity"], row["task"], row.get("seed"), row["attention"])
-        == ("change", "mine", "3", "raw")
-    )
+    table = patterns.claim_table(found, associations, known)
+    assert set(SIDE_TABLES["patterns"]) <= set(patterns.CLAIMS)
+    assert (table["annotated"] == table["attention"].map(known)).all()
+    assert {*table["task"]} == set(TASKS)  # no row of the average
+    quantities = table["quantity"].value_counts()
+    assert quantities["association"] == 2 * 2  # task, attention
+    assert quantities["change"] == 2 * 2 * 2  # and seed
+    places = ["quantity", "task", "seed", "attention"]
+    row = table.set_index(places).loc["change", "mine", "3", "raw"]
     share = counts[3, :, 0, :, 0].sum(axis=1) / counts[3, :, 0].sum(axis=(1, 2))
     assert row["value"] == pytest.approx(share[0] - share[1])
 
 
 @pytest.mark.parametrize("annotated", [True, False])
-def test_a_claim_is_measured_only_where_annotations_stand_behind_it(found, tmp_path, annotated):
-    associations = pattern_association.association_rows(found, *NAMES, list(TASKS), 20)
-    rows = patterns.claim_rows(found, associations, dict.fromkeys(ATTENTION, annotated))
-    files.write_csv(tmp_path / "patterns.csv", rows, patterns.COLUMNS)
+def test_a_claim_is_measured_only_with_annotated_maps(found, tmp_path, annotated):
+    associations = patterns.association_table(found, *NAMES, list(TASKS), 20)
+    table = patterns.claim_table(found, associations, dict.fromkeys(ATTENTION, annotated))
+    files.write_table(tmp_path / "patterns.csv", table, patterns.CLAIMS)
     tables = read_side_tables({"patterns": [tmp_path / "patterns.csv"]})
     evidence = SimpleNamespace(n_seeds=len(SEEDS))
     subject = SimpleNamespace(rows=tables.get, evidence=evidence)
@@ -206,10 +182,8 @@ def test_a_claim_is_measured_only_where_annotations_stand_behind_it(found, tmp_p
     measured = pattern(subject, **change).estimate
     # Two values of each of two tasks.
     assert 1 <= measured.df <= 2 and (measured.n_tasks, measured.n_seeds) == (2, 2)
-    own = [
-        row["value"] for row in rows if row["quantity"] == "change" and row["attention"] == "raw"
-    ]
-    assert measured.value == pytest.approx(np.mean(own))
+    raw = table[(table["quantity"] == "change") & (table["attention"] == "raw")]
+    assert measured.value == pytest.approx(raw["value"].mean())
     # Survival compares the seeds: a value per task, tasks are the units.
     measured = pattern(subject, **association).estimate
     assert (measured.df, measured.n_tasks) == (1, 2)
@@ -217,8 +191,9 @@ def test_a_claim_is_measured_only_where_annotations_stand_behind_it(found, tmp_p
 
 def test_patterns_of_another_model_are_refused(cells):
     paths, _, masks = cells
+    other = replace(masks, architecture=tiny_architecture(num_hidden_layers=2))
     with pytest.raises(StudyError, match=r"0\.npz holds no patterns of this model"):
-        patterns.read_pattern_counts(paths, masks, tiny_architecture(num_hidden_layers=2))
+        patterns.read_pattern_counts(paths, other)
 
 
 def test_the_surest_map_of_all_cells_is_the_example(cells):

@@ -1,4 +1,4 @@
-"""Generated maps are what their class says, inputs are made one way, and the classifier learns."""
+"""Generated maps show their class, inputs are made one way, and the classifier learns."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from lottery.attention.classes import CLASSES
 from lottery.attention.classifier import (
     Classifier,
-    Inputs,
     class_probabilities,
     confusion,
+    prepare_inputs,
     train_classifier,
 )
 from lottery.attention.generate import HELD_OUT, TRAINING, Settings, draw_map, generate
-from lottery.attention.inputs import LARGEST, SMALLEST, input_size, prepare
+from lottery.attention.maps import LARGEST, SMALLEST, input_size, prepare
 
 CPU = torch.device("cpu")
 CLEAR = Settings(lengths=((12, 30),), contrast=((1.0, 1.0),), noise=((0.0, 0.0),))
@@ -123,20 +123,20 @@ def test_the_network_is_the_published_one():
 
 def test_maps_are_classified_the_same_alone_and_together():
     maps, labels = generate(12, TRAINING, np.random.default_rng(1))
-    inputs = Inputs.of(maps, labels, CPU)
+    inputs = prepare_inputs(maps, labels, CPU)
     classifier = Classifier(1)
-    for each in inputs.maps.values():
+    for each, _ in inputs.values():
         together = class_probabilities(classifier, each)
         alone = torch.cat([class_probabilities(classifier, one[None]) for one in each])
         assert torch.allclose(together, alone, atol=1e-6)
-    assert sum(len(each) for each in inputs.maps.values()) == 12
+    assert sum(len(each) for each, _ in inputs.values()) == 12
     assert confusion(classifier, inputs).sum(axis=1).tolist() == [3, 3, 2, 2, 2]
 
 
 def test_it_learns_easy_maps_and_keeps_the_best_epoch():
     easy = Settings(lengths=((10, 16),), contrast=((0.9, 1.0),), noise=((0.0, 0.1),))
     rng = np.random.default_rng(0)
-    parts = [Inputs.of(*generate(n, easy, rng), CPU) for n in (200, 60, 100)]
+    parts = [prepare_inputs(*generate(n, easy, rng), CPU) for n in (200, 60, 100)]
     classifier, epoch = train_classifier(parts[0], parts[1], 14, seed=0)
     found = confusion(classifier, parts[2])
     assert np.diagonal(found).sum() > 70, found

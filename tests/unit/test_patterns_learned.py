@@ -14,12 +14,16 @@ from tiny import tiny_model, tiny_tokens
 
 from lottery.attention.annotated import read_annotated, read_map, split
 from lottery.attention.classes import ATTENTION, CLASSES
-from lottery.attention.classifier import Classifier, class_probabilities
+from lottery.attention.classifier import (
+    Classifier,
+    class_probabilities,
+    learn,
+    read_classifiers,
+    write_learned,
+)
 from lottery.attention.count import batches, count_patterns
 from lottery.attention.generate import TRAINING, draw_map
-from lottery.attention.inputs import input_size, prepare
-from lottery.attention.learned import learn, read_classifiers, write_learned
-from lottery.attention.maps import attention_maps
+from lottery.attention.maps import attention_maps, input_size, prepare
 from lottery.data.batches import collate
 from lottery.files.errors import StudyError
 from lottery.steps.train_pattern_classifier import train_pattern_classifier
@@ -135,15 +139,16 @@ def test_a_split_is_fair_and_loses_nothing(sizes, seed):
 def test_generated_maps_teach_one_classifier_for_both_kinds():
     learned = learn(None, 60, 1, CPU)
     assert learned["raw"] is learned["normed"]
-    facts = learned["raw"].facts
-    assert (facts.annotated, facts.n_train, facts.n_select, facts.n_test) == (False, 48, 12, 500)
+    _, facts = learned["raw"]
+    assert facts["annotated"] is False
+    assert [facts[f"n_{part}"] for part in ("train", "select", "test")] == [48, 12, 500]
 
 
 def test_annotated_maps_teach_their_own_kind_alone(tmp_path):
     learned = learn(write_annotated(tmp_path, ("raw",)), 60, 1, CPU)
-    assert [learned[kind].facts.annotated for kind in ATTENTION] == [True, False]
-    assert learned["raw"].facts.n_train + learned["raw"].facts.n_select == 25
-    assert learned["raw"].facts.n_test == 5
+    assert [learned[kind][1]["annotated"] for kind in ATTENTION] == [True, False]
+    _, facts = learned["raw"]
+    assert (facts["n_train"] + facts["n_select"], facts["n_test"]) == (25, 5)
 
 
 def test_the_step_writes_classifiers_facts_and_a_note(tmp_path):
@@ -170,7 +175,7 @@ def test_classifiers_come_back_from_their_file(tmp_path):
     for kind, classifier in read_classifiers(tmp_path / "c.safetensors").items():
         assert torch.equal(
             class_probabilities(classifier, inputs),
-            class_probabilities(learned[kind].classifier, inputs),
+            class_probabilities(learned[kind][0], inputs),
         )
 
 
@@ -216,14 +221,13 @@ def test_heads_are_counted_as_one_map_after_the_other_would_be():
                         found = class_probabilities(classifiers[kind], one)[0].numpy()
                         counts[a, layer, head, found.argmax()] += 1
                         sums[a, layer, head] += found.max()
-                        key = (kind, CLASSES[found.argmax()])
+                        key = (a, int(found.argmax()))
                         best[key] = max(best.get(key, 0.0), float(found.max()))
     assert np.array_equal(tally.counts, counts)
     assert np.allclose(tally.probability, sums, atol=1e-4)
     assert tally.counts.sum() == 9 * 2 * 3 * 4
     assert set(tally.examples) == set(best)
-    for key, example in tally.examples.items():
-        assert example.probability == pytest.approx(best[key], abs=1e-5)
-        assert example.map.max() == pytest.approx(1)
-        kind = ATTENTION.index(key[0])
-        assert counts[kind, example.layer, example.head, CLASSES.index(key[1])] > 0
+    for (a, label), example in tally.examples.items():
+        assert example["probability"] == pytest.approx(best[a, label], abs=1e-5)
+        assert example["map"].max() == pytest.approx(1)
+        assert counts[a, example["layer"], example["head"], label] > 0

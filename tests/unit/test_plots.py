@@ -14,6 +14,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from lottery import files
+from lottery.analysis.good_masks import read_good_masks
+from lottery.analysis.survivors import survival
 from lottery.report.figures import style
 from lottery.report.figures.curves import draw_trajectories
 from lottery.report.figures.scores import draw_scores
@@ -21,7 +23,6 @@ from lottery.report.figures.survival import ALL, TASK, draw_survival
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
-from lottery.results.survival import read_shares, survival_of_task, survival_over_tasks
 from lottery.results.trajectory import search_table
 from lottery.steps.collect_scores import collect_scores
 from lottery.steps.plot_scores import plot_scores
@@ -89,14 +90,14 @@ def searches_of(tree, method: str) -> pd.DataFrame:
 
 
 def figures(tree, method: str) -> dict[str, Figure]:
-    shares = read_shares(tree.masks(method), tree.architecture)
+    masks = read_good_masks(tree.masks(method), tree.architecture, bits=False)
     counted = method == "structured"
-    over_all = survival_over_tasks(shares, counted=counted)
+    over_all = survival(masks, masks.tasks, counted=counted)
     most = over_all.n_tasks if counted else None
     return {
         "scores": bars_of(tree, method),
         "tasks": draw_survival(
-            {task: survival_of_task(seeds) for task, seeds in shares.items()},
+            {task: survival(masks, [task]) for task in masks.tasks},
             title="title",
             measure="share of seeds in which it survives",
             panel=TASK,
@@ -227,7 +228,8 @@ def test_the_table_of_survival_holds_what_is_drawn(drawn):
     rows = files.read_csv(paths[-1])
     sizes = tree.architecture
     assert len(rows) == (len(tree.tasks) + 1) * sizes.layers * (sizes.heads + 1)
-    expected = survival_of_task(read_shares(tree.masks("magnitude"), sizes)["sentiment"])
+    masks = read_good_masks(tree.masks("magnitude"), sizes, bits=False)
+    expected = survival(masks, ["sentiment"])
     by_place = {(row["task"], row["layer"], row["head"]): row for row in rows}
     row = by_place["sentiment", "2", "3"]
     assert float(row["mean"]) == expected.mean["head"][2, 3]

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from test_plots import BIG, FILES
 
-from lottery.analysis.noise import COLUMNS as NOISE_COLUMNS
+from lottery.analysis.stability import NOISE as NOISE_COLUMNS
 from lottery.report.figures import agreement, style
 from lottery.report.figures.differences import draw_differences
 from lottery.report.figures.methods import draw_methods

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lottery.analysis.survivors import Survival
 from lottery.report.figures import style
 from lottery.report.figures.survival import TASK, draw_survival
-from lottery.results.survival import Survival
 
 
 @pytest.fixture

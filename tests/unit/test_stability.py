@@ -11,7 +11,7 @@ import synthetic
 from synthetic_masks import full_mask, random_units, random_weights, unit_mask
 
 from lottery import files
-from lottery.analysis import agreement, noise, stability
+from lottery.analysis import agreement, stability
 from lottery.analysis.good_masks import read_good_masks, shared_bits
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
@@ -48,8 +48,8 @@ def made(folder, make, tasks=("a", "b"), seeds=("1", "2", "3"), methods=("s",)):
 
 def test_rows_of_units_compare_the_seeds_of_each_task(tmp_path):
     masks, read = made(tmp_path, random_units)
-    rows = stability.stability_rows(read, "m", "s", 50)
-    by_place = {(r["task"], r["other_task"], r["unit"], r["statistic"]): r for r in rows}
+    table = stability.stability_table(read, "m", "s", 50)
+    by_place = table.set_index(["task", "other_task", "unit", "statistic"]).to_dict("index")
     heads = np.stack([masks["s", "b", seed].units["head"].ravel() for seed in "123"])
     row = by_place["b", "", "heads", "fleiss_kappa"]
     expected = agreement.fleiss_kappa(agreement.shared_counts(heads), 12)
@@ -62,11 +62,11 @@ def test_rows_of_units_compare_the_seeds_of_each_task(tmp_path):
     assert row["value"] == pytest.approx(float(expected))
     assert row["n_masks"] == 6
     assert ("a", "b", "heads", "fleiss_kappa") not in by_place
-    assert rows == stability.stability_rows(read, "m", "s", 50)
+    assert table.equals(stability.stability_table(read, "m", "s", 50))
 
 
 def test_rows_say_which_subnetworks_they_compare(tmp_path):
-    """The halves are measured as the good masks are, and stand below them in the tables."""
+    """The halves are measured as the good masks are, below them in the tables."""
     kinds = ("good", "good_half")
     paths = {kind: [] for kind in kinds}
     rng = np.random.default_rng(3)
@@ -92,23 +92,21 @@ def test_rows_say_which_subnetworks_they_compare(tmp_path):
         permutations=20,
     )
     for kind in kinds:
-        expected = stability.stability_rows(read_good_masks(paths[kind], SMALL), "m", "s", 20)
-        found = [r for r in files.read_csv(tmp_path / "stability.csv") if r["subnetwork"] == kind]
-        assert [row["value"] for row in found] == [
-            "" if np.isnan(row["value"]) else repr(float(row["value"])) for row in expected
-        ]
-        pairs = files.read_csv(tmp_path / "pairs.csv")
-        assert sum(row["subnetwork"] == kind for row in pairs) == 2  # heads and MLPs
+        expected = stability.stability_table(read_good_masks(paths[kind], SMALL), "m", "s", 20)
+        found = files.read_table(tmp_path / "stability.csv", stability.STABILITY)
+        assert found[found["subnetwork"] == kind].reset_index(drop=True).equals(expected)
+        pairs = files.read_table(tmp_path / "pairs.csv", stability.PAIRS)
+        assert (pairs["subnetwork"] == kind).sum() == 2  # heads and MLPs
 
 
 def test_rows_of_weights_compare_bits_and_shares(tmp_path):
     masks, read = made(tmp_path, random_weights, tasks=("a",))
-    rows = stability.stability_rows(read, "m", "s", 50)
-    by_place = {(r["unit"], r["statistic"]): r for r in rows}
+    table = stability.stability_table(read, "m", "s", 50)
+    by_place = table.set_index(["unit", "statistic"]).to_dict("index")
     bits = np.stack([mask.vector for mask in masks.values()])
     row = by_place["weights", "phi"]
     assert row["value"] == pytest.approx(
-        np.mean([np.corrcoef(bits)[a, b] for a, b in agreement.pairs(3)])
+        np.mean([np.corrcoef(bits)[a, b] for a, b in ((0, 1), (0, 2), (1, 2))])
     )
     assert row["n_units"] == bits.shape[1]
     shares = np.stack([mask.shares(SMALL)["head"].ravel() for mask in masks.values()])
@@ -126,9 +124,9 @@ def test_packed_bits_are_counted_with_their_padding(tmp_path):
 
 def test_pairs_of_seeds(tmp_path):
     masks, read = made(tmp_path, random_units, tasks=("a",))
-    rows = stability.pair_rows(read, "m", "s")
-    assert len(rows) == 2 * 3
-    row = next(r for r in rows if (r["unit"], r["seed"], r["other_seed"]) == ("heads", "1", "3"))
+    table = stability.pair_table(read, "m", "s")
+    assert len(table) == 2 * 3
+    row = table.set_index(["unit", "seed", "other_seed"]).loc["heads", "1", "3"]
     first, second = masks["s", "a", "1"].units["head"], masks["s", "a", "3"].units["head"]
     assert (row["kept"], row["other_kept"]) == (first.sum(), second.sum())
     assert row["shared"] == (first & second).sum()
@@ -136,10 +134,10 @@ def test_pairs_of_seeds(tmp_path):
 
 
 @pytest.mark.parametrize("make", [random_units, random_weights])
-def test_noise_sets_seeds_beside_data(tmp_path, make):
+def test_noise_compares_seeds_and_data(tmp_path, make):
     methods = {"v": "validation", "h": "search_half", "r": "report_half"}
     masks, read = made(tmp_path, make, tasks=("a",), methods=tuple(methods))
-    rows = noise.noise_rows(read, "m", methods)
+    table = stability.noise_table(read, "m", methods)
     unit = "heads" if make is random_units else "weights"
     vector = {
         cell: mask.units["head"].ravel() if make is random_units else mask.vector
@@ -149,9 +147,8 @@ def test_noise_sets_seeds_beside_data(tmp_path, make):
     def phi(first, second):
         return np.corrcoef(vector[first], vector[second])[0, 1]
 
-    by_place = {
-        (r["source"], r["method"], r["other_method"], r["unit"], r["statistic"]): r for r in rows
-    }
+    by_place = table.set_index(["source", "method", "other_method", "unit", "statistic"])
+    by_place = by_place.to_dict("index")
     row = by_place["seeds", "h", "h", unit, "phi"]
     pairs = [("1", "2"), ("1", "3"), ("2", "3")]
     expected = [phi(("h", "a", one), ("h", "a", other)) for one, other in pairs]
@@ -164,7 +161,7 @@ def test_noise_sets_seeds_beside_data(tmp_path, make):
     assert not by_place["data", "v", "h", unit, "phi"]["disjoint"]
 
 
-def test_noise_leaves_out_pairs_that_say_nothing(tmp_path):
+def test_noise_leaves_out_pairs_with_a_full_mask(tmp_path):
     full = full_mask(3, 4)
     part = unit_mask(np.eye(3, 4) > 0, np.array([True, False, True]))
     paths = [
@@ -172,15 +169,12 @@ def test_noise_leaves_out_pairs_that_say_nothing(tmp_path):
         for method, masks in (("v", (part, full)), ("t", (part, part)))
         for seed, mask in zip("12", masks, strict=True)
     ]
-    rows = noise.noise_rows(
+    table = stability.noise_table(
         read_good_masks(paths, SMALL), "m", {"v": "validation", "t": "train_sample"}
     )
-    found = {
-        (r["source"], r["method"]): r
-        for r in rows
-        if (r["unit"], r["statistic"]) == ("heads", "phi")
-    }
-    assert (found["seeds", "v"]["mean"], found["seeds", "v"]["n"]) == (None, 0)
+    table = table[(table["unit"] == "heads") & (table["statistic"] == "phi")]
+    found = table.set_index(["source", "method"]).to_dict("index")
+    assert np.isnan(found["seeds", "v"]["mean"]) and found["seeds", "v"]["n"] == 0
     assert (found["data", "v"]["mean"], found["data", "v"]["n"]) == (pytest.approx(1.0), 1)
     assert found["data", "v"]["disjoint"]
 

@@ -1,4 +1,4 @@
-"""Super-survivors, units that few tasks keep, survival per layer, overlap of tasks."""
+"""Survival, super-survivors, units that few tasks keep, survival per layer, overlap of tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import synthetic
 
 from lottery import files
-from lottery.analysis import survivors, task_overlap
+from lottery.analysis import survivors
 from lottery.analysis.good_masks import GoodMasks
 from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, MLP, body_size
@@ -29,7 +29,7 @@ def masks_of(heads: dict[str, list[str]], mlps: dict[str, list[str]]) -> GoodMas
         return np.array([[c == "1" for c in text] for seeds in texts.values() for text in seeds])
 
     units = {"heads": array(heads), "mlps": array(mlps)}
-    return GoodMasks(tuple(infos), units, emptied_attention="drop_bias")
+    return GoodMasks(tuple(infos), SMALL, units, emptied_attention="drop_bias")
 
 
 MASKS = masks_of(
@@ -41,25 +41,42 @@ MASKS = masks_of(
 )
 
 
-def by(rows, *keys):
-    return {tuple(row[key] for key in keys): row for row in rows}
+def by(table, *keys):
+    return table.set_index(list(keys)).to_dict("index")
+
+
+def test_survival_is_the_mean_and_sample_sd_over_seeds():
+    found = survivors.survival(MASKS, ["a"])
+    assert found.mean["head"][0].tolist() == [1, 1, 0.5, 0.5]
+    assert found.sd["head"][0, 2] == pytest.approx(np.std([1, 0], ddof=1))
+    assert found.mean["mlp"].tolist() == [1, 0.5, 0]
+    assert (found.n_seeds, found.n_tasks) == (2, 1)
+
+
+def test_survival_over_tasks_takes_the_tasks_of_each_seed_together():
+    counted = survivors.survival(MASKS, ["a", "b"])
+    assert counted.mean["head"][0, :2].tolist() == [2, 1.5]
+    assert counted.sd["head"][0, 1] == pytest.approx(np.std([2, 1], ddof=1))
+    assert counted.n_tasks == 2
+    averaged = survivors.survival(MASKS, ["a", "b"], counted=False)
+    assert averaged.mean["head"][0, 1] == pytest.approx(0.75)
 
 
 def test_sizes_of_good_and_of_what_all_seeds_keep():
-    rows = by(survivors.size_rows(MASKS, SMALL, "m", "s"), "task", "seed", "subnetwork")
+    rows = by(survivors.size_table(MASKS, "m", "s"), "task", "seed", "subnetwork")
     assert rows["a", "1", "good"]["heads_kept"] == 4
     assert rows["a", "1", "good"]["mlps_kept"] == 1
     assert rows["a", "1", "good"]["kept_fraction"] == 0.25
-    found = rows["a", None, "super_good"]
+    found = rows["a", "", "super_good"]
     assert (found["heads_kept"], found["mlps_kept"]) == (2, 1)
     # Both heads are in layer 0, so one attention bias belongs to them.
     kept = 2 * HEAD.parameters(SMALL) + MLP.parameters(SMALL) + SMALL.hidden
     assert found["kept_fraction"] == pytest.approx(kept / body_size(SMALL))
 
 
-def test_survivors_stand_beside_what_chance_gives():
-    rows = survivors.survivor_rows(MASKS, "m", "s", averaged_tasks=["a"], few_tasks=2, draws=4000)
-    found = by(rows, "task", "unit", "statistic")
+def test_survivors_are_compared_with_what_chance_gives():
+    table = survivors.survivor_table(MASKS, "m", "s", averaged_tasks=["a"], few_tasks=2, draws=4000)
+    found = by(table, "task", "unit", "statistic")
     row = found["a", "heads", "super_survivors"]
     assert (row["value"], row["expected"]) == (2, pytest.approx(4 * 4 / 12))
     # Hypergeometric: at least 2 of 4 in common, of 12.
@@ -72,11 +89,11 @@ def test_survivors_stand_beside_what_chance_gives():
     assert (row["n_tasks"], row["n_seeds"]) == (2, 2)
     assert 0 < row["p"] <= 1
     # One averaged task cannot be survived twice.
-    assert found["averaged", "heads", "fewer_than_2_tasks"]["value"] is None
+    assert np.isnan(found["averaged", "heads", "fewer_than_2_tasks"]["value"])
 
 
 def test_survival_per_layer():
-    rows = by(survivors.layer_rows(MASKS, SMALL, "m", "s"), "task", "unit", "layer")
+    rows = by(survivors.layer_table(MASKS, "m", "s"), "task", "unit", "layer")
     assert rows["a", "heads", 0]["mean"] == pytest.approx((4 / 4 + 2 / 4) / 2)
     assert rows["a", "heads", 0]["sd"] == pytest.approx(np.std([1.0, 0.5], ddof=1))
     assert rows["a", "heads", 2]["mean"] == 0
@@ -86,7 +103,7 @@ def test_survival_per_layer():
 
 
 def test_overlap_of_tasks_is_that_of_the_same_seed():
-    rows = by(task_overlap.overlap_rows(MASKS, "m", "s", 4000), "unit", "task_a", "task_b")
+    rows = by(survivors.overlap_table(MASKS, "m", "s", 4000), "unit", "task_a", "task_b")
     row = rows["heads", "a", "b"]
     assert row["shared_mean"] == pytest.approx((3 + 1) / 2)
     assert row["shared_sd"] == pytest.approx(np.std([3, 1], ddof=1))
@@ -95,16 +112,16 @@ def test_overlap_of_tasks_is_that_of_the_same_seed():
     assert (row["units"], row["n_seeds"]) == (12, 2)
     own = rows["heads", "b", "b"]
     assert (own["shared_mean"], own["expected"], own["super_shared"]) == (3.5, 3.5, 2)
-    assert own["p"] is None
+    assert np.isnan(own["p"])
     assert len(rows) == 2 * 3
 
 
 def test_the_p_value_of_an_overlap_is_that_of_all_masks():
     masks = masks_of({"a": ["110000000000"], "b": ["110000000000"]}, {"a": ["1"], "b": ["1"]})
-    rows = by(task_overlap.overlap_rows(masks, "m", "s", 20000), "unit", "task_a", "task_b")
+    rows = by(survivors.overlap_table(masks, "m", "s", 20000), "unit", "task_a", "task_b")
     # One of the 66 pairs of heads.
     assert rows["heads", "a", "b"]["p"] == pytest.approx(1 / 66, rel=0.2)
-    assert rows["heads", "a", "b"]["shared_sd"] is None
+    assert np.isnan(rows["heads", "a", "b"]["shared_sd"])
 
 
 def overlap_row(subnetwork, task, share, seed="1", reference="good"):

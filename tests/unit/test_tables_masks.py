@@ -1,4 +1,4 @@
-"""What is computed from masks alone: overlap of controls with good, and survival."""
+"""What is computed from masks alone: overlap of controls with good, and shares of units."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, MLP
 from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, write_mask
 from lottery.pruning.subnetworks import reference_of
-from lottery.results import survival
 from lottery.results.overlap import COLUMNS
 from lottery.statistics import differences
 from lottery.steps.compare_controls import compare_controls
@@ -202,37 +201,3 @@ def test_shares_of_units_account_for_every_kept_weight(seed, keep):
     mlp = MLP.parameters(SMALL) - SMALL.hidden  # the output's bias is not in magnitude's body
     total = shares["head"].sum() * HEAD.parameters(SMALL) + shares["mlp"].sum() * mlp + biases
     assert total == pytest.approx(mask.kept)
-
-
-def test_survival_is_the_mean_and_sample_sd_over_seeds():
-    masks = [units(3, 4, [(0, 0), (1, 1)], [2]), units(3, 4, [(0, 0)], [2]), units(3, 4, [], [2])]
-    by_seed = {str(i): mask.shares(SMALL) for i, mask in enumerate(masks)}
-    found = survival.survival_of_task(by_seed)
-    assert found.mean["head"][0, 0] == pytest.approx(2 / 3)
-    assert found.sd["head"][0, 0] == pytest.approx(np.std([1, 1, 0], ddof=1))
-    np.testing.assert_array_equal(found.mean["mlp"], [0, 0, 1])
-    assert found.n_seeds == 3
-
-
-def test_survival_over_tasks_counts_the_tasks_of_each_seed():
-    first = {"1": units(3, 4, [(0, 0)], [0]), "2": units(3, 4, [(0, 0)], [])}
-    second = {"1": units(3, 4, [(0, 0), (1, 1)], [0]), "2": units(3, 4, [], [])}
-    shares = {
-        task: {seed: mask.shares(SMALL) for seed, mask in masks.items()}
-        for task, masks in (("a", first), ("b", second))
-    }
-    counted = survival.survival_over_tasks(shares, counted=True)
-    assert counted.mean["head"][0, 0] == pytest.approx(
-        1.5
-    )  # two tasks with seed 1, one with seed 2
-    assert counted.sd["head"][0, 0] == pytest.approx(np.std([2, 1], ddof=1))
-    assert counted.mean["mlp"][0] == pytest.approx(1.0)
-    assert counted.n_tasks == 2
-    averaged = survival.survival_over_tasks(shares, counted=False)
-    assert averaged.mean["head"][0, 0] == pytest.approx(0.75)
-
-
-def test_a_mask_of_another_size_is_one_sentence(tmp_path):
-    path = write(tmp_path, units(2, 4, [], []), "good")
-    with pytest.raises(StudyError, match="2 x 4 heads, the model 3 x 4"):
-        survival.read_shares([path], SMALL)

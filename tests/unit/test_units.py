@@ -15,7 +15,7 @@ from tiny import gates_of, tiny_architecture, tiny_model, tiny_tokens
 
 from lottery import files
 from lottery.analysis import importance
-from lottery.analysis.magnitudes import magnitude_rows, unit_magnitudes
+from lottery.analysis.magnitudes import magnitude_table, unit_magnitudes
 from lottery.data.batches import collate
 from lottery.evaluation.predict import predict
 from lottery.evaluation.scoring import decide
@@ -187,10 +187,10 @@ def test_magnitudes_are_means_over_the_units_entries():
                 mean = np.abs(values).mean()
                 assert found[KINDS[kind].array][place] == pytest.approx(mean)
         mask = random_mask(1, SMALL)
-        rows = magnitude_rows(mask, found, SMALL, {})
-        assert [row["unit"] for row in rows] == ["heads", "mlps", "toys", "both"]
+        table = magnitude_table(mask, found, SMALL, {})
+        assert table["unit"].tolist() == ["heads", "mlps", "toys", "both"]
         kept = found["toys"][mask.units["toy"]]
-        assert rows[2]["kept_mean"] == pytest.approx(kept.mean())
+        assert table["kept_mean"][2] == pytest.approx(kept.mean())
 
 
 # A kind that is declared in one place: gates, shrinking, files, controls and a search know it.
@@ -341,8 +341,8 @@ def test_a_search_prunes_toys(tmp_path, preset):
         files.write_npz(tmp_path / "importance.npz", found.importance)
         files.write_npz(tmp_path / "path.npz", found.path)
         names = ("search.csv", "importance.npz", "path.npz")
-        walk = importance.read_walk(*(tmp_path / name for name in names))
-        assert len(importance.cuts(walk, "toys")) == len(found.trajectory) - 1
+        states = importance.read_states(*(tmp_path / name for name in names))
+        assert len(importance.cuts(states, "toys")) == len(found.trajectory) - 1
 
 
 def test_a_search_over_several_kinds_has_a_stage_for_each():

@@ -70,6 +70,8 @@ rule measure_patterns:
         facts=f"{TABLES}/pattern_classifier.json",
         note=f"{TABLES}/pattern_classifier.rst",
     output:
+        **drawn("patterns", "Attention patterns", "shares_", what="shares"),
+        **drawn("example_maps", "Attention patterns", "examples_", what="examples"),
         table=f"{ANALYSED}/patterns.csv",
         shares=f"{ANALYSED}/pattern_shares.csv",
         associations=report(
@@ -78,20 +80,6 @@ rule measure_patterns:
             category="Attention patterns",
             labels={"model": "{model}", "method": "{method}", "what": "association"},
         ),
-        shares_svg=report(
-            f"{FIGURES}/patterns.svg",
-            caption="../report/patterns.rst",
-            category="Attention patterns",
-            labels={"model": "{model}", "method": "{method}", "what": "shares"},
-        ),
-        shares_png=f"{FIGURES}/patterns.png",
-        examples_svg=report(
-            f"{FIGURES}/example_maps.svg",
-            caption="../report/example_maps.rst",
-            category="Attention patterns",
-            labels={"model": "{model}", "method": "{method}", "what": "examples"},
-        ),
-        examples_png=f"{FIGURES}/example_maps.png",
         provenance=f"{FIGURES}/patterns.provenance.json",
     log:
         f"{LOGS}/measure_patterns/{{model}}/{{method}}.log",

@@ -9,6 +9,7 @@ rule measure_stability:
         halves=of_all_tasks(f"{MASKS}/good_half.safetensors", attrgetter("halves")),
         config="resources/models/{model}/config.json",
     output:
+        **drawn("stability", "Stability", what="over seeds"),
         stability=report(
             f"{ANALYSED}/stability.csv",
             caption="../report/stability.rst",
@@ -16,13 +17,6 @@ rule measure_stability:
             labels={"model": "{model}", "method": "{method}", "what": "table"},
         ),
         pairs=f"{ANALYSED}/stability_pairs.csv",
-        svg=report(
-            f"{FIGURES}/stability.svg",
-            caption="../report/stability.rst",
-            category="Stability",
-            labels={"model": "{model}", "method": "{method}", "what": "over seeds"},
-        ),
-        png=f"{FIGURES}/stability.png",
         provenance=f"{FIGURES}/stability.provenance.json",
     log:
         f"{LOGS}/measure_stability/{{model}}/{{method}}.log",
@@ -51,14 +45,8 @@ rule measure_noise:
         masks=good_masks_of_family,
         config="resources/models/{model}/config.json",
     output:
+        **drawn("noise", "Stability", what="seeds and data"),
         noise=f"{ANALYSED}/noise.csv",
-        svg=report(
-            f"{FIGURES}/noise.svg",
-            caption="../report/noise.rst",
-            category="Stability",
-            labels={"model": "{model}", "method": "{method}", "what": "seeds and data"},
-        ),
-        png=f"{FIGURES}/noise.png",
         provenance=f"{FIGURES}/noise.provenance.json",
     log:
         f"{LOGS}/measure_noise/{{model}}/{{method}}.log",
@@ -89,24 +77,12 @@ rule measure_overlap:
         masks=good_masks_of_all_tasks,
         config="resources/models/{model}/config.json",
     output:
+        **drawn("survivors", "Survival", "survivors_", over="seeds and layers"),
+        **drawn("task_overlap", "Survival", "overlap_", over="pairs of tasks"),
         sizes=f"{ANALYSED}/sizes.csv",
         survivors=f"{ANALYSED}/survivors.csv",
         layers=f"{ANALYSED}/layers.csv",
         overlap=f"{ANALYSED}/task_overlap.csv",
-        survivors_svg=report(
-            f"{FIGURES}/survivors.svg",
-            caption="../report/survivors.rst",
-            category="Survival",
-            labels={"model": "{model}", "method": "{method}", "over": "seeds and layers"},
-        ),
-        survivors_png=f"{FIGURES}/survivors.png",
-        overlap_svg=report(
-            f"{FIGURES}/task_overlap.svg",
-            caption="../report/task_overlap.rst",
-            category="Survival",
-            labels={"model": "{model}", "method": "{method}", "over": "pairs of tasks"},
-        ),
-        overlap_png=f"{FIGURES}/task_overlap.png",
         provenance=f"{FIGURES}/task_overlap.provenance.json",
     log:
         f"{LOGS}/measure_overlap/{{model}}/{{method}}.log",
@@ -136,22 +112,10 @@ rule measure_importance:
         importances=of_all_tasks(f"{MASKS}/importance.npz"),
         paths=of_all_tasks(f"{MASKS}/path.npz"),
     output:
+        **drawn("importance_histograms", "Importance", "histograms_", what="histograms"),
+        **drawn("importance_correlations", "Importance", "correlations_", what="between steps"),
         histograms=f"{ANALYSED}/importance_histograms.csv",
         correlations=f"{ANALYSED}/importance_correlations.csv",
-        histograms_svg=report(
-            f"{FIGURES}/importance_histograms.svg",
-            caption="../report/importance_histograms.rst",
-            category="Importance",
-            labels={"model": "{model}", "method": "{method}", "what": "histograms"},
-        ),
-        histograms_png=f"{FIGURES}/importance_histograms.png",
-        correlations_svg=report(
-            f"{FIGURES}/importance_correlations.svg",
-            caption="../report/importance_correlations.rst",
-            category="Importance",
-            labels={"model": "{model}", "method": "{method}", "what": "between steps"},
-        ),
-        correlations_png=f"{FIGURES}/importance_correlations.png",
         provenance=f"{FIGURES}/importance.provenance.json",
     log:
         f"{LOGS}/measure_importance/{{model}}/{{method}}.log",
@@ -202,14 +166,8 @@ rule measure_magnitudes:
         magnitudes=of_all_tasks(f"{CELL}/finetune/magnitudes.npz"),
         config="resources/models/{model}/config.json",
     output:
+        **drawn("magnitudes", "Importance", what="magnitudes"),
         table=f"{ANALYSED}/magnitudes.csv",
-        svg=report(
-            f"{FIGURES}/magnitudes.svg",
-            caption="../report/magnitudes.rst",
-            category="Importance",
-            labels={"model": "{model}", "method": "{method}", "what": "magnitudes"},
-        ),
-        png=f"{FIGURES}/magnitudes.png",
         provenance=f"{FIGURES}/magnitudes.provenance.json",
     log:
         f"{LOGS}/measure_magnitudes/{{model}}/{{method}}.log",

@@ -1,21 +1,30 @@
-"""How far masks of the same units agree: kappa, alpha, Cochran's Q, Jaccard, phi.
+"""How far masks of the same units agree, and what agreement would be by chance.
 
 All statistics of 0/1 masks follow from two things: the number of units n, and how many units each
 pair of masks keeps in common, `shared` [masks, masks], whose diagonal holds the masks' sizes. So
 they are written as functions of (shared, n); they take stacks [..., masks, masks] as well, which is
-how whole permutation distributions are computed at once. NaN stands for undefined.
+how whole permutation distributions are computed at once. NaN is undefined.
 
-A mask that keeps nothing or everything says nothing about which units matter. Agreement is
-undefined (missing) where no mask of a set says anything, for pairs where one of the two does not.
+A mask that keeps nothing or everything does not show which units matter. Agreement is undefined
+where no mask of a set shows it, for pairs where one of the two does not.
+
+The null hypothesis leaves every mask its size and draws its places uniformly, independently of the
+other masks. For units it is sampled by permuting each mask (seeded). For the bits of weight masks,
+too many to permute, it is taken in closed form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 SIGNIFICANT = 0.05
+# Permuted masks that are held at a time, in entries: some tens of megabytes.
+CHUNK = 4_000_000
+# Up to this many units the mean Jaccard index under independence is summed exactly.
+EXACT = 1000
 
 
 def shared_counts(masks: np.ndarray) -> np.ndarray:
@@ -77,19 +86,22 @@ def cochran_p(shared: np.ndarray, n: int) -> np.ndarray:
     return chdtrc(shared.shape[-1] - 1, cochran_q(shared, n))
 
 
+def pairwise_cochran_p(shared: np.ndarray, n: int) -> np.ndarray:
+    """The p-value of Cochran's Q of each pair: [..., pairs]."""
+    pairs = np.stack(np.triu_indices(shared.shape[-1], k=1), axis=-1)
+    return cochran_p(shared[..., pairs[:, :, None], pairs[:, None, :]], n)
+
+
 def similar_pairs(shared: np.ndarray, n: int) -> np.ndarray:
-    """The number of pairs of masks whose sizes Cochran's Q does not tell apart (p >= 0.05)."""
-    p = [
-        cochran_p(shared[..., [[a], [b]], [[a, b]]], n) >= SIGNIFICANT
-        for a, b in pairs(shared.shape[-1])
-    ]
-    return np.sum(p, axis=0, dtype=np.float64)
+    """The number of pairs of masks whose sizes do not differ by Cochran's Q (p >= 0.05)."""
+    return (pairwise_cochran_p(shared, n) >= SIGNIFICANT).sum(axis=-1, dtype=np.float64)
 
 
 def pairwise_jaccard(shared: np.ndarray, n: int) -> np.ndarray:
     """Jaccard index of each pair: units kept by both / by at least one; [..., pairs]."""
     both, first, second = _pair_counts(shared)
-    return np.where(_pair_speaks(first, second, n), _ratio(both, first + second - both), np.nan)
+    defined = (first > 0) & (first < n) & (second > 0) & (second < n)
+    return np.where(defined, _ratio(both, first + second - both), np.nan)
 
 
 def pairwise_phi(shared: np.ndarray, n: int) -> np.ndarray:
@@ -99,37 +111,21 @@ def pairwise_phi(shared: np.ndarray, n: int) -> np.ndarray:
     return _ratio(n * both - first * second, spread)
 
 
-def mean_jaccard(shared: np.ndarray, n: int) -> np.ndarray:
-    """Mean Jaccard index over the pairs where it is defined."""
-    return _mean(pairwise_jaccard(shared, n))
-
-
-def mean_phi(shared: np.ndarray, n: int) -> np.ndarray:
-    """Mean phi over the pairs where it is defined."""
-    return _mean(pairwise_phi(shared, n))
-
-
-Statistic = Callable[[np.ndarray, int], np.ndarray]
-
-STATISTICS: dict[str, Statistic] = {
+STATISTICS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "fleiss_kappa": fleiss_kappa,
     "krippendorff_alpha": krippendorff_alpha,
     "cochran_q": cochran_q,
     "cochran_p": cochran_p,
     "similar_pairs": similar_pairs,
-    "jaccard": mean_jaccard,
-    "phi": mean_phi,
+    "jaccard": lambda shared, n: _mean(pairwise_jaccard(shared, n)),
+    "phi": lambda shared, n: _mean(pairwise_phi(shared, n)),
 }
 # Statistics that fall where masks agree more; the others rise.
 FALLING = ("cochran_p", "similar_pairs")
 
 
 def interval_alpha(values: np.ndarray) -> np.ndarray:
-    """Krippendorff's alpha for interval values without gaps; of 0/1 values it is the nominal one.
-
-    Args:
-        values: float [..., raters, units].
-    """
+    """Krippendorff's alpha for interval values float [..., raters, units] without gaps."""
     within = values.var(axis=-2, ddof=1).mean(axis=-1)
     everything = values.reshape(*values.shape[:-2], -1)
     return 1 - _ratio(within, everything.var(axis=-1, ddof=1))
@@ -138,20 +134,152 @@ def interval_alpha(values: np.ndarray) -> np.ndarray:
 def mean_correlation(values: np.ndarray) -> np.ndarray:
     """Mean Pearson correlation over the pairs of raters; values float [..., raters, units]."""
     centred = values - values.mean(axis=-1, keepdims=True)
-    products = centred @ np.swapaxes(centred, -1, -2)
-    both, first, second = _pair_counts(products)
+    both, first, second = _pair_counts(centred @ np.swapaxes(centred, -1, -2))
     return _mean(_ratio(both, np.sqrt(first) * np.sqrt(second)))
 
 
+# Of shares instead of 0 and 1.
 GRADED_STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "krippendorff_alpha": interval_alpha,
     "correlation": mean_correlation,
 }
 
+# Of a statistic: its value; `expected` of independent masks of the same sizes; `expected_sd` among
+# them; and `p`, one-sided, the probability of at least as much agreement among them.
+Comparison = dict[str, float]
 
-def pairs(count: int) -> list[tuple[int, int]]:
-    """The pairs of `count` masks, in the order of all arrays [..., pairs]."""
-    return [(a, b) for a in range(count) for b in range(a + 1, count)]
+
+def compare_units(
+    values: np.ndarray, draws: int, rng: np.random.Generator, names: Iterable[str] | None = None
+) -> dict[str, Comparison]:
+    """Statistics of masks or shares of units, and what permuted masks give.
+
+    Args:
+        values: [masks, units], at least two masks: bool, or float for shares kept.
+        draws: number of permutations.
+        rng: seeded.
+        names: of `STATISTICS`, or of `GRADED_STATISTICS` for shares; all if None.
+    """
+    graded = values.dtype != bool
+    names = tuple(names or (GRADED_STATISTICS if graded else STATISTICS))
+    observed = _measure(values, names)
+    permuted = [_measure(each, names) for each in _permuted(values, draws, rng)]
+    found = {}
+    for name in names:
+        value, sample = float(observed[name]), np.concatenate([each[name] for each in permuted])
+        known = sample[~np.isnan(sample)]
+        sd = float(known.std(ddof=1)) if len(known) > 1 else math.nan
+        if graded:
+            expected = float(_mean(known))
+        else:
+            expected = _expected(name, shared_counts(values), values.shape[1])
+        if math.isnan(value):
+            expected = sd = math.nan
+        p = upper_p(value, sample, falling=name in FALLING)
+        found[name] = {"value": value, "expected": expected, "expected_sd": sd, "p": p}
+    return found
+
+
+def compare_bits(
+    shared: np.ndarray, n: int, names: Iterable[str] | None = None
+) -> dict[str, Comparison]:
+    """Statistics of weight masks, and what independence gives, in closed form.
+
+    The counts shared by two independent masks are hypergeometric, and those of different pairs are
+    uncorrelated. So a statistic's variance is the sum over pairs of its squared derivative times
+    the hypergeometric variance (the delta method; exact for kappa, alpha and phi, which are linear
+    in the counts), and with millions of bits its distribution is normal.
+    """
+    sizes = np.diagonal(shared)
+    pairs = np.triu_indices(len(sizes), k=1)
+    first, second = (sizes[each] for each in pairs)
+    variances = first * second / n * (1 - first / n) * (n - second) / (n - 1)
+    steps = np.maximum(np.sqrt(variances), 1e-9)
+    change = np.zeros((len(steps), *shared.shape))  # one pair's shared count at a time
+    places = np.arange(len(steps))
+    change[places, pairs[0], pairs[1]] = change[places, pairs[1], pairs[0]] = steps
+    centre = expected_shared(sizes, n)
+    found = {}
+    for name in names or STATISTICS:
+        statistic = STATISTICS[name]
+        value, expected, sd = float(statistic(shared, n)), _expected(name, shared, n), math.nan
+        if name not in FALLING:  # p-values and numbers of pairs have no useful derivative
+            slopes = (statistic(centre + change, n) - statistic(centre - change, n)) / (2 * steps)
+            sd = math.sqrt(float((slopes**2 * variances).sum()))
+        p = math.nan
+        if sd > 0 and not math.isnan(value):
+            p = math.erfc((value - expected) / sd / math.sqrt(2)) / 2
+        found[name] = {"value": value, "expected": expected, "expected_sd": sd, "p": p}
+    return found
+
+
+def shared_by_chance(sizes: np.ndarray, n: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """How many of n units independent masks of these sizes have all in common: int [draws]."""
+    common = np.full(draws, int(sizes[0]))
+    for size in sizes[1:]:
+        # Of the units common so far, how many does the next mask hit?
+        common = rng.hypergeometric(common, n - common, int(size))
+    return common
+
+
+def upper_p(value: float, sample: np.ndarray, *, falling: bool = False) -> float:
+    """One-sided permutation p-value, the observed value counted among the draws."""
+    known = sample[~np.isnan(sample)]
+    if math.isnan(value) or not len(known):
+        return math.nan
+    tolerance = 1e-12 * max(1.0, abs(value))  # equal values may differ in the last bits
+    beyond = known <= value + tolerance if falling else known >= value - tolerance
+    return (1 + int(beyond.sum())) / (1 + len(known))
+
+
+def expected_jaccard(first: float, second: float, n: int) -> float:
+    """Mean Jaccard index of independent masks of these sizes, NaN where one keeps all or nothing.
+
+    Summed over the hypergeometric distribution of what they share; for more than `EXACT` units the
+    index at the expected count, which differs by a term of the order 1 / n.
+    """
+    first, second = int(first), int(second)
+    if not (0 < first < n and 0 < second < n):
+        return math.nan
+    if n > EXACT:
+        both = first * second / n
+        return both / (first + second - both)
+    shared = np.arange(max(0, first + second - n), min(first, second) + 1)
+    factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])  # logarithms
+
+    def choose(of: int, some: np.ndarray | int) -> np.ndarray:
+        return factorial[of] - factorial[some] - factorial[of - some]
+
+    chances = choose(first, shared) + choose(n - first, second - shared) - choose(n, second)
+    return float((np.exp(chances) * shared / (first + second - shared)).sum())
+
+
+def _expected(name: str, shared: np.ndarray, n: int) -> float:
+    """A statistic under independence.
+
+    kappa, alpha and phi are linear in the shared counts, so they are taken at the expected counts;
+    so is Cochran's Q (with its p and the similar pairs), for which that is the first order.
+    """
+    if name == "jaccard":
+        _, first, second = _pair_counts(shared)
+        return float(_mean(np.vectorize(expected_jaccard)(first, second, n)))
+    return float(STATISTICS[name](expected_shared(_sizes(shared), n), n))
+
+
+def _measure(values: np.ndarray, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Statistics of [..., masks, units], bool or float."""
+    if values.dtype != bool:
+        return {name: GRADED_STATISTICS[name](values) for name in names}
+    shared, n = shared_counts(values), values.shape[-1]
+    return {name: STATISTICS[name](shared, n) for name in names}
+
+
+def _permuted(values: np.ndarray, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Independent permutations of each row, [some draws, rows, units] at a time."""
+    at_a_time = max(1, CHUNK // values.size)
+    for start in range(0, draws, at_a_time):
+        count = min(at_a_time, draws - start)
+        yield rng.permuted(np.broadcast_to(values, (count, *values.shape)), axis=-1)
 
 
 def _sizes(shared: np.ndarray) -> np.ndarray:
@@ -159,7 +287,7 @@ def _sizes(shared: np.ndarray) -> np.ndarray:
 
 
 def _observed_agreement(shared: np.ndarray, n: int) -> np.ndarray:
-    """Share of (pair of masks, unit) in which the two masks say the same."""
+    """Share of (pair of masks, unit) in which the two masks agree."""
     masks = shared.shape[-1]
     kept = _sizes(shared).sum(axis=-1)
     same = 2 * shared.sum(axis=(-1, -2)) - 2 * masks * kept + n * masks * (masks - 1.0)
@@ -171,10 +299,6 @@ def _pair_counts(shared: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
     first, second = np.triu_indices(shared.shape[-1], k=1)
     sizes = _sizes(shared)
     return shared[..., first, second], sizes[..., first], sizes[..., second]
-
-
-def _pair_speaks(first: np.ndarray, second: np.ndarray, n: int) -> np.ndarray:
-    return (first > 0) & (first < n) & (second > 0) & (second < n)
 
 
 def _defined(values: np.ndarray, shared: np.ndarray, n: int) -> np.ndarray:

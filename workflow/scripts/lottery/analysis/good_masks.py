@@ -1,39 +1,41 @@
-"""The good masks of one model, of all tasks and seeds, in the form that the analyses read."""
+"""The good masks of one model, of all tasks and seeds, as the analyses read them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from lottery.analysis.agreement import pairs
+from lottery.analysis.agreement import shared_counts
+from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
-from lottery.models.units import KINDS
+from lottery.models.units import KINDS, UnitKind
 from lottery.pruning.masks import MaskInfo, read_mask
-from lottery.results.survival import Shares, kept_shares
 
 WEIGHTS = "weights"
 
 
 @dataclass(frozen=True, eq=False)
 class GoodMasks:
-    """Masks of one algorithm, a cell per mask.
+    """Masks of one algorithm: one of every method, task and seed, in this order.
 
     Attributes:
-        infos: what the mask files say, [cells].
-        units: kind of unit -> [cells, units], layer by layer: bool under the name of the kind's
+        infos: what the mask files contain, [masks].
+        architecture: of the model.
+        units: kind of unit -> [masks, units], layer by layer: bool under the name of the kind's
             array, as `heads`; of weight masks the float shares of each unit's weights that are
             kept, as `head_shares`.
-        shared_weights: float64 [cells, cells], the weights that two masks keep in common; None for
+        shared_weights: float64 [masks, masks], the weights that two masks keep in common; None for
             structured masks.
         n_weights: number of weights of the body; 0 for structured masks.
-        emptied_attention: of the first mask of units, see `lottery.pruning.masks.UnitMask`.
+        emptied_attention: of the masks of units, see `lottery.pruning.masks.UnitMask`.
     """
 
     infos: tuple[MaskInfo, ...]
+    architecture: Architecture
     units: dict[str, np.ndarray]
     shared_weights: np.ndarray | None = None
     n_weights: int = 0
@@ -41,51 +43,69 @@ class GoodMasks:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks, in the order of the cells."""
+        """The tasks, in order."""
         return tuple(dict.fromkeys(info.task for info in self.infos))
 
-    def cells(self, *, task: str, method: str | None = None) -> list[int]:
-        """The cells of a task, of one method if several were read."""
-        return [
-            cell
-            for cell, info in enumerate(self.infos)
-            if info.task == task and method in (None, info.method)
-        ]
+    @property
+    def seeds(self) -> tuple[str, ...]:
+        """The seeds, in order."""
+        return tuple(dict.fromkeys(info.seed for info in self.infos))
 
-    def seeds(self, cells: Iterable[int]) -> list[str]:
-        """The seeds of some cells."""
-        return [self.infos[cell].seed for cell in cells]
+    @property
+    def places(self) -> np.ndarray:
+        """Where the masks are in the arrays: int64 [methods, tasks, seeds]."""
+        return np.arange(len(self.infos)).reshape(-1, len(self.tasks), len(self.seeds))
+
+    def of_kinds(self) -> Iterator[tuple[UnitKind, np.ndarray]]:
+        """The kinds of unit that the masks have, with their array of `units`."""
+        for name, kind in KINDS.items():
+            for unit in (kind.array, f"{name}_shares"):
+                if unit in self.units:
+                    yield kind, self.units[unit]
+
+    def shared(self) -> dict[str, tuple[np.ndarray, int]]:
+        """Kind of unit, or `weights` -> what two masks share [masks, masks], and of how many."""
+        if self.shared_weights is not None:
+            return {WEIGHTS: (self.shared_weights, self.n_weights)}
+        return {
+            unit: (shared_counts(values), values.shape[1]) for unit, values in self.units.items()
+        }
 
 
-def read_good_masks(paths: Iterable[Path], architecture: Architecture) -> GoodMasks:
-    """Reads masks of one model and one algorithm, tasks first.
+def read_good_masks(
+    paths: Iterable[Path], architecture: Architecture, *, bits: bool = True
+) -> GoodMasks:
+    """Reads masks of one model and one algorithm, in the order of `GoodMasks`.
+
+    Args:
+        paths: the mask files.
+        architecture: of the model.
+        bits: whether to count the weights that masks share, for which all are kept in memory.
 
     Raises:
         StudyError: a mask file is damaged, or does not have the model's size.
     """
-    infos: list[MaskInfo] = []
-    shares: list[Shares] = []
-    packed: list[np.ndarray] = []
-    facts: dict[str, Any] = {}
+    infos, shares, packed = [], [], []
     for path in paths:
         mask, info = read_mask(path)
         infos.append(info)
-        shares.append(kept_shares(path, mask, architecture))
-        if mask.granularity == "weights":
+        try:
+            shares.append(mask.shares(architecture))
+        except ValueError as error:
+            raise StudyError(f"{path} does not fit the model: {error}.") from error
+        if bits and mask.granularity == "weights":
             packed.append(np.concatenate(list(mask.arrays().values())))
-            facts["n_weights"] = mask.size
-        else:
-            facts.setdefault("emptied_attention", mask.emptied_attention)
     units = {
-        kind: np.stack([share[kind] for share in shares]).reshape(len(shares), -1)
+        kind: np.stack([each[kind] for each in shares]).reshape(len(shares), -1)
         for kind in shares[0]
     }
-    if packed:
-        facts["shared_weights"] = shared_bits(packed)
+    if mask.granularity == "weights":
         units = {f"{kind}_shares": values for kind, values in units.items()}
-    else:
-        units = {KINDS[kind].array: values.astype(bool) for kind, values in units.items()}
-    return GoodMasks(tuple(infos), units, **facts)
+        shared = shared_bits(packed) if bits else None
+        return GoodMasks(tuple(infos), architecture, units, shared, mask.size)
+    units = {KINDS[kind].array: values.astype(bool) for kind, values in units.items()}
+    emptied = mask.emptied_attention
+    return GoodMasks(tuple(infos), architecture, units, emptied_attention=emptied)
 
 
 def shared_bits(packed: list[np.ndarray]) -> np.ndarray:
@@ -95,15 +115,10 @@ def shared_bits(packed: list[np.ndarray]) -> np.ndarray:
         packed: uint8 [bytes] each, padded with zeros as `numpy.packbits` does.
     """
     shared = np.diag([float(_ones(mask)) for mask in packed])
-    for a, b in pairs(len(packed)):
+    for a, b in combinations(range(len(packed)), 2):
         shared[a, b] = shared[b, a] = _ones(packed[a] & packed[b])
     return shared
 
 
 def _ones(packed: np.ndarray) -> int:
     return int(np.bitwise_count(packed).sum(dtype=np.int64))
-
-
-def super_survivors(masks: np.ndarray) -> np.ndarray:
-    """The units that every mask keeps: bool [masks, units] -> bool [units]."""
-    return masks.all(axis=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,55 +14,33 @@ from lottery.files.errors import StudyError
 from lottery.results.trajectory import Step, read_trajectory
 from lottery.tasks import metrics
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BINS = 24  # as published
-CORRELATION_COLUMNS = [
-    "model",
-    "method",
-    "task",
-    "seed",
-    "unit",
-    "step",
-    "stage",
-    "pearson",
-    "spearman",
-    "n",
-    "pearson_all",
-]
-HISTOGRAM_COLUMNS = [
-    "model",
-    "method",
-    "task",
-    "seed",
-    "unit",
-    "when",
-    "step",
-    "cut",
-    "low",
-    "high",
-    "count",
-]
+CELL = dict.fromkeys(("model", "method", "task", "seed", "unit"), str)
+# Scores of the units that could be removed, in bins over [0, 1]. cut: the highest score that was
+# removed; step: the row of search.csv whose scores were ranked.
+HISTOGRAMS = (
+    CELL
+    | {"when": str, "step": int}
+    | dict.fromkeys(("cut", "low", "high"), float)
+    | {"count": int}
+)
+# Correlation of the scores of each step with those of the step before: pearson and spearman over
+# the n units that both steps keep; pearson_all over all units that have a score in both, pruned
+# ones included (as published importances have them).
+CORRELATIONS = (
+    CELL
+    | {"step": int, "stage": str}
+    | {"pearson": float, "spearman": float, "n": int, "pearson_all": float}
+)
 MOMENTS = ("first", "middle", "last")
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
-    """One removal of units of one kind.
-
-    Attributes:
-        step: the row of search.csv whose scores were ranked.
-        scores: of the units that could be removed, float [units]; unknown ones are left out.
-        cut: the highest score that was removed.
-    """
-
-    step: int
-    scores: np.ndarray
-    cut: float
-
-
-@dataclass(frozen=True, eq=False)
-class Walk:
-    """The way of a search.
+class SearchStates:
+    """The states that a search measured, one a step.
 
     Attributes:
         steps: rows of search.csv.
@@ -79,13 +57,8 @@ class Walk:
     before: dict[str, np.ndarray]
 
 
-def read_walk(path_to_search: Path, path_to_importance: Path, path_to_path: Path) -> Walk:
-    """Reads the way of a search.
-
-    Args:
-        path_to_search: search.csv.
-        path_to_importance: importance.npz.
-        path_to_path: path.npz.
+def read_states(path_to_search: Path, path_to_importance: Path, path_to_path: Path) -> SearchStates:
+    """Reads search.csv, importance.npz and path.npz of a search.
 
     Raises:
         StudyError: the files are damaged, or do not belong to one search.
@@ -99,13 +72,9 @@ def read_walk(path_to_search: Path, path_to_importance: Path, path_to_path: Path
             "not have the same units and steps; delete the folder and run the search again."
         )
     n = len(steps)
+    scores = {name: array.reshape(n, -1).astype(float) for name, array in scores.items()}
     kept = {name: array.reshape(n, -1).astype(bool) for name, array in kept.items()}
-    return Walk(
-        steps=steps,
-        scores={name: array.reshape(n, -1) for name, array in scores.items()},
-        kept=kept,
-        before=_states_before(steps, kept),
-    )
+    return SearchStates(steps, scores, kept, _states_before(steps, kept))
 
 
 def _states_before(steps: list[Step], kept: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -128,72 +97,56 @@ def _states_before(steps: list[Step], kept: dict[str, np.ndarray]) -> dict[str, 
     return {name: np.stack(states) for name, states in before.items()}
 
 
-def cuts(walk: Walk, unit: str) -> list[Cut]:
-    """All removals of one kind of unit, in order."""
+def cuts(states: SearchStates, unit: str) -> list[tuple[int, np.ndarray, float]]:
+    """All removals of one kind of unit, in order.
+
+    Returns:
+        The row of search.csv whose scores were ranked, the known scores of the units that could be
+        removed, and the highest score that was removed.
+    """
     found = []
-    for step in range(1, len(walk.steps)):
-        before = walk.before[unit][step]
-        removed = before & ~walk.kept[unit][step]
-        scores = walk.scores[unit][step - 1].astype(float)
+    for step in range(1, len(states.steps)):
+        before, scores = states.before[unit][step], states.scores[unit][step - 1]
+        removed = before & ~states.kept[unit][step]
         known = scores[removed & ~np.isnan(scores)]
         if len(known):
-            eligible = scores[before]
-            found.append(Cut(step - 1, eligible[~np.isnan(eligible)], float(known.max())))
+            found.append((step - 1, scores[before & ~np.isnan(scores)], float(known.max())))
     return found
 
 
-def moments(found: list[Cut]) -> dict[str, Cut]:
-    """The first, middle and last of the removals; fewer where they coincide."""
-    if not found:
-        return {}
-    places = {"first": 0, "middle": len(found) // 2, "last": len(found) - 1}
-    taken: dict[int, str] = {}
-    for name in ("first", "last", "middle"):
-        taken.setdefault(places[name], name)
-    return {name: found[place] for place, name in sorted(taken.items())}
-
-
-def histogram_rows(walk: Walk, cell: Mapping[str, Any]) -> list[Row]:
-    """Scores of the units that could be removed, in bins over [0, 1]: keys `HISTOGRAM_COLUMNS`.
+def histogram_table(states: SearchStates, cell: Mapping[str, Any]) -> pd.DataFrame:
+    """The scores at the first, middle and last removal, fewer where they coincide: `HISTOGRAMS`.
 
     Args:
-        walk: a search.
         cell: model, method, task and seed.
     """
     rows = []
-    for unit in walk.scores:
-        for moment, each in moments(cuts(walk, unit)).items():
-            counts, edges = np.histogram(each.scores, bins=BINS, range=(0.0, 1.0))
-            place = {"unit": unit, "when": moment, "step": each.step, "cut": each.cut}
+    for unit in states.scores:
+        found = cuts(states, unit)
+        places = {len(found) // 2: "middle", len(found) - 1: "last", 0: "first"} if found else {}
+        for place, moment in sorted(places.items()):
+            step, scores, cut = found[place]
+            counts, edges = np.histogram(scores, bins=BINS, range=(0.0, 1.0))
+            row = {**cell, "unit": unit, "when": moment, "step": step, "cut": cut}
             rows += [
-                {**cell, **place, "low": low, "high": high, "count": int(count)}
+                row | {"low": low, "high": high, "count": count}
                 for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
             ]
-    return rows
+    return files.table(rows, HISTOGRAMS)
 
 
-def correlation_rows(walk: Walk, cell: Mapping[str, Any]) -> list[Row]:
-    """Correlation of the scores of each step with those of the step before.
-
-    pearson and spearman are over the n units that both steps keep; pearson_all is over all units
-    that have a score in both, pruned ones included (as published importances have them).
-
-    Args:
-        walk: a search.
-        cell: model, method, task and seed.
-    """
+def correlation_table(states: SearchStates, cell: Mapping[str, Any]) -> pd.DataFrame:
+    """How far the scores of consecutive steps agree: `CORRELATIONS`; cell as above."""
     rows = []
-    for unit, scores in walk.scores.items():
+    for unit, scores in states.scores.items():
         for step in range(1, len(scores)):
-            first, second = scores[step - 1].astype(float), scores[step].astype(float)
-            known = ~np.isnan(first) & ~np.isnan(second)
-            both = known & walk.kept[unit][step - 1] & walk.kept[unit][step]
-            numbers = {
-                "pearson": metrics.score("pearson", first[both], second[both]),
-                "spearman": metrics.score("spearman", first[both], second[both]),
-                "n": int(both.sum()),
-                "pearson_all": metrics.score("pearson", first[known], second[known]),
+            known = ~np.isnan(scores[step - 1]) & ~np.isnan(scores[step])
+            both = known & states.kept[unit][step - 1] & states.kept[unit][step]
+            row = {**cell, "unit": unit, "step": step, "stage": states.steps[step].stage}
+            row |= {
+                name: metrics.score(name, scores[step - 1][both], scores[step][both])
+                for name in ("pearson", "spearman")
             }
-            place = {"unit": unit, "step": step, "stage": walk.steps[step].stage}
-            rows.append({**cell, **place, **numbers})
-    return rows
+            over_all = metrics.score("pearson", scores[step - 1][known], scores[step][known])
+            rows.append(row | {"n": int(both.sum()), "pearson_all": over_all})
+    return files.table(rows, CORRELATIONS)

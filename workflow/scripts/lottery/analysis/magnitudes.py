@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.models.units import KINDS, part_shapes
 from lottery.pruning.masks import UnitMask, parameter_name
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # kept_mean, pruned_mean: mean |w| over all parameters of the kept and of the pruned units; missing,
 # not 0, where there is no such unit. unit: heads, mlps, or both of them pooled by parameter.
-COLUMNS = [
-    "model",
-    "method",
-    "task",
-    "seed",
-    "unit",
-    "kept_mean",
-    "pruned_mean",
-    "difference",
-    "kept_units",
-    "pruned_units",
-]
+MAGNITUDES = (
+    dict.fromkeys(("model", "method", "task", "seed", "unit"), str)
+    | dict.fromkeys(("kept_mean", "pruned_mean", "difference"), float)
+    | dict.fromkeys(("kept_units", "pruned_units"), int)
+)
 BOTH = "both"
 
 
 def unit_magnitudes(
     weights: Mapping[str, np.ndarray], architecture: Architecture
 ) -> dict[str, np.ndarray]:
-    """Mean |w| of every unit, over the parameters that go with it.
-
-    What belongs to a unit: `lottery.models.units`.
+    """Mean |w| of every unit, over the parameters that go with it (`lottery.models.units`).
 
     Args:
         weights: checkpoint's parameter name -> array.
-        architecture: sizes of the model.
 
     Returns:
         Kind's array -> float64 [layers, units] or [layers].
@@ -57,43 +51,34 @@ def unit_magnitudes(
     }
 
 
-def magnitude_rows(
+def magnitude_table(
     mask: UnitMask,
     means: Mapping[str, np.ndarray],
     architecture: Architecture,
     cell: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Kept against pruned units of one fine-tuned model: rows with the keys `COLUMNS`.
+) -> pd.DataFrame:
+    """Kept against pruned units of one fine-tuned model: `MAGNITUDES`.
 
     Args:
-        mask: the good mask.
-        means: what `unit_magnitudes` gives for the model.
-        architecture: sizes of the model.
+        means: of `unit_magnitudes`.
         cell: model, method, task and seed.
     """
-    kinds = [KINDS[name] for name in mask.units]
-    counts = [array.size for array in mask.units.values()]
-    sizes = np.repeat([kind.parameters(architecture) for kind in kinds], counts)
-    values = np.concatenate([means[kind.array].ravel() for kind in kinds])
-    kept = np.concatenate([array.ravel() for array in mask.units.values()])
-    unit_of = np.repeat([kind.array for kind in kinds], counts)
+    kinds = {KINDS[name].array: array.ravel() for name, array in mask.units.items()}
+    sizes = [KINDS[name].parameters(architecture) for name in mask.units]
+    unit_of = np.repeat(list(kinds), [array.size for array in kinds.values()])
+    size_of = np.repeat(sizes, [array.size for array in kinds.values()])
+    mean_of = np.concatenate([means[unit].ravel() for unit in kinds])
+    kept = np.concatenate(list(kinds.values()))
     rows = []
-    for unit in (*(kind.array for kind in kinds), BOTH):
-        part = np.ones_like(kept) if unit == BOTH else unit_of == unit
-        groups = (part & kept, part & ~kept)
-        first, second = (
-            float(np.average(values[group], weights=sizes[group])) if group.any() else None
-            for group in groups
-        )
-        rows.append(
-            {
-                **cell,
-                "unit": unit,
-                "kept_mean": first,
-                "pruned_mean": second,
-                "difference": None if None in (first, second) else first - second,
-                "kept_units": int(groups[0].sum()),
-                "pruned_units": int(groups[1].sum()),
-            }
-        )
-    return rows
+    for unit in (*kinds, BOTH):
+        row = {**cell, "unit": unit}
+        for name, state in (("kept", kept), ("pruned", ~kept)):
+            group = state & ((unit_of == unit) | (unit == BOTH))
+            row[f"{name}_units"] = int(group.sum())
+            known = group.any()
+            row[f"{name}_mean"] = (
+                np.average(mean_of[group], weights=size_of[group]) if known else np.nan
+            )
+        row["difference"] = row["kept_mean"] - row["pruned_mean"]
+        rows.append(row)
+    return files.table(rows, MAGNITUDES)

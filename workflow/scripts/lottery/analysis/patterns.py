@@ -7,187 +7,265 @@ come from permuting whole heads, over all tasks at once where tasks are pooled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lottery import files
-from lottery.analysis.good_masks import GoodMasks, super_survivors
+from lottery.analysis.good_masks import GoodMasks
+from lottery.analysis.survivors import sample_sd
 from lottery.attention.classes import ATTENTION, CLASSES, HETEROGENEOUS, WEIGHTS
 from lottery.files.errors import StudyError
-from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD
+from lottery.pruning.controls import generator
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ALL, SURVIVORS = "all", "super_survivors"
 AVERAGE = "average"  # of the tasks that enter averages
 # What the claims read. quantity: `association`, phi over heads of surviving in all seeds with the
 # heterogeneous class; `association_share`, correlation over heads with the share of heterogeneous
 # maps; `change`, share of heterogeneous maps of all heads, fine-tuned - pretrained, of each seed.
-COLUMNS = [
-    "model",
-    "method",
-    "task",
-    "seed",
-    "quantity",
-    "attention",
-    "annotated",
-    "value",
-    "p",
-    "n_heads",
-    "n_maps",
-]
+CLAIMS = dict.fromkeys(("model", "method", "task", "seed", "quantity", "attention"), str) | {
+    "annotated": bool,
+    "value": float,
+    "p": float,
+    "n_heads": int,
+    "n_maps": int,
+}
 # share: of maps, mean over seeds; probability: the classifier's, of the classes it chose.
-SHARE_COLUMNS = [
-    "model",
-    "method",
-    "task",
-    "heads",
-    "weights",
-    "attention",
-    "pattern",
-    "share",
-    "sd",
-    "published",
-    "probability",
-    "n_seeds",
-    "n_heads",
-    "n_maps",
-]
-Row = dict[str, Any]
-PublishedShares = Mapping[tuple[str, str, str, str, str], float]
+SHARES = (
+    dict.fromkeys(("model", "method", "task", "heads", "weights", "attention", "pattern"), str)
+    | dict.fromkeys(("share", "sd", "published", "probability"), float)
+    | dict.fromkeys(("n_seeds", "n_heads", "n_maps"), int)
+)
+# phi: with the class of most of a head's maps, `n_pattern` heads; correlation: with the share of
+# its maps. p-values are two-sided. Rows of the task `average` hold the mean over the tasks that
+# enter averages and have a value; their counts are sums over tasks.
+ASSOCIATIONS = (
+    dict.fromkeys(("model", "method", "task", "weights", "attention", "pattern"), str)
+    | dict.fromkeys(("phi", "phi_p", "correlation", "correlation_p"), float)
+    | dict.fromkeys(("n_tasks", "n_heads", "n_survivors", "n_pattern"), int)
+)
 
 
 @dataclass(frozen=True, eq=False)
 class PatternCounts:
-    """Patterns of one model beside the masks of one method.
+    """Patterns of one model and the survivors of one method.
 
     Attributes:
-        counts: task -> int64 [seeds, weights, attention, heads, classes], number of maps; heads
+        tasks, seeds: ids.
+        counts: int64 [tasks, seeds, weights, attention, heads, classes], number of maps; heads
             layer by layer, the rest in the order of `lottery.attention.classes`.
-        probability: task -> float [seeds, weights, attention, heads], mean over maps.
-        survivors: task -> bool [heads], kept by every seed.
-        seeds: the seeds.
+        probability: float [tasks, seeds, weights, attention, heads], mean over maps.
+        survivors: bool [tasks, heads], kept by every seed.
     """
 
-    counts: Mapping[str, np.ndarray]
-    probability: Mapping[str, np.ndarray]
-    survivors: Mapping[str, np.ndarray]
+    tasks: tuple[str, ...]
     seeds: tuple[str, ...]
+    counts: np.ndarray
+    probability: np.ndarray
+    survivors: np.ndarray
 
 
-def read_pattern_counts(
-    paths: Sequence[Path], masks: GoodMasks, architecture: Architecture
-) -> PatternCounts:
+def read_pattern_counts(paths: Iterable[Path], masks: GoodMasks) -> PatternCounts:
     """Reads patterns.npz of the cells that masks belong to.
 
     Args:
         paths: a file per mask, in the same order.
         masks: good masks of whole units.
-        architecture: of the model.
 
     Raises:
         StudyError: a file is damaged, or of a model of another size.
     """
-    shape = (len(WEIGHTS), len(ATTENTION), architecture.layers, architecture.heads, len(CLASSES))
-    read = []
+    heads = HEAD.shape(masks.architecture)
+    shape = (len(WEIGHTS), len(ATTENTION), *heads, len(CLASSES))
+    counts, probability = [], []
     for path in paths:
         arrays = files.read_npz(path)
         if arrays.get("counts", np.empty(0)).shape != shape:
             raise StudyError(f"{path} holds no patterns of this model; delete it and run again.")
-        read.append(arrays)
-    flat = (len(WEIGHTS), len(ATTENTION), -1)
-    counts, probability, survivors = {}, {}, {}
-    for task in masks.tasks:
-        cells = masks.cells(task=task)
-        counts[task] = np.stack([read[c]["counts"].reshape(*flat, len(CLASSES)) for c in cells])
-        probability[task] = np.stack([read[c]["probability"].reshape(flat) for c in cells])
-        survivors[task] = super_survivors(masks.units[HEAD.array][cells])
-    seeds = tuple(masks.seeds(masks.cells(task=masks.tasks[0])))
-    return PatternCounts(counts, probability, survivors, seeds)
+        counts.append(arrays["counts"])
+        probability.append(arrays["probability"])
+    flat = (len(masks.tasks), len(masks.seeds), len(WEIGHTS), len(ATTENTION), -1)
+    return PatternCounts(
+        tasks=masks.tasks,
+        seeds=masks.seeds,
+        counts=np.stack(counts).reshape(*flat, len(CLASSES)),
+        probability=np.stack(probability).reshape(flat),
+        survivors=masks.units[HEAD.array][masks.places[0]].all(axis=1),
+    )
 
 
-def share_rows(
-    found: PatternCounts, model: str, method: str, published: PublishedShares
-) -> list[Row]:
-    """The share of every class, of all heads and of super-survivors: keys `SHARE_COLUMNS`.
+def share_table(
+    found: PatternCounts, model: str, method: str, published: Mapping[tuple[str, ...], float]
+) -> pd.DataFrame:
+    """The share of every class, of all heads and of super-survivors: `SHARES`.
 
     Args:
-        found: patterns and survivors.
-        model, method: ids.
         published: (task, heads, weights, attention, pattern) -> the paper's share.
     """
     rows = []
-    for task, heads, (w, weights), (a, attention) in product(
-        found.counts, (ALL, SURVIVORS), enumerate(WEIGHTS), enumerate(ATTENTION)
+    for (t, task), heads, (w, weights), (a, attention) in product(
+        enumerate(found.tasks), (ALL, SURVIVORS), enumerate(WEIGHTS), enumerate(ATTENTION)
     ):
-        kept = found.survivors[task]
-        chosen = kept if heads == SURVIVORS else np.ones_like(kept)
-        sure = found.probability[task][:, w, a, chosen]
-        place = {"model": model, "method": method, "task": task, "heads": heads}
-        place |= {"weights": weights, "attention": attention, "n_heads": int(chosen.sum())}
-        place["probability"] = float(sure.mean()) if chosen.any() else None
-        for row in _shares(found.counts[task][:, w, a, chosen]):
-            key = (task, heads, weights, attention, row["pattern"])
-            rows.append(place | row | {"published": published.get(key)})
-    return rows
+        chosen = found.survivors[t] | (heads == ALL)
+        maps = found.counts[t][:, w, a, chosen].sum(axis=1)  # [seeds, classes]
+        place = {"task": task, "heads": heads, "weights": weights, "attention": attention}
+        row = {"model": model, "method": method, **place, "n_seeds": len(maps)}
+        row |= {"n_heads": int(chosen.sum()), "n_maps": int(maps.sum())}
+        shares = np.full(maps.shape, np.nan)
+        if chosen.any():
+            shares = maps / maps.sum(axis=1, keepdims=True)
+            row["probability"] = found.probability[t][:, w, a, chosen].mean()
+        numbers = zip(CLASSES, shares.mean(axis=0), sample_sd(shares), strict=True)
+        for pattern, share, sd in numbers:
+            known = published.get((*place.values(), pattern))
+            rows.append(row | {"pattern": pattern, "share": share, "sd": sd, "published": known})
+    return files.table(rows, SHARES)
 
 
-def _shares(counts: np.ndarray) -> list[Row]:
-    """Shares of the classes: int64 [seeds, heads, classes] -> a row per class."""
-    maps = counts.sum(axis=1)  # [seeds, classes]
-    facts = {"n_seeds": len(maps), "n_maps": int(maps.sum())}
-    if not maps.sum():
-        return [facts | {"pattern": name, "share": None, "sd": None} for name in CLASSES]
-    shares = maps / maps.sum(axis=1, keepdims=True)
-    sd = shares.std(axis=0, ddof=1) if len(maps) > 1 else np.full(len(CLASSES), np.nan)
-    return [
-        facts | {"pattern": name, "share": float(shares[:, c].mean()), "sd": float(sd[c])}
-        for c, name in enumerate(CLASSES)
-    ]
-
-
-def claim_rows(
-    found: PatternCounts, associations: Sequence[Row], annotated: Mapping[str, bool]
-) -> list[Row]:
-    """What the claims read: rows with the keys `COLUMNS`.
+def association_table(
+    found: PatternCounts, model: str, method: str, averaged: Sequence[str], draws: int
+) -> pd.DataFrame:
+    """Association of surviving in all seeds with every class: `ASSOCIATIONS`.
 
     Args:
-        found: patterns and survivors.
-        associations: of `lottery.analysis.pattern_association`.
-        annotated: raw and normed -> whether annotated maps taught the classifier.
+        averaged: the tasks that enter averages.
+        draws: permutations of the heads, the same in all tasks.
     """
+    survivors = found.survivors
+    rng = generator("pattern association", model, method)
+    orders = rng.permuted(np.tile(np.arange(survivors.shape[1]), (draws, 1)), axis=1)
+    groups = {task: [number] for number, task in enumerate(found.tasks)}
+    if averaged:
+        groups[AVERAGE] = [found.tasks.index(task) for task in averaged]
     rows = []
-    for row in associations:
-        if (row["weights"], row["pattern"]) != ("fine_tuned", HETEROGENEOUS):
-            continue
-        if row["task"] == AVERAGE:
-            continue
-        maps = found.counts[row["task"]][:, 0, ATTENTION.index(row["attention"])]
+    for (w, weights), (a, attention) in product(enumerate(WEIGHTS), enumerate(ATTENTION)):
+        maps = found.counts[:, :, w, a].sum(axis=1)  # [tasks, heads, classes]
+        main = maps.argmax(axis=2)[..., None] == np.arange(len(CLASSES))
+        values = {"phi": main, "correlation": maps / maps.sum(axis=2, keepdims=True)}
+        measured = {name: correlate(survivors, each, orders) for name, each in values.items()}
+        for task, members in groups.items():
+            kept = survivors[members]
+            row = {"model": model, "method": method, "task": task, "weights": weights}
+            row |= {"attention": attention, "n_tasks": len(members)}
+            row |= {"n_heads": kept.size, "n_survivors": int(kept.sum())}
+            columns = {"n_pattern": main[members].sum(axis=(0, 1))}  # [classes] each
+            for name, (observed, permuted) in measured.items():
+                mean, drawn = _mean(observed[members]), _mean(permuted[:, members])
+                # Equal counts may differ in the last bit.
+                extreme = (np.abs(drawn) >= np.abs(mean) - 1e-12).sum(axis=0)
+                p = np.where(np.isnan(mean), np.nan, (1 + extreme) / (1 + draws))
+                columns |= {name: mean, f"{name}_p": p}
+            rows += [
+                row | {"pattern": pattern} | {name: each[c] for name, each in columns.items()}
+                for c, pattern in enumerate(CLASSES)
+            ]
+    return files.table(rows, ASSOCIATIONS)
+
+
+def correlate(
+    survivors: np.ndarray, values: np.ndarray, orders: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pearson's correlation over heads, which is phi where the values are 0 and 1; NaN: undefined.
+
+    A permutation gives every head another head's survival in all tasks at once: heads are the
+    clusters, so tasks that agree because they share a pretrained model count once.
+
+    Args:
+        survivors: bool [tasks, heads].
+        values: [tasks, heads, classes].
+        orders: permutations of the heads, int64 [draws, heads].
+
+    Returns:
+        float [tasks, classes], and with the heads permuted float [draws, tasks, classes].
+    """
+    kept = _standardised(survivors.astype(float))
+    shown = _standardised(np.swapaxes(values, 1, 2).astype(float))  # [tasks, classes, heads]
+    observed = np.einsum("th,tch->tc", kept, shown)
+    # One matrix product per task: numpy's einsum over three axes would not use BLAS.
+    permuted = [each[orders] @ of_task.T for each, of_task in zip(kept, shown, strict=True)]
+    return observed, np.stack(permuted, axis=1)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """Mean 0 and length 1 along the last axis; NaN where all are equal."""
+    centred = values - values.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    return centred / np.where(length > 1e-9, length, np.nan)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis but one, of what is defined."""
+    defined = ~np.isnan(values)
+    count = defined.sum(axis=-2)
+    total = np.where(defined, values, 0.0).sum(axis=-2)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def claim_table(
+    found: PatternCounts, associations: pd.DataFrame, annotated: Mapping[str, bool]
+) -> pd.DataFrame:
+    """What the claims read: `CLAIMS`.
+
+    Args:
+        associations: of `association_table`.
+        annotated: raw and normed -> whether the classifier was trained on annotated maps.
+    """
+    heterogeneous = associations[
+        (associations["weights"] == "fine_tuned")
+        & (associations["pattern"] == HETEROGENEOUS)
+        & (associations["task"] != AVERAGE)
+    ]
+    maps = found.counts.sum(axis=4)  # [tasks, seeds, weights, attention, classes]
+    n_maps = maps.sum(axis=4)
+    shares = maps[..., CLASSES.index(HETEROGENEOUS)] / n_maps
+    rows = []
+    for row in heterogeneous.to_dict("records"):
+        a = ATTENTION.index(row["attention"])
         place = {name: row[name] for name in ("model", "method", "task", "attention", "n_heads")}
-        place |= {"annotated": annotated[row["attention"]], "n_maps": int(maps.sum())}
+        place["n_maps"] = n_maps[found.tasks.index(row["task"]), :, 0, a].sum()
         for quantity, name in (("association", "phi"), ("association_share", "correlation")):
             rows.append(place | {"quantity": quantity, "value": row[name], "p": row[f"{name}_p"]})
-    names = {name: associations[0][name] for name in ("model", "method")}
-    return rows + [names | row for row in _changes(found, annotated)]
+    names = associations.loc[0, ["model", "method"]].to_dict()
+    for (t, task), (s, seed), (a, attention) in product(
+        *map(enumerate, (found.tasks, found.seeds, ATTENTION))
+    ):
+        fine_tuned, pretrained = shares[t, s, :, a]
+        row = names | {"task": task, "seed": seed, "quantity": "change", "attention": attention}
+        row |= {"value": fine_tuned - pretrained, "n_heads": found.counts.shape[4]}
+        rows.append(row | {"n_maps": n_maps[t, s, :, a].sum()})
+    return files.table([row | {"annotated": annotated[row["attention"]]} for row in rows], CLAIMS)
 
 
-def _changes(found: PatternCounts, annotated: Mapping[str, bool]) -> Iterator[Row]:
-    """Share of heterogeneous maps of all heads, fine-tuned - pretrained, of every task and seed."""
-    for task, counts in found.counts.items():
-        maps = counts.sum(axis=3)  # [seeds, weights, attention, classes]
-        shares = maps[..., CLASSES.index(HETEROGENEOUS)] / maps.sum(axis=3)
-        for (s, seed), (a, attention) in product(enumerate(found.seeds), enumerate(ATTENTION)):
-            yield {
-                "task": task,
-                "seed": seed,
-                "quantity": "change",
-                "attention": attention,
-                "annotated": annotated[attention],
-                "value": float(shares[s, 0, a] - shares[s, 1, a]),
-                "n_heads": counts.shape[3],
-                "n_maps": int(maps[s, :, a].sum()),
-            }
+def surest_examples(
+    paths: Iterable[Path], tasks: Iterable[str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Picks, of every class, the fine-tuned map that the classifier is surest of.
+
+    Args:
+        paths: patterns.npz of the cells.
+        tasks: the task of each.
+
+    Returns:
+        (attention, class) -> map (float [tokens, tokens]), task, layer, head, probability; of
+        equally sure maps the first. A class that was never found is missing.
+    """
+    best: dict[tuple[str, str], dict[str, Any]] = {}
+    for path, task in zip(paths, tasks, strict=True):
+        arrays = files.read_npz(path)
+        for number, place in enumerate(arrays["example_places"].tolist()):
+            kind, label, layer, head, length = place
+            key = (ATTENTION[kind], CLASSES[label])
+            probability = float(arrays["example_probabilities"][number])
+            if key not in best or probability > best[key]["probability"]:
+                example = arrays["example_maps"][number, :length, :length]
+                best[key] = {"task": task, "layer": layer, "head": head}
+                best[key] |= {"map": example, "probability": probability}
+    return best

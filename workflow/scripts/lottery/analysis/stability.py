@@ -1,141 +1,147 @@
-"""Stability over seeds: how far the good masks of one task agree, and those of two tasks."""
+"""How far the good masks of one task agree: over seeds, and over the data of their search."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lottery.analysis import agreement, chance
-from lottery.analysis.agreement import pairs, shared_counts
+from lottery import files
+from lottery.analysis import agreement
 from lottery.analysis.good_masks import WEIGHTS, GoodMasks
 from lottery.pruning.controls import generator
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # One row per statistic. `subnetwork`: good, and good_half where a method makes halves. `other_task`
-# is empty but for pairs of tasks, whose masks are all taken together. expected, expected_sd and p:
-# `lottery.analysis.chance.Comparison`.
-COLUMNS = [
-    "model",
-    "method",
-    "subnetwork",
-    "task",
-    "other_task",
-    "unit",
-    "statistic",
-    "value",
-    "expected",
-    "expected_sd",
-    "p",
-    "n_masks",
-    "n_units",
-]
-PAIR_COLUMNS = [
-    "model",
-    "method",
-    "subnetwork",
-    "task",
-    "unit",
-    "seed",
-    "other_seed",
-    "kept",
-    "other_kept",
-    "shared",
-    "shared_expected",
-    "jaccard",
-    "jaccard_expected",
-    "phi",
-    "cochran_p",
-]
+# is empty but for pairs of tasks, whose masks are all taken together. value, expected, expected_sd
+# and p: `lottery.analysis.agreement.Comparison`.
+STABILITY = (
+    dict.fromkeys(("model", "method", "subnetwork", "task", "other_task"), str)
+    | dict.fromkeys(("unit", "statistic"), str)
+    | dict.fromkeys(("value", "expected", "expected_sd", "p"), float)
+    | dict.fromkeys(("n_masks", "n_units"), int)
+)
+PAIRS = (
+    dict.fromkeys(("model", "method", "subnetwork", "task", "unit", "seed", "other_seed"), str)
+    | dict.fromkeys(("kept", "other_kept", "shared"), int)
+    | dict.fromkeys(("shared_expected", "jaccard", "jaccard_expected", "phi", "cochran_p"), float)
+)
+# source: `seeds` (same examples, different fine-tuned models) or `data` (same fine-tuned model,
+# different examples). disjoint: whether the two sets of examples have none in common. mean and sd
+# (sample) run over the n pairs of masks where the statistic is defined.
+NOISE = (
+    dict.fromkeys(("model", "task", "unit", "source", "method", "other_method"), str)
+    | {"search_on": str, "other_search_on": str, "disjoint": bool, "statistic": str}
+    | {"mean": float, "sd": float, "n": int}
+)
 PAIR_OF_TASKS = ("krippendorff_alpha",)
-Row = dict[str, Any]
+HALVES = {"search_half", "report_half"}
 
 
-def stability_rows(masks: GoodMasks, model: str, method: str, draws: int) -> list[Row]:
-    """Every statistic of every task, and alpha of every pair of tasks.
+def stability_table(masks: GoodMasks, model: str, method: str, draws: int) -> pd.DataFrame:
+    """Every statistic of every task, and alpha of every pair of tasks: `STABILITY`.
 
     Args:
-        masks: good masks of one method, or its good halves; a task of a single seed has no rows of
-            its own.
-        model, method: ids.
+        masks: good masks of one method, or its good halves; a task of a single seed has no rows
+            but those with other tasks.
         draws: permutations behind every p-value of units.
-
-    Returns:
-        Rows with the keys `COLUMNS`.
     """
-    rows: list[Row] = []
-    of_task = {task: masks.cells(task=task) for task in masks.tasks}
-    groups = [(task, "", cells) for task, cells in of_task.items() if len(cells) > 1]
-    for a, b in pairs(len(masks.tasks)):
-        first, second = masks.tasks[a], masks.tasks[b]
-        groups.append((first, second, of_task[first] + of_task[second]))
-    for task, other, cells in groups:
-        for unit, n, found in _compare(masks, cells, (model, method, task, other), draws):
-            for statistic, comparison in found.items():
-                place = {"model": model, "method": method, "task": task, "other_task": other}
-                subnetwork = masks.infos[cells[0]].subnetwork
-                what = {"subnetwork": subnetwork, "unit": unit, "statistic": statistic}
-                counts = {"n_masks": len(cells), "n_units": n}
-                rows.append(place | what | comparison.row() | counts)
-    return rows
+    of_tasks = dict(zip(masks.tasks, masks.places[0], strict=True))
+    groups = {(task, ""): places for task, places in of_tasks.items() if len(places) > 1}
+    for first, second in combinations(of_tasks, 2):
+        groups[first, second] = np.concatenate([of_tasks[first], of_tasks[second]])
+    rows = []
+    for (task, other), places in groups.items():
+        group = {"model": model, "method": method, "task": task, "other_task": other}
+        group |= {"subnetwork": masks.infos[0].subnetwork, "n_masks": len(places)}
+        names = PAIR_OF_TASKS if other else None
+        found = {}
+        if masks.shared_weights is not None:
+            shared = masks.shared_weights[np.ix_(places, places)]
+            compared = agreement.compare_bits(shared, masks.n_weights, names)
+            found[WEIGHTS, masks.n_weights] = compared
+        for unit, values in masks.units.items():
+            rng = generator("stability", unit, model, method, task, other)
+            compared = agreement.compare_units(values[places], draws, rng, names)
+            found[unit, values.shape[1]] = compared
+        for (unit, n), compared in found.items():
+            kind = group | {"unit": unit, "n_units": n}
+            rows += [kind | {"statistic": name} | each for name, each in compared.items()]
+    return files.table(rows, STABILITY)
 
 
-def _compare(
-    masks: GoodMasks, cells: list[int], names: tuple[str, ...], draws: int
-) -> list[tuple[str, int, dict[str, chance.Comparison]]]:
-    """(kind of unit, number of units, comparisons) of a group of masks."""
-    found = []
-    is_pair = bool(names[-1])
-    if masks.shared_weights is not None:
-        shared = masks.shared_weights[np.ix_(cells, cells)]
-        chosen = PAIR_OF_TASKS if is_pair else tuple(agreement.STATISTICS)
-        comparisons = chance.compare_bits(shared, masks.n_weights, chosen)
-        found.append((WEIGHTS, masks.n_weights, comparisons))
-    for unit, values in masks.units.items():
-        if values.dtype == bool:
-            compare, known = chance.compare_units, agreement.STATISTICS
-        else:
-            compare, known = chance.compare_graded, agreement.GRADED_STATISTICS
-        rng = generator("stability", unit, *names)
-        chosen = PAIR_OF_TASKS if is_pair else tuple(known)
-        found.append((unit, values.shape[1], compare(values[cells], draws, rng, chosen)))
-    return found
-
-
-def pair_rows(masks: GoodMasks, model: str, method: str) -> list[Row]:
-    """Every pair of seeds of every task; shares of units have no such pairs.
-
-    Returns:
-        Rows with the keys `PAIR_COLUMNS`.
-    """
-    rows: list[Row] = []
-    for task in masks.tasks:
-        cells = masks.cells(task=task)
-        seeds = masks.seeds(cells)
-        for unit, n, shared in _counts(masks, cells):
+def pair_table(masks: GoodMasks, model: str, method: str) -> pd.DataFrame:
+    """Every pair of seeds of every task: `PAIRS`; shares of units have no such pairs."""
+    counts, rows = masks.shared(), []
+    for task, places in zip(masks.tasks, masks.places[0], strict=True):
+        for unit, (of_all, n) in counts.items():
+            shared = of_all[np.ix_(places, places)]
             expected = agreement.expected_shared(np.diagonal(shared), n)
-            jaccard, phi = agreement.pairwise_jaccard(shared, n), agreement.pairwise_phi(shared, n)
-            for place, (a, b) in enumerate(pairs(len(cells))):
-                two = shared[np.ix_([a, b], [a, b])]
-                own = {"model": model, "method": method, "task": task, "unit": unit}
-                own["subnetwork"] = masks.infos[cells[0]].subnetwork
-                counts = {"seed": seeds[a], "other_seed": seeds[b]}
-                counts |= {"kept": int(shared[a, a]), "other_kept": int(shared[b, b])}
-                counts |= {"shared": int(shared[a, b]), "shared_expected": float(expected[a, b])}
-                values = {
-                    "jaccard": float(jaccard[place]),
-                    "jaccard_expected": chance.expected_jaccard(shared[a, a], shared[b, b], n),
-                    "phi": float(phi[place]),
-                    "cochran_p": float(agreement.cochran_p(two, n)),
-                }
-                rows.append(own | counts | values)
-    return rows
+            values = {
+                "jaccard": agreement.pairwise_jaccard(shared, n),
+                "phi": agreement.pairwise_phi(shared, n),
+                "cochran_p": agreement.pairwise_cochran_p(shared, n),
+            }
+            for pair, (a, b) in enumerate(combinations(range(len(places)), 2)):
+                kept, other = int(shared[a, a]), int(shared[b, b])
+                row = {"model": model, "method": method, "task": task, "unit": unit}
+                row |= {"subnetwork": masks.infos[0].subnetwork}
+                row |= {"seed": masks.seeds[a], "other_seed": masks.seeds[b]}
+                row |= {"kept": kept, "other_kept": other, "shared": int(shared[a, b])}
+                row |= {"shared_expected": expected[a, b]}
+                row |= {"jaccard_expected": agreement.expected_jaccard(kept, other, n)}
+                rows.append(row | {name: each[pair] for name, each in values.items()})
+    return files.table(rows, PAIRS)
 
 
-def _counts(masks: GoodMasks, cells: list[int]) -> list[tuple[str, int, np.ndarray]]:
-    """(kind of unit, number of units, shared counts) of masks of 0 and 1."""
-    if masks.shared_weights is not None:
-        return [(WEIGHTS, masks.n_weights, masks.shared_weights[np.ix_(cells, cells)])]
-    return [
-        (unit, values.shape[1], shared_counts(values[cells]))
-        for unit, values in masks.units.items()
-    ]
+def noise_table(masks: GoodMasks, model: str, search_on: Mapping[str, str]) -> pd.DataFrame:
+    """Noise of seeds next to the noise of data: `NOISE`.
+
+    Methods that differ only in the examples they search on search the same fine-tuned models. How
+    far their masks of one model agree is compared with how far the masks of different seeds agree
+    that were searched on the same examples.
+
+    Args:
+        masks: good masks of all methods of such a family.
+        search_on: method -> the examples it searches on, in the order of the masks.
+    """
+    places, methods = masks.places, list(search_on)
+    statistics = {"phi": agreement.pairwise_phi, "jaccard": agreement.pairwise_jaccard}
+    shared, rows = masks.shared(), []
+    for t, task in enumerate(masks.tasks):
+        groups = [
+            ("seeds", method, method, list(combinations(places[m, t], 2)))
+            for m, method in enumerate(methods)
+        ]
+        groups += [
+            ("data", methods[a], methods[b], np.stack([places[a, t], places[b, t]], axis=1))
+            for a, b in combinations(range(len(methods)), 2)
+        ]
+        for source, first, second, of_group in groups:
+            pairs = np.array(of_group)
+            if not pairs.size:  # a single seed
+                continue
+            row = {"model": model, "task": task, "source": source}
+            row |= {"method": first, "search_on": search_on[first]}
+            row |= {"other_method": second, "other_search_on": search_on[second]}
+            row |= {"disjoint": disjoint(search_on[first], search_on[second])}
+            for unit, (of_all, n) in shared.items():
+                counts = of_all[pairs[:, :, None], pairs[:, None, :]]  # [pairs, 2, 2]
+                for name, statistic in statistics.items():
+                    values = statistic(counts, n)[:, 0]
+                    known = values[~np.isnan(values)]
+                    numbers = {
+                        "mean": known.mean() if len(known) else None,
+                        "sd": known.std(ddof=1) if len(known) > 1 else None,
+                    }
+                    rows.append(row | {"unit": unit, "statistic": name, "n": len(known)} | numbers)
+    return files.table(rows, NOISE)
+
+
+def disjoint(first: str, second: str) -> bool:
+    """Whether no example belongs to both splits; the halves are parts of validation."""
+    return first != second and ("train_sample" in (first, second) or {first, second} == HALVES)

@@ -1,4 +1,4 @@
-"""Attention maps that somebody has annotated, and how they are split.
+"""Annotated attention maps, and how they are split. No torch.
 
 The folder holds `{attention}/{class}/*.npy`: attention is raw or normed (either may be missing),
 the classes are those of `lottery.attention.classes`, and each file is one square map of numbers,
@@ -35,15 +35,17 @@ def read_annotated(folder: Path) -> dict[str, tuple[list[np.ndarray], np.ndarray
     found = _folders(folder, ATTENTION)
     if not found:
         raise StudyError(f"{folder} holds no annotated maps; it needs a folder raw or normed.")
-    return {name: _read_classes(folder / name) for name in found}
+    return {kind: _read_classes(folder / kind) for kind in found}
 
 
 def _read_classes(folder: Path) -> tuple[list[np.ndarray], np.ndarray]:
     _folders(folder, CLASSES)
-    maps: list[np.ndarray] = []
-    labels: list[int] = []
+    maps, labels = [], []
     for label, name in enumerate(CLASSES):
-        paths = _npy_files(folder / name)
+        paths = sorted(path for path in (folder / name).glob("*") if path.name[0] != ".")
+        for path in paths:
+            if path.suffix != ".npy":
+                raise StudyError(f"{path} is no npy file, and annotated maps are nothing else.")
         if len(paths) < FEWEST:
             raise StudyError(
                 f"{folder / name} holds {len(paths)} maps (*.npy); each class needs {FEWEST}."
@@ -53,22 +55,10 @@ def _read_classes(folder: Path) -> tuple[list[np.ndarray], np.ndarray]:
     return maps, np.array(labels)
 
 
-def _npy_files(folder: Path) -> list[Path]:
-    """The maps in a folder by name; hidden files are passed over, others are a mistake."""
-    if not folder.is_dir():
-        return []
-    paths = sorted(path for path in folder.iterdir() if path.name[0] != ".")
-    for path in paths:
-        if path.suffix != ".npy":
-            raise StudyError(f"{path} is no npy file, and annotated maps are nothing else.")
-    return paths
-
-
 def _folders(folder: Path, known: Sequence[str]) -> list[str]:
     """The folders in a folder, in the order of their known names; hidden ones are passed over."""
     names = {path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."}
-    odd = sorted(names - set(known))
-    if odd:
+    if odd := sorted(names - {*known}):
         raise StudyError(f"{folder} holds the folder {odd[0]}; allowed are {', '.join(known)}.")
     return [name for name in known if name in names]
 
@@ -114,12 +104,12 @@ def split(labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...
     Returns:
         Three arrays of places, about 64, 16 and 20 % of each class, at least one of each.
     """
-    parts: tuple[list[int], ...] = ([], [], [])
+    parts = ([], [], [])
     for label in np.unique(labels):
         places = rng.permutation(np.flatnonzero(labels == label))
         n_test = max(1, len(places) // TEST)
         n_select = max(1, (len(places) - n_test) // SELECT)
-        cuts = [n_test, n_test + n_select]
-        for part, chosen in zip((2, 1, 0), np.split(places, cuts), strict=True):
-            parts[part].extend(chosen.tolist())
-    return tuple(np.sort(part) for part in map(np.array, parts))
+        test, select, train = np.split(places, [n_test, n_test + n_select])
+        for part, chosen in zip(parts, (train, select, test), strict=True):
+            part.extend(chosen)
+    return tuple(np.sort(np.array(part)) for part in parts)

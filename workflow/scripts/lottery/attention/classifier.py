@@ -1,25 +1,39 @@
-"""The small convolutional network that sorts attention maps, and how it is trained.
+"""The small convolutional network that sorts attention maps: its training and its file.
 
-Its layers are those of Prasanna et al. 2020, who took them from Kovaleva et al. 2019.
+Its layers are those of Prasanna et al. 2020, who took them from Kovaleva et al. 2019. Without
+annotated maps it learns from generated ones (`lottery.attention.generate`).
 """
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lottery.attention.classes import CLASSES
-from lottery.attention.inputs import input_size, prepare
+from lottery import files
+from lottery.attention.annotated import read_annotated, split
+from lottery.attention.classes import ATTENTION, CLASSES, Facts
+from lottery.attention.generate import HELD_OUT, TRAINING, generate
+from lottery.attention.maps import input_size, prepare
+from lottery.files.errors import StudyError
+from lottery.pruning.controls import generator
 
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
 LEARNING_RATE = 1e-3
 BATCH_SIZE = 64
 CHUNK = 4_000_000  # places of the inputs that are classified at a time: some hundred megabytes
+TEST_MAPS = 500  # generated with the settings held out
+
+Labelled = tuple[Sequence[np.ndarray], np.ndarray]  # maps, float [T, T] each; classes, int64 [maps]
+Inputs = dict[int, tuple[Tensor, Tensor]]  # size -> float [N, 1, size, size]; classes, int64 [N]
 
 
 class Classifier(nn.Module):
@@ -57,42 +71,74 @@ class Classifier(nn.Module):
         return decide(x).flatten(1)
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Labelled maps, grouped by the size of their inputs.
+def learn(
+    folder: Path | None, training_maps: int, epochs: int, device: torch.device
+) -> dict[str, tuple[Classifier, Facts]]:
+    """Trains a classifier for raw and one for normed maps.
 
-    Attributes:
-        maps: size -> float [N, 1, size, size].
-        labels: size -> int64 [N].
+    A kind of attention without annotated maps gets the one that learned from generated maps; since
+    all inputs are scaled alike, it is the same for both.
+
+    Args:
+        folder: of annotated maps; None if there are none.
+        training_maps: number of generated maps, a fifth of which select the epoch.
+        epochs: passes over the maps.
+        device: to train on.
     """
+    found = {}
+    for kind, (maps, labels) in (read_annotated(folder) if folder else {}).items():
+        rng = generator("annotated patterns", kind)
+        parts = {
+            name: ([maps[i] for i in chosen], labels[chosen])
+            for name, chosen in zip(("train", "select", "test"), split(labels, rng), strict=True)
+        }
+        found[kind] = _learn(parts, epochs, device, annotated=True)
+    if missing := [kind for kind in ATTENTION if kind not in found]:
+        rng = generator("generated patterns")
+        n_select = max(len(CLASSES), training_maps // 5)
+        parts = {
+            "test": generate(TEST_MAPS, HELD_OUT, rng),
+            "train": generate(training_maps - n_select, TRAINING, rng),
+            "select": generate(n_select, TRAINING, rng),
+        }
+        found |= dict.fromkeys(missing, _learn(parts, epochs, device, annotated=False))
+    return found
 
-    maps: dict[int, Tensor]
-    labels: dict[int, Tensor]
 
-    @classmethod
-    def of(cls, maps: Sequence[np.ndarray], labels: np.ndarray, device: torch.device) -> Inputs:
-        """Prepares maps, float [T, T] each, as `lottery.attention.inputs` says."""
-        inputs, known = defaultdict(list), defaultdict(list)
-        for values, label in zip(maps, labels, strict=True):
-            size = input_size(len(values))
-            whole = torch.from_numpy(np.asarray(values, np.float32))[None]
-            inputs[size].append(prepare(whole, torch.tensor([len(values)]), size))
-            known[size].append(int(label))
-        return cls(
-            {size: torch.cat(inputs[size]).to(device) for size in sorted(inputs)},
-            {size: torch.tensor(known[size], device=device) for size in sorted(known)},
+def _learn(
+    parts: Mapping[str, Labelled], epochs: int, device: torch.device, *, annotated: bool
+) -> tuple[Classifier, Facts]:
+    """Trains on the part `train`, chooses the epoch by `select`, and measures on `test`."""
+    inputs = {name: prepare_inputs(*part, device) for name, part in parts.items()}
+    classifier, epoch = train_classifier(inputs["train"], inputs["select"], epochs, seed=0)
+    selected, tested = (confusion(classifier, inputs[name]) for name in ("select", "test"))
+    right = np.diagonal(tested) / tested.sum(axis=1)
+    facts = {
+        "annotated": annotated,
+        **{f"n_{name}": len(part[1]) for name, part in parts.items()},
+        "epoch": epoch,
+        "select_accuracy": float(np.trace(selected) / selected.sum()),
+        "accuracy": float(np.trace(tested) / tested.sum()),
+        "class_accuracy": dict(zip(CLASSES, right.tolist(), strict=True)),
+    }
+    logger.info("classifier of patterns: %s", facts)
+    return classifier, facts
+
+
+def prepare_inputs(maps: Sequence[np.ndarray], labels: np.ndarray, device: torch.device) -> Inputs:
+    """Makes inputs of labelled maps, float [T, T] each, grouped by the size of the inputs."""
+    found = defaultdict(list)
+    for values, label in zip(maps, labels.tolist(), strict=True):
+        size = input_size(len(values))
+        whole = torch.from_numpy(np.asarray(values, np.float32))[None]
+        found[size].append((prepare(whole, torch.tensor([len(values)]), size), label))
+    return {
+        size: (
+            torch.cat([each for each, _ in found[size]]).to(device),
+            torch.tensor([label for _, label in found[size]], device=device),
         )
-
-    def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch of seeded random batches, each of one size."""
-        batches = [
-            (size, rows)
-            for size, maps in self.maps.items()
-            for rows in torch.randperm(len(maps), generator=generator).split(BATCH_SIZE)
-        ]
-        for place in torch.randperm(len(batches), generator=generator).tolist():
-            size, rows = batches[place]
-            yield self.maps[size][rows], self.labels[size][rows]
+        for size in sorted(found)
+    }
 
 
 def train_classifier(
@@ -101,7 +147,7 @@ def train_classifier(
     """Trains with Adam on cross-entropy and keeps the epoch that is best on `select`.
 
     Args:
-        train: maps to learn from.
+        train: maps to learn from, in seeded random batches of one size.
         select: maps to choose the epoch by; of equal ones the first is kept.
         epochs: passes over `train`.
         seed: of weights and order.
@@ -109,17 +155,24 @@ def train_classifier(
     Returns:
         The classifier in evaluation mode, and the epoch it is of, counted from 1.
     """
-    device = next(iter(train.maps.values())).device
+    device = next(iter(train.values()))[0].device
     classifier = Classifier(seed).to(device)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=LEARNING_RATE)
-    generator = torch.Generator().manual_seed(seed)
+    order = torch.Generator().manual_seed(seed)
     best, kept = (-1.0, 0), {}
     for epoch in range(1, epochs + 1):
-        for inputs, labels in train.batches(generator):
+        batches = [
+            (size, rows)
+            for size, (maps, _) in train.items()
+            for rows in torch.randperm(len(maps), generator=order).split(BATCH_SIZE)
+        ]
+        for place in torch.randperm(len(batches), generator=order).tolist():
+            size, rows = batches[place]
+            maps, labels = train[size]
             optimizer.zero_grad(set_to_none=True)
-            functional.cross_entropy(classifier(inputs), labels).backward()
+            functional.cross_entropy(classifier(maps[rows]), labels[rows]).backward()
             optimizer.step()
-        right = float(np.diagonal(confusion(classifier, select)).sum())
+        right = float(np.trace(confusion(classifier, select)))
         if right > best[0]:
             best = (right, epoch)
             kept = {name: value.clone() for name, value in classifier.state_dict().items()}
@@ -130,9 +183,9 @@ def train_classifier(
 def confusion(classifier: Classifier, inputs: Inputs) -> np.ndarray:
     """Counts maps by true class (row) and found class (column): int64 [classes, classes]."""
     counts = np.zeros((len(CLASSES),) * 2, np.int64)
-    for size, maps in inputs.maps.items():
+    for maps, labels in inputs.values():
         found = class_probabilities(classifier, maps).argmax(dim=1).cpu().numpy()
-        np.add.at(counts, (inputs.labels[size].cpu().numpy(), found), 1)
+        np.add.at(counts, (labels.cpu().numpy(), found), 1)
     return counts
 
 
@@ -142,3 +195,40 @@ def class_probabilities(classifier: Classifier, inputs: Tensor) -> Tensor:
     with torch.inference_mode():
         found = [classifier(chunk).softmax(dim=1) for chunk in inputs.split(rows)]
     return torch.cat(found)
+
+
+def write_learned(
+    path_to_weights: Path, path_to_facts: Path, learned: Mapping[str, tuple[Classifier, Facts]]
+) -> None:
+    """Writes the classifiers as safetensors, and what is known of them as JSON."""
+    arrays = {
+        f"{kind}.{name}": value.detach().cpu().numpy()
+        for kind, (classifier, _) in learned.items()
+        for name, value in classifier.state_dict().items()
+    }
+    files.write_arrays(path_to_weights, arrays, {"format": str(FORMAT)})
+    facts = {kind: each for kind, (_, each) in learned.items()}
+    files.write_json(path_to_facts, {"format": FORMAT, "classes": list(CLASSES)} | facts)
+
+
+def read_classifiers(path: Path) -> dict[str, Classifier]:
+    """Reads the classifiers, in evaluation mode: raw and normed.
+
+    Raises:
+        StudyError: the file is damaged or foreign.
+    """
+    arrays, _ = files.read_arrays(path)
+    found = {}
+    for kind in ATTENTION:
+        state = {
+            name.removeprefix(f"{kind}."): torch.from_numpy(array)
+            for name, array in arrays.items()
+            if name.startswith(f"{kind}.")
+        }
+        classifier = Classifier()
+        try:
+            classifier.load_state_dict(state)
+        except RuntimeError as error:
+            raise StudyError(f"{path} holds no classifier of {kind} maps; delete it.") from error
+        found[kind] = classifier.eval()
+    return found

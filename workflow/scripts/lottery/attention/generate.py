@@ -1,8 +1,8 @@
-"""Generated attention maps of the five classes, for want of annotated ones. numpy only.
+"""Generated attention maps of the five classes, where there are no annotated ones. numpy only.
 
-A map is what its class says, diluted with even attention, under multiplicative noise, every row
-summed to one. Length, noise, contrast, and what a class leaves open (offsets, number of columns,
-number of segments) are drawn for each map.
+A map is the pattern of its class, diluted with even attention, under multiplicative noise, every
+row summed to one. Length, noise, contrast, and what a class leaves open (offsets, number of
+columns, number of segments) are drawn for each map.
 """
 
 from __future__ import annotations
@@ -47,22 +47,13 @@ HELD_OUT = Settings(
 def generate(
     count: int, settings: Settings, rng: np.random.Generator
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Draws maps, the classes in turn.
-
-    Args:
-        count: number of maps.
-        settings: of the generator.
-        rng: seeded generator.
-
-    Returns:
-        The maps, float32 [T, T] each with rows that sum to one, and their classes, int64 [count].
-    """
+    """Draws maps, the classes in turn: float32 [T, T] each, and their classes, int64 [count]."""
     labels = np.arange(count) % len(CLASSES)
     return [draw_map(CLASSES[label], settings, rng) for label in labels], labels
 
 
 def draw_map(pattern: str, settings: Settings, rng: np.random.Generator) -> np.ndarray:
-    """Draws one map of a class, float32 [T, T]."""
+    """Draws one map of a class, float32 [T, T] with rows that sum to one."""
     low, high = _one_of(settings.lengths, rng)
     length = int(rng.integers(low, high + 1))
     contrast = rng.uniform(*_one_of(settings.contrast, rng))

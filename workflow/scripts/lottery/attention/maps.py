@@ -1,21 +1,33 @@
 """Attention maps, written out: raw probabilities, and weighted by the vectors they move.
 
 The encoder leaves the probabilities inside a fused kernel. Here they are computed again from the
-layer's own parts, layer by layer, beside an unchanged forward pass.
+layer's own parts, layer by layer, next to an unchanged forward pass.
+
+A map becomes the classifier's input the same way in training and in application: it is cut to its
+own tokens and to the first `LARGEST` of them, divided by its largest value, and filled up with
+zeros on the right and below to the next multiple of `STEP`, at least `SMALLEST`: as if padding had
+received and given no attention. Norms of vectors have no scale of their own, so raw and normed maps
+are only alike after the division. The classifier averages over places, so that it takes inputs of
+any such size; a batch holds maps of one size.
 
 Shapes: B examples, T tokens, H heads, D dimensions per head, C = hidden width.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lottery.models.encoder import Encoder, Layer
 from lottery.models.units import HEAD, split
+
+# Below 32 the classifier, which pads nothing, has no place left to look at.
+SMALLEST, STEP, LARGEST = 32, 16, 128
 
 
 @dataclass(frozen=True)
@@ -48,42 +60,32 @@ def attention_maps(
         attention_mask: bool [B, T], False for padding; rows of padding mean nothing.
     """
     x = model.embeddings(input_ids, token_types)  # [B, T, C]
-    visible = attention_mask[:, None, None, :]
+    mask = attention_mask[:, None, None, :]
     for layer in model.layers:
-        yield LayerMaps(probabilities(layer, x, visible), transformed_norms(layer, x))
-        x = layer(x, visible, {})
+        yield LayerMaps(probabilities(layer, x, mask), transformed_norms(layer, x))
+        x = layer(x, mask, {})
 
 
-def probabilities(layer: Layer, x: Tensor, visible: Tensor) -> Tensor:
-    """The attention probabilities of a layer.
+def probabilities(layer: Layer, x: Tensor, mask: Tensor) -> Tensor:
+    """The attention probabilities of a whole layer, float [B, H, T, T].
 
     Args:
-        layer: a whole one.
+        layer: the layer.
         x: its input, float [B, T, C].
-        visible: bool [B, 1, 1, T].
-
-    Returns:
-        float [B, H, T, T].
+        mask: bool [B, 1, 1, T], False for padding.
     """
     query, key = (split_heads(layer, part(x)) for part in (layer.query, layer.key))
     scores = query @ key.transpose(-1, -2) / layer.head_size**0.5  # [B, H, T, T]
-    return scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
+    return scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)
 
 
 def transformed_norms(layer: Layer, x: Tensor) -> Tensor:
-    """The length of f_h(x_j), head by head and token by token.
+    """The length of f_h(x_j), head by head and token by token: [B, T, C] -> [B, H, T].
 
     f_h(x) = (x W_V,h + b_V,h) W_O,h: the value of head h, through the part of the output projection
     that belongs to the head. The projection's weight lies as (out, in), so a head owns D *columns*.
     The vectors themselves, C wide, are never built: with P the head's columns (C x D) and G = P'P
     (D x D), the squared length of P v is v'G v.
-
-    Args:
-        layer: a whole one.
-        x: its input, float [B, T, C].
-
-    Returns:
-        float [B, H, T].
     """
     value = split_heads(layer, layer.value(x))  # [B, H, T, D]
     parts = head_columns(layer)  # [H, C, D]
@@ -102,3 +104,25 @@ def split_heads(layer: Layer, x: Tensor) -> Tensor:
     """[B, T, H * D] -> [B, H, T, D]."""
     batch, tokens, _ = x.shape
     return x.view(batch, tokens, layer.heads, layer.head_size).transpose(1, 2)
+
+
+def input_size(length: int) -> int:
+    """The side of the classifier's input of a map of `length` tokens."""
+    return min(max(STEP * math.ceil(length / STEP), SMALLEST), LARGEST)
+
+
+def prepare(maps: Tensor, lengths: Tensor, size: int) -> Tensor:
+    """Makes inputs of the classifier, float [N, 1, size, size] between 0 and 1.
+
+    Args:
+        maps: float [N, T, T], not negative.
+        lengths: int64 [N], the tokens of each map; what lies beyond them is padding.
+        size: side of the inputs, `input_size` of all lengths.
+    """
+    maps = maps[:, :size, :size]
+    inside = torch.arange(maps.shape[1], device=maps.device) < lengths[:, None]  # [N, T]
+    maps = maps * (inside[:, :, None] & inside[:, None, :])
+    largest = maps.amax(dim=(1, 2), keepdim=True)
+    maps = maps / torch.where(largest > 0, largest, 1)
+    missing = size - maps.shape[1]
+    return functional.pad(maps, (0, missing, 0, missing))[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 from lottery import files
@@ -28,35 +29,28 @@ def measure_importance(
     tasks: list[str],
     seeds: list[int],
 ) -> None:
-    """Shows importances at the cuts, and how they change from step to step.
+    """Shows importances where units are removed, and how they change from step to step.
 
     Args:
-        paths_to_searches: search.csv of every task and seed, tasks first.
-        paths_to_importances: importance.npz, in the same order.
-        paths_to_paths: path.npz, in the same order.
-        path_to_histograms: csv of the bins (`lottery.analysis.importance.HISTOGRAM_COLUMNS`).
-        path_to_correlations: csv of the correlations between consecutive steps.
-        path_to_histograms_svg, path_to_histograms_png: the histograms.
-        path_to_correlations_svg, path_to_correlations_png: the correlations.
-        model, method: ids.
-        tasks, seeds: what the searches are of, in their order.
+        paths_to_searches, paths_to_importances, paths_to_paths: search.csv, importance.npz and
+            path.npz of every task and seed, tasks first.
     """
+    import pandas as pd
+
     histograms, correlations = [], []
-    cells = [(task, seed) for task in tasks for seed in seeds]
     for (task, seed), *paths in zip(
-        cells, paths_to_searches, paths_to_importances, paths_to_paths, strict=True
+        product(tasks, seeds), paths_to_searches, paths_to_importances, paths_to_paths, strict=True
     ):
-        walk = importance.read_walk(*paths)
-        cell = {"model": model, "method": method, "task": task, "seed": seed}
-        histograms += importance.histogram_rows(walk, cell)
-        correlations += importance.correlation_rows(walk, cell)
-    files.write_csv(path_to_histograms, histograms, importance.HISTOGRAM_COLUMNS)
-    files.write_csv(path_to_correlations, correlations, importance.CORRELATION_COLUMNS)
-    name = f"{model}, {method}"
+        states = importance.read_states(*paths)
+        cell = {"model": model, "method": method, "task": task, "seed": str(seed)}
+        histograms.append(importance.histogram_table(states, cell))
+        correlations.append(importance.correlation_table(states, cell))
+    bins, steps = pd.concat(histograms), pd.concat(correlations)
+    files.write_table(path_to_histograms, bins, importance.HISTOGRAMS)
+    files.write_table(path_to_correlations, steps, importance.CORRELATIONS)
+    name = f"{model}, {method}: importances"
     with style.settings():
-        title = f"{name}: importances where units are removed"
-        figure = draw_histograms(histograms, tasks, len(seeds), title)
+        figure = draw_histograms(bins, tasks, len(seeds), f"{name} where units are removed")
         style.save(figure, path_to_histograms_svg, path_to_histograms_png)
-        title = f"{name}: importances from step to step"
-        figure = draw_correlations(correlations, tasks, title)
+        figure = draw_correlations(steps, tasks, f"{name} from step to step")
         style.save(figure, path_to_correlations_svg, path_to_correlations_png)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.analysis import magnitudes
+from lottery.analysis.magnitudes import MAGNITUDES, magnitude_table
 from lottery.models.architecture import Architecture
 from lottery.pruning.masks import of_units, read_mask
 from lottery.report.figures import style
@@ -30,19 +30,18 @@ def measure_magnitudes(
     Args:
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the figure.
         paths_to_magnitudes: the magnitudes of their fine-tuned models, in the same order.
-        path_to_config: config.json of the model.
-        path_to_table: csv with a row per run and kind of unit (`magnitudes.COLUMNS`).
-        path_to_svg, path_to_png: the figure.
-        model, method: ids.
     """
+    import pandas as pd
+
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
-    rows = []
+    tables = []
     for path, measured in zip(paths_to_masks, paths_to_magnitudes, strict=True):
         mask, info = read_mask(path)
         cell = {"model": model, "method": method, "task": info.task, "seed": info.seed}
         means = files.read_npz(measured)
-        rows += magnitudes.magnitude_rows(of_units(mask, path), means, architecture, cell)
-    files.write_csv(path_to_table, rows, magnitudes.COLUMNS)
+        tables.append(magnitude_table(of_units(mask, path), means, architecture, cell))
+    table = pd.concat(tables)
+    files.write_table(path_to_table, table, MAGNITUDES)
     title = f"{model}, {method}: weights of kept and of pruned units"
     with style.settings():
-        style.save(draw_magnitudes(rows, title), path_to_svg, path_to_png)
+        style.save(draw_magnitudes(table, title), path_to_svg, path_to_png)

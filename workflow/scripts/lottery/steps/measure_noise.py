@@ -1,12 +1,12 @@
-"""Step measure_noise: masks of searches on different data -> seed noise beside data noise."""
+"""Step measure_noise: masks of searches on different data -> noise of seeds and noise of data."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from lottery import files
-from lottery.analysis import noise
 from lottery.analysis.good_masks import read_good_masks
+from lottery.analysis.stability import NOISE, noise_table
 from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.agreement import draw_noise
@@ -28,17 +28,13 @@ def measure_noise(
     """Compares masks that differ in the seed alone with masks that differ in the data alone.
 
     Args:
-        paths_to_masks: the good masks of all methods of a family, of all tasks and seeds.
-        path_to_config: config.json of the model.
-        path_to_noise: csv with a row per comparison (`lottery.analysis.noise.COLUMNS`).
-        path_to_svg, path_to_png: the figure.
-        model: id.
-        method: id of the family's first method.
-        search_on: the family: method -> the examples it searches on.
+        paths_to_masks: the good masks of all methods of a family, then tasks, then seeds.
+        method: the family's first method.
+        search_on: method -> the examples it searches on, for all methods of the family in order.
     """
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
-    rows = noise.noise_rows(read_good_masks(paths_to_masks, architecture), model, search_on)
-    files.write_csv(path_to_noise, rows, noise.COLUMNS)
+    table = noise_table(read_good_masks(paths_to_masks, architecture), model, search_on)
+    files.write_table(path_to_noise, table, NOISE)
     title = f"{model}, {method}: noise of seeds and noise of data"
     with style.settings():
-        style.save(draw_noise(rows, title), path_to_svg, path_to_png)
+        style.save(draw_noise(table, title), path_to_svg, path_to_png)

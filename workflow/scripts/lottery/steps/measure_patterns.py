@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.analysis import pattern_association, patterns
+from lottery.analysis import patterns
 from lottery.analysis.good_masks import read_good_masks
-from lottery.analysis.pattern_examples import surest_examples
-from lottery.attention.classes import ATTENTION
-from lottery.attention.note import short_sentence
+from lottery.attention.classes import ATTENTION, short_sentence
 from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.patterns import draw_examples, draw_shares
@@ -43,15 +41,8 @@ def measure_patterns(
     Args:
         paths_to_patterns: patterns.npz of all tasks and seeds, tasks in the order of the figure.
         paths_to_masks: the method's good masks of the same cells, in the same order.
-        path_to_config: config.json of the model.
         path_to_facts: pattern_classifier.json.
-        path_to_published: the paper's patterns.csv.
-        path_to_table: csv that the claims read (`lottery.analysis.patterns.COLUMNS`).
-        path_to_shares: csv with the share of every class.
-        path_to_associations: csv with the association of survival and class.
-        path_to_shares_svg, path_to_shares_png: the figure of the shares.
-        path_to_examples_svg, path_to_examples_png: the figure of a map of each class.
-        model, method: ids.
+        path_to_table: csv that the claims read.
         published: the tasks that repeat the paper's, each with its GLUE preset.
         averaged_tasks: the tasks that enter averages.
         permutations: permutations of the heads behind every p-value.
@@ -59,19 +50,19 @@ def measure_patterns(
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
     facts = files.read_json(path_to_facts)
     masks = read_good_masks(paths_to_masks, architecture)
-    found = patterns.read_pattern_counts(paths_to_patterns, masks, architecture)
-    names = (model, method)
-    shares = patterns.share_rows(found, *names, published_shares(path_to_published, published))
-    association = pattern_association.association_rows(found, *names, averaged_tasks, permutations)
+    found = patterns.read_pattern_counts(paths_to_patterns, masks)
+    known = published_shares(path_to_published, published)
+    shares = patterns.share_table(found, model, method, known)
+    associations = patterns.association_table(found, model, method, averaged_tasks, permutations)
     annotated = {kind: facts[kind]["annotated"] for kind in ATTENTION}
-    claims = patterns.claim_rows(found, association, annotated)
-    files.write_csv(path_to_table, claims, patterns.COLUMNS)
-    files.write_csv(path_to_shares, shares, patterns.SHARE_COLUMNS)
-    files.write_csv(path_to_associations, association, pattern_association.COLUMNS)
-    known = short_sentence(facts)
-    title = f"{model}, {method}: attention patterns\n{known}"
-    examples = surest_examples(paths_to_patterns, [info.task for info in masks.infos])
+    claims = patterns.claim_table(found, associations, annotated)
+    files.write_table(path_to_table, claims, patterns.CLAIMS)
+    files.write_table(path_to_shares, shares, patterns.SHARES)
+    files.write_table(path_to_associations, associations, patterns.ASSOCIATIONS)
+    classifier = short_sentence(facts)
+    examples = patterns.surest_examples(paths_to_patterns, [info.task for info in masks.infos])
     with style.settings():
-        style.save(draw_shares(shares, title), path_to_shares_svg, path_to_shares_png)
-        drawn = draw_examples(examples, f"{model}: maps classified with most certainty\n{known}")
-        style.save(drawn, path_to_examples_svg, path_to_examples_png)
+        figure = draw_shares(shares, f"{model}, {method}: attention patterns\n{classifier}")
+        style.save(figure, path_to_shares_svg, path_to_shares_png)
+        title = f"{model}: maps classified with most certainty\n{classifier}"
+        style.save(draw_examples(examples, title), path_to_examples_svg, path_to_examples_png)

@@ -34,29 +34,23 @@ def measure_stability(
 
     Args:
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the figure.
-        path_to_config: config.json of the model.
-        path_to_published: the paper's stability.csv.
-        path_to_stability: csv with a row per statistic (`lottery.analysis.stability.COLUMNS`).
-        path_to_pairs: csv with a row per pair of seeds.
-        path_to_svg, path_to_png: the figure.
-        model, method: ids.
         published: the tasks that repeat the paper's, each with its GLUE preset.
         permutations: permutations behind every p-value of units.
         paths_to_halves: the good halves of all tasks and seeds, where the method makes them; they
-            stand in the tables, the figure shows the good masks.
+            are in the tables alone.
     """
+    import pandas as pd
+
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
-    masks = read_good_masks(paths_to_masks, architecture)
-    rows = stability.stability_rows(masks, model, method, permutations)
-    pairs = stability.pair_rows(masks, model, method)
-    more_rows, more_pairs = [], []
-    if paths_to_halves:
-        halves = read_good_masks(paths_to_halves, architecture)
-        more_rows = stability.stability_rows(halves, model, method, permutations)
-        more_pairs = stability.pair_rows(halves, model, method)
-    files.write_csv(path_to_stability, rows + more_rows, stability.COLUMNS)
-    files.write_csv(path_to_pairs, pairs + more_pairs, stability.PAIR_COLUMNS)
+    tables, pairs = [], []
+    for paths in filter(None, (paths_to_masks, paths_to_halves)):
+        masks = read_good_masks(paths, architecture)
+        tables.append(stability.stability_table(masks, model, method, permutations))
+        pairs.append(stability.pair_table(masks, model, method))
+    files.write_table(path_to_stability, pd.concat(tables), stability.STABILITY)
+    files.write_table(path_to_pairs, pd.concat(pairs), stability.PAIRS)
     known = published_stability(path_to_published, published)
     title = f"{model}, {method}: agreement over seeds"
     with style.settings():
-        style.save(draw_stability(rows, pairs, known, title), path_to_svg, path_to_png)
+        figure = draw_stability(tables[0], pairs[0], known, title)
+        style.save(figure, path_to_svg, path_to_png)

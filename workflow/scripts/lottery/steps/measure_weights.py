@@ -12,11 +12,6 @@ VERSION = 1
 
 
 def measure_weights(*, path_to_model: Path, path_to_magnitudes: Path) -> None:
-    """Measures the magnitudes once for all methods.
-
-    Args:
-        path_to_model: the fine-tuned model.
-        path_to_magnitudes: npz with `heads` [layers, heads] and `mlps` [layers], float64.
-    """
+    """Measures the magnitudes once for all methods: npz with an array per kind of unit."""
     weights, _ = files.read_arrays(path_to_model)
     files.write_npz(path_to_magnitudes, unit_magnitudes(weights, read_architecture(path_to_model)))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
+from lottery.analysis import survivors
+from lottery.analysis.good_masks import read_good_masks
 from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.survival import ALL, TASK, draw_survival
-from lottery.results import survival
 
 VERSION = 4
 
@@ -31,20 +32,19 @@ def plot_survival(
 
     Args:
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the panels.
-        path_to_table: csv of the numbers drawn.
         granularity: of the masks: "units" counts those that survive, "weights" draws shares of kept
             weights.
         averaged_tasks: the tasks that enter averages, and so the maps over all tasks; where the
             masks are of none of them, all do.
     """
     architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
-    shares = survival.read_shares(paths_to_masks, architecture)
+    masks = read_good_masks(paths_to_masks, architecture, bits=False)
     counted = granularity == "units"
-    by_task = {task: survival.survival_of_task(seeds) for task, seeds in shares.items()}
-    averaged = {task: shares[task] for task in shares if task in averaged_tasks} or shares
-    over_all = survival.survival_over_tasks(averaged, counted=counted)
-    rows = survival.survival_rows(by_task | {survival.ALL_TASKS: over_all}, model, method)
-    files.write_csv(path_to_table, rows, survival.COLUMNS)
+    by_task = {task: survivors.survival(masks, [task]) for task in masks.tasks}
+    averaged = [task for task in masks.tasks if task in averaged_tasks] or masks.tasks
+    over_all = survivors.survival(masks, averaged, counted=counted)
+    table = survivors.survival_table(by_task | {survivors.ALL: over_all}, model, method)
+    files.write_table(path_to_table, table, survivors.SURVIVAL)
     what = "survival of heads and MLPs" if counted else "weights kept by head and MLP"
     title, share = f"{model}, {method}: {what}", "share of weights kept"
     n = over_all.n_tasks

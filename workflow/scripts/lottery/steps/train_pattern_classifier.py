@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.attention.learned import learn, write_learned
-from lottery.attention.note import long_note
+from lottery.attention.classes import long_note
+from lottery.attention.classifier import learn, write_learned
 from lottery.steps.setup import prepare_torch
 
 VERSION = 1
@@ -25,13 +25,11 @@ def train_pattern_classifier(
     """Trains the classifier of attention patterns of a study.
 
     Args:
-        path_to_weights: safetensors to write.
         path_to_facts: JSON to write: accuracy, and on which maps.
         path_to_note: sentences on it, which captions include.
         training_maps: number of generated maps to learn from and to select by.
         epochs: passes over the maps.
         annotated_maps: a folder of maps (`lottery.attention.annotated`), or None.
-        torch_threads: see `prepare_torch`.
     """
     device = prepare_torch(torch_threads)
     folder = None if annotated_maps is None else files.expanded(annotated_maps)

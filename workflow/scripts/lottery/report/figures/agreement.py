@@ -31,8 +31,8 @@ def draw_stability(
     """Draws agreement over seeds next to what chance gives, a line per task.
 
     Args:
-        rows: of `lottery.analysis.stability.COLUMNS`.
-        pairs: of `lottery.analysis.stability.PAIR_COLUMNS`.
+        rows: of `lottery.analysis.stability.STABILITY`.
+        pairs: of `lottery.analysis.stability.PAIRS`.
         published: (task, unit, statistic) -> the paper's number, where it is comparable.
     """
     shown, pairs = pd.DataFrame(rows), pd.DataFrame(pairs, columns=["task", "unit", "jaccard"])
@@ -76,7 +76,7 @@ def draw_noise(rows: object, title: str) -> Figure:
     """Draws the phi of masks of different seeds next to that of masks from different data.
 
     Args:
-        rows: of `lottery.analysis.noise.COLUMNS`.
+        rows: of `lottery.analysis.stability.NOISE`.
     """
     shown = pd.DataFrame(rows)
     shown = shown[shown["statistic"] == "phi"]

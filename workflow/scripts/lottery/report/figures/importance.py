@@ -24,7 +24,7 @@ def draw_histograms(rows: object, tasks: Sequence[str], n_seeds: int, title: str
     """Draws the scores of the units that could be removed, at the first, middle and last removal.
 
     Args:
-        rows: of `lottery.analysis.importance.HISTOGRAM_COLUMNS`.
+        rows: of `lottery.analysis.importance.HISTOGRAMS`.
         tasks: a line of panels each.
         n_seeds: number of searches per task.
     """
@@ -68,7 +68,7 @@ def draw_correlations(rows: object, tasks: Sequence[str], title: str) -> Figure:
     """Draws how far the scores of a step agree with those of the step before, a panel per task.
 
     Args:
-        rows: of `lottery.analysis.importance.CORRELATION_COLUMNS`.
+        rows: of `lottery.analysis.importance.CORRELATIONS`.
         tasks: in the order of the panels.
     """
     shown = pd.DataFrame(rows, columns=CORRELATIONS)
@@ -100,7 +100,7 @@ def draw_magnitudes(rows: object, title: str) -> Figure:
     """Draws mean |w| of kept units over that of pruned units, a dot per seed.
 
     Args:
-        rows: of `lottery.analysis.magnitudes.COLUMNS`.
+        rows: of `lottery.analysis.magnitudes.MAGNITUDES`.
     """
     shown = pd.DataFrame(rows)
     units, tasks = _compared_units(shown), shown["task"].unique()

@@ -11,8 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lottery.attention.classes import ATTENTION, CLASSES
-from lottery.attention.note import WORDS
+from lottery.attention.classes import ATTENTION, CLASSES, WORDS
 from lottery.report.figures import style
 
 ORANGE, BLUE = {"color": style.ORANGE}, {"color": style.BLUE}
@@ -32,7 +31,7 @@ def draw_shares(rows: object, title: str) -> Figure:
     """Draws the share of each pattern, a column of panels per pattern, a line per task.
 
     Args:
-        rows: of `lottery.analysis.patterns.SHARE_COLUMNS`.
+        rows: of `lottery.analysis.patterns.SHARES`.
     """
     shown = pd.DataFrame(rows).astype({"share": float, "sd": float, "published": float})
     tasks, columns = shown["task"].unique().tolist(), len(CLASSES)
@@ -94,7 +93,7 @@ def draw_examples(examples: Mapping[tuple[str, str], Mapping[str, Any]], title: 
 
     Args:
         examples: (attention, class) -> map, task, layer, head, probability
-            (`lottery.analysis.pattern_examples`).
+            (`lottery.analysis.patterns.surest_examples`).
     """
     columns, side = len(CLASSES), style.PAGE / len(CLASSES)
     figure, axes = style.panels(len(PANELS), columns=columns, panel=(side, side + 0.42), margin=0.4)

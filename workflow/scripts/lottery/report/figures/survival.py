@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
+from lottery.analysis.survivors import Survival
 from lottery.report.figures import style
-from lottery.results.survival import Survival
 
 # Two tasks in a row, each with its mean and its standard deviation.
 COLUMNS = 4

@@ -25,7 +25,7 @@ def draw_overlap(rows: object, title: str) -> Figure:
     """Draws how many units two tasks share: below the diagonal, and of super-survivors above it.
 
     Args:
-        rows: of `lottery.analysis.task_overlap.COLUMNS`.
+        rows: of `lottery.analysis.survivors.OVERLAP`.
     """
     shown = pd.DataFrame(rows)
     tasks = shown["task_a"].unique().tolist()
@@ -83,8 +83,8 @@ def draw_survivors(
     """Draws super-survivors per task, and in how many tasks the units of a layer survive.
 
     Args:
-        survivors: rows of `lottery.analysis.survivors.SURVIVOR_COLUMNS`.
-        layers: rows of `lottery.analysis.survivors.LAYER_COLUMNS`.
+        survivors: rows of `lottery.analysis.survivors.SURVIVORS`.
+        layers: rows of `lottery.analysis.survivors.LAYERS`.
         published: (task, unit) -> the paper's count, where it is comparable.
     """
     counts, layers = pd.DataFrame(survivors), pd.DataFrame(layers)

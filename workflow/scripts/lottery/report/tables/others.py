@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lottery import files
-from lottery.attention.note import WORDS
+from lottery.attention.classes import WORDS
 from lottery.report.tables.model import Cell, Group, Record, Table, records
 from lottery.report.tables.numbers import MINUS, NOTHING, interval, p_value, percent, rounded
 from lottery.results import overlap
