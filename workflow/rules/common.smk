@@ -4,6 +4,7 @@ from snakemake.utils import update_config
 
 from lottery.config import load_study, refuse_misread, typed
 from lottery.planning import folders, grid, params
+from lottery.planning.params import has_patterns
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
 from lottery.pruning.subnetworks import CONSTRAINT, base_name
