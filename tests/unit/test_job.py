@@ -248,6 +248,7 @@ def test_slots_per_gpu_of_the_config_lets_jobs_share(folder: Path) -> None:
     script = """
     from lottery.runtime.gpu_lease import lease
     first = lease()
+    first.__enter__()
     def finetune(**others): pass
     os.environ["CUDA_VISIBLE_DEVICES"] = "a"
     run_as_step(finetune)

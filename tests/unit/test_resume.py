@@ -189,7 +189,7 @@ def test_a_state_is_kept_when_it_is_time(
         return STATE
 
     for _ in range(3):
-        checkpoint.offer(make, **({} if every is None else {"every": every}))
+        checkpoint.save_if_due(make, **({} if every is None else {"every": every}))
     assert len(made) == kept
     assert (tmp_path / NAME).exists() == bool(kept)
 
@@ -197,9 +197,9 @@ def test_a_state_is_kept_when_it_is_time(
 def test_without_a_path_nothing_is_kept_and_signals_do_not_wait() -> None:
     checkpoint = Checkpoint()
     before = signal.getsignal(signal.SIGTERM)
-    with checkpoint.between_steps():
+    with checkpoint.delay_signals():
         assert signal.getsignal(signal.SIGTERM) is before
-        checkpoint.offer(lambda: pytest.fail("nobody can keep it"))
+        checkpoint.save_if_due(lambda: pytest.fail("nobody can keep it"))
     checkpoint.save(STATE)
     assert checkpoint.load() is None
     checkpoint.remove()
@@ -208,7 +208,7 @@ def test_without_a_path_nothing_is_kept_and_signals_do_not_wait() -> None:
 def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with Checkpoint(tmp_path / NAME, IDENTITY).between_steps():
+        with Checkpoint(tmp_path / NAME, IDENTITY).delay_signals():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
     finally:

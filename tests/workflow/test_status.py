@@ -16,7 +16,7 @@ from command_line import ROOT
 from runs import Config, Run
 from test_incremental import edited
 
-from lottery.runtime.rerun_reasons import FOLLOWS
+from lottery.runtime.status import FOLLOWS
 
 KEPT_LESS = {"methods.structured.keep_score": 0.8}
 GOOD = "results/tiny/tone/seed_7/mask/structured/good.safetensors"

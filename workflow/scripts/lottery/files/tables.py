@@ -23,11 +23,10 @@ FLAGS = {"true": True, "false": False, "": None}
 
 
 def table(rows: object, schema: Schema) -> pd.DataFrame:
-    """Makes a DataFrame with the columns and dtypes of a schema.
+    """Makes a DataFrame with the columns and dtypes of a schema; a missing column is left empty.
 
     Args:
-        rows: What `pandas.DataFrame` takes, such as a list of mappings. A column that is missing
-            is left empty; one that the schema does not name is an error.
+        rows: What `pandas.DataFrame` takes, such as a list of mappings.
         schema: The columns.
 
     Raises:

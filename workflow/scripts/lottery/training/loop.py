@@ -117,7 +117,7 @@ def train(
         take_step = partial(_move, model, optimizer, masked, recipe, history)
         if graphs:
             take_step = Replayed(take_step, graphs)
-        with checkpoint.between_steps():
+        with checkpoint.delay_signals():
             for step, epoch, rows in _batches(tokens.lengths, recipe, seed, done):
                 learning_rate = scheduled_rate(recipe, step - 1, total_steps)
                 optimizer.set_learning_rate(learning_rate)
@@ -125,7 +125,7 @@ def train(
                 history.count(int(tokens.lengths[rows].sum()))
                 if step % recipe.log_every == 0 or step == total_steps:
                     history.flush(step, epoch, learning_rate)
-                checkpoint.offer(partial(state.take_down, step, epoch))
+                checkpoint.save_if_due(partial(state.take_down, step, epoch))
     return history.rows
 
 

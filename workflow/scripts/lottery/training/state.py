@@ -51,7 +51,7 @@ class TrainingState:
         if state is None:
             return 0
         if not self._fits(state.arrays):
-            checkpoint.refuse("its tensors are not the model's")
+            checkpoint.reject("its tensors are not the model's")
             return 0
         for name, tensor in self._live.items():
             tensor.copy_(torch.from_numpy(state.arrays[name]))

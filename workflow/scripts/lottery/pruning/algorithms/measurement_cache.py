@@ -54,7 +54,7 @@ class Memory:
             measured = measure()
             self._known[key] = {name: _array(value) for name, value in measured.items()}
             logger.info("measurement %d: score %s", len(self._known), measured.get("score"))
-            self._checkpoint.offer(self._state, every=SECONDS)
+            self._checkpoint.save_if_due(self._state, every=SECONDS)
         return self._known[key]
 
     @contextmanager
