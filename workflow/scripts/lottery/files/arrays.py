@@ -30,9 +30,6 @@ def write_arrays(
         path: The file to write.
         arrays: Numeric or boolean arrays of any shape.
         metadata: Text to keep in the header.
-
-    Raises:
-        StudyError: The disk is full, or the folder cannot be written to.
     """
     import numpy as np
 
@@ -44,11 +41,8 @@ def write_arrays(
     ordered, end = sorted(plain, key=lambda name: (-KINDS.index(kinds[name]), name)), 0
     for name in ordered:
         offsets = [end, end + plain[name].nbytes]
-        header[name] = {
-            "dtype": kinds[name],
-            "shape": plain[name].shape,
-            "data_offsets": offsets,
-        }
+        shape = plain[name].shape
+        header[name] = {"dtype": kinds[name], "shape": shape, "data_offsets": offsets}
         end = offsets[1]
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     text = text.ljust(-(-len(text) // 8) * 8)
@@ -79,11 +73,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
 
 
 def read_metadata(path: str | Path, advice: str = MADE_HERE) -> dict[str, str]:
-    """Reads the text in a safetensors file's header, without its arrays.
-
-    Args:
-        path: The file to read.
-        advice: See `reading`.
+    """Reads the text in a safetensors file's header, without its arrays; `advice`: see `reading`.
 
     Raises:
         StudyError: The file is missing, cut short, or no safetensors file.
@@ -98,11 +88,9 @@ def read_metadata(path: str | Path, advice: str = MADE_HERE) -> dict[str, str]:
 
 
 def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes named arrays as npz; equal arrays give equal bytes (`np.savez` adds the time).
+    """Writes numeric, boolean or text arrays as npz; equal ones give equal bytes.
 
-    Args:
-        path: The file to write.
-        arrays: Numeric, boolean or text arrays; no objects.
+    `np.savez` would add the time.
     """
     from numpy.lib.format import write_array
 

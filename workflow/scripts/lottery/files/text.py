@@ -29,11 +29,7 @@ def write_json(path: str | Path, obj: object) -> None:
 
 
 def read_json(path: str | Path, advice: str = MADE_HERE) -> Any:
-    """Reads a JSON file.
-
-    Args:
-        path: The file to read.
-        advice: See `reading`.
+    """Reads a JSON file; `advice`: see `reading`.
 
     Raises:
         StudyError: The file is missing, cut short, or not JSON.
@@ -51,11 +47,6 @@ def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]], columns: l
 
     None, NaN and absent keys become empty fields, booleans `true` and `false`, floats the shortest
     text that reads back as the same number.
-
-    Args:
-        path: The file to write.
-        rows: One mapping per row.
-        columns: The header, in order.
 
     Raises:
         ValueError: A row holds a key that is no column, or an infinite number.

@@ -10,22 +10,18 @@ NVML lists the devices without starting CUDA, which would take memory on each of
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import random
-import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import quote
 
 from lottery.files.errors import StudyError
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 # Words that schedulers write in the place of an empty list.
@@ -40,44 +36,28 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Device:
-    """One device that a job may use.
+    """One device that a job may use."""
 
-    Attributes:
-        entry: What CUDA_VISIBLE_DEVICES must hold for torch to see this device alone.
-        uuid: The device's UUID where NVML knows it, otherwise any name that is its own.
-        name: The hardware's name, or None where NVML does not know the device.
-    """
-
-    entry: str
-    uuid: str
-    name: str | None = None
+    entry: str  # what CUDA_VISIBLE_DEVICES must hold for torch to see this device alone
+    uuid: str  # where NVML does not know the device, another name that no other device has
+    name: str | None = None  # of the hardware
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A held slot.
+    """A held slot."""
 
-    Attributes:
-        device: The value of CUDA_VISIBLE_DEVICES, or "cpu".
-        slot: Number of the slot on the device, from 0; None on the CPU.
-        name: The hardware's name where it is known.
-        uuid: The device's UUID where it is known.
-        energy_before: Joules that the device had used when the lease began, where it counts them.
-    """
-
-    device: str
-    slot: int | None = None
-    name: str | None = None
+    device: str  # the value of CUDA_VISIBLE_DEVICES, or "cpu"
+    slot: int | None = None  # from 0
+    name: str | None = None  # of the hardware
     uuid: str = ""
-    energy_before: float | None = None
+    energy_before: float | None = None  # joules when the lease began, where the device counts them
 
     def energy_joules(self) -> float | None:
         """Joules that the whole device has used since the lease began; None if not counted."""
         after = None if self.energy_before is None else used_energy(self.uuid)
         # A driver that has been loaded again has begun at 0.
-        if after is None or after < self.energy_before:
-            return None
-        return after - self.energy_before
+        return None if after is None or after < self.energy_before else after - self.energy_before
 
 
 @contextmanager
@@ -99,20 +79,18 @@ def lease(
     """
     before = os.environ.get(VISIBLE)
     devices = allowed_devices(before)
-    lock = None
+    held = Lease("cpu")
+    lock: AbstractContextManager[object] = nullcontext()
     if devices:
         folder = folder or Path(os.environ.get(LEASES_VARIABLE) or LEASES)
         device, slot, lock = _wait_for_slot(folder, devices, slots_per_gpu, timeout)
         energy = used_energy(device.uuid)
         held = Lease(device.entry, slot, device.name, device.uuid, energy)
-    else:
-        held = Lease("cpu")
     os.environ[VISIBLE] = held.device if devices else ""
     try:
-        yield held
+        with lock:
+            yield held
     finally:
-        if lock is not None:
-            lock.release()
         if before is None:
             os.environ.pop(VISIBLE, None)
         else:
@@ -121,7 +99,7 @@ def lease(
 
 def _wait_for_slot(
     folder: Path, devices: Sequence[Device], slots_per_gpu: int, timeout: float | None
-) -> tuple[Device, int, FileLock]:
+) -> tuple[Device, int, AbstractContextManager[object]]:
     from filelock import FileLock, Timeout
 
     # All first slots come before any second one: jobs share a device only when they must.
@@ -135,11 +113,10 @@ def _wait_for_slot(
         while True:
             for device, slot in slots:
                 # Any user may lock the file, whatever the umask of the one who made it.
-                path = folder / _file_name(device.uuid, slot)
+                path = folder / f"{quote(device.uuid, safe='')}.{slot}.lock"
                 lock = FileLock(path, mode=0o666, fallback_to_soft=False)
                 with suppress(Timeout):
-                    lock.acquire(blocking=False)
-                    return device, slot, lock
+                    return device, slot, lock.acquire(blocking=False)
             if not announced:
                 log.info("all %d slots of %d devices are taken; waiting", len(slots), len(devices))
                 announced = True
@@ -156,14 +133,6 @@ def _wait_for_slot(
             f"{os.strerror(error.errno)}); remove it or set {LEASES_VARIABLE} to another folder "
             "on this machine."
         ) from error
-
-
-def _file_name(uuid: str, slot: int) -> str:
-    """A file name for a slot; a digest distinguishes names that are no plain word."""
-    plain = re.sub(r"[^A-Za-z0-9.-]", "_", uuid)
-    if plain != uuid:
-        plain = f"{plain[:60]}-{hashlib.sha256(uuid.encode()).hexdigest()[:16]}"
-    return f"{plain}.{slot}.lock"
 
 
 def allowed_devices(variable: str | None) -> list[Device]:

@@ -28,13 +28,7 @@ OF_THE_RUN = {
 
 
 class Failure(NamedTuple):
-    """A step that failed.
-
-    Attributes:
-        description: the step in words.
-        outputs: the files that it should have made.
-        logs: its log files, its own first.
-    """
+    """A step that failed: in words, with the files that it should have made and its logs."""
 
     description: str
     outputs: Sequence[str]
@@ -98,11 +92,7 @@ def _repeats_a_failure(record: logging.LogRecord) -> bool:
 
 
 def show_results(results: str) -> None:
-    """Prints where the report, the table and the figures are, those that there are.
-
-    Args:
-        results: the folder of the study's results.
-    """
+    """Prints where in the folder of results the report, the table and the figures are."""
     if not Path(results, "tables/summary.md").exists():
         return
     if Path(results, "report.html").exists():
@@ -115,8 +105,8 @@ def show_failures(unfinished: int, *, moved: bool) -> None:
     """Prints which steps failed, how their logs end, and which commands rerun one alone.
 
     Args:
-        unfinished: how many steps of the run have not finished.
-        moved: whether the run has a folder of its own (`--directory`).
+        unfinished: number of steps of the run that have not finished, failed ones included.
+        moved: whether the run has a folder of its own (`--directory`): paths are given in full.
     """
     for handler in logging.getLogger(LOGGER).handlers:
         if isinstance(handler, Progress) and handler.failures:
@@ -131,10 +121,9 @@ def summary(failures: Sequence[Failure], not_run: int, command: str, *, moved: b
 
     Args:
         failures: at least one.
-        not_run: number of steps that were not run, since they need the failed ones or the run
-            stopped at the first failure.
+        not_run: number of steps that need the failed ones, or that the run stopped before.
         command: the command line that reruns one step, with `{}` in the place of its output.
-        moved: whether the run has a folder of its own, so that paths are given in full.
+        moved: see `show_failures`.
     """
     rest = f"; {not_run} {'was' if not_run == 1 else 'were'} not run" if not_run else ""
     lines = [f"{len(failures)} step{'s' * (len(failures) > 1)} failed{rest}."]
@@ -171,9 +160,6 @@ def rerun_command(arguments: Sequence[str]) -> str:
     """The command line of the run with `{}` as its only target.
 
     The target comes first: `--configfile` and others would take it for one of their values.
-
-    Args:
-        arguments: of the run, without the name of the program.
     """
     from snakemake.cli import get_argument_parser
 

@@ -56,9 +56,7 @@ class Record:
     def write(self, lease: Lease, resumed_from: Sequence[int] = ()) -> None:
         """Writes the record, if the rule declares one among its outputs.
 
-        Args:
-            lease: The device that the step ran on.
-            resumed_from: The steps after which the job went on from a checkpoint.
+        `resumed_from` are the steps after which the job was continued from a checkpoint.
         """
         if self._path is None:
             return

@@ -36,17 +36,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class State:
-    """What a job has done so far.
+    """What a job has done so far."""
 
-    Attributes:
-        step: how many steps are done.
-        arrays: numeric arrays of any shape, by name.
-        facts: what json can hold.
-    """
-
-    step: int
-    arrays: dict[str, np.ndarray]
-    facts: dict[str, Any] = field(default_factory=dict)
+    step: int  # number of steps done
+    arrays: dict[str, np.ndarray]  # numeric, of any shape
+    facts: dict[str, Any] = field(default_factory=dict)  # what json can hold
 
 
 class Checkpoint:
@@ -97,12 +91,7 @@ class Checkpoint:
         return State(facts["step"], arrays, facts["facts"])
 
     def resumed(self, state: State, where: str) -> None:
-        """Records that the job is continued from a loaded state.
-
-        Args:
-            state: what `load` gave.
-            where: the place in the job, for the log.
-        """
+        """Records that the job is continued from a loaded state; `where` is for the log."""
         # Snakemake removes the log of an earlier attempt.
         before = ", ".join(map(str, self.resumed_from))
         before = f"; before, after {before}" if before else ""

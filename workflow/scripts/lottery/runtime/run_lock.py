@@ -38,10 +38,6 @@ def acquire(workflow: Any, folder: Path = RUNS) -> None:
 
     Runs on different files may share a folder. A file system without locks protects nothing.
 
-    Args:
-        workflow: Snakemake's workflow, at its start.
-        folder: where runs list their files.
-
     Raises:
         StudyError: another run reads what this one writes, or writes what this one needs.
     """
@@ -89,10 +85,6 @@ def end_left_jobs(folder: Path | None = None, seconds: float = END_SECONDS) -> N
 
     They get SIGTERM: a training or a search keeps its checkpoint and is continued later.
 
-    Args:
-        folder: of the run; the current one if None.
-        seconds: how long to wait for them.
-
     Raises:
         StudyError: a job does not end in time.
     """
@@ -117,12 +109,7 @@ def end_left_jobs(folder: Path | None = None, seconds: float = END_SECONDS) -> N
 
 
 def left_jobs(processes: Iterable[psutil.Process], folder: Path) -> list[psutil.Process]:
-    """Those of this user's processes that run a step in a folder, but below no Snakemake.
-
-    Args:
-        processes: of this machine.
-        folder: the working directory of the run.
-    """
+    """Those of this user's processes that run a step of a run's folder, but below no Snakemake."""
     scripts = f"{os.path.realpath(folder)}/{SCRIPTS}/"
     left = []
     for process in processes:

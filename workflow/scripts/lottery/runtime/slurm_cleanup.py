@@ -43,8 +43,8 @@ def cancel_orphans(workflow: Any, seconds: float = END_SECONDS) -> None:
     Does nothing on a machine without SLURM's programs.
 
     Args:
-        workflow: Snakemake's workflow, at its start: planned and locked, no job submitted yet.
-        seconds: how long to wait for the cancelled jobs to end.
+        workflow: Snakemake's, when it is planned and locked, and has submitted no job.
+        seconds: how long to wait.
 
     Raises:
         StudyError: jobs are submitted to SLURM but it cannot be asked, or cancelled jobs do not
@@ -79,7 +79,7 @@ def orphans(listed: Iterable[SlurmJob], comments: set[str], folder: Path) -> lis
 
     Args:
         listed: the user's jobs, none of them submitted by this run.
-        comments: how the executor would call this run's steps.
+        comments: of this run's steps.
         folder: of this run.
     """
     here = os.path.realpath(folder)

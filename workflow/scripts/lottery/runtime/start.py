@@ -60,10 +60,6 @@ def warn_of_threads(workflow: Any, torch_threads: int) -> None:
     """Warns of more threads than the run has cores, which makes it very slow.
 
     It is no error: another number of threads gives other results, by rounding.
-
-    Args:
-        workflow: Snakemake's workflow, at its start.
-        torch_threads: of the config.
     """
     if workflow.local_exec and torch_threads > workflow.cores:
         print(
@@ -79,10 +75,6 @@ def require_gpu_total(workflow: Any, slots_per_gpu: int) -> None:
 
     Snakemake limits jobs by a resource only where the run states its total. Without one, all GPU
     jobs that the cores allow would start at once, load their data and wait for a free device.
-
-    Args:
-        workflow: Snakemake's workflow, at its start.
-        slots_per_gpu: jobs that may share a device.
 
     Raises:
         StudyError: GPU jobs are to run here, there are devices, and no total of `gpu` is given.

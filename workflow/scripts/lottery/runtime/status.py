@@ -19,6 +19,7 @@ from typing import Any
 
 from lottery import files
 from lottery.files.errors import StudyError
+from lottery.runtime.progress import LOGGER
 from lottery.runtime.provenance import NAME, changed_leaves
 
 STATES = ("done", "running", "missing", "again")
@@ -42,23 +43,14 @@ FOLLOWS = "input that another job makes again"
 
 @dataclass(frozen=True)
 class Job:
-    """A job of the workflow.
-
-    Attributes:
-        rule: its rule.
-        wildcards: by name.
-        state: one of `STATES`.
-        existing: those of its files that are there.
-        begun: those of its files whose making has begun and not ended.
-        reason: why it would run; empty if it would not.
-    """
+    """A job of the workflow."""
 
     rule: str
     wildcards: dict[str, str]
-    state: str
-    existing: list[str]
-    begun: set[str]
-    reason: str
+    state: str  # one of `STATES`
+    existing: list[str]  # those of its files that are there
+    begun: set[str]  # those of its files whose making has begun and not ended
+    reason: str  # why it would run; empty if it would not
 
     @property
     def name(self) -> str:
@@ -70,18 +62,6 @@ class Job:
         """Model, task and method; - for what it does not depend on."""
         model, task, method = (self.wildcards.get(n, "-") for n in ("model", "task", "method"))
         return model, task, "-" if method == "none" else method
-
-
-class _Errors(logging.Handler):
-    """Keeps the errors with which Snakemake ends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if str(getattr(record, "event", "")) == "error":
-            self.messages.append(record.getMessage())
 
 
 def plan(words: Sequence[str]) -> list[Job]:
@@ -97,16 +77,20 @@ def plan(words: Sequence[str]) -> list[Job]:
     from snakemake.workflow import Workflow
 
     workflows: list[Workflow] = []
+    errors: list[str] = []
     execute = Workflow.execute
 
     def execute_and_keep(workflow: Workflow, *arguments: Any, **options: Any) -> Any:
         workflows.append(workflow)
         return execute(workflow, *arguments, **options)
 
+    def keep_error(record: logging.LogRecord) -> bool:
+        if str(getattr(record, "event", "")) == "error":
+            errors.append(record.getMessage())
+        return True
+
     Workflow.execute = execute_and_keep
-    errors = _Errors()
-    # Snakemake removes other handlers of its own logger, so this one is above it.
-    logging.getLogger("snakemake").addHandler(errors)
+    logging.getLogger(LOGGER).addFilter(keep_error)
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
         try:
@@ -116,11 +100,17 @@ def plan(words: Sequence[str]) -> list[Job]:
         except SystemExit as end:  # the config is wrong, or a word of the command
             finished = False
             if isinstance(end.code, str):
-                errors.messages.append(end.code)
+                errors.append(end.code)
     if not finished:
         last = printed.getvalue().strip().rpartition("\n")[2]
-        raise StudyError("\n".join(errors.messages) or last)
-    return [_job(workflows[0], job) for job in workflows[0].dag.jobs if job.output]
+        raise StudyError("\n".join(errors) or last)
+    (workflow,) = workflows
+    return [
+        _job(workflow, job)
+        for level in workflow.dag.toposorted()
+        for job in sorted(level, key=lambda job: (job.rule.name, *job.wildcards))
+        if job.output
+    ]
 
 
 def _require_writable(folder: Path) -> None:
