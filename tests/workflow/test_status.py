@@ -67,6 +67,12 @@ def test_a_finished_study_is_done(published: Run, tmp_path: Path) -> None:
     assert rows(said)["tiny", "tone", "-"]["finetune"] == "2"
 
 
+def test_the_study_may_be_in_another_folder(published: Run, tmp_path: Path) -> None:
+    words = ("--directory", str(published.folder))
+    counts = total(status(tmp_path, published.config, tmp_path, *words).stdout)
+    assert counts["done"] > 60 and counts["missing"] == counts["again"] == 0
+
+
 def test_a_changed_config_shows_what_it_would_overwrite_and_why(
     published: Run, tmp_path: Path
 ) -> None:

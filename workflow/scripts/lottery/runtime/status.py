@@ -76,20 +76,25 @@ def plan(words: Sequence[str]) -> list[Job]:
     from snakemake import cli
     from snakemake.workflow import Workflow
 
-    workflows: list[Workflow] = []
+    jobs: list[Job] = []
     errors: list[str] = []
     execute = Workflow.execute
 
-    def execute_and_keep(workflow: Workflow, *arguments: Any, **options: Any) -> Any:
-        workflows.append(workflow)
-        return execute(workflow, *arguments, **options)
+    def execute_and_list(workflow: Workflow, *arguments: Any, **options: Any) -> Any:
+        finished = execute(workflow, *arguments, **options)
+        # Here, and not at the end, because Snakemake is in the study's folder.
+        for level in workflow.dag.toposorted():
+            for job in sorted(level, key=lambda job: (job.rule.name, *job.wildcards)):
+                if job.output:
+                    jobs.append(_job(workflow, job))
+        return finished
 
     def keep_error(record: logging.LogRecord) -> bool:
         if str(getattr(record, "event", "")) == "error":
             errors.append(record.getMessage())
         return True
 
-    Workflow.execute = execute_and_keep
+    Workflow.execute = execute_and_list
     logging.getLogger(LOGGER).addFilter(keep_error)
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
@@ -104,13 +109,7 @@ def plan(words: Sequence[str]) -> list[Job]:
     if not finished:
         last = printed.getvalue().strip().rpartition("\n")[2]
         raise StudyError("\n".join(errors) or last)
-    (workflow,) = workflows
-    return [
-        _job(workflow, job)
-        for level in workflow.dag.toposorted()
-        for job in sorted(level, key=lambda job: (job.rule.name, *job.wildcards))
-        if job.output
-    ]
+    return jobs
 
 
 def _require_writable(folder: Path) -> None:
