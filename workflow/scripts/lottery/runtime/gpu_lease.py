@@ -71,7 +71,7 @@ def lease(
 
     Args:
         slots_per_gpu: How many jobs may share one device.
-        folder: Where the lock files are; one folder per machine (LOTTERY_LEASES) if None.
+        folder: Of the lock files; one folder per machine (LOTTERY_LEASES) if None.
         timeout: Seconds to wait at most; for ever if None.
 
     Raises:

@@ -57,9 +57,6 @@ def run(snakemake: Any) -> NoReturn:
     What the step and its libraries print goes to the rule's log. An error ends the job with exit
     status 1: a `StudyError` as its one sentence, any other with its stack trace in the log and one
     line on the terminal. `provenance.json` is written last, so its presence means success.
-
-    Args:
-        snakemake: The object that Snakemake hands to scripts.
     """
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     # Importing torch makes a million objects that stay: looking through them for garbage every 700
@@ -101,11 +98,7 @@ def run(snakemake: Any) -> NoReturn:
 
 
 def keywords_of(job: Any) -> dict[str, Any]:
-    """What a job's rule gives its step: keyword -> value (see this module's docstring).
-
-    Args:
-        job: Snakemake's object, with input, output, wildcards and params.
-    """
+    """What a job's rule gives its step: keyword -> value (see this module's docstring)."""
     named = {name: value for name, value in job.input.items() if name not in NOT_HANDED}
     named |= {name: value for name, value in job.output.items() if name != NAME}
     for name, pairs in job.params.get("resources", {}).items():  # see lottery.runtime.bundled
@@ -143,9 +136,10 @@ def _run(snakemake: Any, terminal: TextIO) -> None:
         log.info("device %s%s%s", held.device, f" ({held.name})" if held.name else "", slot)
         function = getattr(importlib.import_module(f"lottery.steps.{step}"), step)
         wanted = inspect.signature(function).parameters
-        checkpoint = Checkpoint()
         if "checkpoint" in wanted:
             checkpoint = _checkpoint(snakemake, step, record, compute)
+        else:
+            checkpoint = Checkpoint()
 
         def say(line: str) -> None:
             print(line, flush=True)

@@ -70,8 +70,7 @@ class Checkpoint:
     def load(self) -> State | None:
         """The state that an interrupted run of this very job has kept; None if there is none.
 
-        Call `resumed` when it is used. A file of another job, or one that is cut short or damaged,
-        is removed.
+        Call `resumed` when it is used. A file of another job or a damaged one is removed.
         """
         if self._path is None or not self._path.exists():
             return None

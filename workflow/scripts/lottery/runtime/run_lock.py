@@ -15,6 +15,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ RUNS = Path(".snakemake/runs")
 SCRIPTS = ".snakemake/scripts"
 # Long enough for a step of training and a checkpoint.
 END_SECONDS = 600
+POLL_SECONDS = 0.1
 
 _held: list[FileLock] = []  # as long as this process lives
 
@@ -88,7 +90,8 @@ def end_left_jobs(folder: Path | None = None, seconds: float = END_SECONDS) -> N
     Raises:
         StudyError: a job does not end in time.
     """
-    left = left_jobs(psutil.process_iter(), folder or Path.cwd())
+    folder = folder or Path.cwd()
+    left = left_jobs(psutil.process_iter(), folder)
     if not left:
         return
     print(
@@ -100,12 +103,17 @@ def end_left_jobs(folder: Path | None = None, seconds: float = END_SECONDS) -> N
     for process in left:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, running = psutil.wait_procs(left, timeout=seconds)
-    if running:
-        raise StudyError(
-            "Jobs that an earlier run left behind do not end (process "
-            f"{', '.join(str(process.pid) for process in running)}): end them, then run again."
-        )
+    deadline = time.monotonic() + seconds
+    # Not psutil.wait_procs, which also waits for a process that has ended but whose parent never
+    # asks for its exit status, as in a container without an init process.
+    while running := {*left} & {*left_jobs(psutil.process_iter(), folder)}:
+        if time.monotonic() > deadline:
+            raise StudyError(
+                "Jobs that an earlier run left behind do not end (process "
+                f"{', '.join(sorted(str(process.pid) for process in running))}): end them, then "
+                "run again."
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def left_jobs(processes: Iterable[psutil.Process], folder: Path) -> list[psutil.Process]:

@@ -84,9 +84,9 @@ def plan(words: Sequence[str]) -> list[Job]:
         finished = execute(workflow, *arguments, **options)
         # Here, and not at the end, because Snakemake is in the study's folder.
         for level in workflow.dag.toposorted():
-            for job in sorted(level, key=lambda job: (job.rule.name, *job.wildcards)):
-                if job.output:
-                    jobs.append(_job(workflow, job))
+            making = [job for job in level if job.output]
+            making.sort(key=lambda job: (job.rule.name, *job.wildcards))
+            jobs.extend(_job(workflow, job) for job in making)
         return finished
 
     def keep_error(record: logging.LogRecord) -> bool:
