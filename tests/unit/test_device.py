@@ -86,7 +86,7 @@ def test_two_jobs_run_at_once_on_different_devices(tmp_path: Path) -> None:
     assert b_begin < a_end
 
 
-def test_a_killed_holder_gives_its_slot_back_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+def test_a_killed_holder_gives_its_slot_back(tmp_path: Path) -> None:
     folder = tmp_path / "leases"
     holders = [start("a,b", 1, 60, folder) for _ in range(2)]
     for job in holders:
@@ -103,7 +103,7 @@ def test_a_killed_holder_gives_its_slot_back_and_nobody_waits_for_ever(tmp_path:
         job.communicate(timeout=10)
 
 
-def test_one_allowed_device_is_final_and_shared_with_nobody(
+def test_one_allowed_device_is_final_and_not_shared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a,b")

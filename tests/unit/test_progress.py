@@ -158,7 +158,7 @@ def test_the_end_names_log_last_line_and_command(
         ("ERROR", "step 5"),
     ],
 )
-def test_a_killed_step_is_called_that(tmp_path: Path, level: str, said: str) -> None:
+def test_a_killed_step_is_reported_as_killed(tmp_path: Path, level: str, said: str) -> None:
     path = tmp_path / "a.log"
     path.write_text(f"2026-01-02 03:04:05,678 {level} step 5\n")
     assert last_line([str(path)]) == said

@@ -55,7 +55,7 @@ def test_a_state_comes_back_exactly_and_goes_on_success(tmp_path: Path) -> None:
     assert again.load() is None
 
 
-def test_every_interruption_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_interruption_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     path = tmp_path / NAME
     for step in (5, 9):
@@ -120,7 +120,7 @@ def test_a_damaged_file_never_gives_another_state(tmp_path: Path, data: st.DataO
 
 
 @pytest.mark.parametrize("foreign", ["folder", "text", "empty", "tensors"])
-def test_what_else_stands_in_its_place_stops_nothing(tmp_path: Path, foreign: str) -> None:
+def test_a_foreign_file_in_its_place_stops_nothing(tmp_path: Path, foreign: str) -> None:
     path = tmp_path / NAME
     if foreign == "folder":
         path.mkdir()

@@ -106,7 +106,7 @@ def test_kill_9_loses_no_more_than_since_the_last_checkpoint(folder: Path) -> No
 
 
 @pytest.mark.parametrize("change", ["input", "params", "nothing"])
-def test_an_edit_in_between_begins_anew(folder: Path, change: str) -> None:  # noqa: F811
+def test_an_edit_in_between_starts_again(folder: Path, change: str) -> None:  # noqa: F811
     assert signalled(folder, [signal.SIGTERM], DEVICE) == 128 + signal.SIGTERM
     given_ = {}
     if change == "input":

@@ -77,7 +77,7 @@ def test_a_killed_run_holds_no_lock(tmp_path: Path, holder: subprocess.Popen):
     assert len(list((tmp_path / "runs").glob("*.json"))) == 1
 
 
-def test_a_file_system_without_locks_is_said(
+def test_a_file_system_without_locks_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     def refuse(*_: object) -> None:

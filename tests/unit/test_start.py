@@ -49,7 +49,7 @@ def test_sigterm_is_answered_where_it_meets_the_lock_that_the_answer_needs():
     ("threads", "cores", "local", "warned"),
     [(3, 2, True, True), (2, 2, True, False), (3, 2, False, False)],
 )
-def test_more_threads_than_cores_are_told(capsys, threads, cores, local, warned):
+def test_more_threads_than_cores_are_reported(capsys, threads, cores, local, warned):
     warn_of_threads(SimpleNamespace(local_exec=local, cores=cores), threads)
     told = capsys.readouterr().err
     assert ("torch_threads is 3, but this run has 2 cores" in told) == warned

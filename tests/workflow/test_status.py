@@ -156,7 +156,7 @@ def test_a_job_that_has_begun_runs_as_long_as_a_run_holds_the_folder(
     assert "5 files were left half done by an interruption" in said
 
 
-def test_a_config_that_is_refused_ends_in_its_sentence(published: Run, tmp_path: Path) -> None:
+def test_a_rejected_config_ends_in_its_sentence(published: Run, tmp_path: Path) -> None:
     done = status(published.folder, published.config | {"seeds": []}, tmp_path)
     assert done.returncode == 1 and not done.stdout
     assert "seeds" in done.stderr and "Traceback" not in done.stderr
