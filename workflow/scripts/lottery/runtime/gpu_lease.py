@@ -1,8 +1,8 @@
 """One GPU slot per job, so that two jobs on one machine never share a device by accident.
 
-Snakemake counts GPUs but does not choose the one that a job may use. A job therefore locks a file, one
-for each slot of each device, before torch is imported. The operating system drops the lock when the
-process ends, however it ends. The lock files are in one folder per machine, so that runs in
+Snakemake counts GPUs but does not choose the one that a job may use. A job therefore locks a file,
+one for each slot of each device, before torch is imported. The operating system drops the lock when
+the process ends, however it ends. The lock files are in one folder per machine, so that runs in
 different folders, and of different users, see each other.
 
 NVML lists the devices without starting CUDA, which would take memory on each of them.
