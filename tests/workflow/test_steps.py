@@ -108,7 +108,7 @@ def test_the_runner_stays_as_it_is() -> None:
     assert scripts == {'"../scripts/run_step.py"'}
 
 
-RUNNER = "cbc6b41737db88c6f0fab120199c95d5a78f37867424a763274b786cb557f508"
+RUNNER = "43cbf6652909f48a0f67479c57c4eb0fd159ab2e1f0b25a2313b75d36ce5dfcd"
 
 
 def test_stage_versions_are_found_without_importing(tmp_path: Path) -> None:
