@@ -44,7 +44,6 @@ LEFT_OUT = {
             "planning.hooks",
             "pruning.algorithms.plugins",
             "runtime.bundled",
-            "runtime.cuda_devices",
             "runtime.gpu_lease",
             "runtime.job",
             "runtime.progress",

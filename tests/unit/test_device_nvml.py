@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lottery.runtime import cuda_devices
-from lottery.runtime.cuda_devices import Device, allowed_devices
-from lottery.runtime.gpu_lease import Lease, lease
+from lottery.runtime import gpu_lease
+from lottery.runtime.gpu_lease import Device, Lease, allowed_devices, lease
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +57,8 @@ class FakeNvml:
     def nvmlDeviceGetUUID(self, handle: str) -> str:
         return handle
 
-    def nvmlDeviceGetName(self, handle: str) -> bytes:
-        return b"Card"
+    def nvmlDeviceGetName(self, handle: str) -> str:
+        return "Card"
 
     def nvmlDeviceGetMigMode(self, handle: str) -> list[int]:
         if handle == "GPU-0":
@@ -79,25 +78,24 @@ def test_nvml_lists_cards_and_instances(monkeypatch: pytest.MonkeyPatch) -> None
     nvml = FakeNvml()
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     found = allowed_devices(None)
-    assert [card.visible for card in found] == ["GPU-0", "MIG-0", "MIG-2"]
+    assert [card.entry for card in found] == ["GPU-0", "MIG-0", "MIG-2"]
     assert {card.name for card in found} == {"Card"}
     assert nvml.shut
-    for absent in (FakeNvml(RuntimeError("no driver")), None):
-        monkeypatch.setitem(sys.modules, "pynvml", absent)
-        assert allowed_devices(None) == []
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(RuntimeError("no driver")))
+    assert allowed_devices(None) == []
 
 
-def test_a_lease_tells_the_energy_that_its_card_has_used(
+def test_a_lease_counts_the_energy_that_its_card_has_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     nvml = FakeNvml()
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    monkeypatch.setattr(cuda_devices, "_nvml_devices", lambda: [Device("GPU-0", "GPU-0", "Card")])
+    monkeypatch.setattr(gpu_lease, "_nvml_devices", lambda: [Device("GPU-0", "GPU-0", "Card")])
     with lease(folder=tmp_path / "energy") as held:
         assert held.energy_joules() == 0
         nvml.millijoules["GPU-0"] += 1_234_500
         assert held.energy_joules() == pytest.approx(1234.5)
-        nvml.millijoules["GPU-0"] = 7  # the driver was loaded anew, and counts from 0
+        nvml.millijoules["GPU-0"] = 7  # the driver was loaded again, and counts from 0
         assert held.energy_joules() is None
 
 
@@ -106,10 +104,9 @@ def test_a_card_that_counts_no_energy_gives_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, device_id: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
-    monkeypatch.setattr(cuda_devices, "_nvml_devices", lambda: [Device(device_id, device_id)])
+    monkeypatch.setattr(gpu_lease, "_nvml_devices", lambda: [Device(device_id, device_id)])
     with lease(folder=tmp_path / "energy") as held:
         assert held.energy_joules() is None
-    for absent in (FakeNvml(RuntimeError("no driver")), None):
-        monkeypatch.setitem(sys.modules, "pynvml", absent)
-        assert cuda_devices.used_energy("GPU-0") is None
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(RuntimeError("no driver")))
+    assert gpu_lease.used_energy("GPU-0") is None
     assert Lease("cpu").energy_joules() is None

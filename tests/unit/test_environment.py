@@ -104,7 +104,12 @@ def test_conda_environments_serve_what_the_library_imports() -> None:
     for path in ENVIRONMENTS:
         served |= conda_pins(path).keys()
     for path in LIBRARY.rglob("*.py"):
-        for module in imports(path) - {"snakemake", "yaml", "jsonschema"}:  # planning, not jobs
+        for module in imports(path) - {
+            "snakemake",
+            "yaml",
+            "jsonschema",
+            "psutil",
+        }:  # planning, not jobs
             packages = {canonicalize_name(name) for name in distributions[module]}
             assert packages & served, f"{path} imports {module}"
 

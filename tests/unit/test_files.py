@@ -64,7 +64,7 @@ def test_json_is_the_same_text_for_the_same_content(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float32("nan")])
-def test_json_refuses_what_is_not_finite(tmp_path: Path, value: float) -> None:
+def test_json_rejects_what_is_not_finite(tmp_path: Path, value: float) -> None:
     with pytest.raises(ValueError, match=r"JSON|nan|inf"):
         files.write_json(tmp_path / "a.json", {"loss": value})
     assert list(tmp_path.iterdir()) == []
@@ -94,7 +94,7 @@ def test_csv_writes_what_tables_need(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("row", [{"a": 1, "typo": 2}, {"a": float("inf")}])
-def test_csv_refuses_unknown_columns_and_infinity(tmp_path: Path, row: dict[str, object]) -> None:
+def test_csv_rejects_unknown_columns_and_infinity(tmp_path: Path, row: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"no column|infinite"):
         files.write_csv(tmp_path / "a.csv", [row], ["a"])
 
@@ -132,7 +132,7 @@ def test_npz_round_trip(folder: Path, arrays: dict[str, np.ndarray]) -> None:
     assert (folder / "a.npz").read_bytes() == first
 
 
-def test_npz_refuses_objects_both_ways(tmp_path: Path) -> None:
+def test_npz_rejects_objects_both_ways(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="allow_pickle"):
         files.write_npz(tmp_path / "a.npz", {"a": np.array([{}])})
     np.savez(tmp_path / "b.npz", a=np.array([{}]))

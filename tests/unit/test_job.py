@@ -231,7 +231,7 @@ def test_threads_come_from_params_and_only_fetching_is_online(folder: Path) -> N
     assert "OMP_NUM_THREADS = 7\n" in log
 
 
-def test_the_device_stands_in_log_and_provenance(folder: Path) -> None:
+def test_log_and_provenance_name_the_device(folder: Path) -> None:
     env = {"CUDA_VISIBLE_DEVICES": "a,b", "LOTTERY_LEASES": str(folder / "leases")}
     outputs = {"provenance": "p.json"}
     _, _, log = job(folder, ENVIRONMENT, env, output=outputs, resources=GPU)
@@ -248,6 +248,7 @@ def test_slots_per_gpu_of_the_config_lets_jobs_share(folder: Path) -> None:
     script = """
     from lottery.runtime.gpu_lease import lease
     first = lease()
+    first.__enter__()
     def finetune(**others): pass
     os.environ["CUDA_VISIBLE_DEVICES"] = "a"
     run_as_step(finetune)

@@ -1,15 +1,18 @@
-"""The lines that a run shows: what finished, how many are left, what failed."""
+"""The lines that a run shows: what finished, how many are left, what failed and how to go on."""
 
 from __future__ import annotations
 
 import io
 import logging
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import lottery
-from lottery.runtime.progress import Progress
+from lottery.runtime.progress import Failure, Progress, last_line, rerun_command, summary
 
 
 def record(event: str | None, **fields: object) -> logging.LogRecord:
@@ -35,7 +38,7 @@ def lines(*records: logging.LogRecord) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-def test_jobs_that_run_side_by_side_are_told_apart() -> None:
+def test_jobs_that_run_at_the_same_time_are_distinguished() -> None:
     shown = lines(
         record(None),
         job_info(1, "finetune", {"model": "m", "seed": "1"}),
@@ -51,14 +54,6 @@ def test_jobs_that_run_side_by_side_are_told_apart() -> None:
     assert shown == [
         "1 of 3 done, 2 left:  Evaluate m on rte (0 s)",
         "2 of 3 done, 1 left:  finetune  m, 1 (0 s)",
-    ]
-
-
-def test_a_run_that_was_told_to_end_says_what_it_waits_for() -> None:
-    told = record(None)
-    told.msg = "Will exit after finishing currently running jobs (scheduler)."
-    assert lines(told, record(None), told) == [
-        "Ending as soon as the running steps have finished (SIGTERM)."
     ]
 
 
@@ -79,7 +74,7 @@ def test_a_failed_job_names_its_log_and_may_be_tried_again() -> None:
 SNAKEFILE = """
 import sys
 sys.path.append({library!r})
-from lottery import progress
+from lottery.runtime import progress
 onstart:
     progress.show()
 rule all:
@@ -108,3 +103,69 @@ def test_under_snakemake_itself(tmp_path: Path) -> None:
     assert "Select jobs to execute" not in done.stderr
     (log,) = (tmp_path / ".snakemake" / "log").iterdir()
     assert "Select jobs to execute" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("all --cores 8 --resources gpu=2", "--cores 8 --resources gpu=2"),
+        ("--cores 8 all results/a", "--cores 8"),
+        ("-c8 -j 4 a b", "--cores 8 --jobs 4"),
+        ("a --configfile my.yaml --directory /x", "--configfile my.yaml --directory /x"),
+        ("a --configfile=my.yaml -d /x", "--configfile my.yaml --directory /x"),
+        ("-F all --until finetune b --config 'seeds=[1, 2]' x=3", "--config 'seeds=[1, 2]' x=3"),
+        ("--forceall --keep-going -k --workflow-profile p", "--workflow-profile p"),
+        ("--workflow-prof p a", "--workflow-profile p"),
+        ("", ""),
+    ],
+)
+def test_a_command_for_one_step_keeps_the_options_of_the_run(given: str, kept: str) -> None:
+    _, target, rest = rerun_command(shlex.split(given)).partition(" {}")
+    assert target
+    assert shlex.split(rest) == shlex.split(kept)
+
+
+def test_the_end_names_log_last_line_and_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = "2026-01-02 03:04:05,678 INFO begun\n2026-01-02 03:04:06,789 ERROR It broke.\n\n"
+    Path("a.log").write_text(log)
+    failures = [
+        Failure("finetune a", ("out/a b", "out/c"), ("none.log", "a.log")),
+        Failure("evaluate b", ("out/d",), ()),
+    ]
+    text = summary(failures, 3, "snakemake {} --config 'x={}'", moved=False)
+    assert text.splitlines() == [
+        "2 steps failed; 3 were not run.",
+        "",
+        "FAILED  finetune a",
+        "  said:  It broke.",
+        "  log:   none.log",
+        "  again: snakemake 'out/a b' --config 'x={}'",
+        "",
+        "FAILED  evaluate b",
+        "  again: snakemake out/d --config 'x={}'",
+    ]
+    moved = summary(failures[:1], 0, "{}", moved=True)
+    assert moved.startswith("1 step failed.\n") and f"log:   {tmp_path}/none.log" in moved
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        ("INFO", "nothing: it was killed, or ran out of memory. Its log ends: step 5"),
+        ("ERROR", "step 5"),
+    ],
+)
+def test_a_killed_step_is_reported_as_killed(tmp_path: Path, level: str, said: str) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(f"2026-01-02 03:04:05,678 {level} step 5\n")
+    assert last_line([str(path)]) == said
+
+
+def test_the_last_line_of_a_long_or_missing_log(tmp_path: Path) -> None:
+    path = tmp_path / "long.log"
+    path.write_text("é" * 20_000 + "\n  last  \n")
+    assert last_line([str(tmp_path / "none"), str(path)]) == "  last"
+    assert last_line([str(tmp_path / "none")]) == ""

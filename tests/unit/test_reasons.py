@@ -1,52 +1,60 @@
-"""Snakemake's reasons in a few words."""
+"""Reasons of Snakemake's in a few words, and the params that differ between two runs of a step."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake.jobs import Reason
 
-from lottery.runtime.rerun_reasons import FOLLOWS, told_params, told_reason
+from lottery import files
+from lottery.runtime.provenance import changed_leaves
+from lottery.runtime.status import FOLLOWS, _reason
 
-PARAMS = (
-    "Params have changed since last execution: Union of exclusive params before and now across "
-    "all output: before: {} now: {} "
-)
+RECORD = {"step": "search 2", "settings": {"options": {"keep_score": 0.9, "on": [1]}}}
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("fields", "words"),
     [
+        ({"missing_output": {"b", "a"}}, "missing: a, b"),
+        ({"incomplete_output": {"a"}}, "left half done: a"),
+        ({"updated_input": {"a", "b"}, "updated_input_run": {"b"}}, "changed input: a"),
+        ({"updated_input_run": {"a"}}, FOLLOWS),
+        ({"missing_output": {"a"}, "updated_input_run": {"b"}}, "missing: a"),
+        ({"input_changed": True}, "other input files than before"),
+        ({"forced": True}, "forced"),
         (
-            PARAMS.format("{'a': {'b': 1, 'c': [2]}}", "{'a': {'b': 3, 'c': [2]}}"),
-            "a.b 1 -> 3",
+            {"software_stack_changed": True, "params_changed": True},
+            "its environment has changed; options.keep_score 0.9 -> 0.8, "
+            "step 'search 2' -> 'search 3', torch_threads none -> 2",
         ),
-        (PARAMS.format("<nothing exclusive>", "2"), "torch_threads none -> 2"),
-        (PARAMS.format("1", "2"), "torch_threads 1 -> 2"),
-        (
-            PARAMS.format("'finetune 2',1", "'finetune 3',2"),
-            "version 'finetune 2' -> 'finetune 3', torch_threads 1 -> 2",
-        ),
-        (PARAMS.format("{'a': nan}", "{'a': 1}"), "params: {'a': nan} -> {'a': 1}"),
-        (
-            "Input files updated by another job: a, b; " + PARAMS.format("{'x': 1}", "{'x': 2}"),
-            "x 1 -> 2",
-        ),
-        ("Input files updated by another job: a, b", FOLLOWS),
-        ("Missing output files: a; Input files updated by another job: b", "missing: a"),
-        ("Updated input files: a.csv", "changed input: a.csv"),
-        ("Set of input files has changed since last execution", "other input files than before"),
-        (
-            PARAMS.format("1", "2")
-            + "; Software environment definition has changed since last execution",
-            "its environment has changed; torch_threads 1 -> 2",
-        ),
-        ("Forced execution", "left half done"),
-        ("Something new", "Something new"),
     ],
 )
-def test_a_reason_in_a_few_words(reason: str, told: str) -> None:
-    assert told_reason(reason) == told
+def test_a_reason_in_a_few_words(tmp_path, fields: dict, words: str) -> None:
+    path = tmp_path / "provenance.json"
+    files.write_json(path, {"params": RECORD})
+    options = {"keep_score": 0.8, "on": (1,)}
+    params = {"step": "search 3", "settings": {"options": options}, "torch_threads": 2}
+    job = SimpleNamespace(output={"provenance": str(path)}, params=params)
+    reason = Reason()
+    for name, value in fields.items():
+        if isinstance(value, set):
+            getattr(reason, name).update(value)
+        else:
+            setattr(reason, name, value)
+    assert _reason(job, reason, begun=False) == words
+
+
+def test_a_job_without_a_record_and_one_that_has_begun(tmp_path) -> None:
+    reason = Reason()
+    reason.params_changed = True
+    job = SimpleNamespace(output={"provenance": str(tmp_path / "none.json")}, params={})
+    assert _reason(job, reason, begun=False) == "changed params"
+    reason.params_changed, reason.forced = False, True
+    assert _reason(job, reason, begun=True) == "left half done"
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text("ab ,->'", max_size=5)
@@ -54,11 +62,13 @@ SETTINGS = st.dictionaries(st.text("abc", min_size=1, max_size=3), LEAVES, max_s
 
 
 @given(SETTINGS, SETTINGS)
-def test_exactly_the_leaves_that_differ_are_told(old: dict, new: dict) -> None:
-    told = told_params(repr({"s": old, "same": 1}), repr({"s": new, "same": 1}))
-    before, after = ({name: repr(value) for name, value in each.items()} for each in (old, new))
-    different = [name for name in old | new if before.get(name) != after.get(name)]
-    assert "same" not in told
-    assert all(f"s.{name} " in told for name in different)
-    equal = {*old} & {*new} - {*different}
-    assert not any(told.startswith(f"s.{name} ") or f", s.{name} " in told for name in equal)
+def test_exactly_the_leaves_that_differ_are_listed(old: dict, new: dict) -> None:
+    before, after = ({"settings": {"s": each}, "same": 1} for each in (old, new))
+    names = {name for name, _, _ in changed_leaves(before, after)} - {"s"}
+    missing = object()
+    different = {
+        f"s.{name}"
+        for name in old | new
+        if repr(old.get(name, missing)) != repr(new.get(name, missing))
+    }
+    assert names == different

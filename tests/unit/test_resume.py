@@ -55,7 +55,7 @@ def test_a_state_comes_back_exactly_and_goes_on_success(tmp_path: Path) -> None:
     assert again.load() is None
 
 
-def test_every_interruption_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_interruption_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     path = tmp_path / NAME
     for step in (5, 9):
@@ -120,7 +120,7 @@ def test_a_damaged_file_never_gives_another_state(tmp_path: Path, data: st.DataO
 
 
 @pytest.mark.parametrize("foreign", ["folder", "text", "empty", "tensors"])
-def test_what_else_stands_in_its_place_stops_nothing(tmp_path: Path, foreign: str) -> None:
+def test_a_foreign_file_in_its_place_stops_nothing(tmp_path: Path, foreign: str) -> None:
     path = tmp_path / NAME
     if foreign == "folder":
         path.mkdir()
@@ -189,7 +189,7 @@ def test_a_state_is_kept_when_it_is_time(
         return STATE
 
     for _ in range(3):
-        checkpoint.offer(make, **({} if every is None else {"every": every}))
+        checkpoint.save_if_due(make, **({} if every is None else {"every": every}))
     assert len(made) == kept
     assert (tmp_path / NAME).exists() == bool(kept)
 
@@ -197,9 +197,9 @@ def test_a_state_is_kept_when_it_is_time(
 def test_without_a_path_nothing_is_kept_and_signals_do_not_wait() -> None:
     checkpoint = Checkpoint()
     before = signal.getsignal(signal.SIGTERM)
-    with checkpoint.between_steps():
+    with checkpoint.delay_signals():
         assert signal.getsignal(signal.SIGTERM) is before
-        checkpoint.offer(lambda: pytest.fail("nobody can keep it"))
+        checkpoint.save_if_due(lambda: pytest.fail("nobody can keep it"))
     checkpoint.save(STATE)
     assert checkpoint.load() is None
     checkpoint.remove()
@@ -208,7 +208,7 @@ def test_without_a_path_nothing_is_kept_and_signals_do_not_wait() -> None:
 def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with Checkpoint(tmp_path / NAME, IDENTITY).between_steps():
+        with Checkpoint(tmp_path / NAME, IDENTITY).delay_signals():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
     finally:

@@ -33,12 +33,12 @@ def finetune(path_to_model, checkpoint, **others):
     done, total = (state.step, state.arrays["total"]) if state else (0, np.zeros(()))
     if state:
         checkpoint.resumed(state, "epoch 1")
-    with checkpoint.between_steps():
+    with checkpoint.delay_signals():
         for step in range(done + 1, 101):
             Path("ready").touch()
             time.sleep(float(os.environ.get("SECONDS", "0")))
             total = total + step
-            checkpoint.offer(lambda: State(step, {"total": total}))
+            checkpoint.save_if_due(lambda: State(step, {"total": total}))
     files.write_json(path_to_model, int(total))
 run_as_step(finetune)
 """
@@ -106,7 +106,7 @@ def test_kill_9_loses_no_more_than_since_the_last_checkpoint(folder: Path) -> No
 
 
 @pytest.mark.parametrize("change", ["input", "params", "nothing"])
-def test_an_edit_in_between_begins_anew(folder: Path, change: str) -> None:  # noqa: F811
+def test_an_edit_in_between_starts_again(folder: Path, change: str) -> None:  # noqa: F811
     assert signalled(folder, [signal.SIGTERM], DEVICE) == 128 + signal.SIGTERM
     given_ = {}
     if change == "input":

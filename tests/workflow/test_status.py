@@ -16,7 +16,7 @@ from command_line import ROOT
 from runs import Config, Run
 from test_incremental import edited
 
-from lottery.runtime.rerun_reasons import FOLLOWS
+from lottery.runtime.status import FOLLOWS
 
 KEPT_LESS = {"methods.structured.keep_score": 0.8}
 GOOD = "results/tiny/tone/seed_7/mask/structured/good.safetensors"
@@ -65,6 +65,12 @@ def test_a_finished_study_is_done(published: Run, tmp_path: Path) -> None:
         "10",  # two jobs for all that are pruned
     )
     assert rows(said)["tiny", "tone", "-"]["finetune"] == "2"
+
+
+def test_the_study_may_be_in_another_folder(published: Run, tmp_path: Path) -> None:
+    words = ("--directory", str(published.folder))
+    counts = total(status(tmp_path, published.config, tmp_path, *words).stdout)
+    assert counts["done"] > 60 and counts["missing"] == counts["again"] == 0
 
 
 def test_a_changed_config_shows_what_it_would_overwrite_and_why(
@@ -150,7 +156,7 @@ def test_a_job_that_has_begun_runs_as_long_as_a_run_holds_the_folder(
     assert "5 files were left half done by an interruption" in said
 
 
-def test_a_config_that_is_refused_ends_in_its_sentence(published: Run, tmp_path: Path) -> None:
+def test_a_rejected_config_ends_in_its_sentence(published: Run, tmp_path: Path) -> None:
     done = status(published.folder, published.config | {"seeds": []}, tmp_path)
     assert done.returncode == 1 and not done.stdout
     assert "seeds" in done.stderr and "Traceback" not in done.stderr

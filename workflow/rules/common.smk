@@ -9,6 +9,7 @@ from lottery.config import load_study, read_config, typed
 from lottery.data.readers import files_of
 from lottery.models.checks import FILES
 from lottery.planning import folders, grid, params
+from lottery.planning.params import has_patterns
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
 from lottery.pruning.algorithms.imported import mask_files

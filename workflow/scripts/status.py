@@ -1,18 +1,17 @@
-"""Shows what of a study is done, running, missing or would run again; it runs and changes nothing.
+"""Prints what of a study is done, running, missing or would run again; it runs no step.
 
     python workflow/scripts/status.py [--cells] [--files] [the words of a snakemake command]
 
 `--cells` first lists every job with its state; `--files` also lists every file that the run would
-overwrite, with the reason. It is no rule: a rule knows nothing of the others. docs/reruns.md
-explains what it prints.
+overwrite, with the reason. docs/reruns.md explains what it prints.
 """
 
 import sys
 
 from lottery.files.errors import StudyError
-from lottery.runtime.status import Plan, report
+from lottery.runtime.status import plan, report
 
-OWN = ("--cells", "--files")
+OPTIONS = ("--cells", "--files")
 
 
 def main(words: list[str]) -> int:
@@ -21,11 +20,11 @@ def main(words: list[str]) -> int:
         print(__doc__)
         return 0
     try:
-        plan = Plan.of([word for word in words if word not in OWN])
+        jobs = plan([word for word in words if word not in OPTIONS])
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1
-    print("\n".join(report(plan, "--files" in words, "--cells" in words)))
+    print("\n".join(report(jobs, "--files" in words, "--cells" in words)))
     return 0
 
 

@@ -14,77 +14,53 @@ from lottery.files.reading import MADE_HERE, reading
 if TYPE_CHECKING:
     import numpy as np
 
-# What numpy raises, beside the usual errors, at an npz file that is damaged or is none.
+# What numpy raises, besides the usual errors, at an npz file that is damaged or is none.
 NPZ_DAMAGE = (zipfile.BadZipFile, NotImplementedError, KeyError, SyntaxError)
-
-# numpy's names and those of safetensors, in the order in which the library ranks them: it puts what
-# needs the widest alignment first.
-DTYPES = {
-    "bool": "BOOL",
-    "uint8": "U8",
-    "int8": "I8",
-    "int16": "I16",
-    "uint16": "U16",
-    "float16": "F16",
-    "int32": "I32",
-    "uint32": "U32",
-    "float32": "F32",
-    "float64": "F64",
-    "int64": "I64",
-    "uint64": "U64",
-}
+# In the order in which safetensors ranks them: it puts what needs the widest alignment first.
+KINDS = ("BOOL", "U8", "I8", "I16", "U16", "F16", "I32", "U32", "F32", "F64", "I64", "U64")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip file can hold: equal content, equal bytes
 
 
 def write_arrays(
     path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> None:
-    """Writes named arrays as safetensors.
+    """Writes named arrays as safetensors; equal arrays and metadata give equal bytes.
 
     Args:
         path: The file to write.
         arrays: Numeric or boolean arrays of any shape.
         metadata: Text to keep in the header.
-
-    Raises:
-        StudyError: The disk is full, or the folder cannot be written to.
     """
     import numpy as np
 
     # The format stores C order and little endian; np.asarray leaves a scalar array a scalar.
     plain = {name: np.asarray(a, order="C") for name, a in arrays.items()}
     plain = {name: a.astype(a.dtype.newbyteorder("<"), copy=False) for name, a in plain.items()}
-    ordered = sorted(plain.items(), key=lambda item: (-_rank(item[1]), item[0]))
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        # Not the library's own writer: a killed one leaves files that nobody knows, what it writes
-        # is readable by its owner alone, and the order of its metadata differs from run to run.
-        file.write(_header(ordered, metadata))
-        for _, array in ordered:
-            file.write(array.reshape(-1).view(np.uint8))  # without a copy: models are large
-
-
-def _rank(array: np.ndarray) -> int:
-    return list(DTYPES).index(array.dtype.name)
-
-
-def _header(ordered: list[tuple[str, np.ndarray]], metadata: Mapping[str, str]) -> bytes:
-    """The header of a safetensors file: its length as 8 bytes, and json padded with spaces."""
+    kinds = {name: _kind(array.dtype) for name, array in plain.items()}
     header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
-    end = 0
-    for name, array in ordered:
-        start, end = end, end + array.nbytes
-        kind = DTYPES[array.dtype.name]
-        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": [start, end]}
+    ordered, end = sorted(plain, key=lambda name: (-KINDS.index(kinds[name]), name)), 0
+    for name in ordered:
+        offsets = [end, end + plain[name].nbytes]
+        shape = plain[name].shape
+        header[name] = {"dtype": kinds[name], "shape": shape, "data_offsets": offsets}
+        end = offsets[1]
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     text = text.ljust(-(-len(text) // 8) * 8)
-    return len(text).to_bytes(8, "little") + text
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        # Not by the library's writers: they copy the arrays, of which a checkpoint of a large model
+        # has gigabytes, and order the metadata differently in each run.
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in ordered:
+            file.write(plain[name].reshape(-1).view(np.uint8))
+
+
+def _kind(dtype: np.dtype) -> str:
+    """The name that safetensors gives to a dtype."""
+    return "BOOL" if dtype.kind == "b" else f"{dtype.kind.upper()}{8 * dtype.itemsize}"
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Reads a safetensors file.
-
-    Returns:
-        The arrays by name, and the metadata of the header.
+    """Reads a safetensors file: the arrays by name, and the metadata of the header.
 
     Raises:
         StudyError: The file is missing, cut short, or no safetensors file.
@@ -97,11 +73,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
 
 
 def read_metadata(path: str | Path, advice: str = MADE_HERE) -> dict[str, str]:
-    """Reads the text in a safetensors file's header, without its arrays.
-
-    Args:
-        path: The file to read.
-        advice: See `reading`.
+    """Reads the text in a safetensors file's header, without its arrays; `advice`: see `reading`.
 
     Raises:
         StudyError: The file is missing, cut short, or no safetensors file.
@@ -116,11 +88,9 @@ def read_metadata(path: str | Path, advice: str = MADE_HERE) -> dict[str, str]:
 
 
 def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes named arrays as npz; equal arrays give equal bytes (numpy's own writer adds the time).
+    """Writes numeric, boolean or text arrays as npz; equal ones give equal bytes.
 
-    Args:
-        path: The file to write.
-        arrays: Numeric, boolean or text arrays; no objects.
+    `np.savez` would add the time.
     """
     from numpy.lib.format import write_array
 
@@ -132,7 +102,7 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads an npz file, all arrays at once; pickled objects are refused.
+    """Reads an npz file, all arrays at once; pickled objects are rejected.
 
     Raises:
         StudyError: The file is missing, cut short, no npz file, or holds objects.

@@ -12,23 +12,17 @@ from pathlib import Path
 
 from lottery.files.errors import StudyError
 
-# What the user can mend when a write fails: space, quota, rights, a file system gone read-only.
-MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
+# What the user can put right when a write fails: space, quota, rights, a read-only file system.
+REPAIRABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Gives a temporary path that takes the place of `path` once the block has succeeded.
 
-    The temporary file lies in the same folder (a rename must not cross file systems) and keeps the
+    The temporary file is in the same folder (a rename must not cross file systems) and keeps the
     suffix, because some writers choose the format by it. Missing folders are made. If the block
     fails, the temporary file is removed and an older `path` stays as it was.
-
-    Args:
-        path: The file to write or to replace.
-
-    Yields:
-        The path to write to; nothing is there yet.
 
     Raises:
         StudyError: The disk is full, or the folder cannot be written to.
@@ -37,7 +31,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
-        temporary = path.with_name(f"{_mark(path)}{secrets.token_hex(4)}{path.suffix}")
+        mark = f"{_mark(path)}{os.getpid()}-{secrets.token_hex(4)}"
+        temporary = path.with_name(f"{mark}{path.suffix}")
         try:
             yield temporary
             _flush(temporary)
@@ -47,39 +42,32 @@ def atomic(path: str | Path) -> Iterator[Path]:
             raise
         _flush(path.parent)
     except OSError as error:
-        if error.errno not in MENDABLE:
+        if error.errno not in REPAIRABLE:
             raise
-        raise unwritable(path, os.strerror(error.errno)) from error
+        reason = os.strerror(error.errno)
+        raise StudyError(
+            f"{path} cannot be written ({reason}); put that right and run again."
+        ) from error
 
 
 def discard(path: str | Path) -> None:
-    """Removes a file if it is there, and the temporary files that writers of it have left.
-
-    Raises:
-        OSError: Something cannot be removed.
-    """
+    """Removes a file if it is there, and the temporary files that writers of it have left."""
     path = Path(path)
     path.unlink(missing_ok=True)
     for other in path.parent.glob(f".tmp-{path.name}-*"):
         other.unlink(missing_ok=True)
 
 
-def unwritable(path: Path, reason: str) -> StudyError:
-    """The error for a file that cannot be written for a reason that the user can mend."""
-    return StudyError(f"{path} cannot be written ({reason}); mend that and run again.")
-
-
 def _mark(path: Path) -> str:
-    """The beginning of this process's temporary names for `path`: hidden, with host and pid."""
-    return f".tmp-{path.name}-{socket.gethostname()}-{os.getpid()}-"
+    """The beginning of this machine's temporary names for `path`; the process's id follows."""
+    return f".tmp-{path.name}-{socket.gethostname()}-"
 
 
 def _remove_abandoned(path: Path) -> None:
     """Removes temporary files of `path` whose process on this machine is gone (kill -9)."""
-    start = f".tmp-{path.name}-{socket.gethostname()}-"
     for other in path.parent.iterdir():
-        pid, _, rest = other.name.removeprefix(start).partition("-")
-        if other.name.startswith(start) and pid.isdigit() and rest and not _alive(int(pid)):
+        pid, _, rest = other.name.removeprefix(_mark(path)).partition("-")
+        if other.name.startswith(_mark(path)) and pid.isdigit() and rest and not _alive(int(pid)):
             other.unlink(missing_ok=True)
 
 
@@ -89,7 +77,7 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's process
+        pass  # another user's process
     return True
 
 

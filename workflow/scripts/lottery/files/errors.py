@@ -1,4 +1,4 @@
-"""The one kind of error that a user can mend."""
+"""The one kind of error that a user can put right."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ class StudyError(Exception):
 
 @contextmanager
 def blaming(key: str) -> Iterator[None]:
-    """Puts the key of the config that named a file in front of a sentence about what is in it.
-
-    Raises:
-        StudyError: the one that the block raised, with `key: ` before its sentence.
-    """
+    """Puts the key of the config that named a file in front of a sentence about its content."""
     try:
         yield
     except StudyError as error:

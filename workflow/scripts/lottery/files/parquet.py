@@ -14,12 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_parquet(path: str | Path, table: pa.Table) -> None:
-    """Writes a table as parquet, with checksums of its pages.
-
-    Args:
-        path: The file to write.
-        table: Any table; its schema metadata is kept.
-    """
+    """Writes a table with its schema metadata as parquet, with checksums of its pages."""
     import pyarrow.parquet as pq
 
     with atomic(path) as temporary:
@@ -27,11 +22,7 @@ def write_parquet(path: str | Path, table: pa.Table) -> None:
 
 
 def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Reads a parquet file.
-
-    Args:
-        path: The file to read.
-        columns: The columns wanted, in order; all if None.
+    """Reads a parquet file: the columns wanted, in this order, or all.
 
     Raises:
         StudyError: The file is missing, cut short, no parquet file, or lacks a column.

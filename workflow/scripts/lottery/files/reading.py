@@ -12,7 +12,7 @@ from pathlib import Path
 from lottery.files.errors import StudyError
 
 MADE_HERE = "delete it and run again"
-GIVEN = "copy or make it anew"
+GIVEN = "copy or make it again"
 
 
 @contextmanager
@@ -24,8 +24,8 @@ def reading(
     Args:
         path: The file.
         kind: What it should be.
-        *foreign: What a library raises beside the usual errors.
-        advice: What to do with a damaged file: nobody should delete what a user brought along.
+        *foreign: What a library raises besides the usual errors.
+        advice: What to do with a damaged file: one that a user brought along is not to be deleted.
     """
     try:
         yield
@@ -40,24 +40,20 @@ def reading(
     except (OSError, ValueError, EOFError, csv.Error, *foreign) as error:
         # Text errors (UnicodeDecodeError, JSONDecodeError) are ValueErrors.
         raise StudyError(
-            f"{path} is cut short or no {kind} file ({one_line(error)}); {advice}."
+            f"{path} is cut short or no {kind} file ({_one_line(error)}); {advice}."
         ) from error
 
 
-def one_line(error: Exception) -> str:
-    """An exception's message without line breaks, short enough to stand inside a sentence."""
+def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()).rstrip(".")
-    if "pickle" in text:  # numpy advises what nobody should do
-        held = "Object arrays" in text
-        text = "it holds Python objects" if held else "its first bytes are of no known format"
+    if "pickle" in text:  # numpy advises to load pickles, which may run any code
+        objects = "Object arrays" in text
+        text = "it holds Python objects" if objects else "its first bytes are of no known format"
     return text[:200] or type(error).__name__
 
 
 def sha256(path: str | Path) -> str:
-    """Gives the SHA-256 digest of a file; of a folder, one over its files' names and digests.
-
-    Returns:
-        64 hexadecimal digits.
+    """The SHA-256 of a file in hexadecimal; of a folder, one over its files' names and digests.
 
     Raises:
         StudyError: The path does not exist or cannot be read.

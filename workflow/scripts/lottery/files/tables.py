@@ -23,12 +23,9 @@ FLAGS = {"true": True, "false": False, "": None}
 
 
 def table(rows: object, schema: Schema) -> pd.DataFrame:
-    """Makes a DataFrame with the columns and dtypes of a schema.
+    """Makes a DataFrame with the columns and dtypes of a schema; a missing column is left empty.
 
-    Args:
-        rows: What `pandas.DataFrame` takes, such as a list of mappings. A column that is missing
-            is left empty; one that the schema does not name is an error.
-        schema: The columns.
+    `rows` is what `pandas.DataFrame` takes, such as a list of mappings.
 
     Raises:
         ValueError: There is a column that the schema does not name.

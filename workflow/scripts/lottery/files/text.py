@@ -18,10 +18,6 @@ from lottery.files.reading import MADE_HERE, reading
 def write_json(path: str | Path, obj: object) -> None:
     """Writes `obj` as JSON with sorted keys; numpy scalars and paths are written as plain values.
 
-    Args:
-        path: The file to write.
-        obj: Mappings with string keys, sequences, strings, numbers, booleans, None.
-
     Raises:
         ValueError: A number is not finite (an undefined number is None).
     """
@@ -33,17 +29,17 @@ def write_json(path: str | Path, obj: object) -> None:
 
 
 def read_json(path: str | Path, advice: str = MADE_HERE) -> Any:
-    """Reads a JSON file.
-
-    Args:
-        path: The file to read.
-        advice: See `reading`.
+    """Reads a JSON file; `advice`: see `reading`.
 
     Raises:
         StudyError: The file is missing, cut short, or not JSON.
     """
+
+    def reject(name: str) -> None:
+        raise ValueError(f"{name} is no JSON number")
+
     with reading(path, "JSON", advice=advice):
-        return json.loads(Path(path).read_bytes(), parse_constant=_refuse_constant)
+        return json.loads(Path(path).read_bytes(), parse_constant=reject)
 
 
 def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]], columns: list[str]) -> None:
@@ -51,11 +47,6 @@ def write_csv(path: str | Path, rows: Sequence[Mapping[str, object]], columns: l
 
     None, NaN and absent keys become empty fields, booleans `true` and `false`, floats the shortest
     text that reads back as the same number.
-
-    Args:
-        path: The file to write.
-        rows: One mapping per row.
-        columns: The header, in order; a row may hold no other key.
 
     Raises:
         ValueError: A row holds a key that is no column, or an infinite number.
@@ -87,10 +78,6 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
         return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
-
-
 def _plain(value: object) -> object:
     """A numpy scalar's number, a path's text; json calls it for what it does not know."""
     if isinstance(value, os.PathLike):
@@ -113,7 +100,8 @@ def _field(value: object) -> str:
 
 
 def _csv_line(fields: Sequence[str]) -> str:
-    """One line; written by hand because the csv module leaves a lone carriage return unquoted."""
+    # By hand: pandas and the csv module leave a lone carriage return unquoted, at which readers
+    # break the line, and pandas writes booleans as True and False.
     quoted = [
         '"' + field.replace('"', '""') + '"' if any(c in field for c in '",\r\n') else field
         for field in fields

@@ -19,8 +19,7 @@ from lottery.config import Study
 from lottery.files.errors import StudyError
 from lottery.planning import grid
 from lottery.runtime import progress, start
-from lottery.runtime.provenance import FORMAT, NAME
-from lottery.runtime.rerun_reasons import changed_leaves
+from lottery.runtime.provenance import FORMAT, NAME, changed_leaves
 from lottery.runtime.stages import step_of
 from lottery.runtime.start import stop_on_error
 
@@ -133,7 +132,7 @@ class _Run:
 
         workflow, compute = self._workflow, self._study.compute
         progress.show()
-        start.answer_in_thread()
+        start.handle_signals()
         start.warn_of_threads(workflow, compute["torch_threads"])
         stop_on_error(start.require_gpu_total, workflow, compute["slots_per_gpu"])
         jobs = [
@@ -143,7 +142,7 @@ class _Run:
         ]
         if not workflow.touch:  # then nothing is fetched
             stop_on_error(preflight.check_inputs, self._study, jobs)
-        stop_on_error(run_lock.occupy, workflow)
+        stop_on_error(run_lock.acquire, workflow)
         stop_on_error(run_lock.end_left_jobs)
         stop_on_error(slurm_cleanup.cancel_orphans, workflow)
 

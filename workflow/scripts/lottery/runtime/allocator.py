@@ -13,14 +13,11 @@ LARGEST_KEPT = 2**25
 
 
 def keep_freed_memory() -> bool:
-    """Lets the process keep what it frees, for the next tensor of that size.
+    """Lets the process keep what it frees for the next tensor; false without glibc's mallopt.
 
     By default blocks of some megabytes go back to the system and come back filled with zeros, page
     by page. That costs a tenth to a fifth of a pass over a split on a CPU. The peak stays the same;
     the process just does not shrink before it ends.
-
-    Returns:
-        Whether the C library could be told (glibc); with another one nothing changes.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:

@@ -1,8 +1,8 @@
 """The files that come with the workflow: published numbers, captions, the report's templates.
 
-Where they lie depends on the clone or installation, so rules do not name them as inputs. Their
+Their place depends on the clone or installation, so rules do not name them as inputs. Their
 content enters the params instead: `params.resources` maps a keyword of the step to pairs of a path
-within `workflow/` and the SHA-256 of what is there.
+within `workflow/` and the SHA-256 of the file.
 """
 
 from __future__ import annotations
@@ -18,13 +18,10 @@ WORKFLOW = Path(__file__).resolve().parents[3]
 
 
 def bundled(**names: str | Iterable[str]) -> dict[str, list[Any]]:
-    """The `resources` of a rule's params.
+    """The `resources` of a rule's params: name -> [path, digest], or a list of such pairs.
 
     Args:
-        **names: what the step calls them: one path within `workflow/`, or several.
-
-    Returns:
-        Name -> [path, digest], or a list of such pairs for several.
+        **names: the step's keywords: one path within `workflow/`, or several.
     """
     return {
         name: _pair(paths) if isinstance(paths, str) else [_pair(path) for path in paths]
@@ -34,8 +31,7 @@ def bundled(**names: str | Iterable[str]) -> dict[str, list[Any]]:
 
 def below(folder: str, pattern: str) -> list[str]:
     """The files of a folder within `workflow/` that fit a pattern, sorted."""
-    found = (WORKFLOW / folder).glob(pattern)
-    return sorted(str(path.relative_to(WORKFLOW)) for path in found)
+    return sorted(str(path.relative_to(WORKFLOW)) for path in (WORKFLOW / folder).glob(pattern))
 
 
 def _pair(path: str) -> list[str]:

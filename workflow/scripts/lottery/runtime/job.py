@@ -1,8 +1,8 @@
 """One job of the workflow: its log, its environment, its device, its provenance.
 
-`run_step.py`, the one script of all rules, calls `run` and nothing else. This module is light on
-purpose: everything heavy is imported by the step, after the environment that the libraries read at
-import time has been set.
+`run_step.py`, the one script of all rules, calls `run` alone. This module is light on purpose:
+everything heavy is imported by the step, after the environment that the libraries read at import
+time has been set.
 
 A rule reaches its step by convention. `params.step` holds the step's name and stage version. What
 the rule has becomes the step's keywords: an input or output `x` becomes `path_to_x`, a list of them
@@ -25,7 +25,6 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -49,7 +48,6 @@ FETCH = "fetch_"  # the steps that may use the network begin with it
 # which are listed so that an edit is seen; and a text that the caption of a figure includes.
 NOT_HANDED = ("watched", "note")
 
-
 log = logging.getLogger(__name__)
 
 
@@ -59,9 +57,6 @@ def run(snakemake: Any) -> NoReturn:
     What the step and its libraries print goes to the rule's log. An error ends the job with exit
     status 1: a `StudyError` as its one sentence, any other with its stack trace in the log and one
     line on the terminal. `provenance.json` is written last, so its presence means success.
-
-    Args:
-        snakemake: The object that Snakemake hands to scripts.
     """
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     # Importing torch makes a million objects that stay: looking through them for garbage every 700
@@ -69,10 +64,25 @@ def run(snakemake: Any) -> NoReturn:
     gc.set_threshold(50_000, 20, 50)
     # A terminated job ends like a failed one: leases and temporary files are cleaned up.
     signal.signal(signal.SIGTERM, _terminated)
+    path = snakemake.log[0] if len(snakemake.log) else None
     status = 0
     try:
-        with _logging_to(snakemake.log[0] if len(snakemake.log) else None):
-            _run(snakemake, terminal)
+        with _logging_to(path):
+            try:
+                _run(snakemake, terminal)
+            except StudyError as error:
+                log.error("%s", error)
+                raise
+            except (KeyboardInterrupt, SystemExit):
+                log.error("interrupted")
+                raise
+            except Exception as error:
+                log.critical("%s", traceback.format_exc().rstrip())
+                message = " ".join(str(error).split())[:300]
+                raise StudyError(
+                    f"{step_of(snakemake)} failed with {type(error).__name__}: {message}"
+                    + (f"; see {path}" if path else "")
+                ) from error
     except StudyError as error:
         print(error, file=terminal, flush=True)
         status = 1
@@ -83,29 +93,25 @@ def run(snakemake: Any) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     # All is written. Taking torch's modules apart object by object would take another 0.4 s, and
-    # what they have to say of an interruption would hide the last line of the log.
+    # what they print at an interruption would hide the last line of the log.
     os._exit(status)
 
 
 def keywords_of(job: Any) -> dict[str, Any]:
-    """What a job's rule gives its step: keyword -> value (see this module's docstring).
-
-    Args:
-        job: Snakemake's object, with input, output, wildcards and params.
-    """
+    """What a job's rule gives its step: keyword -> value (see this module's docstring)."""
+    named = {name: value for name, value in job.input.items() if name not in NOT_HANDED}
+    named |= {name: value for name, value in job.output.items() if name != NAME}
+    for name, pairs in job.params.get("resources", {}).items():  # see lottery.runtime.bundled
+        if isinstance(pairs[0], str):
+            named[name] = str(WORKFLOW / pairs[0])
+        else:
+            named[name] = [WORKFLOW / path for path, _ in pairs]
     keywords: dict[str, Any] = {}
-    named = [(name, value) for name, value in job.input.items() if name not in NOT_HANDED]
-    named += [(name, value) for name, value in job.output.items() if name != NAME]
-    for name, value in named:
+    for name, value in named.items():
         if isinstance(value, str):
             keywords[f"path_to_{name}"] = Path(value)
         else:
             keywords[f"paths_to_{name}"] = [Path(path) for path in value]
-    for name, pairs in job.params.get("resources", {}).items():  # see lottery.runtime.bundled
-        if isinstance(pairs[0], str):
-            keywords[f"path_to_{name}"] = WORKFLOW / pairs[0]
-        else:
-            keywords[f"paths_to_{name}"] = [WORKFLOW / path for path, _ in pairs]
     threads = job.params.get("torch_threads")
     if threads is not None:
         keywords["torch_threads"] = threads
@@ -119,41 +125,36 @@ def wildcards_of(job: Any) -> dict[str, Any]:
 
 def _run(snakemake: Any, terminal: TextIO) -> None:
     step = step_of(snakemake)
-    try:
-        _set_environment(snakemake, step)
-        log.info("%s %s", step, _spelled(snakemake.wildcards.items()))
-        record = Record(snakemake, step)
-        # From the config, not from params: how jobs use the machine changes no result.
-        compute = snakemake.config.get("compute", {})
-        with _device(bool(snakemake.resources.get("gpu")), compute.get("slots_per_gpu", 1)) as held:
-            slot = "" if held.slot is None else f", slot {held.slot}"
-            log.info("device %s%s%s", held.device, f" ({held.name})" if held.name else "", slot)
-            function = getattr(importlib.import_module(f"lottery.steps.{step}"), step)
-            wanted = inspect.signature(function).parameters
+    _set_environment(snakemake, step)
+    cell = " ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
+    log.info("%s %s", step, cell)
+    record = Record(snakemake, step)
+    # From the config, not from params: how jobs use the machine changes no result.
+    compute = snakemake.config.get("compute", {})
+    with _device(bool(snakemake.resources.get("gpu")), compute.get("slots_per_gpu", 1)) as held:
+        slot = "" if held.slot is None else f", slot {held.slot}"
+        log.info("device %s%s%s", held.device, f" ({held.name})" if held.name else "", slot)
+        function = getattr(importlib.import_module(f"lottery.steps.{step}"), step)
+        wanted = inspect.signature(function).parameters
+        if "checkpoint" in wanted:
+            checkpoint = _checkpoint(snakemake, step, record, compute)
+        else:
             checkpoint = Checkpoint()
-            keywords = {n: v for n, v in wildcards_of(snakemake).items() if n in wanted}
-            if "cuda_graphs" in wanted:
-                keywords["cuda_graphs"] = compute.get("cuda_graphs", False)
-            if "checkpoint" in wanted:
-                checkpoint = _checkpoint(snakemake, step, record, compute)
-                keywords["checkpoint"] = checkpoint
-            if "say" in wanted:
-                keywords["say"] = partial(_say, terminal)
-            function(**keywords | keywords_of(snakemake))
-            record.write(held, checkpoint.resumed_from)
-            checkpoint.remove()
-        log.info("finished in %.1f s", record.seconds())
-    except StudyError as error:
-        log.error("%s", error)
-        _fail(terminal, str(error))
-    except (KeyboardInterrupt, SystemExit):
-        log.error("interrupted")
-        raise
-    except Exception as error:
-        log.critical("%s", traceback.format_exc().rstrip())
-        where = f"; see {snakemake.log[0]}" if len(snakemake.log) else ""
-        message = " ".join(str(error).split())[:300]
-        _fail(terminal, f"{step} failed with {type(error).__name__}: {message}{where}")
+
+        def say(line: str) -> None:
+            print(line, flush=True)
+            print(line, file=terminal, flush=True)
+
+        offered = wildcards_of(snakemake) | {
+            "checkpoint": checkpoint,
+            "cuda_graphs": compute.get("cuda_graphs", False),
+            "say": say,
+        }
+        asked_for = {name: value for name, value in offered.items() if name in wanted}
+        function(**asked_for | keywords_of(snakemake))
+        record.write(held, checkpoint.resumed_from)
+        checkpoint.remove()
+    log.info("finished in %.1f s", record.seconds())
 
 
 def _checkpoint(
@@ -199,7 +200,7 @@ def _device(gpu: bool, slots_per_gpu: int) -> Iterator[Lease]:
 def _logging_to(path: str | None) -> Iterator[None]:
     """Sends log records and everything that is printed, by C libraries too, to the job's log.
 
-    The log is appended to: what an earlier attempt of the job left says why there is another one.
+    The log is appended to: what an earlier attempt of the job left explains why there is another.
     """
     root = logging.getLogger()
     root.setLevel(logging.INFO)
@@ -228,20 +229,5 @@ def _logging_to(path: str | None) -> Iterator[None]:
             faulthandler.disable()  # it knows the file's number only, which others may get
 
 
-def _spelled(pairs: Any) -> str:
-    return " ".join(f"{name}={value}" for name, value in pairs)
-
-
-def _say(terminal: TextIO, line: str) -> None:
-    """Prints a line of a command to the terminal and to the job's log."""
-    print(line, flush=True)
-    print(line, file=terminal, flush=True)
-
-
 def _terminated(number: int, frame: object) -> NoReturn:
     raise SystemExit(128 + number)
-
-
-def _fail(terminal: TextIO, sentence: str) -> NoReturn:
-    print(sentence, file=terminal, flush=True)
-    sys.exit(1)

@@ -1,115 +1,98 @@
-"""What a run shows on the terminal: one line per finished step, with how many are left.
+"""What a run shows on the terminal: a line per finished step, and at its end the failed steps.
 
 Snakemake sends records about its jobs through Python's logging, with the fields that its interface
-for logger plugins documents. The Snakefile calls `show` when a run starts; Snakemake's own log
-file under `.snakemake/log` keeps every detail.
+for logger plugins documents. `show` is called when a run starts; Snakemake's own log file under
+`.snakemake/log` keeps every detail.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
+import re
+import shlex
+import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
-
-from lottery.runtime.failures import Failure, rerun_command, summary
+from typing import Any, NamedTuple, TextIO
 
 LOGGER = "snakemake.logging"
-# What Snakemake says of a script that has already said itself why it failed.
-EMPTY_WORDS = "RuleException:\nCalledProcessError in file"
-# What it says of a signal to itself, on a level that is not shown, and what that means.
-ENDING = {
-    "Will exit after finishing": "Ending as soon as the running steps have finished (SIGTERM).",
-    "Terminating processes on user": "Ending as soon as the running steps have ended (SIGINT).",
+STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (?P<level>[A-Z]+) ")  # of a job's log
+# Options that choose what is made: they have no place in the command for one step.
+OF_THE_RUN = {
+    *("force", "forceall", "forcerun", "until", "omit_from", "batch", "target_jobs", "prioritize"),
+    *("keep_going", "allowed_rules", "touch"),
 }
 
 
+class Failure(NamedTuple):
+    """A step that failed: in words, with the files that it should have made and its logs."""
+
+    description: str
+    outputs: Sequence[str]
+    logs: Sequence[str]
+
+
 class Progress(logging.Handler):
-    """Turns Snakemake's records into one line per step."""
+    """Turns Snakemake's records into one line per step.
 
-    def __init__(self, stream: TextIO, skip: tuple[str, ...] = ("all",)) -> None:
-        """Begins with nothing seen.
+    `failures` holds the steps whose last attempt failed, by job, in the order in which they did.
+    """
 
-        Args:
-            stream: Where the lines go.
-            skip: Rules that make nothing themselves; they are counted in silence.
-        """
+    def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
-        self._skip = skip
         self._running: dict[int, tuple[str, float]] = {}
         self._finished: list[str] = []
-        self._failed: dict[int, Failure] = {}
-        self._ending = ENDING
-
-    @property
-    def failures(self) -> list[Failure]:
-        """The steps whose last attempt failed, in the order in which they did."""
-        return list(self._failed.values())
+        self.failures: dict[int, Failure] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Handles one record; those without an event only say that the run is ending."""
-        event = str(getattr(record, "event", "") or "")
-        if not event:
-            self._tell_ending(record.getMessage())
-        elif event == "job_info":
-            self._running[record.jobid] = (_described(record), time.monotonic())
+        """Handles one record."""
+        event = str(getattr(record, "event", ""))
+        if event == "job_info":
+            self._running[record.jobid] = (_description(record), time.monotonic())
         elif event == "job_finished":
-            self._finish(record.job_id)
-        elif event == "progress":
-            self._tell(record.done, record.total)
+            self.failures.pop(record.job_id, None)  # an earlier attempt
+            step, start = self._running.pop(record.job_id, ("", 0.0))
+            if step and step != "all":
+                self._finished.append(f"{step} ({time.monotonic() - start:.0f} s)")
+        elif event == "progress":  # several jobs may share one count
+            done, total = record.done, record.total
+            for step in self._finished:
+                self._write(f"{done} of {total} done, {total - done} left:  {step}")
+            self._finished.clear()
         elif event == "job_error":
-            what, _ = self._running.pop(record.jobid, (record.rule_name, 0.0))
-            failure = Failure(what, tuple(record.output), tuple(record.log))
-            self._failed[record.jobid] = failure
-            logs = ", ".join(failure.logs)
-            self._write(f"FAILED  {what}" + (f"; see {logs}" if logs else ""))
-
-    def _finish(self, jobid: int) -> None:
-        self._failed.pop(jobid, None)  # an earlier attempt
-        what, start = self._running.pop(jobid, ("", 0.0))
-        if what and what not in self._skip:
-            self._finished.append(f"{what} ({time.monotonic() - start:.0f} s)")
-
-    def _tell(self, done: int, total: int) -> None:
-        """Tells what has finished since the last count; several jobs may share one count."""
-        for what in self._finished:
-            self._write(f"{done} of {total} done, {total - done} left:  {what}")
-        self._finished.clear()
-
-    def _tell_ending(self, message: str) -> None:
-        """Says once that the run was told to end, and what it waits for."""
-        for start, line in self._ending.items():
-            if message.startswith(start):
-                self._write(line)
-                self._ending = {}
-                return
+            step, _ = self._running.pop(record.jobid, (record.rule_name, 0.0))
+            self.failures[record.jobid] = Failure(step, record.output, record.log)
+            logs = f"; see {', '.join(record.log)}" if record.log else ""
+            self._write(f"FAILED  {step}{logs}")
 
     def _write(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
 
 
-def show(stream: TextIO | None = None) -> None:
-    """Shows the progress of the run that starts now, and of Snakemake's own lines only warnings.
-
-    Args:
-        stream: Where the lines go; standard error, where Snakemake writes, if None.
-    """
+def show() -> None:
+    """Shows the progress of the run that starts now, and of Snakemake's own lines only warnings."""
     logger = logging.getLogger(LOGGER)
     for handler in logger.handlers:
-        if isinstance(handler, logging.StreamHandler) and not _is_file(handler):
+        if isinstance(handler, logging.StreamHandler) and not isinstance(
+            handler, logging.FileHandler
+        ):
             handler.setLevel(logging.WARNING)
-            handler.addFilter(_says_something)
-    logger.addHandler(Progress(stream or sys.stderr))
+            handler.addFilter(lambda record: not _repeats_a_failure(record))
+    logger.addHandler(Progress(sys.stderr))
+
+
+def _repeats_a_failure(record: logging.LogRecord) -> bool:
+    """Whether Snakemake names the script of a step that has already named its own error."""
+    of_a_rule = getattr(record, "exception", "") == "RuleException"
+    return of_a_rule and "CalledProcessError" in record.getMessage()
 
 
 def show_results(results: str) -> None:
-    """Says where the report, the table and the figures are, those that there are.
-
-    Args:
-        results: the folder of the study's results.
-    """
+    """Prints where in the folder of results the report, the table and the figures are."""
     if not Path(results, "tables/summary.md").exists():
         return
     if Path(results, "report.html").exists():
@@ -118,31 +101,85 @@ def show_results(results: str) -> None:
     print(f"Figures: {results}/figures/")
 
 
-def show_failures(unfinished: int, *, moved: bool, stream: TextIO | None = None) -> None:
-    """Says which steps failed, how their logs end, and which commands rerun one alone.
+def show_failures(unfinished: int, *, moved: bool) -> None:
+    """Prints which steps failed, how their logs end, and which commands rerun one alone.
 
     Args:
-        unfinished: how many steps of the run have not finished.
-        moved: whether the run has a folder of its own (`--directory`).
-        stream: Where the lines go; standard error if None.
+        unfinished: number of steps of the run that have not finished, failed ones included.
+        moved: whether the run has a folder of its own (`--directory`): paths are given in full.
     """
-    handlers = logging.getLogger(LOGGER).handlers
-    failures = [each for one in handlers if isinstance(one, Progress) for each in one.failures]
-    if failures:
-        command = rerun_command(sys.argv[1:])
-        text = summary(failures, unfinished - len(failures), command, moved=moved)
-        print(f"\n{text}\n", file=stream or sys.stderr, flush=True)
+    for handler in logging.getLogger(LOGGER).handlers:
+        if isinstance(handler, Progress) and handler.failures:
+            failures = list(handler.failures.values())
+            command = rerun_command(sys.argv[1:])
+            text = summary(failures, unfinished - len(failures), command, moved=moved)
+            print(f"\n{text}\n", file=sys.stderr, flush=True)
 
 
-def _says_something(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(EMPTY_WORDS)
+def summary(failures: Sequence[Failure], not_run: int, command: str, *, moved: bool) -> str:
+    """The lines that end a run in which steps failed.
+
+    Args:
+        failures: at least one.
+        not_run: number of steps that need the failed ones, or that the run stopped before.
+        command: the command line that reruns one step, with `{}` in the place of its output.
+        moved: see `show_failures`.
+    """
+    rest = f"; {not_run} {'was' if not_run == 1 else 'were'} not run" if not_run else ""
+    lines = [f"{len(failures)} step{'s' * (len(failures) > 1)} failed{rest}."]
+    for step, outputs, logs in failures:
+        lines += ["", f"FAILED  {step}"]
+        if last := last_line(logs):
+            lines.append(f"  said:  {last}")
+        if logs:
+            lines.append(f"  log:   {Path(logs[0]).resolve() if moved else logs[0]}")
+        if outputs:
+            lines.append(f"  again: {command.replace('{}', shlex.quote(outputs[0]), 1)}")
+    return "\n".join(lines)
 
 
-def _is_file(handler: logging.Handler) -> bool:
-    return isinstance(handler, logging.FileHandler)
+def last_line(paths: Sequence[str]) -> str:
+    """The message of the last line of the first log that has one."""
+    for path in paths:
+        try:
+            with Path(path).open("rb") as file:
+                file.seek(max(0, Path(path).stat().st_size - 5000))
+                text = file.read().decode("utf-8", errors="replace")
+        except OSError:
+            continue
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        if lines:
+            stamp, message = STAMP.match(lines[-1]), STAMP.sub("", lines[-1])
+            if stamp and stamp["level"] in ("INFO", "WARNING"):
+                message = f"nothing: it was killed, or ran out of memory. Its log ends: {message}"
+            return message[:500]
+    return ""
 
 
-def _described(record: logging.LogRecord) -> str:
+def rerun_command(arguments: Sequence[str]) -> str:
+    """The command line of the run with `{}` as its only target.
+
+    The target comes first: `--configfile` and others would take it for one of their values.
+    """
+    from snakemake.cli import get_argument_parser
+
+    parser = get_argument_parser()
+    get_values, options = parser._get_values, []
+
+    def get_and_keep(action: argparse.Action, values: list[str]) -> Any:
+        if action.option_strings and action.dest not in OF_THE_RUN:
+            long = [name for name in action.option_strings if name.startswith("--")]
+            options.extend([long[0], *values])
+        return get_values(action, values)
+
+    parser._get_values = get_and_keep
+    # Of this class, and not the parser's own method, which adds the options of profiles.
+    argparse.ArgumentParser.parse_known_args(parser, arguments)
+    program = ["snakemake"] if shutil.which("snakemake") else [sys.executable, "-m", "snakemake"]
+    return f"{shlex.join(program)} {{}} {shlex.join(options)}".rstrip()
+
+
+def _description(record: logging.LogRecord) -> str:
     """The rule's message, or its name with the wildcards."""
     values = ", ".join(str(value) for value in (record.wildcards or {}).values())
     return record.rule_msg or (f"{record.rule_name}  {values}" if values else record.rule_name)

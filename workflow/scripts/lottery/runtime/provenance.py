@@ -1,4 +1,4 @@
-"""What a job was made from and with, written beside its outputs."""
+"""What a job was made from and with, written next to its outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,25 +32,22 @@ PACKAGES = (
 # Format 1 had no `step`; its trainings and searches wrote fewer files.
 FORMAT = 2
 NAME = "provenance"  # of the output that holds the record
+LONGEST = 80  # characters of a value
 
 
 class Record:
-    """The provenance of one job, begun before its step runs."""
+    """The provenance of one job, begun before its step runs.
+
+    `inputs` holds the inputs' digests by name and path; it is empty if the rule has no record.
+    """
 
     def __init__(self, snakemake: Any, step: str) -> None:
-        """Notes the time and the inputs as the step will find them.
-
-        Args:
-            snakemake: The object that Snakemake hands to scripts.
-            step: The name of its step.
-        """
         self._job = snakemake
         self._step = step
         self._path: str | None = snakemake.output.get(NAME)
         self._start = time.monotonic()
         self._started = datetime.now(UTC)
         self.inputs = _digests(snakemake.input.items()) if self._path else {}
-        """Digests of the inputs by name and path; empty if the rule declares no record."""
 
     def seconds(self) -> float:
         """The time since the record was begun."""
@@ -59,14 +56,14 @@ class Record:
     def write(self, lease: Lease, resumed_from: Sequence[int] = ()) -> None:
         """Writes the record, if the rule declares one among its outputs.
 
-        Args:
-            lease: The device that the step ran on.
-            resumed_from: The steps after which the job went on from a checkpoint.
+        `resumed_from` are the steps after which the job was continued from a checkpoint.
         """
         if self._path is None:
             return
         job = self._job
-        outputs = ((name, value) for name, value in job.output.items() if name != NAME)
+        torch = sys.modules.get("torch")
+        on_gpu = torch is not None and torch.cuda.is_initialized()
+        outputs = {name: paths for name, paths in job.output.items() if name != NAME}
         record = {
             "format": FORMAT,
             "step": self._step,
@@ -75,20 +72,22 @@ class Record:
             "wildcards": dict(job.wildcards.items()),
             "params": dict(job.params.items()),
             "inputs": self.inputs,
-            "outputs": _digests(outputs),
+            "outputs": _digests(outputs.items()),
             "versions": _versions(),
             "platform": platform.platform(),
             "device": lease.device,
             "device_name": lease.name,
             # A leased device that torch does not find is not computed on.
-            "computed_on": _computed_on(),
+            "computed_on": "cuda" if on_gpu else "cpu",
             "slot": lease.slot,
             "threads": job.threads,
             "started": self._started.isoformat(timespec="seconds"),
             "duration_seconds": round(self.seconds(), 3),  # since the last interruption
             "resumed_from": list(resumed_from),
             "peak_memory_mb": _peak_memory(),
-            "peak_gpu_memory_mb": _peak_gpu_memory(),
+            "peak_gpu_memory_mb": (
+                round(torch.cuda.max_memory_allocated() / 1e6, 1) if on_gpu else None
+            ),
             # Of the whole device while the job held its slot, other jobs on it included.
             "energy_joules": lease.energy_joules(),
         }
@@ -96,17 +95,43 @@ class Record:
 
 
 def made_with(path: str | Path, params: Mapping[str, Any]) -> bool:
-    """Whether a step has left a record, and was run with these params.
-
-    Args:
-        path: of the record.
-        params: all params of the rule.
-    """
+    """Whether a step has left a record at a path, and was run with all these params."""
     try:
         record = json.loads(Path(path).read_bytes())
     except (OSError, ValueError):
         return False
     return isinstance(record, dict) and record.get("params") == json.loads(json.dumps(params))
+
+
+def changed_leaves(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The leaves in which the params of a record and those of a rule differ.
+
+    Returns:
+        Dotted name (without `settings.`), old value and new value, as short text.
+    """
+    # As JSON, which knows no tuples; as text, because True is 1 to Python but not to Snakemake.
+    before, after = (
+        {name: repr(value) for name, value in _leaves("", json.loads(json.dumps(dict(params))))}
+        for params in (old, new)
+    )
+    return [
+        (name.removeprefix("settings."), *(_short(each.get(name)) for each in (before, after)))
+        for name in before | after
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, below in value.items():
+            yield from _leaves(f"{name}.{key}" if name else key, below)
+    else:
+        yield name, value
+
+
+def _short(text: str | None) -> str:
+    text = "none" if text is None else text
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _digests(named: Iterable[tuple[str, Any]]) -> dict[str, dict[str, str]]:
@@ -131,7 +156,7 @@ def _versions() -> dict[str, str | None]:
 def _peak_memory() -> float:
     """The job's own peak of resident memory in MB.
 
-    Linux tells it per program; the usual count begins with what the parent held at the fork.
+    Linux counts it per program; getrusage begins with what the parent held at the fork.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
@@ -141,16 +166,3 @@ def _peak_memory() -> float:
         size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
     return round(size * unit / 1e6, 1)
-
-
-def _computed_on() -> str:
-    torch = sys.modules.get("torch")
-    return "cuda" if torch is not None and torch.cuda.is_initialized() else "cpu"
-
-
-def _peak_gpu_memory() -> float | None:
-    """Most memory that torch held on the device, in MB; None if it used none."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return None
-    return round(torch.cuda.max_memory_allocated() / 1e6, 1)

@@ -1,9 +1,9 @@
-"""Going on after an interruption: what a long job has done so far, kept beside its outputs.
+"""Checkpoints: what a long job has done so far, kept next to its outputs.
 
 A checkpoint is one hidden file that no rule declares, so Snakemake leaves it where it is when a job
 fails. It belongs to one job on one kind of machine: inputs, params, threads, device and the version
-of torch enter its key. Any other file in its place is removed and the job begins anew, so a
-checkpoint can cost time but never a result. A job that succeeds removes its checkpoint.
+of torch enter its key. Any other file in its place is removed and the job begins from its start, so
+a checkpoint can cost time but never a result. A job that succeeds removes its checkpoint.
 """
 
 from __future__ import annotations
@@ -28,35 +28,30 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = ".resume.safetensors"
-FORMAT = 1  # of what a State holds; raised when older ones can no longer be gone on from
+FORMAT = 1  # of what a State holds; raised when older ones can no longer be continued
 DEFAULT_MINUTES = 10
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class State:
-    """What a job has done so far.
+    """What a job has done so far."""
 
-    Attributes:
-        step: how many steps are done.
-        arrays: numeric arrays of any shape, by name.
-        facts: what json can hold.
-    """
-
-    step: int
-    arrays: dict[str, np.ndarray]
-    facts: dict[str, Any] = field(default_factory=dict)
+    step: int  # number of steps done
+    arrays: dict[str, np.ndarray]  # numeric, of any shape
+    facts: dict[str, Any] = field(default_factory=dict)  # what json can hold
 
 
 class Checkpoint:
     """The place where a job keeps its state.
 
+    `resumed_from` lists the steps after which the job was continued, one per interruption.
+
     Args:
-        path: the file; without one nothing is ever kept.
+        path: the file; without one no state is ever kept.
         identity: what the job's result depends on, as json can hold it.
-        minutes: between two checkpoints; 0 keeps one only when the job is told to end.
+        minutes: between two checkpoints; 0 keeps one only when a signal ends the job.
     """
 
     def __init__(
@@ -69,15 +64,13 @@ class Checkpoint:
         self._identity = identity or {}
         self._period = 60 * minutes if minutes > 0 and path else math.inf
         self._last = time.monotonic()
-        self._asked: int | None = None
+        self._signal: int | None = None
         self.resumed_from: list[int] = []
-        """The steps after which the job went on, one per interruption."""
 
     def load(self) -> State | None:
         """The state that an interrupted run of this very job has kept; None if there is none.
 
-        Whoever goes on from it says so by `resumed`. A file of another job, or one that is cut
-        short or damaged, is removed.
+        Call `resumed` when it is used. A file of another job or a damaged one is removed.
         """
         if self._path is None or not self._path.exists():
             return None
@@ -90,33 +83,28 @@ class Checkpoint:
             if metadata.get("checksum") != _checksum(arrays, text):
                 raise StudyError("its content is damaged")
         except StudyError as error:
-            self.refuse(str(error))
+            self.reject(str(error))
             return None
         facts = json.loads(text)
         self.resumed_from = facts["resumed_from"]
         return State(facts["step"], arrays, facts["facts"])
 
     def resumed(self, state: State, where: str) -> None:
-        """Notes that the job goes on from a loaded state.
-
-        Args:
-            state: what `load` gave.
-            where: the place in the job, for the log.
-        """
+        """Records that the job is continued from a loaded state; `where` is for the log."""
         # Snakemake removes the log of an earlier attempt.
         before = ", ".join(map(str, self.resumed_from))
         before = f"; before, after {before}" if before else ""
         logger.info("resumed after step %d (%s)%s", state.step, where, before)
         self.resumed_from.append(state.step)
 
-    def refuse(self, reason: str) -> None:
-        """Removes a checkpoint that cannot be gone on from; the job begins anew."""
+    def reject(self, reason: str) -> None:
+        """Removes a checkpoint that cannot be continued; the job begins from its start."""
         logger.warning("the checkpoint %s is not used, and removed: %s", self._path, reason)
         self.resumed_from = []
         self.remove()
 
-    def offer(self, state: Callable[[], State], every: float = math.inf) -> None:
-        """Keeps the state if it is time to; ends the job here if it was told to end.
+    def save_if_due(self, state: Callable[[], State], every: float = math.inf) -> None:
+        """Keeps the state if it is time to; ends the job here if a signal has asked for it.
 
         Args:
             state: makes the state; called only when it is kept.
@@ -124,12 +112,12 @@ class Checkpoint:
                 that cost next to nothing to keep.
         """
         period = min(self._period, every) if self._period < math.inf else math.inf
-        if self._asked is None and time.monotonic() - self._last < period:
+        if self._signal is None and time.monotonic() - self._last < period:
             return
         self.save(state())
-        if self._asked is not None:
-            asked, self._asked = self._asked, None
-            signal.raise_signal(asked)
+        if self._signal is not None:
+            number, self._signal = self._signal, None
+            signal.raise_signal(number)
 
     def save(self, state: State) -> None:
         """Keeps a state now. A disk that is full costs the checkpoint, not the job."""
@@ -149,13 +137,13 @@ class Checkpoint:
         self._last = time.monotonic()
 
     @contextmanager
-    def between_steps(self) -> Iterator[None]:
-        """Lets SIGTERM and SIGINT wait for the end of a step, that is for the next `offer`.
+    def delay_signals(self) -> Iterator[None]:
+        """Lets SIGTERM and SIGINT wait for the end of a step, that is for `save_if_due`.
 
         There the state is kept and the signal does what it would have done at once. A second
         signal does not wait.
         """
-        before = {number: signal.getsignal(number) for number in SIGNALS}
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         # Ignored signals stay ignored; None is a handler that Python does not know.
         before = {n: old for n, old in before.items() if old not in (signal.SIG_IGN, None)}
 
@@ -165,7 +153,7 @@ class Checkpoint:
 
         def note(number: int, frame: object) -> None:
             restore()
-            self._asked = number
+            self._signal = number
 
         if self._path is not None:
             with suppress(ValueError):  # only the main thread may, and only it gets signals
@@ -176,8 +164,8 @@ class Checkpoint:
         finally:
             with suppress(ValueError):
                 restore()
-        if self._asked is not None:  # after the last step
-            signal.raise_signal(self._asked)
+        if self._signal is not None:  # after the last step
+            signal.raise_signal(self._signal)
 
     def remove(self) -> None:
         """Removes the file, and what killed writers of it have left."""
@@ -190,30 +178,26 @@ class Checkpoint:
 
     def _key(self) -> str:
         """A digest of all that must be the same for the rest of a job to come out the same."""
-        everything = {"format": FORMAT, "job": self._identity, "machine": _machine()}
+        import numpy as np
+        import torch
+
+        if torch.cuda.is_available():
+            device = torch.cuda.get_device_name()
+        else:
+            device = f"cpu {torch.backends.cpu.get_cpu_capability()}"
+        machine = {
+            "device": device,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        }
+        everything = {"format": FORMAT, "job": self._identity, "machine": machine}
         text = json.dumps(everything, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _machine() -> dict[str, object]:
-    """What results depend on bit for bit, besides inputs and params."""
-    import numpy as np
-    import torch
-
-    if torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
-    else:
-        device = f"cpu {torch.backends.cpu.get_cpu_capability()}"
-    return {
-        "device": device,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
-
-
 def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
-    """Tells damage, not malice: CRC-32 over the text and the arrays."""
+    """CRC-32 over the text and the arrays: against damage, not malice."""
     import numpy as np
 
     total = zlib.crc32(text.encode())

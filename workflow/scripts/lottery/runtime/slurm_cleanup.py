@@ -2,9 +2,9 @@
 
 Snakemake submits jobs and forgets them when it is killed. They go on, and a new run in the same
 folder would submit the same steps again: two jobs would then write the same files. A run's lock on
-its files keeps other living runs away from them, so whatever job works on one of its steps when it
-starts is left over. A job is told by what the executor gives it: a run's id as its name, the folder
-as its working directory, the rule and its wildcards as its comment.
+its files keeps other living runs away from them, so any job that works on one of its steps when it
+starts is left over. A job is recognized by what the executor gives it: a run's id as its name, the
+folder as its working directory, the rule and its wildcards as its comment.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def cancel_orphans(workflow: Any, seconds: float = END_SECONDS) -> None:
     Does nothing on a machine without SLURM's programs.
 
     Args:
-        workflow: Snakemake's workflow, at its start: planned and locked, nothing submitted yet.
-        seconds: how long to wait for the cancelled jobs to end.
+        workflow: Snakemake's, when it is planned and locked, and has submitted no job.
+        seconds: how long to wait.
 
     Raises:
         StudyError: jobs are submitted to SLURM but it cannot be asked, or cancelled jobs do not
@@ -53,23 +53,23 @@ def cancel_orphans(workflow: Any, seconds: float = END_SECONDS) -> None:
     if shutil.which("squeue") is None:
         return
     try:
-        found = orphans(_listed(), {_comment(job) for job in workflow.dag.jobs}, Path.cwd())
-        if not found:
+        left = orphans(_listed(), {_comment(job) for job in workflow.dag.jobs}, Path.cwd())
+        if not left:
             return
-        ids = [job.id for job in found]
         print(
-            f"Cancelling {len(ids)} SLURM job{'s' * (len(ids) > 1)} that an earlier run left "
-            f"behind: {', '.join(f'{job.id} ({job.comment})' for job in found)}",
+            f"Cancelling {len(left)} SLURM job{'s' * (len(left) > 1)} that an earlier run left "
+            f"behind: {', '.join(f'{job.id} ({job.comment})' for job in left)}",
             file=sys.stderr,
             flush=True,
         )
-        _ask("scancel", *ids)
-        _wait_for(set(ids), seconds)
+        _run("scancel", *(job.id for job in left))
+        _wait_for({job.id for job in left}, seconds)
     except (OSError, subprocess.SubprocessError) as error:
         if workflow.local_exec:
             return  # SLURM's programs may be there without a cluster, and this run needs none
+        reason = " ".join(str(getattr(error, "stderr", None) or error).split())[:200]
         raise StudyError(
-            f"SLURM cannot be asked for jobs that an earlier run left behind ({_reason(error)}); "
+            f"SLURM cannot be asked for jobs that an earlier run left behind ({reason}); "
             "start again when squeue answers."
         ) from error
 
@@ -78,12 +78,9 @@ def orphans(listed: Iterable[SlurmJob], comments: set[str], folder: Path) -> lis
     """The listed jobs that a dead run submitted for steps of this one.
 
     Args:
-        listed: the user's jobs; none of them was submitted by this run.
-        comments: how the executor would call this run's steps.
+        listed: the user's jobs, none of them submitted by this run.
+        comments: of this run's steps.
         folder: of this run.
-
-    Returns:
-        Those with a run's id as name, the same folder, and one of the comments.
     """
     here = os.path.realpath(folder)
     return [
@@ -104,12 +101,12 @@ def _comment(job: Any) -> str:
 def _listed() -> list[SlurmJob]:
     """This user's jobs that have not ended."""
     user = str(os.getuid())
-    told = _ask("squeue", "--noheader", "--user", user, "--format", "%i|%j|%Z|%k")
-    return [SlurmJob(*line.split("|", 3)) for line in told.splitlines() if line.count("|") > 2]
+    lines = _run("squeue", "--noheader", "--user", user, "--format", "%i|%j|%Z|%k").splitlines()
+    return [SlurmJob(*line.split("|", 3)) for line in lines if line.count("|") > 2]
 
 
 def _wait_for(ids: set[str], seconds: float) -> None:
-    """Waits until none of the jobs is listed any more: then nothing of them writes."""
+    """Waits until none of the jobs is listed any more: then none of them writes."""
     deadline = time.monotonic() + seconds
     while left := ids & {job.id for job in _listed()}:
         if time.monotonic() > deadline:
@@ -121,19 +118,12 @@ def _wait_for(ids: set[str], seconds: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _ask(*command: str) -> str:
-    finished = subprocess.run(
+def _run(*command: str) -> str:
+    return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=CLIENT_SECONDS,
         check=True,
-    )
-    return finished.stdout
-
-
-def _reason(error: Exception) -> str:
-    """What a failed program said, in one line."""
-    said = getattr(error, "stderr", None) or str(error)
-    return " ".join(str(said).split())[:200]
+    ).stdout

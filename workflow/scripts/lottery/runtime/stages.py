@@ -1,4 +1,4 @@
-"""The steps of the workflow as planning sees them: their versions and keywords, without imports.
+"""The steps of the workflow as planning reads them: their versions, without imports.
 
 A step is the file `lottery/steps/{name}.py` with a function of that name and its stage version.
 The version is part of a rule's params, so raising it runs the step again, and only that step and
@@ -7,7 +7,6 @@ what depends on it. Snakemake itself sees neither edits of the library nor of wh
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -22,14 +21,11 @@ def stage(step: str) -> str:
 
     Text, because Snakemake compares the values of params without their names: a version that is a
     number could trade places with the number of threads, and no job would run again.
-
-    Raises:
-        ValueError: the step's file has no version.
     """
-    found = _VERSION.search(_source(step))
-    if found is None:
+    version = _VERSION.search(_source(step))
+    if version is None:
         raise ValueError(f"steps/{step}.py has no line 'VERSION = <number>'")
-    return f"{step} {found[1]}"
+    return f"{step} {version[1]}"
 
 
 def step_of(job: Any) -> str:
@@ -40,23 +36,6 @@ def step_of(job: Any) -> str:
 def step_names() -> list[str]:
     """The steps that have a version, sorted."""
     return sorted(path.stem for path in STEPS.glob("*.py") if _VERSION.search(_source(path.stem)))
-
-
-def keywords(step: str) -> tuple[set[str], set[str], bool]:
-    """The keywords of a step's function, read from its source.
-
-    Returns:
-        Those that must be given, those that may be, and whether it takes any others (`**others`).
-    """
-    function = next(
-        node
-        for node in ast.parse(_source(step)).body
-        if isinstance(node, ast.FunctionDef) and node.name == step
-    )
-    pairs = list(zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True))
-    required = {argument.arg for argument, default in pairs if default is None}
-    optional = {argument.arg for argument, default in pairs if default is not None}
-    return required, optional, function.args.kwarg is not None
 
 
 @cache

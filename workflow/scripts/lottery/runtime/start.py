@@ -7,15 +7,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from lottery.files.errors import StudyError
-from lottery.runtime.cuda_devices import allowed_devices
-from lottery.runtime.gpu_lease import VISIBLE
+from lottery.runtime.gpu_lease import VISIBLE, allowed_devices
 
 
 def stop_on_error(function: Callable[..., Any], *arguments: object) -> Any:
-    """Calls a function, and ends the run with its sentence where it refuses something.
+    """Calls a function, and ends the run with the sentence of a `StudyError`.
 
     Any exception would be printed with a line of the Snakefile, which is not what is wrong.
     """
@@ -25,31 +25,41 @@ def stop_on_error(function: Callable[..., Any], *arguments: object) -> Any:
         sys.exit(f"Error: {error}")
 
 
-def answer_in_thread(number: int = signal.SIGTERM) -> None:
-    """Lets the present answer to a signal be given by a thread of its own.
+def handle_signals() -> None:
+    """Announces that a signal ends the run, and lets Snakemake answer SIGTERM at any moment.
 
-    Snakemake's answer to SIGTERM waits for the lock of its scheduler. Python gives answers in the
+    Snakemake's handler of SIGTERM waits for the lock of its scheduler. Python calls handlers in the
     main thread, and where the signal meets the scheduler there with the lock in its hands, as while
-    it counts a finished job, the run would hang for ever.
-
-    Args:
-        number: of the signal.
+    it counts a finished job, the run would hang for ever. So the handler, which the scheduler
+    installs when it begins, gets a thread of its own.
     """
-    answer = signal.getsignal(number)
-    if callable(answer):
-        signal.signal(
-            number, lambda *given: threading.Thread(target=answer, args=given, daemon=True).start()
-        )
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    exit_gracefully = JobScheduler.exit_gracefully
+
+    def end(scheduler: JobScheduler, *given: object) -> None:
+        _announce("Ending as soon as the running steps have finished (SIGTERM).")
+        threading.Thread(target=exit_gracefully, args=(scheduler, *given), daemon=True).start()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _announce("Ending as soon as the running steps have ended (SIGINT).")
+        signal.default_int_handler(number, frame)
+
+    JobScheduler.exit_gracefully = end
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+
+
+def _announce(line: str) -> None:
+    # Not by print: the signal may have come while it was writing.
+    os.write(sys.stderr.fileno(), f"{line}\n".encode())
 
 
 def warn_of_threads(workflow: Any, torch_threads: int) -> None:
-    """Says that torch is to use more threads than the run has cores, which makes it very slow.
+    """Warns of more threads than the run has cores, which makes it very slow.
 
     It is no error: another number of threads gives other results, by rounding.
-
-    Args:
-        workflow: Snakemake's workflow, at its start.
-        torch_threads: of the config.
     """
     if workflow.local_exec and torch_threads > workflow.cores:
         print(
@@ -61,14 +71,10 @@ def warn_of_threads(workflow: Any, torch_threads: int) -> None:
 
 
 def require_gpu_total(workflow: Any, slots_per_gpu: int) -> None:
-    """Refuses a run whose GPU jobs nobody counts.
+    """Rejects a run whose number of GPU jobs at a time is not limited.
 
     Snakemake limits jobs by a resource only where the run states its total. Without one, all GPU
     jobs that the cores allow would start at once, load their data and wait for a free device.
-
-    Args:
-        workflow: Snakemake's workflow, at its start.
-        slots_per_gpu: jobs that may share a device.
 
     Raises:
         StudyError: GPU jobs are to run here, there are devices, and no total of `gpu` is given.
@@ -79,9 +85,9 @@ def require_gpu_total(workflow: Any, slots_per_gpu: int) -> None:
         return
     devices = allowed_devices(os.environ.get(VISIBLE))
     if devices:
-        total = len(devices) * slots_per_gpu
         raise StudyError(
             f"This run may use {len(devices)} GPU{'s' * (len(devices) > 1)} but states no total of "
-            f"gpu, so nothing limits its GPU jobs: add --resources gpu={total}, or {VISIBLE}= in "
-            "front of the command to compute on the CPU."
+            "gpu, so nothing limits its GPU jobs: add --resources "
+            f"gpu={len(devices) * slots_per_gpu}, or {VISIBLE}= in front of the command to compute "
+            "on the CPU."
         )

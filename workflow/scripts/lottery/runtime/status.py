@@ -1,27 +1,26 @@
 """What of a study is done, running, missing, or would run again and why.
 
-Snakemake itself is asked, by two dry runs: one of all jobs, one of those that it would run. Their
-records come through Python's logging, with the fields that Snakemake documents for logger plugins.
-So there is no second model of what an edit of the config touches.
+Snakemake itself is asked, by a dry run whose jobs and reasons are read from its plan. So there is
+no second model of what an edit of the config touches.
 """
 
 from __future__ import annotations
 
-import base64
+import io
 import logging
-import multiprocessing
 import os
-import re
-import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from lottery import files
 from lottery.files.errors import StudyError
-from lottery.runtime.rerun_reasons import FOLLOWS, told_reason
+from lottery.runtime.progress import LOGGER
+from lottery.runtime.provenance import NAME, changed_leaves
 
 STATES = ("done", "running", "missing", "again")
 # The columns, by the first word of the rules' names; other rules make tables and figures.
@@ -37,247 +36,203 @@ STEPS = {
     "evaluate": "evaluate",
 }
 COLUMNS = (*dict.fromkeys(STEPS.values()), "tables")
-# How Snakemake, which keeps notes in .snakemake even of a dry run, says that it cannot.
-NOT_WRITABLE = re.compile(
-    r"^\w*Error: \[Errno \d+\] (?P<why>[^:]+): '(?P<folder>[^'\n]*?)/?\.snakemake\b", re.MULTILINE
-)
-ALWAYS = ("--dry-run", "--nolock", "--rerun-incomplete", "--quiet", "host")
+# With both kinds of quietness a dry run ends when the plan is made.
+OPTIONS = ("--dry-run", "--nolock", "--rerun-incomplete", "--quiet", "rules", "progress")
+FOLLOWS = "input that another job makes again"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job of the workflow.
-
-    Attributes:
-        rule: its rule.
-        wildcards: as pairs.
-        outputs: its files.
-        existing: those of them that are there.
-        reason: why Snakemake would run it, in Snakemake's words.
-    """
+    """A job of the workflow."""
 
     rule: str
-    wildcards: tuple[tuple[str, str], ...]
-    outputs: tuple[str, ...]
-    existing: tuple[str, ...]
-    reason: str
+    wildcards: dict[str, str]
+    state: str  # one of `STATES`
+    existing: list[str]  # those of its files that are there
+    begun: set[str]  # those of its files whose making has begun and not ended
+    reason: str  # why it would run; empty if it would not
 
     @property
     def name(self) -> str:
         """Rule and wildcards."""
-        return " ".join((self.rule, *(value for _, value in self.wildcards)))
+        return " ".join((self.rule, *self.wildcards.values()))
 
     @property
-    def place(self) -> tuple[str, str, str]:
+    def cell(self) -> tuple[str, ...]:
         """Model, task and method; - for what it does not depend on."""
-        known = dict(self.wildcards)
-        method = known.get("method", "-")
-        return known.get("model", "-"), known.get("task", "-"), "-" if method == "none" else method
+        model, task, method = (self.wildcards.get(n, "-") for n in ("model", "task", "method"))
+        return model, task, "-" if method == "none" else method
 
 
-@dataclass
-class Plan:
-    """What a study consists of and what Snakemake would do.
-
-    Attributes:
-        jobs: all of them.
-        needed: the outputs of those that would run -> that job.
-        started: files whose job has started and not finished.
-        locked: whether a run holds the folder, or was killed and has left its lock.
-    """
-
-    jobs: list[Job]
-    needed: dict[tuple[str, ...], Job]
-    started: set[str] = field(default_factory=set)
-    locked: bool = False
-
-    @classmethod
-    def of(cls, words: list[str]) -> Plan:
-        """Asks Snakemake.
-
-        Args:
-            words: of a Snakemake command: targets, `--configfile`, `--workflow-profile`, ...
-
-        Raises:
-            StudyError: Snakemake refuses them or the config; what it says.
-        """
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(2, mp_context=context) as pool:
-            asked = [pool.submit(dry_run, words, *extra) for extra in (("--forceall",), ())]
-            (jobs, folder), (needed, _) = (each.result() for each in asked)
-        state = Path(folder) / ".snakemake"
-        locks = state / "locks"
-        return cls(
-            jobs,
-            {job.outputs: job for job in needed},
-            set(_started(state / "incomplete")),
-            locks.is_dir() and any(locks.iterdir()),
-        )
-
-    def state(self, job: Job) -> str:
-        """One of `STATES`."""
-        if job.outputs not in self.needed:
-            return "done"
-        if self.locked and self.started.intersection(job.outputs):
-            return "running"
-        return "again" if len(job.existing) == len(job.outputs) else "missing"
-
-
-class _Records(logging.Handler):
-    """Keeps what Snakemake says of each job."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.jobs: list[Job] = []
-        self.folder = "."
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if str(getattr(record, "event", "") or "") != "job_info" or not record.output:
-            return
-        self.folder = os.getcwd()  # Snakemake has gone to the study's folder
-        files = tuple(record.output)
-        there = tuple(file for file in files if os.path.lexists(file))
-        wildcards = tuple((record.wildcards or {}).items())
-        self.jobs.append(Job(record.rule_name, wildcards, files, there, record.reason))
-
-
-def dry_run(words: list[str], *extra: str) -> tuple[list[Job], str]:
-    """Runs Snakemake dry in this process, which has to be one of its own.
+def plan(words: Sequence[str]) -> list[Job]:
+    """Lets Snakemake plan a run; to be called once in a process.
 
     Args:
-        words: of a Snakemake command.
-        *extra: further options.
-
-    Returns:
-        The jobs that it would run, and the study's folder.
+        words: of a Snakemake command: targets, `--configfile`, `--workflow-profile`, ...
 
     Raises:
-        StudyError: Snakemake ends with an error; what it says.
+        StudyError: Snakemake rejects them or the config; its own message.
     """
     from snakemake import cli
+    from snakemake.workflow import Workflow
 
-    records = _Records()
-    # Snakemake removes other handlers of its own logger, so this one is above it.
-    logging.getLogger("snakemake").addHandler(records)
-    with tempfile.TemporaryFile() as said:
-        for number in (1, 2):
-            os.dup2(said.fileno(), number)
+    jobs: list[Job] = []
+    errors: list[str] = []
+    execute = Workflow.execute
+
+    def execute_and_list(workflow: Workflow, *arguments: Any, **options: Any) -> Any:
+        finished = execute(workflow, *arguments, **options)
+        # Here, and not at the end, because Snakemake is in the study's folder.
+        for level in workflow.dag.toposorted():
+            making = [job for job in level if job.output]
+            making.sort(key=lambda job: (job.rule.name, *job.wildcards))
+            jobs.extend(_job(workflow, job) for job in making)
+        return finished
+
+    def keep_error(record: logging.LogRecord) -> bool:
+        if str(getattr(record, "event", "")) == "error":
+            errors.append(record.getMessage())
+        return True
+
+    Workflow.execute = execute_and_list
+    logging.getLogger(LOGGER).addFilter(keep_error)
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed):
         try:
-            cli.main([*words, *extra, *ALWAYS])
-            status = 0
-        except SystemExit as end:
-            status = end.code
-            if isinstance(status, str):
-                print(status, file=sys.stderr)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if status:
-            said.seek(0)
-            raise StudyError(_last_words(said.read().decode(errors="replace")))
-    return records.jobs, records.folder
+            parser, arguments = cli.parse_args([*words, *OPTIONS])
+            _require_writable(Path(arguments.directory or "."))
+            finished = cli.args_to_api(arguments, parser)
+        except SystemExit as end:  # the config is wrong, or a word of the command
+            finished = False
+            if isinstance(end.code, str):
+                errors.append(end.code)
+    if not finished:
+        last = printed.getvalue().strip().rpartition("\n")[2]
+        raise StudyError("\n".join(errors) or last)
+    return jobs
 
 
-def _last_words(text: str) -> str:
-    """What Snakemake said, without its greeting."""
-    if denied := NOT_WRITABLE.search(text):
-        return (
-            f"{denied['folder'] or '.'} cannot be written to ({denied['why']}), but Snakemake "
-            "keeps notes in .snakemake there even when it is only asked: ask as somebody who may "
-            "write there, or in a copy made by cp -a."
-        )
-    lines = [line for line in text.splitlines() if line.strip()]
-    errors = [number for number, line in enumerate(lines) if "error" in line.lower()]
-    return "\n".join(lines[errors[0] :] if errors else lines[-5:]) or "Snakemake ended in an error."
+def _require_writable(folder: Path) -> None:
+    try:
+        (folder / ".snakemake").mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder / ".snakemake"):
+            pass
+    except OSError as error:
+        raise StudyError(
+            f"{folder.resolve()} cannot be written to ({error.strerror}), but Snakemake keeps "
+            "notes in .snakemake there even when it is only asked: ask as a user who may write "
+            "there, or in a copy made by cp -a."
+        ) from error
 
 
-def _started(folder: Path) -> Iterator[str]:
-    """The files that Snakemake has marked as begun; a marker bears the file's name in base64."""
-    for path in folder.rglob("*") if folder.is_dir() else ():
-        if path.is_file():
-            code = "".join(part.removeprefix("@") for part in path.relative_to(folder).parts)
-            yield base64.urlsafe_b64decode(code).decode(errors="replace")
+def _job(workflow: Any, job: Any) -> Job:
+    outputs = [str(path) for path in job.output]
+    existing = [path for path in outputs if os.path.lexists(path)]
+    begun = workflow.persistence._filter_incomplete_keys(outputs)
+    if not workflow.dag.needrun(job):
+        state = "done"
+    elif begun and workflow.persistence.locked:
+        state = "running"
+    else:
+        state = "again" if existing == outputs else "missing"
+    reason = "" if state == "done" else _reason(job, workflow.dag.reason(job), bool(begun))
+    return Job(job.rule.name, dict(job.wildcards.items()), state, existing, begun, reason)
 
 
-def report(plan: Plan, with_files: bool = False, with_cells: bool = False) -> list[str]:
+def _reason(job: Any, reason: Any, begun: bool) -> str:
+    """Snakemake's reason to run a job in a few words; of params the leaves that differ."""
+    listed = {
+        "missing": reason.missing_output,
+        "left half done": reason.incomplete_output,
+        "changed input": reason.updated_input - reason.updated_input_run,
+    }
+    words = [f"{word}: {', '.join(sorted(paths))}" for word, paths in listed.items() if paths]
+    if reason.forced:
+        words.append("left half done" if begun else "forced")
+    if reason.input_changed:
+        words.append("other input files than before")
+    if reason.code_changed:
+        words.append("its script has changed")
+    if reason.software_stack_changed:
+        words.append("its environment has changed")
+    if reason.params_changed:
+        words.append(_changed_params(job))
+    if not words and reason.updated_input_run:
+        return FOLLOWS
+    return "; ".join(words) or str(reason)
+
+
+def _changed_params(job: Any) -> str:
+    """From the job's own record, because Snakemake keeps the values of params without names."""
+    try:
+        record = files.read_json(job.output.get(NAME) or "")
+        changes = changed_leaves(record["params"], dict(job.params.items()))
+    except (StudyError, KeyError, TypeError):
+        changes = []
+    return ", ".join(f"{name} {old} -> {new}" for name, old, new in changes) or "changed params"
+
+
+def report(jobs: Sequence[Job], with_files: bool = False, with_jobs: bool = False) -> list[str]:
     """The lines to print.
 
     Args:
-        plan: what Snakemake would do.
+        jobs: all of the study.
         with_files: whether to list the files that would be overwritten.
-        with_cells: whether to list every job with its state.
+        with_jobs: whether to list every job with its state.
     """
-    states = {job: plan.state(job) for job in plan.jobs}
-    total = Counter(states.values())
-    lines = [*_cells(plan, states), ""] if with_cells else []
-    lines += _table(states)
-    lines.append("")
-    lines.append("a number alone: all done; else " + "/".join(STATES))
-    lines.append(f"{len(states)} jobs: " + ", ".join(f"{total[name]} {name}" for name in STATES))
-    lines += [f"running: {job.name}" for job, state in states.items() if state == "running"]
-    left = plan.started and not plan.locked
-    if left:
-        lines.append(f"{len(plan.started)} files were left half done by an interruption")
-    lines += _reasons(plan, states)
-    overwritten = [job for job in plan.jobs if job.outputs in plan.needed and job.existing]
+    lines: list[str] = []
+    if with_jobs:
+        for job in jobs:
+            why = f": {job.reason}" if job.state == "again" else ""
+            lines.append(f"{job.state:7}  {job.name}{why}")
+        lines = [*sorted(lines), ""]
+    total = Counter(job.state for job in jobs)
+    lines += _table(jobs)
+    lines += ["", "a number alone: all done; else " + "/".join(STATES)]
+    lines.append(f"{len(jobs)} jobs: " + ", ".join(f"{total[name]} {name}" for name in STATES))
+    lines += [f"running: {job.name}" for job in jobs if job.state == "running"]
+    if left := sum(len(job.begun) for job in jobs if job.state in ("missing", "again")):
+        lines.append(f"{left} files were left half done by an interruption")
+    lines += _reasons([job for job in jobs if job.state == "again"])
+    overwritten = [job for job in jobs if job.state != "done" and job.existing]
     if with_files:
-        lines += _files(plan, overwritten)
+        lines.append("would be overwritten:" if overwritten else "nothing would be overwritten")
+        for job in overwritten:
+            lines += [f"  {job.name}: {job.reason}", *(f"    {path}" for path in job.existing)]
     elif overwritten:
         lines.append(f"{sum(len(job.existing) for job in overwritten)} files would be overwritten;")
         lines.append("--files lists them")
     return lines
 
 
-def _table(states: dict[Job, str]) -> list[str]:
+def _table(jobs: Sequence[Job]) -> list[str]:
     """A row per model, task and method, a column per step."""
-    counts: dict[tuple[str, str, str], dict[str, Counter[str]]] = {}
-    for job, state in states.items():
+    counts: dict[tuple[str, ...], dict[str, Counter[str]]] = {}
+    for job in jobs:
         column = STEPS.get(job.rule.split("_")[0], "tables")
-        row = counts.setdefault(job.place, {})
-        row.setdefault(column, Counter())[state] += 1
+        counts.setdefault(job.cell, {}).setdefault(column, Counter())[job.state] += 1
     columns = [name for name in COLUMNS if any(name in row for row in counts.values())]
-    rows = [["model", "task", "method", *columns]]
-    for place in sorted(counts):
-        row = counts[place]
-        rows.append([*place, *(_cell(row.get(name, Counter())) for name in columns)])
+    rows = [("model", "task", "method", *columns)]
+    rows += [(*cell, *(_shown(row.get(name)) for name in columns)) for cell, row in counts.items()]
+    rows[1:] = sorted(rows[1:])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def _cells(plan: Plan, states: dict[Job, str]) -> list[str]:
-    """A line per job: its state, its name, and why it would run again."""
-    width = max(map(len, STATES))
-    return sorted(
-        f"{state:{width}}  {job.name}"
-        + (f": {told_reason(plan.needed[job.outputs].reason)}" if state == "again" else "")
-        for job, state in states.items()
-    )
-
-
-def _cell(count: Counter[str]) -> str:
-    if not count:
+def _shown(count: Counter[str] | None) -> str:
+    if count is None:
         return ""
     return str(count["done"]) if set(count) == {"done"} else "/".join(str(count[s]) for s in STATES)
 
 
-def _reasons(plan: Plan, states: dict[Job, str]) -> list[str]:
+def _reasons(again: Sequence[Job]) -> list[str]:
     """Why finished jobs would run again, and how many follow from them."""
-    again = [plan.needed[job.outputs] for job, state in states.items() if state == "again"]
-    told = Counter((job.rule, told_reason(job.reason)) for job in again)
-    own = {key: number for key, number in told.items() if key[1] != FOLLOWS}
+    reasons = Counter((job.rule, job.reason) for job in again if job.reason != FOLLOWS)
     lines = ["why finished jobs would run again:"] if again else []
-    lines += [f"  {rule}, {_jobs(number)}: {why}" for (rule, why), number in own.items()]
-    follow = sum(told.values()) - sum(own.values())
-    return lines + ([f"  {_jobs(follow)} that use what they write"] if follow else [])
+    lines += [f"  {rule}, {_number(count)}: {why}" for (rule, why), count in reasons.items()]
+    follow = len(again) - reasons.total()
+    return lines + ([f"  {_number(follow)} that use what they write"] if follow else [])
 
 
-def _jobs(number: int) -> str:
-    return f"{number} job{'s' * (number != 1)}"
-
-
-def _files(plan: Plan, jobs: Iterable[Job]) -> list[str]:
-    """The files that are there and would be made again, under their job and its reason."""
-    lines = ["would be overwritten:"]
-    for job in jobs:
-        lines.append(f"  {job.name}: {told_reason(plan.needed[job.outputs].reason)}")
-        lines += [f"    {file}" for file in job.existing]
-    return lines if len(lines) > 1 else ["nothing would be overwritten"]
+def _number(jobs: int) -> str:
+    return f"{jobs} job{'s' * (jobs != 1)}"

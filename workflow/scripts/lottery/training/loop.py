@@ -114,7 +114,7 @@ def train(
         take_step = partial(_move, model, optimizer, masked, recipe, history)
         if graphs:
             take_step = Replayed(take_step, graphs)
-        with checkpoint.between_steps():
+        with checkpoint.delay_signals():
             for step, epoch, rows in _batches(tokens.lengths, recipe, seed, done):
                 learning_rate = scheduled_rate(recipe, step - 1, total_steps)
                 optimizer.set_learning_rate(learning_rate)
@@ -122,7 +122,7 @@ def train(
                 history.count(int(tokens.lengths[rows].sum()))
                 if step % recipe.log_every == 0 or step == total_steps:
                     history.flush(step, epoch, learning_rate)
-                checkpoint.offer(partial(state.state_dict, step, epoch))
+                checkpoint.save_if_due(partial(state.state_dict, step, epoch))
     return history.rows
 
 
@@ -246,7 +246,7 @@ class TrainingState:
             for arrays in (self._arrays(), state.arrays)
         )
         if saved != shapes:
-            checkpoint.refuse("its tensors are not the model's")
+            checkpoint.reject("its tensors are not the model's")
             return 0
         for name, tensor in self._live.items():
             tensor.copy_(torch.from_numpy(state.arrays[name]))

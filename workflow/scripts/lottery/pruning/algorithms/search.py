@@ -65,7 +65,7 @@ class MeasurementCache:
             measured = measure()
             self._known[key] = {name: np.asarray(v, np.float64) for name, v in measured.items()}
             logger.info("measurement %d: score %s", len(self._known), measured.get("score"))
-            self._checkpoint.offer(self._state, every=SECONDS)
+            self._checkpoint.save_if_due(self._state, every=SECONDS)
         return {
             name: array if array.ndim else _number(array)
             for name, array in self._known[key].items()

@@ -86,7 +86,7 @@ def test_orphans_are_cancelled_and_named(squeue: Path, capfd: pytest.CaptureFixt
     )
 
 
-def test_nothing_is_cancelled_or_said_without_orphans(
+def test_nothing_is_cancelled_or_printed_without_orphans(
     squeue: Path, capfd: pytest.CaptureFixture[str]
 ):
     squeue.write_text("7|shell|/home|(null)\n")

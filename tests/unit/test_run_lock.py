@@ -13,15 +13,15 @@ from types import SimpleNamespace
 import pytest
 
 from lottery.files.errors import StudyError
-from lottery.runtime.run_lock import Process, end_left_jobs, left_jobs, occupy
+from lottery.runtime.run_lock import acquire, end_left_jobs, left_jobs
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from lottery.runtime.run_lock import occupy
+from lottery.runtime.run_lock import acquire
 job = SimpleNamespace(input=["a"], output=["b"])
-occupy(SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: [job])), Path(sys.argv[1]))
+acquire(SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: [job])), Path(sys.argv[1]))
 print("holds", flush=True)
 time.sleep(60)
 """
@@ -63,55 +63,68 @@ def test_runs_share_a_folder_but_no_file_that_one_of_them_writes(
     tmp_path: Path, holder: subprocess.Popen, reads: list[str], writes: list[str], shared: str
 ):
     if shared is None:
-        occupy(run(reads, writes), tmp_path / "runs")
+        acquire(run(reads, writes), tmp_path / "runs")
     else:
         told = rf"process {holder.pid} on .* uses {shared}, too: wait until it has finished"
         with pytest.raises(StudyError, match=told):
-            occupy(run(reads, writes), tmp_path / "runs")
+            acquire(run(reads, writes), tmp_path / "runs")
 
 
-def test_a_killed_run_occupies_nothing(tmp_path: Path, holder: subprocess.Popen):
+def test_a_killed_run_holds_no_lock(tmp_path: Path, holder: subprocess.Popen):
     holder.kill()
     holder.wait()
-    occupy(run(["a"], ["b"]), tmp_path / "runs")
+    acquire(run(["a"], ["b"]), tmp_path / "runs")
     assert len(list((tmp_path / "runs").glob("*.json"))) == 1
 
 
-def test_a_file_system_without_locks_is_said(
+def test_a_file_system_without_locks_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     def refuse(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    occupy(run(["a"], ["b"]), tmp_path)
+    acquire(run(["a"], ["b"]), tmp_path)
     assert "cannot be kept from other runs" in capfd.readouterr().err
 
 
 SCRIPT = "/study/.snakemake/scripts/tmpab_1.finetune.py"
 
 
+class Process:
+    """Stands in for psutil's: a process of this user with its parents."""
+
+    def __init__(self, command: str, *parents: Process) -> None:
+        self.command, self._parents = command, parents
+
+    def cmdline(self) -> list[str]:
+        return self.command.split()
+
+    def uids(self) -> SimpleNamespace:
+        return SimpleNamespace(real=os.getuid())
+
+    def parents(self) -> list[Process]:
+        return list(self._parents)
+
+
 @pytest.mark.parametrize(
-    ("parent", "found"),
+    ("parent", "left"),
     [
-        (("/sbin/init",), True),
-        (("bash",), True),
-        (("bash", "-c", "snakemake --cores 2"), True),
-        (("python", "-m", "snakemake", "--cores", "2"), False),
-        (("/env/bin/python3", "/env/bin/snakemake"), False),
+        ("/sbin/init", True),
+        ("bash", True),
+        ("python -m snakemake --cores 2", False),
+        ("/env/bin/python3 /env/bin/snakemake", False),
     ],
 )
-def test_a_job_is_left_when_no_snakemake_is_above_it(parent: tuple[str, ...], found: bool):
-    processes = [
-        Process(1, 0, ("/sbin/init",)),
-        Process(2, 1, parent),
-        Process(3, 2, ("bash", "-c", f"set -e; python {SCRIPT}")),
-        Process(4, 3, ("python", SCRIPT)),
-        Process(5, 1, ("python", SCRIPT.replace("study", "other"))),
-        Process(6, 1, ("vim", "-p", "x", SCRIPT)),
+def test_a_job_is_left_when_no_snakemake_is_above_it(parent: str, left: bool):
+    above = Process(parent), Process("/sbin/init")
+    shell = Process("bash -c true", *above)
+    job = Process(f"python {SCRIPT}", shell, *above)
+    others = [
+        Process(f"python {SCRIPT.replace('study', 'other')}", *above),
+        Process(f"vim -p x {SCRIPT}", *above),
     ]
-    left = left_jobs({process.id: process for process in processes}, Path("/study"))
-    assert [process.id for process in left] == [4] * found
+    assert left_jobs([*above, shell, job, *others], Path("/study")) == [job] * left
 
 
 def left_behind(folder: Path, code: str) -> int:
@@ -136,7 +149,6 @@ signal.signal(signal.SIGTERM, end)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
 def test_left_jobs_may_end_in_peace(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     pid = left_behind(tmp_path, CAREFUL)
     end_left_jobs(tmp_path)
@@ -147,7 +159,6 @@ def test_left_jobs_may_end_in_peace(tmp_path: Path, capfd: pytest.CaptureFixture
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
 def test_a_left_job_that_does_not_end_stops_the_run(tmp_path: Path):
     ignoring = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     pid = left_behind(tmp_path, ignoring)
