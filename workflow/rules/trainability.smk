@@ -1,4 +1,4 @@
-"""What still learns: bad subnetworks beside an untrained model and the user's other systems."""
+"""What still learns: bad subnetworks, an untrained model and the user's other systems."""
 
 
 rule tabulate_trainability:

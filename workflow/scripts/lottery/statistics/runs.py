@@ -53,7 +53,7 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, factor: float = 1.0) -
     Returns:
         Index task and seed; `value`, and `degenerate`, whether one of the two is.
     """
-    both = first.join(second, how="inner", rsuffix="_of_second")
+    both = first.join(second.add_suffix("_of_second"), how="inner")
     value = both["value"] - factor * both["value_of_second"]
     degenerate = both["degenerate"] | both["degenerate_of_second"]
     return value.to_frame("value").assign(degenerate=degenerate)

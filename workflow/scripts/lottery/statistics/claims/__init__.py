@@ -1,1 +1,1 @@
-"""The paper's claims C1 to C15: what each says in numbers, and whether this run bears it out."""
+"""The paper's claims C1 to C15 as tests, and whether this run supports them."""

@@ -79,7 +79,8 @@ class Claim:
         id: C1 to C15.
         statement: in this project's words.
         short: the same in a few words, for a narrow table.
-        parts: for each granularity that the claim speaks of, tests that must all hold.
+        units, weights: tests that must all hold, for methods that prune units, or weights; none
+            where the claim does not speak of them.
         by_construction: whether a search on the data that it is reported on makes it true.
         needs: what it needs of a method beyond its granularity.
     """
@@ -87,9 +88,16 @@ class Claim:
     id: str
     statement: str
     short: str
-    parts: dict[str, tuple[Part, ...]]
+    units: tuple[Part, ...] = ()
+    weights: tuple[Part, ...] = ()
     by_construction: bool = False
     needs: tuple[Need, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, tuple[Part, ...]]:
+        """The tests of each granularity that the claim speaks of."""
+        both = {UNITS: self.units, WEIGHTS: self.weights}
+        return {granularity: parts for granularity, parts in both.items() if parts}
 
 
 def difference(
@@ -139,7 +147,8 @@ CLAIMS = (
         "Without any retraining the subnetwork that the search finds scores at least nine tenths "
         "of the full model.",
         "found subnetworks keep 90 % of the score before retraining",
-        {UNITS: (FOUND,), WEIGHTS: (FOUND,)},
+        units=(FOUND,),
+        weights=(FOUND,),
         by_construction=True,
         needs=(SIZED,),
     ),
@@ -147,31 +156,30 @@ CLAIMS = (
         "C2",
         "Retrained, the good subnetwork of magnitude pruning equals the full model.",
         "good retrained equals full",
-        {WEIGHTS: (difference("full", "good", "retrained", EQUIVALENT, EQUAL),)},
+        weights=(difference("full", "good", "retrained", EQUIVALENT, EQUAL),),
     ),
     Claim(
         "C3",
         "Retrained, the good subnetwork of structured pruning comes close to the full model, but "
         "varies much more over seeds.",
         "good retrained comes close to full, with a larger spread",
-        {
-            UNITS: (
-                difference("full", "good", "retrained", EQUIVALENT, CLOSE),
-                Part(
-                    "standard deviation over seeds: good retrained / full",
-                    ABOVE,
-                    1.0,
-                    quantities.good_spread,
-                    quantities.papers_good_spread,
-                ),
-            )
-        },
+        units=(
+            difference("full", "good", "retrained", EQUIVALENT, CLOSE),
+            Part(
+                "standard deviation over seeds: good retrained / full",
+                ABOVE,
+                1.0,
+                quantities.good_spread,
+                quantities.papers_good_spread,
+            ),
+        ),
     ),
     Claim(
         "C4",
         "At the same threshold magnitude pruning keeps fewer weights than structured pruning.",
         "magnitude pruning keeps less than structured",
-        {UNITS: (KEPT_LESS,), WEIGHTS: (KEPT_LESS,)},
+        units=(KEPT_LESS,),
+        weights=(KEPT_LESS,),
         needs=(THRESHOLD,),
     ),
     Claim(
@@ -179,128 +187,114 @@ CLAIMS = (
         "Magnitude pruning, retrained: random subnetworks stay below good ones, and bad ones "
         "below random ones.",
         "random below good, bad below random",
-        {
-            WEIGHTS: (
-                difference("good", "random", "retrained", ABOVE, 0.0),
-                difference("random", "bad", "retrained", ABOVE, 0.0),
-            )
-        },
+        weights=(
+            difference("good", "random", "retrained", ABOVE, 0.0),
+            difference("random", "bad", "retrained", ABOVE, 0.0),
+        ),
     ),
     Claim(
         "C6",
         "Structured pruning, retrained: random subnetworks do about as well as good ones.",
         "random about like good",
-        {UNITS: (difference("good", "random", "retrained", EQUIVALENT, ABOUT),)},
+        units=(difference("good", "random", "retrained", EQUIVALENT, ABOUT),),
     ),
     Claim(
         "C7",
         "Structured pruning, retrained: even bad subnetworks lose only about 15 points against the "
         "full model.",
         "bad loses only about 15 points",
-        {UNITS: (difference("full", "bad", "retrained", BELOW, 0.15 + ABOUT),)},
+        units=(difference("full", "bad", "retrained", BELOW, 0.15 + ABOUT),),
     ),
     Claim(
         "C8",
         "Units that survive in all seeds are few, yet retrained they lose only about 10 points.",
         "survivors of all seeds are few and lose only about 10 points",
-        {
-            UNITS: (
-                difference("full", "super_good", "retrained", BELOW, 0.10 + ABOUT),
-                Part(
-                    "kept_fraction of super_good",
-                    BELOW,
-                    0.5,
-                    quantities.super_size,
-                    quantities.papers_size,
-                ),
-            )
-        },
+        units=(
+            difference("full", "super_good", "retrained", BELOW, 0.10 + ABOUT),
+            Part(
+                "kept_fraction of super_good",
+                BELOW,
+                0.5,
+                quantities.super_size,
+                quantities.papers_size,
+            ),
+        ),
     ),
     Claim(
         "C9",
         "As many units that never survive, or that survive in some seeds, do worse than those "
         "that survive in all, but on some tasks only.",
         "super controls do worse on some tasks only",
-        {UNITS: (_some_tasks("super_random"), _some_tasks("super_bad"))},
+        units=(_some_tasks("super_random"), _some_tasks("super_bad")),
     ),
     Claim(
         "C10",
         "Good subnetworks are unstable over seeds.",
         "good subnetworks are unstable over seeds",
         # Landis and Koch (1977) call agreement above 0.4 moderate.
-        {UNITS: (Part("Fleiss' kappa of the seeds' head masks", BELOW, 0.4, quantities.kappa),)},
+        units=(Part("Fleiss' kappa of the seeds' head masks", BELOW, 0.4, quantities.kappa),),
         needs=(HEADS,),
     ),
     Claim(
         "C11",
         "Most heads have low and similar importance; few stand out.",
         "most heads have low importance, few stand out",
-        {
-            UNITS: (
-                Part(
-                    "share of heads whose importance, at the first step, is below half of the "
-                    "largest",
-                    ABOVE,
-                    0.5,
-                    partial(quantities.importance_share, above=0.0, below=0.5),
-                ),
-                Part(
-                    "share of heads above three quarters of the largest importance",
-                    BELOW,
-                    0.1,
-                    partial(quantities.importance_share, above=0.75, below=1.0),
-                ),
-            )
-        },
+        units=(
+            Part(
+                "share of heads whose importance, at the first step, is below half of the largest",
+                ABOVE,
+                0.5,
+                partial(quantities.importance_share, above=0.0, below=0.5),
+            ),
+            Part(
+                "share of heads above three quarters of the largest importance",
+                BELOW,
+                0.1,
+                partial(quantities.importance_share, above=0.75, below=1.0),
+            ),
+        ),
         needs=(IMPORTANCE, HEADS),
     ),
     Claim(
         "C12",
         "Heads that survive in all seeds are not especially those with heterogeneous attention.",
         "survival does not go with heterogeneous attention",
-        {
-            UNITS: (
-                Part(
-                    "correlation of surviving in all seeds with heterogeneous attention, over "
-                    "heads",
-                    EQUIVALENT,
-                    0.1,
-                    partial(quantities.pattern, quantity="association", attention="normed"),
-                ),
-            )
-        },
+        units=(
+            Part(
+                "correlation of surviving in all seeds with heterogeneous attention, over heads",
+                EQUIVALENT,
+                0.1,
+                partial(quantities.pattern, quantity="association", attention="normed"),
+            ),
+        ),
         needs=(HEADS,),
     ),
     Claim(
         "C13",
         "Fine-tuning does not change the mix of attention patterns.",
         "fine-tuning does not change the mix of patterns",
-        {
-            UNITS: (
-                Part(
-                    "share of heterogeneous maps, all heads: fine-tuned - pretrained",
-                    EQUIVALENT,
-                    0.05,
-                    partial(quantities.pattern, quantity="change", attention="raw"),
-                ),
-            )
-        },
+        units=(
+            Part(
+                "share of heterogeneous maps, all heads: fine-tuned - pretrained",
+                EQUIVALENT,
+                0.05,
+                partial(quantities.pattern, quantity="change", attention="raw"),
+            ),
+        ),
         needs=(HEADS,),
     ),
     Claim(
         "C14",
         "Some pairs of tasks share more surviving heads than others.",
         "some task pairs share more heads than others",
-        {
-            UNITS: (
-                Part(
-                    "standard deviation between task pairs of the share of heads in common",
-                    ABOVE,
-                    0.02,
-                    quantities.overlap_spread,
-                ),
-            )
-        },
+        units=(
+            Part(
+                "standard deviation between task pairs of the share of heads in common",
+                ABOVE,
+                0.02,
+                quantities.overlap_spread,
+            ),
+        ),
         needs=(HEADS,),
     ),
     Claim(
@@ -308,9 +302,7 @@ CLAIMS = (
         "Retrained, bad subnetworks of structured pruning do about as well as a BiLSTM on GloVe or "
         "ELMo vectors; those of magnitude pruning do not.",
         "structured bad about like a BiLSTM, magnitude bad below",
-        {
-            UNITS: (_against_baselines(EQUIVALENT),),
-            WEIGHTS: (_against_baselines(ABOVE),),
-        },
+        units=(_against_baselines(EQUIVALENT),),
+        weights=(_against_baselines(ABOVE),),
     ),
 )
