@@ -40,11 +40,11 @@ def reading(
     except (OSError, ValueError, EOFError, csv.Error, *foreign) as error:
         # Text errors (UnicodeDecodeError, JSONDecodeError) are ValueErrors.
         raise StudyError(
-            f"{path} is cut short or no {kind} file ({_one_line(error)}); {advice}."
+            f"{path} is cut short or no {kind} file ({one_line(error)}); {advice}."
         ) from error
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     text = " ".join(str(error).split()).rstrip(".")
     if "pickle" in text:  # numpy advises to load pickles, which may run any code
         objects = "Object arrays" in text
