@@ -45,6 +45,7 @@ def reading(
 
 
 def one_line(error: Exception) -> str:
+    """An exception's message without line breaks, at most 200 characters."""
     text = " ".join(str(error).split()).rstrip(".")
     if "pickle" in text:  # numpy advises to load pickles, which may run any code
         objects = "Object arrays" in text
