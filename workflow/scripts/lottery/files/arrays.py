@@ -51,7 +51,7 @@ def write_arrays(
         # has gigabytes, and order the metadata differently in each run.
         file.write(len(text).to_bytes(8, "little") + text)
         for name in ordered:
-            file.write(plain[name].reshape(-1).view(np.uint8))
+            file.write(plain[name].reshape(-1).view(np.uint8).data)
 
 
 def _kind(dtype: np.dtype) -> str:

@@ -27,6 +27,7 @@ def reading(
         *foreign: What a library raises besides the usual errors.
         advice: What to do with a damaged file: one that a user brought along is not to be deleted.
     """
+    damage: tuple[type[Exception], ...] = (OSError, ValueError, EOFError, csv.Error, *foreign)
     try:
         yield
     except StudyError:
@@ -37,7 +38,7 @@ def reading(
         raise StudyError(f"{path} is a folder where a {kind} file is expected.") from error
     except PermissionError as error:
         raise StudyError(f"{path} cannot be read: permission denied.") from error
-    except (OSError, ValueError, EOFError, csv.Error, *foreign) as error:
+    except damage as error:
         # Text errors (UnicodeDecodeError, JSONDecodeError) are ValueErrors.
         raise StudyError(
             f"{path} is cut short or no {kind} file ({one_line(error)}); {advice}."

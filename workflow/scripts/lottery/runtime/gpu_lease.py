@@ -55,7 +55,9 @@ class Lease:
 
     def energy_joules(self) -> float | None:
         """Joules that the whole device has used since the lease began; None if not counted."""
-        after = None if self.energy_before is None else used_energy(self.uuid)
+        if self.energy_before is None:
+            return None
+        after = used_energy(self.uuid)
         # A driver that has been loaded again has begun at 0.
         return None if after is None or after < self.energy_before else after - self.energy_before
 
@@ -130,7 +132,7 @@ def _wait_for_slot(
     except OSError as error:
         raise StudyError(
             f"The folder of device locks cannot be used ({error.filename or folder}: "
-            f"{os.strerror(error.errno)}); remove it or set {LEASES_VARIABLE} to another folder "
+            f"{error.strerror or error}); remove it or set {LEASES_VARIABLE} to another folder "
             "on this machine."
         ) from error
 

@@ -48,8 +48,8 @@ class Progress(logging.Handler):
         self._finished: list[str] = []
         self.failures: dict[int, Failure] = {}
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Handles one record."""
+    def emit(self, record: Any) -> None:
+        """Handles one record, with the fields that Snakemake gives it."""
         event = str(getattr(record, "event", ""))
         if event == "job_info":
             self._running[record.jobid] = (_description(record), time.monotonic())
@@ -179,7 +179,7 @@ def rerun_command(arguments: Sequence[str]) -> str:
     return f"{shlex.join(program)} {{}} {shlex.join(options)}".rstrip()
 
 
-def _description(record: logging.LogRecord) -> str:
+def _description(record: Any) -> str:
     """The rule's message, or its name with the wildcards."""
     values = ", ".join(str(value) for value in (record.wildcards or {}).values())
     return record.rule_msg or (f"{record.rule_name}  {values}" if values else record.rule_name)

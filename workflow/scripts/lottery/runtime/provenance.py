@@ -61,7 +61,7 @@ class Record:
         if self._path is None:
             return
         job = self._job
-        torch = sys.modules.get("torch")
+        torch: Any = sys.modules.get("torch")
         on_gpu = torch is not None and torch.cuda.is_initialized()
         outputs = {name: paths for name, paths in job.output.items() if name != NAME}
         record = {
@@ -115,7 +115,7 @@ def changed_leaves(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple
         for params in (old, new)
     )
     return [
-        (name.removeprefix("settings."), *(_short(each.get(name)) for each in (before, after)))
+        (name.removeprefix("settings."), _short(before.get(name)), _short(after.get(name)))
         for name in before | after
         if before.get(name) != after.get(name)
     ]
