@@ -32,7 +32,7 @@ class _Misread(yaml.MarkedYAMLError):
 class _Loader(yaml.SafeLoader):
     """Rejects what YAML would drop or change in silence: a key's first value, 1:30 and 010."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
         for key, _ in node.value:
@@ -46,7 +46,7 @@ class _Loader(yaml.SafeLoader):
             lines[key.value] = key.start_mark.line + 1
         return node
 
-    def compose_scalar_node(self, anchor: str | None) -> yaml.ScalarNode:
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
         node = super().compose_scalar_node(anchor)
         number = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
         if number and re.fullmatch(r"[-+]?(0[\d_]+|.+:.+)", node.value):
@@ -87,7 +87,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _invalid(path: Path, error: yaml.YAMLError) -> str:
+def _invalid(path: Path, error: Any) -> str:
     """The sentence for a file that is no YAML; for an open bracket also the line of that."""
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     line = f", line {mark.line + 1}" if mark else ""

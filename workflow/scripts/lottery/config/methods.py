@@ -53,7 +53,8 @@ def method_from_config(
     for name in method.subnetworks:
         _check_subnetwork(f"{key}.subnetworks names {name}", name, method, n_seeds)
     if method.sizes_from is not None:
-        _check_sizes_from(key, method, models)
+        _check_known(f"{key}.sizes_from", method.sizes_from, models)
+        _check_sizes_from(key, method)
     _check_options(key, method, root)
     return method
 
@@ -105,8 +106,7 @@ def _check_subnetwork(found: str, name: str, method: Method, n_seeds: int) -> No
         )
 
 
-def _check_sizes_from(key: str, method: Method, models: Sequence[str]) -> None:
-    _check_known(f"{key}.sizes_from", method.sizes_from, models)
+def _check_sizes_from(key: str, method: Method) -> None:
     borrowers = [model for model in method.models if method.borrows_sizes(model)]
     if not borrowers:
         raise StudyError(

@@ -100,7 +100,7 @@ def _evaluation_only(
 ) -> Task:
     """Checks a task that models of a trained one are only evaluated on, and fits its label map."""
     key, name = f"tasks.{task.id}", task.evaluate_with
-    if name not in trained:
+    if name is None or name not in trained:
         what = ", on which no model is trained" if name in entries else ""
         raise StudyError(
             f"{key}.evaluate_with is {name!r}{what}{did_you_mean(name, trained)}; "
@@ -113,7 +113,7 @@ def _evaluation_only(
         raise StudyError(
             f"{key}.evaluate_with is {name}; one of the two is a regression, the other has labels."
         )
-    if source.labels is None:
+    if source.labels is None or task.labels is None:
         return task
     mapped = dict(task.label_map or ())
     if "map" not in entries[task.id]:  # a preset's map may name labels that the source lacks

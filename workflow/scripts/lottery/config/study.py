@@ -87,7 +87,7 @@ class Method:
 
     def searched_model(self, model: str) -> str:
         """The model whose good masks give the sizes of the random masks on `model`."""
-        return self.sizes_from if self.borrows_sizes(model) else model
+        return model if self.sizes_from is None else self.sizes_from
 
     def searched_models(self, models: Iterable[str]) -> list[str]:
         """Those of the models that the method has good masks of, also if it only takes sizes."""

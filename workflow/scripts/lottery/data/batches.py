@@ -57,9 +57,9 @@ class Batch:
 
     def holding(self, tensors: Sequence[Tensor]) -> Batch:
         """The same batch with other tensors, in the order of `tensors`."""
-        *inputs, labels = tensors[:4]
+        ids, types, mask, labels = tensors[:4]
         packing = Packing(*tensors[4:]) if self.packing else None
-        return Batch(*inputs, labels, self.rows, packing)
+        return Batch(ids, types, mask, labels, self.rows, packing)
 
 
 @dataclass(frozen=True)

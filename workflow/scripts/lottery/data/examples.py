@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -56,13 +56,14 @@ def read_task(
 
 
 def _generated(task: Task) -> dict[str, pa.Table]:
-    source = f"generated task {task.generated}"
+    name = cast(str, task.generated)
+    source = f"generated task {name}"
     train_examples = task.train_examples if "train" in task.split_names else None
-    made = generate(task.generated, train_examples, task.validation_examples, task.data_seed)
+    made = generate(name, train_examples, task.validation_examples, task.data_seed)
     tables = {}
     for split, written in made.items():
-        *texts, labels, _, groups = zip(*written, strict=True)
-        labels = np.array(labels, float if task.is_regression else np.int64)
+        *texts, targets, _, groups = zip(*written, strict=True)
+        labels = np.array(targets, float if task.is_regression else np.int64)
         table = _table(np.arange(len(written)), texts[: len(task.text)], labels, groups, task)
         check_variety(table, task, split, f"{source}, {split}")
         tables[split] = _noted(table, task, source)
@@ -251,9 +252,9 @@ def class_labels(
     given = {str(i): name for i, name in enumerate(raw.label_names.get(column, ()))}
     if given:
         names = [None if name is None else given.get(name, name) for name in names]
-    positions = {name: i for i, name in enumerate(labels)}
+    positions: dict[str | None, int] = {name: i for i, name in enumerate(labels)}
     present = set(names)
-    bare = {str(i): i for i in range(len(labels))}
+    bare: dict[str | None, int] = {str(i): i for i in range(len(labels))}
     fits = present == bare.keys() if complete else present <= bare.keys()
     if fits and not given and not present <= positions.keys():
         positions = bare

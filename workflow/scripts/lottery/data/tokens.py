@@ -128,7 +128,8 @@ def encode(
         input_ids int32 [tokens], token_types uint8 [tokens], offsets int64 [n + 1].
     """
     inputs = list(text_a) if text_b is None else list(zip(text_a, text_b, strict=True))
-    ids, types, lengths = [np.empty(0, np.int32)], [np.empty(0, np.uint8)], []
+    ids, types = [np.empty(0, np.int32)], [np.empty(0, np.uint8)]
+    lengths: list[int] = []
     for start in range(0, len(inputs), CHUNK):
         encoded = tokenizer.encode_batch_fast(inputs[start : start + CHUNK])
         lengths.extend(len(one) for one in encoded)

@@ -85,7 +85,7 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
     paths = grid.Paths(study.results)
     masks, retrained = grid.mask_rows(study), grid.retrain_rows(study)
     # The search makes its masks whether the method lists them or not.
-    drawn = [{**row, "subnetwork": name} for row in masks for name in SEARCHED]
+    drawn: list[grid.Row] = [{**row, "subnetwork": name} for row in masks for name in SEARCHED]
     drawn += grid.sample_rows(study)
     return {
         "resources/models/{model}": grid.tokenize_rows(study),

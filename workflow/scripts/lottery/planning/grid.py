@@ -90,7 +90,7 @@ def evaluate_rows(study: Study) -> list[Row]:
 def evaluate_on_rows(study: Study) -> list[Row]:
     """Jobs of evaluate_on: a cell, and as eval_task a task that its model is only evaluated on."""
     return [
-        row | {"eval_task": name}
+        {**row, "eval_task": name}
         for name in study.evaluation_only_tasks
         for row in evaluate_rows(study)
         if row["task"] == study.tasks[name].evaluate_with

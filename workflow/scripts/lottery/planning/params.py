@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from lottery.config.presets import DISPLAY_SPLIT
 from lottery.config.study import Method, Model, Study
@@ -138,7 +138,7 @@ def evaluate_params(study: Study, task: str, phase: str) -> Params:
 def evaluate_on_params(study: Study, eval_task: str) -> Params:
     """Of evaluate_on: the map from the trained labels, whole and in the order of the outputs."""
     task = study.tasks[eval_task]
-    labels = study.tasks[task.evaluate_with].labels
+    labels = study.tasks[cast(str, task.evaluate_with)].labels
     mapped = dict(task.label_map or ())
     return {
         "label_map": labels and [[label, mapped.get(label, label)] for label in labels],

@@ -116,7 +116,7 @@ def _scored(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"metric": metric, "metrics": tuple(scored)}
 
 
-def _sizes(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str, int]:
+def _sizes(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("train_examples", "validation_examples"):
         if task.kind == "generated" and entry.get(name, 0) > LARGEST_GENERATED:
             raise StudyError(

@@ -15,7 +15,7 @@ __all__ = ["OPENERS", "Example", "generate"]
 
 
 def generate(
-    name: str, train_examples: int | None, validation_examples: int, seed: int
+    name: str, train_examples: int | None, validation_examples: int | None, seed: int
 ) -> dict[str, list[Example]]:
     """Writes a task's examples.
 

@@ -99,7 +99,7 @@ def acceptability(split: str, words: Random) -> Writer:
     the label; the forms of verbs and nouns do, and those of validation are not met in training.
     """
     tables = (lexicon.VERBS, lexicon.PEOPLE, lexicon.OBJECTS, lexicon.QUALITIES)
-    known = Words(*(words_of(split, entries, words) for entries in tables))
+    known = Words._make(words_of(split, entries, words) for entries in tables)
     frames = (_agreement, _auxiliary, _number, _order)
 
     def write(rng: Random) -> Example:
@@ -216,8 +216,8 @@ def similarity(split: str, words: Random) -> Writer:
         while first == second:
             pairs, score = _pairs(slots, rng)
             first, second = zip(*pairs, strict=True)
-        texts = ("the {} {} the {}".format(*words) for words in (first, second))
-        return Example(*texts, score, (*first, *second))
+        one, other = ("the {} {} the {}".format(*words) for words in (first, second))
+        return Example(one, other, score, (*first, *second))
 
     return write
 
@@ -237,8 +237,8 @@ def _pairs(slots: list[Fields], rng: Random) -> tuple[list[tuple[str, str]], flo
 def _pair(fields: Fields, distance: int, rng: Random) -> tuple[str, str]:
     """Draws two words of one group (distance 0), of two groups of a field (1), or of two fields."""
     if distance == FARTHEST:
-        one, other = rng.sample(fields, 2)
-        return rng.choice(rng.choice(one)), rng.choice(rng.choice(other))
+        field, strange = rng.sample(fields, 2)
+        return rng.choice(rng.choice(field)), rng.choice(rng.choice(strange))
     field = rng.choice(fields)
     one, other = rng.sample(field, 2) if distance else [rng.choice(field)] * 2
     return rng.choice(one), rng.choice(other)
