@@ -76,8 +76,8 @@ class Transfer:
     def _entries(self, labels: np.ndarray, predictions: np.ndarray) -> Iterator[dict[str, Any]]:
         entries = score_entries(self.scored.metrics, labels, predictions)
         yield from ({"label": ALL} | entry for entry in entries)
-        present = np.unique(labels) if self.labels else ()
-        if len(present) < 2:
+        present = np.unique(labels)
+        if not self.labels or len(present) < 2:
             return
         for position in present:
             rows = labels == position

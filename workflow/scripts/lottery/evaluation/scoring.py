@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -67,7 +67,8 @@ class Scored:
             predictions = decide(self.logits[split])
             parts = {split: np.ones(len(tokens), bool)}
             if split == "validation":
-                parts |= {half: tokens.half == number for half, number in HALVES.items()}
+                half = cast(np.ndarray, tokens.half)
+                parts |= {name: half == number for name, number in HALVES.items()}
             for part, rows in parts.items():
                 scored = score_entries(self.metrics, tokens.labels[rows], predictions[rows])
                 entries += [{"split": part} | entry for entry in scored]
@@ -77,7 +78,10 @@ class Scored:
         """The content of predictions.parquet: one row per example (docs/files.md)."""
         names = {number: half for half, number in HALVES.items()}
         halves = {
-            split: [names[number] if split == "validation" else "" for number in tokens.half]
+            split: [
+                names[number] if split == "validation" else ""
+                for number in cast(np.ndarray, tokens.half)
+            ]
             for split, tokens in self.tokens.items()
         }
         predictions = {split: decide(logits) for split, logits in self.logits.items()}

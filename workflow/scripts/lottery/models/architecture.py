@@ -150,10 +150,11 @@ def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architectur
             f"{path}: a safetensors file that this version of the workflow did not write; "
             "models enter the study through the config's `models`."
         )
-    plan = tuple(
-        LayerPlan(**{k: tuple(v) if isinstance(v, list) else v for k, v in layer.items()})
+    layers: list[dict[str, Any]] = [
+        {k: tuple(v) if isinstance(v, list) else v for k, v in layer.items()}
         for layer in facts["plan"]
-    )
+    ]
+    plan = tuple(LayerPlan(**layer) for layer in layers)
     return Architecture(**facts["architecture"]), int(facts["n_outputs"]), plan
 
 

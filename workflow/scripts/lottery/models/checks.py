@@ -8,7 +8,7 @@ once, when the model is fetched.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,7 +186,7 @@ def _mismatch(
 def _check_layers(config: Path, found: Mapping[str, Any], architecture: Architecture) -> None:
     names = [re.escape(name) for name in architecture.family.parts.values() if "{}" in name]
     pattern = re.compile("|".join(names).replace(r"\{\}", r"(?:\d+)"))
-    layers = len({re.search(r"\d+", name)[0] for name in found if pattern.match(name)})
+    layers = len({re.findall(r"\d+", name)[0] for name in found if pattern.match(name)})
     if layers and layers != architecture.layers:
         raise StudyError(
             f"{config}: num_hidden_layers is {architecture.layers}; the weights have {layers} "
@@ -248,7 +248,7 @@ def check_tokens(tokenizer: Tokenizer, folder: Path, read_from: str) -> None:
     texts = TEXTS[1:]  # transformers takes an empty second text for none
     pairs = [*zip(texts, reversed(texts), strict=True)]
     for given in (*TEXTS, *pairs):
-        words = (given,) if isinstance(given, str) else given
+        words: Sequence[Any] = (given,) if isinstance(given, str) else given
         ours = tokenizer.encode(*words)
         reference = theirs(*words, verbose=False)
         tokens = theirs.convert_ids_to_tokens(reference["input_ids"])
@@ -277,7 +277,7 @@ def _check_special(tokenizer: Tokenizer, folder: Path, read_from: str) -> None:
         )
 
 
-def _quoted(texts: tuple[str, ...]) -> str:
+def _quoted(texts: Sequence[str]) -> str:
     return " and ".join(ascii(text[:40]) for text in texts)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,15 +75,15 @@ class Layer(nn.Module):
             self.key = Linear(hidden, width)
             self.value = Linear(hidden, width)
         if self.heads or plan.attention_bias:
-            self.attention_output = Linear(width, hidden)
+            self.attention_output: Any = Linear(width, hidden)  # or None
         else:
             self.attention_output = None
         self.attention_norm = nn.LayerNorm(hidden, eps=architecture.norm_epsilon)
         if plan.inner is not None:
             inner = len(plan.inner)
         self.inner = inner if plan.mlp else 0
-        self.intermediate = Linear(hidden, inner) if self.inner else None
-        self.output = Linear(inner, hidden) if plan.mlp else None
+        self.intermediate: Any = Linear(hidden, inner) if self.inner else None
+        self.output: Any = Linear(inner, hidden) if plan.mlp else None
         self.output_norm = nn.LayerNorm(hidden, eps=architecture.norm_epsilon)
 
     def forward(

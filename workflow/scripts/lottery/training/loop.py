@@ -18,7 +18,7 @@ from lottery.data.batches import Batch, length_grouped_rows, pack, shuffled_rows
 from lottery.data.tokens import Tokens
 from lottery.models.encoder import Encoder
 from lottery.runtime.resume import Checkpoint, State
-from lottery.training.cuda_graphs import CudaGraphs, Recorder, Replayed
+from lottery.training.cuda_graphs import CudaGraphs, Recorder, Replayed, Work
 from lottery.training.history import History
 from lottery.training.optimizer import AdamW
 
@@ -111,7 +111,7 @@ def train(
         model.train()
         state = TrainingState(model, optimizer, history)
         done = state.load_state_dict(checkpoint)
-        take_step = partial(_move, model, optimizer, masked, recipe, history)
+        take_step: Work = partial(_move, model, optimizer, masked, recipe, history)
         if graphs:
             take_step = Replayed(take_step, graphs)
         with checkpoint.delay_signals():
