@@ -51,7 +51,7 @@ def super_structured(goods: list[UnitMask], rng: np.random.Generator) -> dict[st
     good, bad, drawn = {}, {}, {}
     for kind in goods[0].units:
         kept = np.stack([mask.units[kind] for mask in goods])
-        always, never = kept.all(axis=0), ~kept.any(axis=0)
+        always, never = np.all(kept, axis=0), ~np.any(kept, axis=0)
         count, rest = int(always.sum()), np.ones_like(always)
         good[kind] = always
         bad[kind] = _fill(count, [never, ~always & ~never, rest], rng)

@@ -6,6 +6,7 @@ Two kinds, one for each granularity, with one interface (formats of their files:
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +37,8 @@ FORMAT = "1"
 NOT_IN_BODY = ("output.bias",)
 
 
-class _Mask:
+@dataclass(frozen=True, eq=False)
+class _Mask(ABC):
     """What both kinds share: bool arrays by name, in the field that `_field` names.
 
     Methods that take the model's architecture raise ValueError if the mask does not fit it.
@@ -52,6 +54,14 @@ class _Mask:
     def _with(self, kept: dict[str, np.ndarray]) -> Self:
         return replace(self, **{self._field: kept})
 
+    @abstractmethod
+    def counts(self) -> dict[str, int]:
+        """Number of kept units or weights by name."""
+
+    @abstractmethod
+    def _count_shared(self, other: Self, architecture: Architecture) -> int:
+        """Number of parameters that both masks keep."""
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The arrays' shapes by name."""
@@ -66,7 +76,7 @@ class _Mask:
         """The mask of everything that this one prunes."""
         return self._with({name: ~array for name, array in self._kept.items()})
 
-    def overlap(self, other: Mask, architecture: Architecture | None = None) -> dict[str, int]:
+    def overlap(self, other: Mask, architecture: Architecture) -> dict[str, int]:
         """Counts units or weights, and parameters: those of this mask, with _shared those of both.
 
         The bias of an attention output counts with a mask that has a head in its layer.
@@ -74,13 +84,13 @@ class _Mask:
         Raises:
             ValueError: the masks cannot be compared.
         """
-        if other.granularity != self.granularity:
+        if not isinstance(other, type(self)):
             raise ValueError("one is a mask of units, the other of weights")
         if other.shapes != self.shapes:
             raise ValueError(f"their {self.granularity} differ in number or name")
         both = self._with({name: array & other._kept[name] for name, array in self._kept.items()})
         shared = both.counts()
-        counts = {}
+        counts: dict[str, int] = {}
         for name, count in self.counts().items():
             counts |= {name: count, f"{name}_shared": shared[name]}
         counts["parameters"] = self._count_shared(self, architecture)
@@ -159,7 +169,7 @@ class UnitMask(_Mask):
         self._check(architecture)
         return {name: array.astype(float) for name, array in self.units.items()}
 
-    def _count_shared(self, other: UnitMask, architecture: Architecture | None) -> int:
+    def _count_shared(self, other: UnitMask, architecture: Architecture) -> int:
         ours, theirs = (
             replace(mask, emptied_attention="drop_bias").entries(architecture)
             for mask in (self, other)
@@ -246,7 +256,7 @@ class WeightMask(_Mask):
             found[name] = np.stack(shares).reshape(kind.shape(architecture))
         return found
 
-    def _count_shared(self, other: WeightMask, architecture: Architecture | None) -> int:
+    def _count_shared(self, other: WeightMask, architecture: Architecture) -> int:
         return sum(
             int(np.count_nonzero(array & other.parameters[name]))
             for name, array in self.parameters.items()
@@ -310,7 +320,7 @@ def read_mask(path: Path) -> tuple[Mask, MaskInfo]:
         raise StudyError(
             f"{path}: mask format {metadata.get('format')!r}; this version reads {FORMAT!r}."
         )
-    fields = {key: metadata.get(key, "") for key in MaskInfo.__annotations__}
+    fields: dict[str, Any] = {key: metadata.get(key, "") for key in MaskInfo.__annotations__}
     info = MaskInfo(**fields | {"kept_fraction": float(metadata["kept_fraction"])})
     if "shapes" in metadata:
         return _unpacked(path, arrays, json.loads(metadata["shapes"])), info

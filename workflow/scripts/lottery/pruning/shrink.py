@@ -100,7 +100,7 @@ def apply_mask(
     probe = tokens.select(np.arange(min(PROBE_EXAMPLES, len(tokens))))
     before = predict(model, probe, PROBE_EXAMPLES)
     kept = None
-    if mask.granularity == "units":
+    if isinstance(mask, UnitMask):
         model = shrink(model, mask)
     else:
         kept = zero_weights(model, mask)
@@ -114,7 +114,7 @@ def apply_mask(
 
 def check_under(model: Encoder, mask: Mask) -> None:
     """Checks that a model holds exactly what a mask keeps."""
-    if mask.granularity == "units":
+    if isinstance(mask, UnitMask):
         if model.plan != plan_of(mask, model.architecture):
             raise MaskError("the shrunk model does not hold the units that its mask keeps")
         return

@@ -134,7 +134,7 @@ class UnitKinds(Values):
         self._kinds = kinds
 
     @property
-    def schema(self) -> Mapping[str, Any]:
+    def schema(self) -> Mapping[str, Any]:  # type: ignore[override]  # nothing sets it
         """The JSON schema of a value; further kinds may be declared at any time."""
         kinds, aliases = self._allowed()
         comment = f"or a list of {', '.join(kinds)}, as [{kinds[0]}]"
@@ -145,7 +145,7 @@ class UnitKinds(Values):
         }
 
     @property
-    def words(self) -> str:
+    def words(self) -> str:  # type: ignore[override]  # nothing sets it
         """The allowed values."""
         kinds, aliases = self._allowed()
         return f"list of {', '.join(kinds)}; or {', '.join(aliases)}"
@@ -305,7 +305,7 @@ class Algorithm:
     default_subnetworks: Mapping[str, Sequence[str]]
     sources: Mapping[str, str] = field(default_factory=dict)
     search: Callable[[SearchContext], SearchResult] | None = None
-    sample: Callable[[str, Mask, Path, np.random.Generator], Mask] | None = None
+    sample: Callable[[str, Any, Path, np.random.Generator], Mask] | None = None
     check: Callable[[Mapping[str, Any], Path], str | None] | None = None
     to_threshold: bool = False
     importance: bool = False

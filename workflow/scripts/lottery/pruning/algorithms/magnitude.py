@@ -7,6 +7,7 @@ sorted by magnitude. So the weights are ranked once, and a step is a number of w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def search(context: SearchContext) -> SearchResult:
     good, threshold = size, None
     for count in (size, *counts):
         mask = ranking.keep_largest(count)
-        score = context.cache.get(str(count), lambda mask=mask: measure(mask))["score"]
+        score = context.cache.get(str(count), partial(measure, mask))["score"]
         threshold = threshold if steps else context.threshold(score)
         accepted = passes(score, threshold)
         kept = mask.kept_fraction()

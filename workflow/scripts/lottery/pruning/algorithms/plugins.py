@@ -64,7 +64,7 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
         places[place] = file
         found += _load(file, root, taken=[*built_in(), *found])
     register(found)
-    return tuple(dict.fromkeys(each.plugin for each in found))
+    return tuple(dict.fromkeys(each.plugin for each in found if each.plugin))
 
 
 def load(file: str, sha256: str, root: Path = Path()) -> None:
@@ -80,7 +80,7 @@ def planned(name: str, version: int, plugin: dict[str, str] | None) -> Algorithm
             version is another one by now.
     """
     if plugin is not None:
-        load(**plugin)
+        load(plugin["file"], plugin["sha256"])
     declared = algorithm(name)
     if declared.version != version:
         raise StudyError(
@@ -276,21 +276,21 @@ def check_search(
     architecture: Architecture,
 ) -> None:
     """Rejects a plugin's result, masks of the `wanted` subnetworks, that is not as declared."""
-    if declared.plugin is not None:
-        _reject(declared, "search", _of_search(declared, options, found, wanted, architecture))
+    if (plugin := declared.plugin) is not None:
+        _reject(plugin, "search", _of_search(declared, options, found, wanted, architecture))
 
 
 def check_sample(
     declared: Algorithm, kind: str, mask: Mask, source: Mask, architecture: Architecture
 ) -> None:
     """Rejects a plugin's control that does not fit the model or the size of its source."""
-    if declared.plugin is not None:
-        _reject(declared, "sample", _of_sample(declared, kind, mask, source, architecture))
+    if (plugin := declared.plugin) is not None:
+        _reject(plugin, "sample", _of_sample(declared, kind, mask, source, architecture))
 
 
-def _reject(declared: Algorithm, function: str, problems: Iterator[str]) -> None:
+def _reject(plugin: Plugin, function: str, problems: Iterator[str]) -> None:
     if wrong := next(problems, None):
-        raise StudyError(f"{declared.plugin.file}: {function} returned {wrong}.")
+        raise StudyError(f"{plugin.file}: {function} returned {wrong}.")
 
 
 def _of_search(

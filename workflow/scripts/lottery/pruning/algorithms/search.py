@@ -159,7 +159,7 @@ class SearchResult:
         halves: the steps towards the halves, where these are not steps of the search.
     """
 
-    masks: dict[str, Mask]
+    masks: Mapping[str, Mask]
     trajectory: list[Step]
     path: dict[str, np.ndarray] = field(default_factory=dict)
     importance: dict[str, np.ndarray] = field(default_factory=dict)

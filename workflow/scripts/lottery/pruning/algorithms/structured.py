@@ -94,7 +94,8 @@ def search(context: SearchContext) -> SearchResult:
     kinds = kinds_of(options["units"])
     full = UnitMask.full(context.model.architecture, kinds, options["emptied_attention"])
     found = StructuredSearch(measure, context.threshold, full, options)
-    masks, steps = {"good": found.run()}, []
+    masks = {"good": found.run()}
+    steps: list[Step] = []
     if options["halves"]:
         masks["good_half"], steps = prune_to_half(measure, full, options)
         masks["bad_half"] = other_half(masks["good_half"], kinds)
