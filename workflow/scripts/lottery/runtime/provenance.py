@@ -20,12 +20,12 @@ PACKAGES = (
     "torch",
     "transformers",
     "tokenizers",
+    "datasets",
     "safetensors",
     "numpy",
     "pyarrow",
     "pandas",
     "scipy",
-    "scikit-learn",
     "matplotlib",
     "snakemake",
 )
