@@ -13,7 +13,7 @@ from lottery.analysis.agreement import shared_counts
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
 from lottery.models.units import KINDS, UnitKind
-from lottery.pruning.masks import MaskInfo, read_mask
+from lottery.pruning.masks import MaskInfo, WeightMask, read_mask
 
 WEIGHTS = "weights"
 
@@ -99,7 +99,7 @@ def read_good_masks(
         kind: np.stack([each[kind] for each in shares]).reshape(len(shares), -1)
         for kind in shares[0]
     }
-    if mask.granularity == "weights":
+    if isinstance(mask, WeightMask):
         units = {f"{kind}_shares": values for kind, values in units.items()}
         shared = shared_bits(packed) if bits else None
         return GoodMasks(tuple(infos), architecture, units, shared, mask.size)

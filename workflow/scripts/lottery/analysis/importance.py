@@ -84,7 +84,7 @@ def _states_before(steps: list[Step], kept: dict[str, np.ndarray]) -> dict[str, 
     no unit of one kind, the kinds after it fall back to the state before the step.
     """
     good = {name: states[0] for name, states in kept.items()}
-    before = {name: [] for name in kept}
+    before: dict[str, list[np.ndarray]] = {name: [] for name in kept}
     for number, step in enumerate(steps):
         for name in kept:
             before[name].append(good[name])

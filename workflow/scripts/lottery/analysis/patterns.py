@@ -153,8 +153,8 @@ def association_table(
         measured = {name: correlate(survivors, each, orders) for name, each in values.items()}
         for task, members in groups.items():
             kept = survivors[members]
-            row = {"model": model, "method": method, "task": task, "weights": weights}
-            row |= {"attention": attention, "n_tasks": len(members)}
+            row: dict[str, Any] = {"model": model, "method": method, "task": task}
+            row |= {"weights": weights, "attention": attention, "n_tasks": len(members)}
             row |= {"n_heads": kept.size, "n_survivors": int(kept.sum())}
             columns = {"n_pattern": main[members].sum(axis=(0, 1))}  # [classes] each
             for name, (observed, permuted) in measured.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,8 +56,9 @@ def stability_table(masks: GoodMasks, model: str, method: str, draws: int) -> pd
         groups[first, second] = np.concatenate([of_tasks[first], of_tasks[second]])
     rows = []
     for (task, other), places in groups.items():
-        group = {"model": model, "method": method, "task": task, "other_task": other}
-        group |= {"subnetwork": masks.infos[0].subnetwork, "n_masks": len(places)}
+        group: dict[str, Any] = {"model": model, "method": method, "task": task}
+        group |= {"other_task": other, "subnetwork": masks.infos[0].subnetwork}
+        group["n_masks"] = len(places)
         names = PAIR_OF_TASKS if other else None
         found = {}
         if masks.shared_weights is not None:
@@ -88,7 +89,7 @@ def pair_table(masks: GoodMasks, model: str, method: str) -> pd.DataFrame:
             }
             for pair, (a, b) in enumerate(combinations(range(len(places)), 2)):
                 kept, other = int(shared[a, a]), int(shared[b, b])
-                row = {"model": model, "method": method, "task": task, "unit": unit}
+                row: dict[str, Any] = {"model": model, "method": method, "task": task, "unit": unit}
                 row |= {"subnetwork": masks.infos[0].subnetwork}
                 row |= {"seed": masks.seeds[a], "other_seed": masks.seeds[b]}
                 row |= {"kept": kept, "other_kept": other, "shared": int(shared[a, b])}
@@ -113,7 +114,7 @@ def noise_table(masks: GoodMasks, model: str, search_on: Mapping[str, str]) -> p
     statistics = {"phi": agreement.pairwise_phi, "jaccard": agreement.pairwise_jaccard}
     shared, rows = masks.shared(), []
     for t, task in enumerate(masks.tasks):
-        groups = [
+        groups: list[tuple[str, str, str, Any]] = [
             ("seeds", method, method, list(combinations(places[m, t], 2)))
             for m, method in enumerate(methods)
         ]
@@ -125,7 +126,7 @@ def noise_table(masks: GoodMasks, model: str, search_on: Mapping[str, str]) -> p
             pairs = np.array(of_group)
             if not pairs.size:  # a single seed
                 continue
-            row = {"model": model, "task": task, "source": source}
+            row: dict[str, Any] = {"model": model, "task": task, "source": source}
             row |= {"method": first, "search_on": search_on[first]}
             row |= {"other_method": second, "other_search_on": search_on[second]}
             row |= {"disjoint": disjoint(search_on[first], search_on[second])}

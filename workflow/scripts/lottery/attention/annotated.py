@@ -104,7 +104,7 @@ def split(labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...
     Returns:
         Three arrays of places, about 64, 16 and 20 % of each class, at least one of each.
     """
-    parts = ([], [], [])
+    parts: tuple[list[int], ...] = ([], [], [])
     for label in np.unique(labels):
         places = rng.permutation(np.flatnonzero(labels == label))
         n_test = max(1, len(places) // TEST)

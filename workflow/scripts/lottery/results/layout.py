@@ -116,18 +116,21 @@ class Layout:
         self, published: Published, model: str, row: Row, task: TaskColumn, split: str
     ) -> PublishedScore | None:
         """The published number of a cell, model "none" for majority; None if not comparable."""
-        source = self._source(model, row, task)
-        return source and published.score(source, *row[1:], task.published, split, task.metric)
+        source = self._source(model, row)
+        if source is None or task.published is None:
+            return None
+        return published.score(source, *row[1:], task.published, split, task.metric)
 
     def published_kept_fraction(
         self, published: Published, model: str, row: Row, task: TaskColumn
     ) -> float | None:
         """The published mean kept_fraction of a cell; None where nothing is comparable."""
-        source = self._source(model, row, task)
-        return source and published.kept_fraction(source, row[1], task.published)
-
-    def _source(self, model: str, row: Row, task: TaskColumn) -> str | None:
-        """The paper's method of which the paper has a comparable cell."""
-        if task.published is None or model not in ("none", *self.published_models):
+        source = self._source(model, row)
+        if source is None or task.published is None:
             return None
-        return self.published_method(row[0])
+        return published.kept_fraction(source, row[1], task.published)
+
+    def _source(self, model: str, row: Row) -> str | None:
+        """The paper's method of which the paper has a comparable cell."""
+        comparable = model in ("none", *self.published_models)
+        return self.published_method(row[0]) if comparable else None

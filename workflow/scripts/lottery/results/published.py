@@ -138,9 +138,7 @@ def published_survivors(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str,
     }
 
 
-def published_shares(
-    path: Path, tasks: Mapping[str, str]
-) -> dict[tuple[str, str, str, str, str], float]:
+def published_shares(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, ...], float]:
     """patterns.csv: (our task, heads, weights, attention, pattern) -> share of maps."""
     return {
         (ours, row["heads"], row["weights"], row["attention"], row["pattern"]): float(row["share"])

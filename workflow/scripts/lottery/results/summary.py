@@ -20,7 +20,7 @@ CELL = ["model", "split", "method", "subnetwork", "phase"]
 # Matthews or correlation counts as 0); the columns *_without_degenerate leave degenerate runs out.
 # In a row of task `average`, n is the number of seeds with a value on every task, mean the mean of
 # the tasks' means, sd that of the seeds' averages; n_runs and n_degenerate add up its tasks.
-OVER_SEEDS: files.Schema = {
+OVER_SEEDS: dict[str, type] = {
     "n_runs": int,
     "n": int,
     "mean": float,
@@ -33,7 +33,7 @@ OVER_SEEDS: files.Schema = {
     "kept_fraction": float,
     "kept_fraction_sd": float,
 }
-PAPER: files.Schema = {"published_mean": float, "published_sd": float, "published_n": int}
+PAPER: dict[str, type] = {"published_mean": float, "published_sd": float, "published_n": int}
 SCHEMA: files.Schema = (
     dict.fromkeys((*CELL, "task", "metric"), str)
     | {"n_tasks": int}

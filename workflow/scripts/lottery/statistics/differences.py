@@ -16,7 +16,7 @@ from lottery.files.errors import StudyError
 from lottery.results.layout import Layout, TaskColumn
 from lottery.results.published import Published
 from lottery.statistics.bootstrap import crossed, draw_seeds, percentile_interval, resampled_scores
-from lottery.statistics.intervals import Estimate, draw_components, holm, mean_estimate
+from lottery.statistics.intervals import Estimate, draw_components, holm, mean_estimate, t_estimate
 from lottery.statistics.permutation import Null, flip_runs, pool, swap_examples
 from lottery.statistics.roles import FULL, PHASES, Contrast, contrasts
 from lottery.statistics.runs import (
@@ -132,7 +132,7 @@ class Comparison:
                 data = read_predictions(of_task, self.split)
                 for phase, contrast, of_contrast in self._on_task(task, data, compared):
                     found[phase, contrast].append(of_contrast)
-        rows = []
+        rows: list[dict[str, Any]] = []
         for phase in PHASES:
             head = {"model": self.model, "method": self.method, "split": self.split, "phase": phase}
             for contrast in compared:
@@ -217,7 +217,8 @@ class Comparison:
             scores.append(
                 self.layout.published_score(self.published, self.model, row, task, self.split)
             )
-        return None if None in scores else scores[0].mean - scores[1].mean
+        first, second = scores
+        return first.mean - second.mean if first and second else None
 
 
 def _rows(data: Predictions, draws: Sequence[str], phase: str, seeds: Iterable[int]) -> np.ndarray:
@@ -253,13 +254,13 @@ def contrast_rows(
 
 def _numbers(tasks: list[TaskDifference], resampled: np.ndarray) -> dict[str, Any]:
     """Estimates of one task or of the average of several, with and without degenerate runs."""
-    estimate = mean_estimate([each.values for each in tasks])
+    estimate = t_estimate([each.values for each in tasks])
     low, high = percentile_interval(resampled)
     # A task that has too few runs left for a spread is left out, as the number of tasks shows.
     needed = min(2, estimate.n_seeds)
     left = [each.without_degenerate for each in tasks if len(each.without_degenerate) >= needed]
     without = mean_estimate(left)
-    published = [each.published for each in tasks]
+    published = [each.published for each in tasks if each.published is not None]
     # Of several tasks the root of the mean variance.
     known = [each.components for each in tasks if each.components]
     seed_sd, draw_sd = np.sqrt(np.mean(np.square(known), axis=0)) if known else (None, None)
@@ -281,7 +282,7 @@ def _numbers(tasks: list[TaskDifference], resampled: np.ndarray) -> dict[str, An
         "difference_without_degenerate": without.value if without else None,
         "t_low_without_degenerate": without.low if without else None,
         "t_high_without_degenerate": without.high if without else None,
-        "published_difference": None if None in published else np.mean(published),
+        "published_difference": np.mean(published) if len(published) == len(tasks) else None,
     }
 
 
@@ -291,7 +292,7 @@ def _p_values(
     shares = [each.values / len(each.values) / len(tasks) for each in tasks]
     flipped = flip_runs(np.concatenate(shares), rng, sizes.permutations)
     return {
-        "p_seeds": mean_estimate([each.values for each in tasks]).p(),
+        "p_seeds": t_estimate([each.values for each in tasks]).p(),
         "p_runs": flipped.p,
         "smallest_p_runs": flipped.smallest_p,
         "p_examples": null.p,
@@ -301,6 +302,6 @@ def _p_values(
 
 def equivalence_margin(estimate: Estimate) -> float | None:
     """The smallest margin within which two one-sided tests at 5 % find equivalence."""
-    if estimate.inner_low is None:
+    if estimate.inner_low is None or estimate.inner_high is None:
         return None
     return max(abs(estimate.inner_low), abs(estimate.inner_high))

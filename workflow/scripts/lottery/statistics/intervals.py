@@ -11,6 +11,7 @@ import numpy as np
 LEVEL = 0.95
 # Two one-sided tests at 5 % are a 90 % interval that lies within the margins (Schuirmann 1987).
 EQUIVALENCE_LEVEL = 0.90
+Values = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Estimate:
 
         Seeds that agree to the last digit do not make a difference certain: no t test is possible.
         """
-        return t_p_value(self.value, self.se, self.df) if self.se else None
+        return t_p_value(self.value, self.se, self.df) if self.se and self.df else None
 
     def within(self, lowest: float, highest: float) -> Estimate:
         """The same with its intervals cut at what is possible, which a t interval knows nothing of.
@@ -57,7 +58,13 @@ class Estimate:
         return replace(self, **ends)
 
 
-def mean_estimate(values_by_task: Sequence[Sequence[float]]) -> Estimate | None:
+def mean_estimate(values_by_task: Sequence[Values]) -> Estimate | None:
+    """`t_estimate`; None if there is no task, or one has no value at all."""
+    known = len(values_by_task) > 0 and all(len(values) for values in values_by_task)
+    return t_estimate(values_by_task) if known else None
+
+
+def t_estimate(values_by_task: Sequence[Values]) -> Estimate:
     """Mean over tasks of their means over seeds, with a t interval.
 
     Tasks are fixed, seeds are drawn. The standard error adds up the tasks' own, and the degrees of
@@ -67,11 +74,9 @@ def mean_estimate(values_by_task: Sequence[Sequence[float]]) -> Estimate | None:
         values_by_task: one list per task with a value per seed.
 
     Returns:
-        None if a task has no value at all; no interval if a task has a single one.
+        No interval if a task has a single value.
     """
     counts = [len(values) for values in values_by_task]
-    if not counts or not all(counts):
-        return None
     estimate = Estimate(
         value=float(np.mean([np.mean(values) for values in values_by_task])),
         n_tasks=len(counts),
@@ -123,7 +128,7 @@ def equivalence_p(estimate: Estimate, margin: float) -> float | None:
 
 
 def spread_ratio(
-    first_by_task: Sequence[Sequence[float]], second_by_task: Sequence[Sequence[float]]
+    first_by_task: Sequence[Values], second_by_task: Sequence[Values]
 ) -> Estimate | None:
     """Ratio of two standard deviations over seeds, pooled over tasks, with an F interval.
 
@@ -155,7 +160,7 @@ def spread_ratio(
     return Estimate(math.sqrt(ratio), *ends, n_tasks=len(counts), n_seeds=min(counts), df=df)
 
 
-def spread_between(means: Sequence[float], sds: Sequence[float], n: int) -> Estimate | None:
+def spread_between(means: Values, sds: Values, n: int) -> Estimate | None:
     """Standard deviation of groups' true means beyond the noise of their estimates.
 
     One-way analysis of variance with random groups: (MS between - MS within) / n is the variance

@@ -161,7 +161,7 @@ def flip_runs(differences: np.ndarray, rng: np.random.Generator, permutations: i
 def pool(nulls: list[Null], permutations: int) -> Null:
     """The mean over tasks of independent permutations, resample by resample."""
     return Null(
-        observed=np.mean([null.observed for null in nulls]),
+        observed=float(np.mean([null.observed for null in nulls])),
         permuted=np.mean([null.permuted for null in nulls], axis=0),
         # Swaps of all tasks together: their possibilities multiply.
         smallest_p=max(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lottery import files
 from lottery.pruning.subnetworks import base_name
@@ -154,6 +154,6 @@ def _given(baselines: Sequence[Baseline], layout: Layout) -> pd.DataFrame:
             scores[task.id] for task in layout.tasks if task.in_average and task.id in scores
         ]
         if averaged:
-            numbers = {"n_tasks": len(averaged), "mean": fmean(averaged)}
+            numbers: dict[str, Any] = {"n_tasks": len(averaged), "mean": fmean(averaged)}
             rows.append({"name": name, "task": summary.AVERAGE} | numbers)
     return files.table(rows, SCHEMA).assign(system="given", model="none")

@@ -49,7 +49,8 @@ def evaluate(
         StudyError: the logits are missing, damaged, or of other files than those of the cell.
     """
     path_to_tokens = paths_to_tokens[0].parent
-    if path_to_pruned is not None:
+    if path_to_logits is None:
+        assert path_to_pruned and path_to_mask and path_to_full
         path_to_logits = path_to_metrics.with_name("logits.safetensors")
         pruned = files.read_json(path_to_pruned)
         models = files.read_json(path_to_full)["outputs"]["model"].values()
@@ -58,8 +59,8 @@ def evaluate(
                 f"{path_to_pruned} is of another model or version; delete it and run again."
             )
         made = pruned["subnetworks"].get(subnetwork, {})
-        logits = files.sha256(path_to_logits) if path_to_logits.exists() else None
-        if made != {"mask": files.sha256(path_to_mask), "logits": logits}:
+        digest = files.sha256(path_to_logits) if path_to_logits.exists() else None
+        if made != {"mask": files.sha256(path_to_mask), "logits": digest}:
             # It failed where the others were evaluated, or its logits have been lost or damaged
             # since. Here it fails by itself, or succeeds.
             reason = made.get("error", f"{path_to_logits} is not what {path_to_pruned} records")

@@ -63,7 +63,7 @@ def evaluate_on(
     logits = predict_splits(encoder, path_to_tokens, list(splits), batch_size)
     scored = score_logits(logits, path_to_tokens, metrics)
     groups = {split: read_groups(path, scored.tokens[split]) for split, path in splits.items()}
-    positions = None if labels is None else label_positions(label_map, labels)
+    positions = None if labels is None or label_map is None else label_positions(label_map, labels)
     transfer = Transfer(scored, groups, labels, positions)
     cell = {"model": model, "task": task, "seed": seed, "method": method}
     cell |= {"subnetwork": subnetwork, "phase": phase, "eval_task": eval_task}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from lottery import files
 from lottery.data.tokens import read_tokens
@@ -83,7 +84,7 @@ def evaluate_one(
     Returns:
         SHA-256 of the mask and of the logits.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "version": VERSION,
         "model": model_digest,
         "mask": files.sha256(path_to_mask),

@@ -43,6 +43,7 @@ def sample_masks(
     rng = generator(model, task, seed, method, subnetwork)
     declared = plugins.planned(info.algorithm, version, plugin)
     architecture, kind = read_architecture(path_to_model), base_name(subnetwork)
+    assert declared.sample  # every algorithm with controls has it
     with plugins.blaming(declared):
         mask = declared.sample(kind, source, path_to_model, rng)
         plugins.check_sample(declared, kind, mask, source, architecture)

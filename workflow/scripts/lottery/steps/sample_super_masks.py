@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.pruning.controls import generator, super_structured
-from lottery.pruning.masks import read_mask, write_mask
+from lottery.pruning.masks import UnitMask, read_mask, write_mask
 
 VERSION = 1
 
@@ -26,7 +27,7 @@ def sample_super_masks(
     read = [read_mask(path) for path in paths_to_goods]
     info = replace(read[0][1], seed="")
     rng = generator(info.model, info.task, info.method, "super")
-    masks = super_structured([mask for mask, _ in read], rng)
+    masks = super_structured([cast(UnitMask, mask) for mask, _ in read], rng)
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))
     for path in paths_to_masks:

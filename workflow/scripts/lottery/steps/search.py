@@ -77,6 +77,7 @@ def search(
         cache=cache,
         rng=generator(model, task, seed, method, "search"),
     )
+    assert declared.search  # only imported masks have none
     with cache.saved_when_interrupted(), plugins.blaming(declared):
         found = declared.search(context)
         wanted = [path.stem for path in paths_to_masks]

@@ -48,4 +48,5 @@ def tabulate_trainability(
     frame = trainability(scores, order, controls, untrained, baselines, published)
     files.write_table(path_to_table, frame, SCHEMA)
     table = trainability_table(frame, order, read_caption(path_to_caption), always=True)
+    assert table is not None
     write_printed(path_to_printed, path_to_latex, "What still learns", [table])

@@ -35,7 +35,7 @@ def draw_stability(
         pairs: of `lottery.analysis.stability.PAIRS`.
         published: (task, unit, statistic) -> the paper's number, where it is comparable.
     """
-    shown, pairs = pd.DataFrame(rows), pd.DataFrame(pairs, columns=["task", "unit", "jaccard"])
+    shown, paired = pd.DataFrame(rows), pd.DataFrame(pairs, columns=["task", "unit", "jaccard"])
     shown = shown[shown["other_task"] == ""]
     units, tasks = shown["unit"].unique(), shown["task"].unique()
     panel = (style.PAGE / max(2, len(units)), style.height(tasks))
@@ -54,7 +54,7 @@ def draw_stability(
                 style.draw_chance(axis, line, row.expected, row.expected_sd, possible=ends)
                 axis.plot(row.value, line, color=style.BLUE, zorder=5, **style.DOT)
             if statistic == "jaccard":
-                own = pairs[(pairs["task"] == row.Index) & (pairs["unit"] == unit)]["jaccard"]
+                own = paired[(paired["task"] == row.Index) & (paired["unit"] == unit)]["jaccard"]
                 axis.plot(own, [line] * len(own), zorder=3, **SMALL)
             if (known := published.get((row.Index, unit, statistic))) is not None:
                 style.draw_published(axis, line, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,7 +118,7 @@ def _draw_search(axis: Axes, steps: pd.DataFrame, colour: str, dashes: object) -
     _mark(axis, end, **star, zorder=5)
 
 
-def _mark(axis: Axes, step: tuple, **look: object) -> None:
+def _mark(axis: Axes, step: Any, **look: object) -> None:
     """Draws one state; one with an undefined score as a cross on the lower edge."""
     look |= {"markeredgewidth": 0.6, "clip_on": False}
     score = step.score

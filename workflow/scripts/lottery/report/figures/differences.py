@@ -18,7 +18,7 @@ AVERAGE = "average"
 # The axis holds these; a t interval may reach beyond it.
 WITHIN = ["difference", "bootstrap_low", "bootstrap_high", "published_difference"]
 # What is drawn of differences.csv.
-SCHEMA = dict.fromkeys(["model", "method", "split", "first", "second", "phase", "task"], str)
+SCHEMA: dict[str, type] = dict.fromkeys("model method split first second phase task".split(), str)
 SCHEMA |= dict.fromkeys([*WITHIN, "t_low", "t_high"], float) | {"n_seeds": int}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -98,7 +99,7 @@ def _draw_panel(axis: Axes, cells: Cells, positions: Mapping[tuple[str, str, str
 def _draw_bar(axis: Axes, x: float, row: tuple[str, str, str], runs: pd.DataFrame) -> None:
     colour, pruned = style.colour_of(row[1]), row[2] == "pruned"
     mean = runs["counted"].mean()
-    look = {"facecolor": colour, "edgecolor": "black"}
+    look: dict[str, Any] = {"facecolor": colour, "edgecolor": "black"}
     if pruned:
         look = {"facecolor": _tint(colour), "edgecolor": colour, "hatch": HATCH}
     axis.bar(x, mean, width=0.95, linewidth=0.5, zorder=1, **look)

@@ -236,7 +236,7 @@ def draw_seeds(
 
 
 def draw_published(
-    axis: Axes, place: float, value: float, *, half: float = 0.42, **look: float
+    axis: Axes, place: float, value: float, *, half: float = 0.42, **look: object
 ) -> None:
     """Draws the paper's number as a thin upright mark that reaches `half` to either side."""
     look = PUBLISHED | {"linewidth": 0.9, "zorder": 4} | look

@@ -39,8 +39,8 @@ def draw_overlap(rows: object, title: str) -> Figure:
         _draw_matrix(axis, of_unit, tasks, colours, named=place % columns == 0)
         axis.set_title(f"{style.UNIT_NAMES[unit]} (of {of_unit['units'].iloc[0]})")
     if len(tasks) > 1:
-        place = {"location": "bottom", "shrink": 0.5, "aspect": 40, "pad": 0.03}
-        bar = figure.colorbar(colours, ax=axes, extend="both", **place)
+        look = {"location": "bottom", "shrink": 0.5, "aspect": 40, "pad": 0.03}
+        bar = figure.colorbar(colours, ax=axes, extend="both", **look)
         bar.set_label("shared / expected of independent masks of the same sizes")
         bar.ax.xaxis.set_major_locator(FixedLocator(RATIOS))
         bar.ax.xaxis.set_minor_locator(NullLocator())
@@ -87,7 +87,7 @@ def draw_survivors(
         layers: rows of `lottery.analysis.survivors.LAYERS`.
         published: (task, unit) -> the paper's count, where it is comparable.
     """
-    counts, layers = pd.DataFrame(survivors), pd.DataFrame(layers)
+    counts, of_layers = pd.DataFrame(survivors), pd.DataFrame(layers)
     counts = counts[counts["statistic"] == "super_survivors"]
     units, tasks = counts["unit"].unique(), counts["task"].unique().tolist()
     panel = (style.PAGE / 2, max(style.height(tasks), 1.6))
@@ -104,7 +104,7 @@ def draw_survivors(
         style.settle(top, least=2.0, whole=True)
         top.set_title(style.UNIT_NAMES[unit])
         top.set_xlabel(f"kept by all {counts['n_seeds'].iloc[0]} seeds (number)")
-        over_all = layers[(layers["unit"] == unit) & (layers["task"] == ALL)]
+        over_all = of_layers[(of_layers["unit"] == unit) & (of_layers["task"] == ALL)]
         _draw_layers(below, over_all, len(tasks))
     axes[len(units)].set_ylabel(f"tasks survived (of {len(tasks)})")
     entries = {"super-survivors": style.DOT | {"color": style.BLUE}}

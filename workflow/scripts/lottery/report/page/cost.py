@@ -23,7 +23,7 @@ Record = dict[str, Any]
 PAPERS_SEARCH = "search structured"  # of the paper's structured pruning
 MIB = 2**20  # what benchmark files call MB
 SUMS = ["seconds", "cpu_seconds", "gpu_seconds", "joules"]
-AUTHORS_SCHEMA = dict.fromkeys(["step", "method", "task"], str)
+AUTHORS_SCHEMA: dict[str, type] = dict.fromkeys(["step", "method", "task"], str)
 AUTHORS_SCHEMA |= {"runs": int, "models": int, "minutes_mean": float}
 
 CAPTION = (

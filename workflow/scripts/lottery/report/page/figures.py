@@ -141,8 +141,8 @@ def caption(template: Path, record: Record, config: Mapping[str, Any]) -> str:
         job[kind] = {name: p[0] if len(p) == 1 else p for name, p in named.items()}
     environment = Environment(undefined=StrictUndefined)
     try:
-        text = environment.from_string(template.read_text(encoding="utf-8"))
-        text = text.render(snakemake=job | {"config": config})
+        parsed = environment.from_string(template.read_text(encoding="utf-8"))
+        text = parsed.render(snakemake=job | {"config": config})
         return publish_parts(text, writer="html5", settings_overrides=DOCUTILS)["body"]
     except (TemplateError, SystemMessage) as error:
         reason = " ".join(str(error).split())

@@ -75,6 +75,7 @@ def check(evidence: Evidence) -> Iterator[dict[str, Any]]:
 def _judge(claim: Claim, subject: Subject) -> dict[str, Any]:
     method, paper = subject.method, subject.evidence.paper
     granularity = method.granularity
+    lacking: str | None
     if granularity not in claim.parts:
         (granularity,) = claim.parts
         lacking = f"{PAPERS_METHODS[granularity]} pruning"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lottery import files
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS
@@ -82,7 +82,7 @@ class MethodFacts:
     granularity: str
     controls: str
     models: Sequence[str]
-    search: Mapping[str, object]
+    search: Mapping[str, Any]
     subnetworks: Sequence[str]
     split: str
     units: Sequence[str] = ()
@@ -176,7 +176,7 @@ class Subject:
         return rows
 
 
-def read_side_tables(paths: Mapping[str, Iterable[Path]]) -> dict[str, pd.DataFrame]:
+def read_side_tables(paths: Mapping[str, Iterable[Path] | None]) -> dict[str, pd.DataFrame]:
     """Reads the tables of other analyses.
 
     Args:

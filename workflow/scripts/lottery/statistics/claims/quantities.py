@@ -5,10 +5,10 @@ The paper's numbers are over its eight tasks; None where it has none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, WEIGHTS
 from lottery.results.published import Published, PublishedScore
@@ -16,10 +16,12 @@ from lottery.statistics.claims.evidence import Subject, UnmeasuredError
 from lottery.statistics.claims.verdicts import NOT_COMPARABLE, NOT_RUN, TOO_FEW, UNDECIDED
 from lottery.statistics.intervals import (
     Estimate,
+    Values,
     mean_estimate,
     possible,
     spread_between,
     spread_ratio,
+    t_estimate,
 )
 from lottery.statistics.roles import NAMES
 from lottery.statistics.runs import by_task, difference
@@ -28,6 +30,7 @@ from lottery.tasks import GLUE
 if TYPE_CHECKING:
     import pandas as pd
 
+Known = TypeVar("Known")
 NO_RUNS = "No task that enters averages has these runs."
 
 
@@ -63,8 +66,8 @@ def papers_difference(
     published: Published, method: str, first: str, second: str, phase: str, factor: float = 1.0
 ) -> float | None:
     """The paper's `score_difference`."""
-    sides = [_papers_scores(published, method, role, phase) for role in (first, second)]
-    if None in sides:
+    sides = _all_known(_papers_scores(published, method, role, phase) for role in (first, second))
+    if sides is None:
         return None
     return fmean([a.mean - factor * b.mean for a, b in zip(*sides, strict=True)])
 
@@ -77,9 +80,9 @@ def task_differences(subject: Subject, first: str, second: str, phase: str) -> M
         raise UnmeasuredError(NOT_COMPARABLE, "One task alone cannot tell some tasks from all.")
     return replace(
         measured,
-        by_task={task: mean_estimate([each]) for task, each in by_task(found).items()},
+        by_task={task: t_estimate([each]) for task, each in by_task(found).items()},
         without_by_task={
-            task: mean_estimate([each])
+            task: t_estimate([each])
             for task, each in by_task(found, degenerate=False).items()
             if len(each) > 1
         },
@@ -107,7 +110,7 @@ def _mean_of_runs(runs: pd.DataFrame, verdict: str, reason: str) -> Measured:
     without = [each for each in by_task(runs, degenerate=False).values() if len(each) > 1]
     runs = runs[runs.index.isin(values, level="task")]
     n_degenerate = int(runs["degenerate"].sum())
-    return Measured(mean_estimate([*values.values()]), mean_estimate(without), n_degenerate)
+    return Measured(t_estimate([*values.values()]), mean_estimate(without), n_degenerate)
 
 
 def good_spread(subject: Subject) -> Measured:
@@ -120,8 +123,8 @@ def good_spread(subject: Subject) -> Measured:
     if estimate is None:
         verdict = TOO_FEW if subject.evidence.n_seeds < 2 else UNDECIDED
         raise UnmeasuredError(verdict, "The full model's score does not vary over seeds.")
-    kept = _shared_tasks([by_task(side, degenerate=False) for side in sides])
-    kept = [pair for task, pair in kept.items() if task in values and min(map(len, pair)) > 1]
+    others = _shared_tasks([by_task(side, degenerate=False) for side in sides])
+    kept = [pair for task, pair in others.items() if task in values and min(map(len, pair)) > 1]
     degenerate = difference(*sides)["degenerate"]
     return Measured(
         estimate,
@@ -130,7 +133,7 @@ def good_spread(subject: Subject) -> Measured:
     )
 
 
-def _shared_tasks(sides: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list]:
+def _shared_tasks(sides: Sequence[Mapping[str, Values]]) -> dict[str, list]:
     """The values of both sides, for the tasks that both have."""
     first, second = sides
     return {task: [first[task], second[task]] for task in first if task in second}
@@ -138,10 +141,12 @@ def _shared_tasks(sides: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, l
 
 def papers_good_spread(published: Published, method: str) -> float | None:
     """The paper's `good_spread`."""
-    sides = [_papers_scores(published, method, role, "retrained") for role in ("good", "full")]
-    if None in sides:
+    roles = ("good", "full")
+    sides = _all_known(_papers_scores(published, method, role, "retrained") for role in roles)
+    if sides is None:
         return None
-    good, full = (fmean([score.sd**2 for score in side]) for side in sides)
+    # The paper has retrained and full models of several seeds.
+    good, full = (fmean([cast(float, score.sd) ** 2 for score in side]) for side in sides)
     return (good / full) ** 0.5
 
 
@@ -169,16 +174,16 @@ def size_difference(subject: Subject) -> Measured:
     differences = by_task(difference(sizes[UNITS], sizes[WEIGHTS]))
     if not differences:
         raise UnmeasuredError(NOT_RUN, f"{partner.id} has no good subnetworks beside it.")
-    estimate = mean_estimate([*differences.values()]).within(-1.0, 1.0)
+    estimate = t_estimate([*differences.values()]).within(-1.0, 1.0)
     return Measured(estimate, estimate)
 
 
 def papers_size_difference(published: Published, method: str) -> float | None:
     """The paper's `size_difference`."""
-    structured, magnitude = (
+    sizes = _all_known(
         papers_size(published, PAPERS_METHODS[each], "good") for each in (UNITS, WEIGHTS)
     )
-    return None if None in (structured, magnitude) else structured - magnitude
+    return None if sizes is None else sizes[0] - sizes[1]
 
 
 def super_size(subject: Subject) -> Measured:
@@ -197,8 +202,10 @@ def super_size(subject: Subject) -> Measured:
 
 def papers_size(published: Published, method: str, subnetwork: str = "super_good") -> float | None:
     """The paper's mean kept_fraction of a subnetwork."""
-    sizes = [published.kept_fraction(method, subnetwork, task) for task, _ in _papers_tasks()]
-    return None if None in sizes else fmean(sizes)
+    sizes = _all_known(
+        published.kept_fraction(method, subnetwork, task) for task, _ in _papers_tasks()
+    )
+    return None if sizes is None else fmean(sizes)
 
 
 def kappa(subject: Subject) -> Measured:
@@ -246,9 +253,9 @@ def _mean_of_rows(
     if not groups:
         raise UnmeasuredError(NOT_RUN, missing)
     if max(map(len, groups)) > 1:
-        estimate = mean_estimate(groups)
+        estimate = t_estimate(groups)
     else:
-        pooled = mean_estimate([[value for (value,) in groups]])
+        pooled = t_estimate([[value for (value,) in groups]])
         estimate = replace(pooled, n_tasks=len(groups), n_seeds=subject.evidence.n_seeds)
     estimate = estimate.within(*ends)
     return Measured(estimate, estimate)
@@ -265,7 +272,7 @@ def importance_share(subject: Subject, above: float, below: float) -> Measured:
     if counts.empty:
         raise UnmeasuredError(NOT_RUN, "The table of importances has no heads at a first step.")
     shares = (counts["inside"] / counts["count"]).groupby(level="task", sort=False)
-    estimate = mean_estimate([of_task.to_numpy() for _, of_task in shares]).within(0.0, 1.0)
+    estimate = t_estimate([of_task.to_numpy() for _, of_task in shares]).within(0.0, 1.0)
     return Measured(estimate, estimate)
 
 
@@ -288,8 +295,9 @@ def overlap_spread(subject: Subject) -> Measured:
         rows[name].to_numpy() / units for name in ("shared_mean", "expected", "shared_sd")
     )
     # Shares lie between 0 and 1, what goes beyond expected ones between -1 and 1.
-    estimate = spread_between(shared, sds, n).within(0.0, 0.5)
-    beyond = spread_between(shared - expected, sds, n).within(0.0, 1.0)
+    # None only for fewer than two pairs or seeds.
+    estimate = cast(Estimate, spread_between(shared, sds, n)).within(0.0, 0.5)
+    beyond = cast(Estimate, spread_between(shared - expected, sds, n)).within(0.0, 1.0)
     estimate = replace(estimate, n_tasks=len(frozenset.union(*pairs)))
     note = f"beyond what the sizes explain {beyond.value:.3f} [{beyond.low:.3f}, {beyond.high:.3f}]"
     return Measured(estimate, estimate, note=note)
@@ -302,8 +310,16 @@ def _papers_scores(
     row = (method, {"found": "good"}.get(role, role), phase)
     if role == "full":
         row = ("none", "full", "finetuned")
-    scores = [published.score(*row, task, "validation", name) for task, name in _papers_tasks()]
-    return None if None in scores else scores
+    return _all_known(
+        published.score(*row, task, "validation", name) for task, name in _papers_tasks()
+    )
+
+
+def _all_known(values: Iterable[Known | None]) -> list[Known] | None:
+    """The values; None if one of them is."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return known if len(known) == len(found) else None
 
 
 def _papers_tasks() -> list[tuple[str, str]]:

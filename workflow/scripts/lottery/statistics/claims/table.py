@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from lottery.pruning.algorithms.declaration import UNITS, WEIGHTS
 from lottery.results.published import Published
@@ -104,7 +105,7 @@ def difference(
     first: str, second: str, phase: str, test: str, bound: float, factor: float = 1.0
 ) -> Part:
     """A test of the mean difference of two systems: first - factor x second."""
-    given = {"first": first, "second": second, "phase": phase, "factor": factor}
+    given: dict[str, Any] = {"first": first, "second": second, "phase": phase, "factor": factor}
     return Part(
         f"{first} - {second if factor == 1 else f'{factor} x {second}'}, {phase}",
         test,
@@ -116,14 +117,14 @@ def difference(
 
 
 def _some_tasks(second: str) -> Part:
-    given = {"first": "super_good", "second": second, "phase": "retrained"}
+    given: dict[str, Any] = {"first": "super_good", "second": second, "phase": "retrained"}
     return Part(
         f"super_good - {second}, retrained, task by task",
         SOME_TASKS,
         ABOUT,
         partial(quantities.task_differences, **given),
         partial(quantities.papers_difference, **given),
-        tuple(given.values()),
+        ("super_good", second, "retrained"),
     )
 
 

@@ -38,7 +38,7 @@ def verdict(
     if test == SOME_TASKS:
         return _some_tasks(by_task, bound)
     low, high = estimate.low, estimate.high
-    if low is None:
+    if low is None or high is None or estimate.inner_low is None or estimate.inner_high is None:
         return UNDECIDED
     if test == EQUIVALENT:
         holds = -bound < estimate.inner_low and estimate.inner_high < bound
@@ -71,7 +71,7 @@ def _some_tasks(by_task: Sequence[Estimate], margin: float) -> str:
 def _one_sided(estimate: Estimate, bound: float) -> float:
     """P-value of the t test that the true value is not above the bound."""
     difference = estimate.value - bound
-    if estimate.se == 0:
+    if not estimate.se or not estimate.df:
         return 0.0 if difference > 0 else 1.0
     both = t_p_value(difference, estimate.se, estimate.df)
     return both / 2 if difference > 0 else 1 - both / 2
