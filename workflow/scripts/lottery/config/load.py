@@ -21,6 +21,8 @@ from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import PRESETS, Plugin, declared, plugins
 from lottery.pruning.subnetworks import base_name
 
+DEEPEST, MOST = 30, 100_000  # levels and entries of a config
+
 
 class _Misread(yaml.MarkedYAMLError):
     """Valid YAML that does not mean what it looks like."""
@@ -73,6 +75,8 @@ def read_config(path: Path) -> dict[str, Any]:
             f"The config {path} cannot be read{where}: {error.strerror}; --configfile names"
             " another."
         ) from error
+    except RecursionError as error:
+        raise StudyError(f"The config {path} is nested too deeply.") from error
     except UnicodeDecodeError as error:
         raise StudyError(f"The config {path} is no text in UTF-8.") from error
     except _Misread as error:
@@ -84,7 +88,23 @@ def read_config(path: Path) -> dict[str, Any]:
             raise StudyError(_invalid(path, error)) from error
     if not isinstance(config, dict):
         raise StudyError(f"{path} must hold a mapping with the keys of a config.")
+    _count(config, path, 0, 0)
     return config
+
+
+def _count(value: Any, path: Path, depth: int, count: int) -> int:
+    """Counts entries, with what aliases repeat; rejects what could not be walked through."""
+    if depth > DEEPEST:
+        raise StudyError(f"The config {path} is nested too deeply, or has an alias of itself.")
+    count += 1
+    if count > MOST:
+        raise StudyError(f"The config {path} has over {MOST} entries, with those of its aliases.")
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            count = _count(each, path, depth + 1, count)
+    return count
 
 
 def _invalid(path: Path, error: Any) -> str:

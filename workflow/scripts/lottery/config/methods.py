@@ -51,7 +51,7 @@ def method_from_config(
         task_names=tuple(task_names.items()),
     )
     for name in method.subnetworks:
-        _check_subnetwork(f"{key}.subnetworks names {name}", name, method, n_seeds)
+        _check_subnetwork(f"{key}.subnetworks names {ascii(name)[1:-1]}", name, method, n_seeds)
     if method.sizes_from is not None:
         _check_known(f"{key}.sizes_from", method.sizes_from, models)
         _check_sizes_from(key, method)

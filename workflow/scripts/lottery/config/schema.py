@@ -41,6 +41,8 @@ _BOUNDS = {
     "exclusiveMaximum": "less than",
 }
 
+TOO_LARGE = 2**63  # whole numbers of a config are smaller
+
 
 def schema() -> dict[str, Any]:
     """The schema of the config, with the algorithms and metrics that are declared at present."""
@@ -112,10 +114,14 @@ def _validator(algorithms: tuple[Algorithm, ...], kinds: tuple[str, ...]) -> Val
     from jsonschema import Draft202012Validator, validators
 
     checker = Draft202012Validator.TYPE_CHECKER.redefine_many(
-        # jsonschema alone would let 1.0 pass as a whole number, and .nan pass every range.
+        # jsonschema alone would let 1.0 pass as a whole number, and .nan and 1.0e+400 as numbers.
         {
-            "integer": lambda _, value: type(value) is int,
-            "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
+            "integer": lambda _, value: type(value) is int and abs(value) < TOO_LARGE,
+            "number": lambda _, value: (
+                type(value) is int
+                and abs(value) < TOO_LARGE
+                or (type(value) is float and math.isfinite(value))
+            ),
         }
     )
     return validators.extend(Draft202012Validator, type_checker=checker)(_schema(algorithms, kinds))
@@ -205,7 +211,8 @@ def _unknown(name: str, error: ValidationError, config: Mapping[str, Any]) -> st
 def _missing(name: str, error: ValidationError) -> str:
     key = next(each for each in error.validator_value if each not in error.instance)
     properties = error.schema["properties"]
-    near = difflib.get_close_matches(key, [k for k in error.instance if k not in properties], n=1)
+    others = [str(each) for each in error.instance if each not in properties]
+    near = difflib.get_close_matches(key, others, n=1)
     instead = f" (found {near[0]!r} instead)" if near else ""
     names = properties.get(key, {}).get("enum")
     return f"{name} lacks the key {key}{instead}{f': one of {listed(names)}' if names else ''}."
@@ -225,6 +232,8 @@ def _wrong_type(name: str, error: ValidationError) -> str:
         return f"{found}: {_quote(value)}."
     elif "string" in wanted and not isinstance(value, list | Mapping):
         return f'{found}, which YAML does not read as text: write "{value}".'
+    elif type(value) is int and {"integer", "number"} & {*wanted}:
+        must = f"smaller than {TOO_LARGE}"
     elif isinstance(value, float) and not math.isfinite(value):
         must = "a finite number"
     return f"{found}; it must be {must}."

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+LONGEST = 400  # characters of a word in a message; paths are shorter
 
 
 class StudyError(Exception):
@@ -12,6 +15,9 @@ class StudyError(Exception):
     `str(error)` is one sentence that names the key or the file, what was found and what is allowed;
     a job that ends with it shows the sentence alone, without a stack trace.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(re.sub(rf"\S{{{LONGEST},}}", lambda word: f"{word[0][:60]}...", message))
 
 
 @contextmanager
