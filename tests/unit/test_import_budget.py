@@ -46,12 +46,12 @@ def budget(modules: int, heavy: str, steps: str) -> Budget:
 
 
 BUDGETS = {
-    "commands": budget(110, "", "clean_retrained clean_unnamed fetch_config list_unnamed"),
+    "commands": budget(110, "", "clean_retrained clean_unnamed list_unnamed"),
     "tables": budget(
         290,
         "",
-        """check_claims collect_scores compare_controls compare_subnetworks evaluate fetch_task
-        gather_tables import_masks majority measure_weights sample_masks sample_super_masks
+        """check_claims collect_scores compare_controls compare_subnetworks evaluate fetch_config
+        fetch_task gather_tables import_masks majority measure_weights sample_masks sample_super_masks
         summarize summarize_on tabulate_trainability tokenize""",
     ),
     "report": budget(730, "pandas pyarrow", "write_report"),

@@ -118,8 +118,7 @@ def _validator(algorithms: tuple[Algorithm, ...], kinds: tuple[str, ...]) -> Val
         {
             "integer": lambda _, value: type(value) is int and abs(value) < TOO_LARGE,
             "number": lambda _, value: (
-                type(value) is int
-                and abs(value) < TOO_LARGE
+                (type(value) is int and abs(value) < TOO_LARGE)
                 or (type(value) is float and math.isfinite(value))
             ),
         }
