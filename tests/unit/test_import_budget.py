@@ -50,9 +50,10 @@ BUDGETS = {
     "tables": budget(
         290,
         "",
-        """check_claims collect_scores compare_controls compare_subnetworks evaluate fetch_config
-        fetch_task gather_tables import_masks majority measure_weights sample_masks sample_super_masks
-        summarize summarize_on tabulate_trainability tokenize""",
+        """check_claims collect_scores compare_controls compare_subnetworks evaluate
+        fetch_config fetch_task gather_tables import_masks majority measure_weights
+        sample_masks sample_super_masks summarize summarize_on tabulate_trainability
+        tokenize""",
     ),
     "report": budget(730, "pandas pyarrow", "write_report"),
     "figures": budget(
