@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +101,13 @@ def test_planning_and_light_steps_import_nothing_heavy(light, heavy):
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_files_that_the_architecture_names_exist():
+    page = (LIBRARY.parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.split("## Where to add or change what")[1].split("\n## ")[0]
+    paths = [name for name in re.findall(r"`([\w./]+)`", table) if "/" in name]
+    assert len(paths) > 15
+    for name in paths:
+        root = LIBRARY.parents[2] if name.startswith("workflow/") else LIBRARY
+        assert (root / name).exists(), name
