@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 
 # Computes with matrices of 4 MB; prints how many pages the system handed out once all was warm. One

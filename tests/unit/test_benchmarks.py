@@ -34,6 +34,8 @@ from lottery.training.loop import Recipe, train
 from plain_search import PlainPass, PlainSearch
 from reference import GatedTwin, copy_back, inputs_of, train_padded, train_tuned, twin_of
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 ALL = np.arange(20)
 

@@ -19,6 +19,8 @@ import pytest
 from lottery.runtime.stages import step_names
 from stage_digests import SCRIPTS
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {
     "datasets",
     "matplotlib",

@@ -34,6 +34,7 @@ def try_all(cases, folder: Path) -> dict[str, str]:
     return ends
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_slice_of_all_mutants(tmp_path: Path):
     ends = try_all(islice(mutants(), 0, None, SLICE), tmp_path)

@@ -121,6 +121,7 @@ def test_tables_tell_a_task_without_survivors_and_hold_the_paper(drawn):
         assert {row["value"] for row in lost} == {""}
 
 
+@pytest.mark.slow
 def test_the_same_files_come_out_twice(tmp_path):
     tree = synthetic.Tree(tmp_path, tasks=DEMO_TASKS, seeds=(1, 2))
     write_tree(tree)

@@ -109,6 +109,7 @@ def figures(tree, method: str) -> dict[str, Figure]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["structured", "magnitude"])
 def test_no_text_overlaps_another_or_leaves_the_figure_or_is_too_small(tree, method, settings):
     for name, figure in figures(tree, method).items():
@@ -211,6 +212,7 @@ def drawn(tmp_path_factory):
     return tree, draw_all(tree, root / "a"), draw_all(tree, root / "b")
 
 
+@pytest.mark.slow
 def test_steps_write_the_same_bytes_twice_and_no_blank_picture(drawn):
     _, first, second = drawn
     for one, other in zip(first, second, strict=True):

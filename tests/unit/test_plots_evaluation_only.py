@@ -79,6 +79,7 @@ def test_published_numbers_are_marks_on_the_full_models_line():
     assert all(-0.5 < y < 0.5 for of_axis in marks for _, y in of_axis)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subnetworks", [SUBNETWORKS, ("good",)])
 def test_no_text_overlaps_another_or_leaves_the_figure(subnetworks):
     figure = drawn(made_scores(subnetworks))

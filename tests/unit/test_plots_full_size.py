@@ -26,6 +26,8 @@ from lottery.results.scores import score_table
 from lottery.statistics.roles import contrasts
 from lottery.steps.collect_scores import collect_scores
 
+pytestmark = pytest.mark.slow
+
 STRICT = ("good", "good_half", "random_half", "random_half_2", "random_half_3", "bad_half")
 METHODS = {
     "structured": synthetic.method("structured", "structured", synthetic.STRUCTURED),

@@ -119,6 +119,7 @@ def drawn(request, tmp_path_factory):
     return tree, figures, root / "out"
 
 
+@pytest.mark.slow
 def test_figures_are_legible(drawn):
     _, figures, _ = drawn
     assert len(figures) == 7
@@ -145,6 +146,7 @@ def test_no_picture_is_blank_and_no_file_holds_a_date(drawn):
         assert "<dc:date>" not in (out / f"{name}.svg").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_files_come_out_twice(tmp_path):
     tree = synthetic.Tree(tmp_path, tasks=DEMO_TASKS, seeds=(1, 2))
     write_tree(tree)

@@ -13,6 +13,8 @@ from test_job import folder, job, start  # noqa: F401  (a fixture is found by it
 from lottery import files
 from lottery.runtime.resume import NAME
 
+pytestmark = pytest.mark.slow
+
 
 def leftovers(place: Path) -> list[str]:
     return sorted(path.name for path in place.iterdir())

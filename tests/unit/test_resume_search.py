@@ -24,6 +24,8 @@ from lottery.pruning.algorithms.search import TRAJECTORY_COLUMNS, MeasurementCac
 from lottery.runtime.resume import NAME, Checkpoint
 from lottery.tasks import metrics
 
+pytestmark = pytest.mark.slow
+
 TOKENS = tiny_tokens(40)
 TRUTH = decide(predict(tiny_model(), TOKENS, 16))
 KINDS = [(name, preset) for name in ("structured", "magnitude") for preset in algorithms.PRESETS]

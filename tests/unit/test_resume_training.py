@@ -31,6 +31,8 @@ from lottery.runtime import resume
 from lottery.runtime.resume import NAME, Checkpoint
 from lottery.training.loop import Recipe, train
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=3, log_every=2, warmup_steps=3)
 TOKENS = {n_outputs: tiny_tokens(20, n_outputs=n_outputs) for n_outputs in (1, 3)}
 STEPS = 9

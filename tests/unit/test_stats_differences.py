@@ -229,6 +229,7 @@ def test_a_published_difference_stands_beside_the_published_method_on_validation
     assert beside == {("structured", "validation")}
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_table(made, tmp_path):
     root, paths, scores, _ = made
     compare(tmp_path, paths[::-1], scores)
