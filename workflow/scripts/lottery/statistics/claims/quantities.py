@@ -173,7 +173,7 @@ def size_difference(subject: Subject) -> Measured:
         sizes[each.granularity] = runs.assign(value=runs["kept_fraction"])
     differences = by_task(difference(sizes[UNITS], sizes[WEIGHTS]))
     if not differences:
-        raise UnmeasuredError(NOT_RUN, f"{partner.id} has no good subnetworks beside it.")
+        raise UnmeasuredError(NOT_RUN, f"{partner.id} has no good subnetworks to compare with.")
     estimate = t_estimate([*differences.values()]).within(-1.0, 1.0)
     return Measured(estimate, estimate)
 
