@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import time
@@ -17,6 +18,8 @@ from scene import TARGETS, Run, Scene
 Record = dict[str, Any]
 LOCKED = "Directory cannot be locked"  # Snakemake's own words
 OCCUPIED = "Another run works in this folder"
+# Of a run that writes Snakemake's locks while another, which is ending, removes their folder.
+REMOVED = r"FileNotFoundError: .*/\.snakemake/locks/"
 
 # Who reads a file next: a rule to force, or a target to ask for.
 READERS = (
@@ -87,6 +90,11 @@ class Strike:
         self.scene.living = None
 
 
+def lost_its_locks(run: Run) -> bool:
+    """Whether a run ended because another removed the folder of Snakemake's locks."""
+    return run.status == 1 and re.search(REMOVED, run.said()) is not None
+
+
 def last_words(run: Run) -> str:
     """The line of a run that says most about its end."""
     lines = [line.strip() for line in run.said().splitlines() if line.strip()]
@@ -154,6 +162,7 @@ def second_run(unlock: bool) -> Callable[[Strike], None]:
         # Of Snakemake's own lock nothing is left where a run before has ended since.
         allowed = (OCCUPIED,) if unlock else (LOCKED, OCCUPIED)
         refused = status == 1 and any(words in second.said() for words in allowed)
+        refused |= lost_its_locks(second)
         if not refused:
             # The first run may be about to end. Then the second finds nothing to do, or Snakemake
             # writes its locks into the folder that the first is removing.
@@ -177,7 +186,7 @@ def two_at_once(fault: Strike) -> None:
         time.sleep(0.02)
     refused, working = (run, second) if run.status is not None else (second, run)
     fault.record |= {"status": refused.status, "said": last_words(refused), "running": []}
-    told = LOCKED in refused.said() or OCCUPIED in refused.said()
+    told = LOCKED in refused.said() or OCCUPIED in refused.said() or lost_its_locks(refused)
     assert refused.status == 0 or told, refused.said()[-2000:]
     fault.scene.living = working
 

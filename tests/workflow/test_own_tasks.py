@@ -191,7 +191,7 @@ def test_pickled_weights_are_refused(study: Config, tmp_path: Path) -> None:
     target = "resources/models/pickled/model.safetensors"
     finished = run_snakemake(tmp_path, config, target)
     assert finished.returncode != 0
-    assert "no .safetensors file is there" in finished.stdout
+    assert "pickled weights are not loaded" in finished.stdout
     assert "(but pytorch_model.bin); pickled weights are not loaded." in " ".join(
         finished.stdout.split()
     )

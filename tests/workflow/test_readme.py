@@ -36,7 +36,7 @@ def test_every_output_of_the_readme_exists(published: Run):
     missing = []
     for path in named:
         pattern = re.sub(r"\{\w+\}", "*", path).rstrip("/.")
-        found = list(published.folder.glob(pattern + ("" if Path(pattern).suffix else "*")))
-        if not found:
+        whole = Path(pattern).suffix or pattern.endswith("*")
+        if not list(published.folder.glob(pattern if whole else f"{pattern}*")):
             missing.append(path)
     assert not missing
