@@ -168,6 +168,15 @@ def test_a_tokenizer_without_post_processor_is_rejected(folder: Path):
         checks.check_tokens(tokenizer(folder), folder, "tokenizer.json")
 
 
+def test_a_tokenizer_that_agrees_with_transformers_but_adds_nothing_is_rejected(folder: Path):
+    edit_tokenizer(folder, post_processor=None)
+    path = folder / "tokenizer_config.json"
+    generic = json.loads(path.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    path.write_text(json.dumps(generic))
+    with pytest.raises(StudyError, match="adds 0 special tokens to a text and 0 to a pair"):
+        checks.check_tokens(tokenizer(folder), folder, "tokenizer.json")
+
+
 def test_files_that_disagree_on_lower_casing_are_both_named(folder: Path):
     ours = tokenizer(folder)
     ours.normalizer = normalizers.BertNormalizer(lowercase=False)
