@@ -186,8 +186,8 @@ def two_at_once(fault: Strike) -> None:
         time.sleep(0.02)
     refused, working = (run, second) if run.status is not None else (second, run)
     fault.record |= {"status": refused.status, "said": last_words(refused), "running": []}
-    told = LOCKED in refused.said() or OCCUPIED in refused.said() or lost_its_locks(refused)
-    assert refused.status == 0 or told, refused.said()[-2000:]
+    explained = LOCKED in refused.said() or OCCUPIED in refused.said() or lost_its_locks(refused)
+    assert refused.status == 0 or explained, refused.said()[-2000:]
     fault.scene.living = working
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lottery.files.atomic import atomic
-from lottery.files.reading import MADE_HERE, reading
+from lottery.files.reading import reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,18 +72,15 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
         return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
 
 
-def read_metadata(path: str | Path, advice: str = MADE_HERE) -> dict[str, str]:
-    """Reads the text in a safetensors file's header, without its arrays; `advice`: see `reading`.
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Reads the text in a safetensors file's header, without its arrays.
 
     Raises:
         StudyError: The file is missing, cut short, or no safetensors file.
     """
     from safetensors import SafetensorError, safe_open
 
-    with (
-        reading(path, "safetensors", SafetensorError, advice=advice),
-        safe_open(str(path), "numpy") as file,
-    ):
+    with reading(path, "safetensors", SafetensorError), safe_open(str(path), "numpy") as file:
         return file.metadata() or {}
 
 
