@@ -42,6 +42,7 @@ TARGETS = (
 )
 LOCKS = ".snakemake/locks"
 SIZE = 64_000_000  # bytes of the run's own disk, a few times what a run writes
+RUN = "LOTTERY_TEST_RUN"  # the environment variable by which a job names the run that started it
 PATIENCE = 240  # seconds after which something hangs
 
 
@@ -58,29 +59,33 @@ def small_study(folder: Path) -> dict[str, Any]:
 
 
 class Job(NamedTuple):
-    """A process that runs a step."""
+    """A process that runs a step; `run` is the name of the run that started it."""
 
     process: int
     parent: int
     rule: str
     log: str
+    run: str
 
 
 class Run:
     """A Snakemake process, started as users start it, in a process group of its own.
 
     Attributes:
+        name: of the run, which its jobs inherit.
         unlocked: whether the lock of a killed run had to be taken away first.
     """
 
     def __init__(self, command: list[str], folder: Path, said: Path) -> None:
         self._said = said
+        self.name = said.stem
         self.unlocked = False
         self.began = time.monotonic()
         fixed = {
             "CUDA_VISIBLE_DEVICES": "",
             "LOTTERY_LEASES": str(said.parent / "leases"),
             "OMP_NUM_THREADS": "1",
+            RUN: self.name,
         }
         with said.open("w") as out:
             self.process = subprocess.Popen(
@@ -249,11 +254,13 @@ def _jobs(scripts: str) -> Iterator[Job]:
                 continue
             # Snakemake removes the log of a job before it starts it anew.
             log = os.readlink(folder / "fd/1").removesuffix(" (deleted)")
+            variables = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
+            run = next((each for each in variables if each.startswith(f"{RUN}=")), "")
             state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
             if state not in "ZX":
                 # All rules have one script; the log lies in a folder or file of the rule's name.
                 rule = log.partition("/logs/")[2].partition("/")[0].removesuffix(".log")
-                yield Job(int(folder.name), int(parent), rule, log)
+                yield Job(int(folder.name), int(parent), rule, log, run.removeprefix(f"{RUN}="))
 
 
 def _listing(folder: Path) -> set[str]:
