@@ -297,6 +297,13 @@ def analysis_tables(name, condition):
     return targets(f"{ANALYSED}/{name}.csv", figure_rows(condition))
 
 
+def listed(name, label, category="Tables", caption=None):
+    """A table of all methods, which is in Snakemake's own report as well."""
+    caption = f"../report/{caption or name}.rst"
+    labels = {"table": label}
+    return report(f"{TABLES}/{name}.csv", caption=caption, category=category, labels=labels)
+
+
 def drawn(name, category, prefix="", caption=None, **labels):
     """A figure as outputs: the svg, which is in Snakemake's own report as well, and the png."""
     svg = report(

@@ -3,7 +3,7 @@
 from lottery.runtime.bundled import below
 
 
-rule write_report:
+use rule analysis_step as write_report with:
     input:
         tables=[
             f"{TABLES}/{name}.csv"
@@ -15,12 +15,8 @@ rule write_report:
     output:
         report=f"{RESULTS}/report.html",
         provenance=f"{RESULTS}/report.provenance.json",
-    log:
-        f"{LOGS}/write_report.log",
-    benchmark:
-        f"{BENCHMARKS}/write_report.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="write_report",
     params:
         settings=params.report_params(STUDY, config),
         resources=bundled(
@@ -31,5 +27,3 @@ rule write_report:
         step=stage("write_report"),
     message:
         "write the report"
-    script:
-        "../scripts/run_step.py"
