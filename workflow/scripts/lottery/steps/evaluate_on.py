@@ -54,7 +54,7 @@ def evaluate_on(
     size = full_size(encoder.architecture)
     if path_to_mask is not None:
         mask, info = read_mask(path_to_mask)
-        size = size_of(mask, info)
+        size = size_of(mask, info.kept_fraction)
         if phase == "pruned":
             encoder, _ = apply_mask(encoder, mask, read_tokens(path_to_tokens, "validation"))
         else:

@@ -46,7 +46,8 @@ def sample_masks(
     assert declared.sample  # every algorithm with controls has it
     with plugins.blaming(declared):
         mask = declared.sample(kind, source, path_to_model, rng)
-        plugins.check_sample(declared, kind, mask, source, architecture)
+        problems = plugins.of_sample(declared, kind, mask, source, architecture)
+        plugins.check(declared, "sample", problems)
     kept = mask.kept_fraction(architecture)
     info = replace(info, model=model, subnetwork=subnetwork, kept_fraction=kept)
     write_mask(path_to_mask, mask, info)

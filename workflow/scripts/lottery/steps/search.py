@@ -81,7 +81,8 @@ def search(
     with cache.saved_when_interrupted(), plugins.blaming(declared):
         found = declared.search(context)
         wanted = [path.stem for path in paths_to_masks]
-        plugins.check_search(declared, options, found, wanted, encoder.architecture)
+        problems = plugins.of_search(declared, options, found, wanted, encoder.architecture)
+        plugins.check(declared, "search", problems)
     for path in paths_to_masks:
         mask, subnetwork = found.masks[path.stem], path.stem
         kept = mask.kept_fraction(encoder.architecture)

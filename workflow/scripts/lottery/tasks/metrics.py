@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -231,6 +232,8 @@ def _pearson_spearman(
     return (_pearson(labels, predictions, weights) + _spearman(labels, predictions, weights)) / 2
 
 
+_correlation = partial(Metric, of="scores", chance=0.0, least=-1.0, always=True)
+
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(
         of="classes", compute=_accuracy, title="accuracy", short="accuracy", always=True
@@ -250,31 +253,13 @@ METRICS: dict[str, Metric] = {
         title="balanced accuracy",
         short="balanced accuracy",
     ),
-    "pearson": Metric(
-        of="scores",
-        compute=_pearson,
-        title="Pearson correlation",
-        short="Pearson",
-        chance=0.0,
-        least=-1.0,
-        always=True,
-    ),
-    "spearman": Metric(
-        of="scores",
-        compute=_spearman,
-        title="Spearman correlation",
-        short="Spearman",
-        chance=0.0,
-        least=-1.0,
-        always=True,
-    ),
-    "pearson_spearman": Metric(
-        of="scores",
+    "pearson": _correlation(compute=_pearson, title="Pearson correlation", short="Pearson"),
+    "spearman": _correlation(compute=_spearman, title="Spearman correlation", short="Spearman"),
+    "pearson_spearman": _correlation(
         compute=_pearson_spearman,
         title="mean of Pearson and Spearman",
         short="mean of Pearson and Spearman",
-        chance=0.0,
-        least=-1.0,
+        always=False,
         search_only=True,
     ),
 }

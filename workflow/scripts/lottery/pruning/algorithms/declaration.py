@@ -268,8 +268,21 @@ EMPTIED_ATTENTION = Option(
 # The names that the workflow itself reads, so that no algorithm may use them for something else.
 SHARED = SEARCH_OPTIONS | {
     "emptied_attention": EMPTIED_ATTENTION,
-    "units": Option(["head", "mlp"], ["head", "mlp"], UnitKinds(), "What is pruned."),
-    "masks": Option(None, None, Text("^[^{}]*$"), "The files of masks.", applies_to="import"),
+    "units": Option(
+        ["head", "mlp"],
+        ["head", "mlp"],
+        UnitKinds(),
+        "What is pruned - attention heads, MLPs, or both; heads, mlps and both are words for the "
+        "lists.",
+    ),
+    "masks": Option(
+        None,
+        None,
+        Text("^[^{}]*$"),
+        "A folder {task}/seed_{seed}/head_mask.npy and mlp_mask.npy, or one npz with the keys "
+        "{task}/{seed}/heads and {task}/{seed}/mlps.",
+        applies_to="import",
+    ),
 }
 
 
