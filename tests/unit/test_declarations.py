@@ -343,7 +343,6 @@ def test_files_that_are_no_plugin(source, words, tmp_path):
         ("summary=' '", "has summary=' '; it must be a sentence"),
         ("granularity='rows'", "has granularity='rows'; it must be units or weights"),
         ("version=0", "has version=0; it must be a whole number from 1"),
-        ("needs=frozenset({'gold'})", "'gold'}); it must be a tuple of some of finetuned"),
         ("paper='structured'", "has 'structured' as paper"),
         ("search=None", "has no search"),
         ("sample=None", "no function sample"),

@@ -9,7 +9,7 @@ use rule analysis_step as write_report with:
             f"{TABLES}/{name}.csv"
             for name in ("summary", "overlap", "differences", "claims", "trainability")
         ]
-        + [*evaluation_only_table().values()]
+        + targets(f"{TABLES}/evaluation_only.csv", grid.evaluate_on_rows(STUDY))
         + analysis_tables("pattern_association", params.has_patterns),
         figures=[path for paths in WANTED.values() for path in paths if path.endswith(".svg")],
     output:

@@ -78,7 +78,9 @@ for rule_name, kinds in (
         name:
             rule_name
         input:
-            goods=good_masks_of_all_seeds,
+            goods=lambda w: [
+                mask_path(STUDY, w, subnetwork="good", seed=seed) for seed in STUDY.seeds
+            ],
             config="resources/models/{model}/config.json",
         output:
             masks=[

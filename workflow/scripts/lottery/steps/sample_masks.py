@@ -36,7 +36,6 @@ def sample_masks(
         path_to_source: the mask it is drawn from (good, or good_half); of another model where a
             method takes its sizes from there.
         subnetwork: random, bad, random_half, or a further draw like random_half_2.
-        version: of the algorithm.
         plugin: file and SHA-256 of an algorithm of the user's own.
     """
     source, info = read_mask(path_to_source)

@@ -53,7 +53,7 @@ def score(metric: str, labels: np.ndarray, predictions: np.ndarray) -> float | N
     """Scores predictions.
 
     Args:
-        metric: One of `METRICS`; "pearson_spearman" is the mean of both correlations.
+        metric: One of `METRICS`.
         labels: True classes (integers from 0) or scores, shape [examples].
         predictions: Predicted classes or scores, shape [examples].
 
@@ -130,11 +130,7 @@ def chance(metric: str) -> float | None:
 
 
 def applicable(n_outputs: int) -> tuple[str, ...]:
-    """The metrics that a task may report.
-
-    Args:
-        n_outputs: its number of classes; 1 for a regression.
-    """
+    """The metrics that a task with so many classes (1: a regression) may report."""
     return tuple(
         name
         for name, metric in METRICS.items()

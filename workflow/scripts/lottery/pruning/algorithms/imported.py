@@ -55,7 +55,6 @@ ALGORITHM = Algorithm(
     check=check,
     units=("head", "mlp"),
     imported=True,
-    needs=frozenset(),
 )
 
 

@@ -49,9 +49,6 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
         files: the value of `plugins` in the config; one that is no list of texts is left to the
             schema.
         root: folder that relative paths start from.
-
-    Raises:
-        StudyError: a file cannot be used, or is not what the main process has read.
     """
     named = files if isinstance(files, list) and all(isinstance(f, str) for f in files) else []
     register(())
@@ -97,13 +94,9 @@ def forget() -> None:
 
 @contextmanager
 def blaming(algorithm: Algorithm) -> Iterator[None]:
-    """Turns an error in a plugin's function into a sentence with file and line.
+    """Turns an error in a plugin's function, or with what it returned, into a sentence.
 
     The stack trace goes to the log. Errors of this package's own algorithms pass.
-
-    Raises:
-        StudyError: the block failed in the plugin's code, in what that code called, or in what was
-            done with what it returned; of the last no line is named.
     """
     try:
         yield

@@ -94,10 +94,11 @@ def search(context: SearchContext) -> SearchResult:
         masks["good_half"], steps = prune_to_half(measure, full, options)
         masks["bad_half"] = other_half(masks["good_half"], kinds)
     importance = {
-        KINDS[kind].array: np.stack([each.importance[kind] for each in found.measurements])
+        KINDS[kind].array: np.stack(
+            [each.importance[kind] for each in found.measurements], dtype=np.float32
+        )
         for kind in full.units
     }
-    importance = {name: array.astype(np.float32) for name, array in importance.items()}
     return SearchResult(masks, found.steps, found.path(), importance, steps)
 
 
