@@ -21,10 +21,10 @@ if not workflow.configfiles and not workflow.modifier.skip_configfile:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/steps.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/finetune.smk"
+include: "workflow/rules/train.smk"
 include: "workflow/rules/search.smk"
-include: "workflow/rules/retrain.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/figures.smk"
@@ -33,8 +33,6 @@ include: "workflow/rules/stability.smk"
 include: "workflow/rules/patterns.smk"
 include: "workflow/rules/imported.smk"
 include: "workflow/rules/statistics.smk"
-include: "workflow/rules/trainability.smk"
-include: "workflow/rules/compare_methods.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/clean.smk"
 

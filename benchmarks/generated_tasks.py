@@ -33,7 +33,8 @@ from lottery.pruning.shrink import apply_mask
 from lottery.steps.fetch_model import fetch_model
 from lottery.steps.fetch_task import fetch_task
 from lottery.steps.tokenize import tokenize
-from lottery.tasks import GENERATED, Task, metrics
+from lottery.tasks import metrics
+from lottery.tasks.task import GENERATED, Task
 from lottery.training.loop import Recipe, train
 
 ALGORITHMS = ("structured", "magnitude")

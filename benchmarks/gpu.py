@@ -4,9 +4,8 @@ Builds its inputs itself: BERT-base with random weights, and examples whose leng
 deciles of RTE and SST-2 that drawn.py states. Measured are fine-tuning at batch 32, importance
 passes and evaluation; against them a tuned loop around transformers' model on the same card (length
 groups, dynamic padding, bf16, fused AdamW; in passes, the gates alone get gradients). The peak is
-the rate of one large bf16 product in the same run. Trainings run with replayed steps
-(`compute.cuda_graphs`) and without. From the rates follow the GPU-hours of the paper's grid
-(grid_hours.py). Without a GPU it says so and ends well. From the root:
+the rate of one large bf16 product in the same run. From the rates follow the GPU-hours of the
+paper's grid (grid_hours.py). Without a GPU it says so and ends well. From the root:
 
     PYTHONPATH=workflow/scripts python benchmarks/gpu.py --json build/bench/gpu.json
 """
@@ -39,7 +38,6 @@ from lottery.models.encoder import Encoder
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import UnitMask
 from lottery.steps.setup import prepare_torch
-from lottery.training.cuda_graphs import CudaGraphs
 from lottery.training.loop import Recipe, train
 from measuring import arguments, gemm_rate, linear_flops, machine, median_seconds, parsed
 from rows import Row, finish, not_measured
@@ -51,12 +49,11 @@ except ModuleNotFoundError:  # a machine with torch alone measures its own side
 
 RECIPE = Recipe(epochs=1, precision="bf16")
 SPEEDUP, PEAK_SHARE, GRID_HOURS = 5.0, 0.4, 2.0  # targets: of fine-tuning twice, of the grid
-SINGLE = "fine-tune step by step"
 STEPS = 600  # of a timed training
 DEV_EXAMPLES = 4096
 PASS_BATCH, EVALUATION_BATCH = 64, 128  # as in the published search and the config
 # See `linear_flops`.
-PER_WEIGHT = {"fine-tune": 6, SINGLE: 6, "importance pass": 4, "evaluate": 2}
+PER_WEIGHT = {"fine-tune": 6, "importance pass": 4, "evaluate": 2}
 PEAK_SIZE = 8192  # rows and columns of the product that gives the peak
 TUNED = "tuned transformers loop, bf16"
 NO_GPU = "not measured: no GPU"
@@ -100,12 +97,8 @@ def our_works(prototype: Encoder, training: Tokens, dev: Tokens, device: torch.d
     def model() -> Encoder:
         return deepcopy(prototype).to(device)
 
-    def graphs() -> CudaGraphs | None:
-        return CudaGraphs() if device.type == "cuda" else None
-
     return {
-        "fine-tune": lambda: partial(train, model(), training, RECIPE, 0, graphs=graphs()),
-        SINGLE: lambda: partial(train, model(), training, RECIPE, 0),
+        "fine-tune": lambda: partial(train, model(), training, RECIPE, 0),
         "importance pass": lambda: partial(
             measure, model(), dev, mask, "per_example", PASS_BATCH, "length"
         ),
@@ -165,7 +158,7 @@ def measured(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
     size = 1024 if options.quick else PEAK_SIZE
     peak = gemm_rate([(size, size)], size, torch.bfloat16, device)
     rows, seconds = [], {}
-    rates: dict[str, dict[float, float]] = {kind: {} for kind in PER_WEIGHT if kind != SINGLE}
+    rates: dict[str, dict[float, float]] = {kind: {} for kind in PER_WEIGHT}
     architecture = bert_base()
     prototype = drawn_model(architecture)
     for task, label in TASKS.items():
@@ -181,10 +174,9 @@ def measured(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
             if twin_of is not None and kind in theirs:
                 found |= median_seconds({"theirs": theirs[kind]}, options.repeats, warm_ups=1)
             seconds[name] = found
-            tokens = training if kind in ("fine-tune", SINGLE) else dev
+            tokens = training if kind == "fine-tune" else dev
             rows += rows_of(name, seconds, int(tokens.lengths.sum()), peak)
-            if kind in rates:
-                rates[kind][float(tokens.lengths.mean())] = tokens.lengths.sum() / found["ours"]
+            rates[kind][float(tokens.lengths.mean())] = tokens.lengths.sum() / found["ours"]
     return [*rows, *grid_rows(rates)], {"seconds": seconds, "peak_tflops": peak / 1e12}
 
 

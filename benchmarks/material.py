@@ -16,7 +16,7 @@ from lottery.data.tokens import Tokens, load_tokenizer, tokens_of
 from lottery.models.checkpoints import load_pretrained
 from lottery.models.encoder import Encoder
 from lottery.steps.fetch_model import fetch_model
-from lottery.tasks import GENERATED, GLUE, Task
+from lottery.tasks.task import GENERATED, GLUE, Task
 from measuring import ROOT
 
 MAX_LENGTH = 128

@@ -1,8 +1,7 @@
 """Times trainings that share one GPU against trainings that have it one after the other.
 
 What is faster decides `compute.slots_per_gpu`. BERT-base with random weights, batches of 32 with
-RTE's or SST-2's lengths, bf16, steps replayed or not (`compute.cuda_graphs`): replayed steps leave
-a second job less to gain. Without a GPU it says so and ends well. From the root:
+RTE's or SST-2's lengths, bf16. Without a GPU it says so and ends well. From the root:
 
     PYTHONPATH=workflow/scripts python benchmarks/slots.py --json build/bench/slots.json
 """
@@ -16,7 +15,6 @@ import torch
 
 from drawn import TASKS, TRAIN_LENGTHS, bert_base, drawn_lengths, drawn_model, drawn_tokens
 from lottery.steps.setup import prepare_torch
-from lottery.training.cuda_graphs import CudaGraphs
 from lottery.training.loop import Recipe, train
 from measuring import arguments, machine, parsed
 from rows import Row, finish, not_measured, share
@@ -38,24 +36,21 @@ def work(options: argparse.Namespace) -> None:
     first = tokens.select(np.arange(RECIPE.batch_size))
     train(drawn_model(architecture).to(device), first, RECIPE, 0)  # starts the device
     model = drawn_model(architecture).to(device)
-    graphs = CudaGraphs() if options.graphs and device.type == "cuda" else None
 
     def training() -> None:
-        train(model, tokens, RECIPE, 0, graphs=graphs)
+        train(model, tokens, RECIPE, 0)
         model.classifier.weight.detach().cpu()  # waits for the device
 
     work_when_told(training)
 
 
-def measure(task: str, *, graphs: bool, quick: bool) -> list[Row]:
+def measure(task: str, *, quick: bool) -> list[Row]:
     """The rows of one task's lengths: several trainings at once over as many in turn."""
-    words = [__file__, "--worker", task]
-    words += ["--graphs"] * graphs + ["--quick"] * quick
+    words = [__file__, "--worker", task, *["--quick"] * quick]
     alone = seconds_with(1, words)
-    how = "replayed steps" if graphs else "single steps"
     return [
         share(
-            f"{jobs} trainings share a GPU, lengths of {TASKS[task]}, {how}",
+            f"{jobs} trainings share a GPU, lengths of {TASKS[task]}",
             seconds_with(jobs, words),
             "one after the other",
             jobs * alone,
@@ -68,7 +63,6 @@ def main() -> None:
     """Measures where there is a GPU, prints the rows and writes them as json."""
     parser = arguments(__doc__, repeats=1)
     parser.add_argument("--worker", choices=TASKS, help=argparse.SUPPRESS)
-    parser.add_argument("--graphs", action="store_true", help=argparse.SUPPRESS)
     options = parsed(parser)
     if options.worker:
         work(options)
@@ -79,8 +73,7 @@ def main() -> None:
         finish(options, facts, [not_measured("trainings that share a GPU", "no GPU")])
         return
     for task in TASKS:
-        for graphs in (False, True):
-            rows += measure(task, graphs=graphs, quick=options.quick)
+        rows += measure(task, quick=options.quick)
     finish(options, facts, rows)
 
 

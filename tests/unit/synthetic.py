@@ -205,12 +205,11 @@ def _evaluation(
     name, subnetwork, phase = run
     level = expected_level(task, subnetwork, phase)
     spread = 0.005 if phase == "finetuned" else 0.02
-    full = name == "none"
-    size = (
-        full_size(tree.architecture)
-        if full
-        else size_of(*read_mask(tree.mask(task, seed, name, subnetwork)))
-    )
+    if name == "none":
+        size = full_size(tree.architecture)
+    else:
+        mask, info = read_mask(tree.mask(task, seed, name, subnetwork))
+        size = size_of(mask, info.kept_fraction)
     scores = [
         {
             "split": split,

@@ -192,7 +192,7 @@ def test_the_work_for_a_gpu_runs_on_the_cpu():
         {kind: prepare()() for kind, prepare in make(model, tokens, tokens, CPU).items()}
         for make in (gpu.our_works, gpu.their_works)
     )
-    assert ours.keys() == theirs.keys() | {gpu.SINGLE} == gpu.PER_WEIGHT.keys()
+    assert ours.keys() == theirs.keys() == gpu.PER_WEIGHT.keys()
     measured = ours["importance pass"]
     gates = np.column_stack([measured.units["head"], measured.units["mlp"]])
     assert np.corrcoef(gates.ravel(), theirs["importance pass"].ravel())[0, 1] > 0.99
@@ -302,6 +302,6 @@ def test_a_profile_knows_the_operations_of_a_training():
 def test_trainings_that_share_a_device_are_held_against_as_many_in_turn(monkeypatch):
     """The workers really train here, on the CPU, with one small layer."""
     monkeypatch.setenv("PYTHONPATH", str(measuring.ROOT / "workflow" / "scripts"))
-    two, four = slots.measure("sst2", graphs=False, quick=True)
+    two, four = slots.measure("sst2", quick=True)
     assert two.ours > 0 and four.theirs == pytest.approx(2 * two.theirs)
     assert two.ratio == pytest.approx(two.ours / two.theirs)

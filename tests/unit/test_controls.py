@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from synthetic_masks import unit_mask
 
+from lottery.pruning.algorithms import magnitude
 from lottery.pruning.controls import (
     bad_structured,
     generator,
     random_structured,
     random_units,
-    smallest_weights,
     super_structured,
 )
 from lottery.pruning.masks import WeightMask
@@ -105,7 +105,7 @@ def test_smallest_weights_are_those_that_sorting_puts_first(seed, count, values)
     source = WeightMask.from_vector(rng.permutation(np.arange(30) < count), shapes)
     with tempfile.TemporaryDirectory() as folder:
         save_file(weights | {"head": np.zeros(3, np.float32)}, Path(folder, "model.safetensors"))
-        chosen = smallest_weights(source, Path(folder, "model.safetensors"))
+        chosen = magnitude.sample("bad", source, Path(folder, "model.safetensors"), rng)
     flat = [abs(value) for name in shapes for value in weights[name].ravel().tolist()]
     first = sorted(range(30), key=lambda place: flat[place])[:count]
     assert np.flatnonzero(chosen.vector).tolist() == sorted(first)

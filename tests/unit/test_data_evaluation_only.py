@@ -12,7 +12,7 @@ import pytest
 from test_data_steps import fetched
 
 from lottery.files.errors import StudyError
-from lottery.tasks import task_from_config
+from lottery.tasks.entries import task_from_config
 
 HANS_ENTRY = {"preset": "hans", "evaluate_with": "mnli"}
 HANS_ROWS = "".join(

@@ -11,7 +11,7 @@ import pytest
 from lottery.files import read_json, read_parquet
 from lottery.steps.fetch_task import fetch_task
 from lottery.steps.majority import majority
-from lottery.tasks import task_from_config
+from lottery.tasks.entries import task_from_config
 
 # Rows of train and validation, and the majority baseline that the paper prints.
 PUBLISHED = {

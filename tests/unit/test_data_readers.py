@@ -17,7 +17,8 @@ from datasets import Dataset, DatasetDict
 from lottery.data.examples import checked_examples, wanted_columns
 from lottery.data.readers import files_of, read_data_file
 from lottery.files.errors import StudyError
-from lottery.tasks import Task, task_from_config
+from lottery.tasks.entries import task_from_config
+from lottery.tasks.task import Task
 
 ROWS = [
     {"premise": 'He said "go".', "hypothesis": "a, b", "gold": "yes"},

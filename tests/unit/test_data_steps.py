@@ -16,8 +16,9 @@ from lottery.files import read_json, read_parquet
 from lottery.files.errors import StudyError
 from lottery.steps.fetch_task import fetch_task
 from lottery.steps.majority import majority
-from lottery.tasks import GLUE_REPOSITORY, GLUE_REVISION, Task, task_from_config
+from lottery.tasks.entries import task_from_config
 from lottery.tasks.metrics import score
+from lottery.tasks.task import GLUE_REPOSITORY, GLUE_REVISION, Task
 
 
 def fetched(folder: Path, task: Task, glue_folder: Path | None = None) -> dict[str, pa.Table]:

@@ -40,7 +40,7 @@ from lottery.data.generated.lexicon import (
     with_s,
     words_of,
 )
-from lottery.tasks import GENERATED, LARGEST_GENERATED
+from lottery.tasks.task import GENERATED, LARGEST_GENERATED
 
 NAMES = sorted(OPENERS)
 SEEDS = (0, 1, 7)

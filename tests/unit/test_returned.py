@@ -9,9 +9,8 @@ import pytest
 from tiny import tiny_model
 
 from lottery.files.errors import StudyError
-from lottery.pruning.algorithms import algorithm
+from lottery.pruning.algorithms import algorithm, plugins
 from lottery.pruning.algorithms.declaration import Plugin
-from lottery.pruning.algorithms.plugins import check_sample, check_search
 from lottery.pruning.algorithms.search import SearchResult, Step
 from lottery.pruning.masks import UnitMask, WeightMask, body_shapes
 
@@ -48,14 +47,20 @@ OTHER = UnitMask(
 
 
 def check(found: object, declared=HEADS, wanted=("good",)) -> None:
-    check_search(declared, OPTIONS, found, list(wanted), ARCHITECTURE)
+    problems = plugins.of_search(declared, OPTIONS, found, list(wanted), ARCHITECTURE)
+    plugins.check(declared, "search", problems)
+
+
+def check_sample(mask: object) -> None:
+    problems = plugins.of_sample(HEADS, "random", mask, without_a_head(), ARCHITECTURE)
+    plugins.check(HEADS, "sample", problems)
 
 
 def test_what_is_declared_passes():
     check(GOOD)
     weights = SearchResult({"good": WEIGHT_MASK}, [])
     check(weights, WEIGHTS)
-    check_sample(HEADS, "random", without_a_head(), without_a_head(), ARCHITECTURE)
+    check_sample(without_a_head())
 
 
 @pytest.mark.parametrize(
@@ -111,9 +116,9 @@ def test_masks_of_weights_have_the_parameters_of_the_body():
 )
 def test_controls_have_the_size_of_their_source(mask, words):
     with pytest.raises(StudyError, match=r"mine\.py: sample returned") as refusal:
-        check_sample(HEADS, "random", mask, without_a_head(), ARCHITECTURE)
+        check_sample(mask)
     assert words in str(refusal.value)
 
 
 def test_the_workflows_own_are_not_checked():
-    check_search(algorithm("structured"), OPTIONS, None, ["good"], ARCHITECTURE)
+    check(None, algorithm("structured"))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lottery.files.errors import StudyError
-from lottery.tasks import GLUE, Task, task_from_config
+from lottery.tasks.entries import task_from_config
+from lottery.tasks.task import GLUE, Task
 
 OWN = {
     "data": {"train": "my.csv", "validation": "my_dev.jsonl"},

@@ -183,8 +183,7 @@ def test_the_optimizer_is_torchs_bit_for_bit(decay):
         for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             mine.grad = torch.randn(mine.shape, generator=generator)
             other.grad = mine.grad.clone()
-        optimizer.set_learning_rate(1e-3 * (step + 1))
-        optimizer.step()
+        optimizer.step(1e-3 * (step + 1))
         for group in reference.param_groups:
             group["lr"] = 1e-3 * (step + 1)
         reference.step()
@@ -199,7 +198,7 @@ def test_training_loads_no_compiler():
         f"import sys; sys.path[:0] = [{str(LIBRARY)!r}]\n"
         "import torch\nfrom lottery.training.optimizer import AdamW\n"
         "p = torch.nn.Parameter(torch.ones(2, 2)); p.grad = torch.ones(2, 2)\n"
-        "AdamW([p], 0.9, 0.999, 1e-8, 0.0).step()\n"
+        "AdamW([p], 0.9, 0.999, 1e-8, 0.0).step(1e-3)\n"
         "print('torch._dynamo' in sys.modules, 'sympy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lottery import files
 from lottery.data.tokens import Tokens
-from lottery.evaluation.out_of_domain import Transfer, label_positions, read_groups
+from lottery.evaluation.out_of_domain import Transfer, read_groups
 from lottery.evaluation.scoring import Scored
 from lottery.files.errors import StudyError
 
@@ -37,7 +37,7 @@ def transfer(
     of_split = {"validation": None if groups is None else np.array(groups)}
     if logits.shape[1] == 1:
         return Transfer(scored, of_split, None, None)
-    return Transfer(scored, of_split, LABELS, label_positions(MAP, LABELS))
+    return Transfer(scored, of_split, LABELS, MAP)
 
 
 def slow(logits: list[list[float]]) -> list[str]:

@@ -57,10 +57,14 @@ def test_the_papers_grid_needs_630_gpu_jobs(tmp_path: Path) -> None:
     assert sum(count for rule, count in jobs.items() if rule.startswith(GPU_RULES)) == 630
     # And no other rule asks for a GPU.
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    with_gpu = [
-        block for block in re.split(r"^ *rule\b", rules, flags=re.MULTILINE) if "gpu=1" in block
-    ]
-    steps = {re.search(r'stage\("(\w+)"\)', block)[1] for block in with_gpu}
+    with_gpu, steps = {"gpu_step"}, set()
+    for block in re.split(r"^ *(?=(?:use )?rule\b)", rules, flags=re.MULTILINE):
+        inherited = re.match(r"use rule (\w+) as (\w+)", block)
+        if inherited and inherited[1] in with_gpu:
+            with_gpu.add(inherited[2])
+        elif "gpu=1" not in block or block.startswith("use rule torch_step as gpu_step"):
+            continue
+        steps.add(re.search(r'stage\("(\w+)"\)', block)[1])
     assert steps == {*GPU_RULES}
 
 

@@ -1,22 +1,30 @@
-"""Commands that free disk space of what the config no longer names. Nothing depends on them."""
+"""Commands that free disk space. Nothing depends on them, and they have no output."""
 
-for rule_name, what in (
-    ("list_unnamed", "list what the config does not name"),
-    ("clean_unnamed", "remove what results/unnamed.txt lists"),
-):
 
-    rule:
-        name:
-            rule_name
-        log:
-            f"{LOGS}/{rule_name}.log",
-        localrule: True
-        conda:
-            "../../envs/analysis.yaml"
-        params:
-            settings=unnamed,
-            step=stage(rule_name),
-        message:
-            what
-        script:
-            "../scripts/run_step.py"
+use rule local_step as clean_retrained with:
+    pathvars:
+        job="clean_retrained",
+    params:
+        settings={"results": RESULTS},
+        step=stage("clean_retrained"),
+    message:
+        "remove the retrained weights that have been evaluated"
+
+
+use rule local_step as list_unnamed with:
+    pathvars:
+        job="list_unnamed",
+    params:
+        settings=unnamed,
+        step=stage("list_unnamed"),
+    message:
+        "list what the config does not name"
+
+
+use rule list_unnamed as clean_unnamed with:
+    pathvars:
+        job="clean_unnamed",
+    params:
+        step=stage("clean_unnamed"),
+    message:
+        "remove what results/unnamed.txt lists"

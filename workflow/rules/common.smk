@@ -191,11 +191,6 @@ def mask_of(wildcards):
     return mask_path(STUDY, wildcards)
 
 
-def good_masks_of_all_seeds(wildcards):
-    """The good masks of one (model, task, method)."""
-    return [mask_path(STUDY, wildcards, subnetwork="good", seed=seed) for seed in STUDY.seeds]
-
-
 def masks_to_prune(wildcards):
     """The masks of a method that are evaluated before retraining."""
     names = STUDY.methods[wildcards.method].subnetworks_on(wildcards.model)
@@ -297,6 +292,13 @@ def analysis_tables(name, condition):
     return targets(f"{ANALYSED}/{name}.csv", figure_rows(condition))
 
 
+def listed(name, label, category="Tables", caption=None):
+    """A table of all methods, which is in Snakemake's own report as well."""
+    caption = f"../report/{caption or name}.rst"
+    labels = {"table": label}
+    return report(f"{TABLES}/{name}.csv", caption=caption, category=category, labels=labels)
+
+
 def drawn(name, category, prefix="", caption=None, **labels):
     """A figure as outputs: the svg, which is in Snakemake's own report as well, and the png."""
     svg = report(
@@ -323,12 +325,6 @@ def wants(name, rows, by="analyses"):
 def scored_pairs():
     """The (model, method) pairs with subnetworks that are scored."""
     return grid.distinct(grid.retrain_rows(STUDY), "model", "method")
-
-
-def evaluation_only_table():
-    """The table of tasks that are not trained on; nothing without such tasks."""
-    tasks = STUDY.evaluation_only_tasks
-    return {"evaluation_only": f"{TABLES}/evaluation_only.csv"} if tasks else {}
 
 
 def step_targets():

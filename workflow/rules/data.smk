@@ -1,30 +1,21 @@
 """Models and tasks: fetching (the only rules that use the network), tokens, the baseline."""
 
 
-localrules:
-    fetch_model,
-
-
-rule fetch_model:
+use rule torch_step as fetch_model with:
     input:
         watched=model_files,
     output:
         tokenizer="resources/models/{model}/tokenizer.json",
         model="resources/models/{model}/model.safetensors",
         provenance="resources/models/{model}/provenance.json",
-    log:
-        f"{LOGS}/fetch_model/{{model}}.log",
-    benchmark:
-        f"{BENCHMARKS}/fetch_model/{{model}}.tsv"
-    conda:
-        "../../envs/torch.yaml"
+    pathvars:
+        job="fetch_model/{model}",
+    localrule: True
     params:
         settings=settings(params.model_params, "model"),
         step=stage("fetch_model"),
     message:
         "fetch model {wildcards.model}"
-    script:
-        "../scripts/run_step.py"
 
 
 for splits, suffix in split_shapes().items():
@@ -83,22 +74,16 @@ for splits, suffix in split_shapes().items():
             "../scripts/run_step.py"
 
 
-rule majority:
+use rule torch_step as majority with:
     input:
         unpack(splits_of_task),
     output:
         metrics=f"{RESULTS}/majority/{{task}}/metrics.json",
         provenance=f"{RESULTS}/majority/{{task}}/provenance.json",
-    log:
-        f"{LOGS}/majority/{{task}}.log",
-    benchmark:
-        f"{BENCHMARKS}/majority/{{task}}.tsv"
-    conda:
-        "../../envs/torch.yaml"
+    pathvars:
+        job="majority/{task}",
     params:
         settings=settings(params.majority_params, "task"),
         step=stage("majority"),
     message:
         "majority of {wildcards.task}"
-    script:
-        "../scripts/run_step.py"

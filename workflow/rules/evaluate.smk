@@ -3,7 +3,7 @@
 
 # One GPU job for all pruned subnetworks of a model and method. Their logits are next to their scores
 # and are no declared outputs: those that are there are kept when one more is evaluated.
-rule evaluate_pruned:
+use rule gpu_step as evaluate_pruned with:
     input:
         model=f"{CELL}/finetune/model.safetensors",
         masks=masks_to_prune,
@@ -11,30 +11,18 @@ rule evaluate_pruned:
     output:
         pruned=f"{CELL}/evaluate/{{method}}/pruned.json",
         provenance=f"{CELL}/evaluate/{{method}}/pruned.provenance.json",
-    log:
-        f"{LOGS}/evaluate_pruned/{{model}}/{{task}}/seed_{{seed}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/evaluate_pruned/{{model}}/{{task}}/seed_{{seed}}/{{method}}.tsv"
+    pathvars:
+        job="evaluate_pruned/{model}/{task}/seed_{seed}/{method}",
     wildcard_constraints:
         method=wildcard(STUDY.methods),
-    conda:
-        "../../envs/torch.yaml"
-    threads: TORCH_THREADS
-    resources:
-        gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(60),
     params:
         settings=settings(params.pruned_params, "task"),
-        torch_threads=TORCH_THREADS,
         step=stage("evaluate_pruned"),
     message:
         "evaluate the pruned subnetworks of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
-rule evaluate:
+use rule torch_step as evaluate with:
     input:
         unpack(evaluated_logits),
         tokens=token_files,
@@ -42,12 +30,8 @@ rule evaluate:
         metrics=f"{EVALUATED}/metrics.json",
         predictions=f"{EVALUATED}/predictions.parquet",
         provenance=f"{EVALUATED}/provenance.json",
-    log:
-        f"{LOGS}/evaluate/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}/{{phase}}.log",
-    benchmark:
-        f"{BENCHMARKS}/evaluate/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}/{{phase}}.tsv"
-    conda:
-        "../../envs/torch.yaml"
+    pathvars:
+        job="evaluate/{model}/{task}/seed_{seed}/{method}/{subnetwork}/{phase}",
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),
@@ -57,11 +41,9 @@ rule evaluate:
         step=stage("evaluate"),
     message:
         "evaluate {wildcards.subnetwork} {wildcards.phase} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
-rule evaluate_on:
+use rule gpu_step as evaluate_on with:
     input:
         unpack(evaluated_files),
         tokens=token_files_on,
@@ -70,22 +52,10 @@ rule evaluate_on:
         metrics=f"{EVALUATED_ON}/metrics.json",
         predictions=f"{EVALUATED_ON}/predictions.parquet",
         provenance=f"{EVALUATED_ON}/provenance.json",
-    log:
-        f"{LOGS}/evaluate_on/{{eval_task}}/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}/{{phase}}.log",
-    benchmark:
-        f"{BENCHMARKS}/evaluate_on/{{eval_task}}/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}/{{phase}}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: TORCH_THREADS
-    resources:
-        gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(60),
+    pathvars:
+        job="evaluate_on/{eval_task}/{model}/{task}/seed_{seed}/{method}/{subnetwork}/{phase}",
     params:
         settings=settings(params.evaluate_on_params, "eval_task"),
-        torch_threads=TORCH_THREADS,
         step=stage("evaluate_on"),
     message:
         "evaluate {wildcards.subnetwork} {wildcards.phase} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed} on {wildcards.eval_task}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"

@@ -1,46 +1,31 @@
 """Figures, each as svg and png."""
 
-
-# Seconds each: on a cluster they are drawn where the run was started.
-localrules:
-    plot_scores,
-    plot_survival,
-    plot_trajectories,
-    plot_training,
-
-
 # Nothing is scored without subnetworks.
 wants("scores", figure_rows(lambda method: method.subnetworks), by="all")
 
 
-rule plot_scores:
+use rule local_step as plot_scores with:
     input:
         scores=f"{ANALYSED}/scores.csv",
         note=OVERLAP_NOTE,
     output:
         **drawn("scores", "Scores"),
         provenance=f"{FIGURES}/scores.provenance.json",
-    log:
-        f"{LOGS}/plot_scores/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/plot_scores/{{model}}/{{method}}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="plot_scores/{model}/{method}",
     params:
         settings=settings(params.method_layout_params, "model", "method"),
         resources=bundled(published=PUBLISHED),
         step=stage("plot_scores"),
     message:
         "plot the scores of {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
 wants("survival_tasks", figure_rows(), by="all")
 wants("survival_all", figure_rows(), by="all")
 
 
-rule plot_survival:
+use rule local_step as plot_survival with:
     input:
         masks=good_masks_of_all_tasks,
         config="resources/models/{model}/config.json",
@@ -49,50 +34,38 @@ rule plot_survival:
         **drawn("survival_all", "Survival", "all_", over="all tasks"),
         table=f"{ANALYSED}/survival.csv",
         provenance=f"{FIGURES}/survival.provenance.json",
-    log:
-        f"{LOGS}/plot_survival/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/plot_survival/{{model}}/{{method}}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="plot_survival/{model}/{method}",
     params:
         settings=settings(params.survival_params, "model", "method"),
         step=stage("plot_survival"),
     message:
         "plot the survival of units in {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
 # Only searches down to a threshold have a way to show.
 wants("trajectories", figure_rows(lambda method: method.declared.to_threshold), by="all")
 
 
-rule plot_trajectories:
+use rule local_step as plot_trajectories with:
     input:
         searches=trajectories_of_all_tasks,
     output:
         **drawn("trajectories", "Searches"),
         provenance=f"{FIGURES}/trajectories.provenance.json",
-    log:
-        f"{LOGS}/plot_trajectories/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/plot_trajectories/{{model}}/{{method}}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="plot_trajectories/{model}/{method}",
     params:
         settings=settings(params.trajectory_params, "model", "method"),
         step=stage("plot_trajectories"),
     message:
         "plot the searches in {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
 wants("training", scored_pairs(), by="all")
 
 
-rule plot_training:
+use rule local_step as plot_training with:
     input:
         finetuned=of_all_tasks(f"{CELL}/finetune/history.csv"),
         retrained=lambda w: targets(
@@ -101,15 +74,9 @@ rule plot_training:
     output:
         **drawn("training", "Training"),
         provenance=f"{FIGURES}/training.provenance.json",
-    log:
-        f"{LOGS}/plot_training/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/plot_training/{{model}}/{{method}}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="plot_training/{model}/{method}",
     params:
         step=stage("plot_training"),
     message:
         "plot the training losses of {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"

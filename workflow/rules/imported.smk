@@ -1,50 +1,35 @@
 """Masks made elsewhere, and the sizes of a model without its weights."""
 
 
-localrules:
-    fetch_config,
-
-
-rule fetch_config:
+use rule torch_step as fetch_config with:
     input:
         watched=lambda w: [path for path in model_files(w) if path.endswith("config.json")],
     output:
         config="resources/models/{model}/config.json",
         provenance="resources/models/{model}/config.provenance.json",
-    log:
-        f"{LOGS}/fetch_config/{{model}}.log",
-    benchmark:
-        f"{BENCHMARKS}/fetch_config/{{model}}.tsv"
-    conda:
-        "../../envs/torch.yaml"
+    pathvars:
+        job="fetch_config/{model}",
+    localrule: True
     params:
         settings=settings(params.config_params, "model"),
         step=stage("fetch_config"),
     message:
         "fetch the config of model {wildcards.model}"
-    script:
-        "../scripts/run_step.py"
 
 
-rule import_masks:
+use rule analysis_step as import_masks with:
     input:
         watched=imported_files,
         config="resources/models/{model}/config.json",
     output:
         mask=f"{MASKS}/good.safetensors",
         provenance=f"{MASKS}/provenance.json",
-    log:
-        f"{LOGS}/import_masks/{{model}}/{{task}}/seed_{{seed}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/import_masks/{{model}}/{{task}}/seed_{{seed}}/{{method}}.tsv"
+    pathvars:
+        job="import_masks/{model}/{task}/seed_{seed}/{method}",
     wildcard_constraints:
         method=wildcard(methods_where(lambda method: method.declared.imported)),
-    conda:
-        "../../envs/analysis.yaml"
     params:
         settings=settings(params.import_params, "method", "task"),
         step=stage("import_masks"),
     message:
         "import the mask of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"

@@ -1,7 +1,7 @@
 """Attention patterns: a classifier for the study, the maps of every cell, and what survives."""
 
 
-rule train_pattern_classifier:
+use rule torch_step as train_pattern_classifier with:
     input:
         watched=local_files(params.annotated_files(STUDY)),
     output:
@@ -9,12 +9,8 @@ rule train_pattern_classifier:
         facts=f"{TABLES}/pattern_classifier.json",
         note=f"{TABLES}/pattern_classifier.rst",
         provenance=f"{TABLES}/pattern_classifier.provenance.json",
-    log:
-        f"{LOGS}/train_pattern_classifier.log",
-    benchmark:
-        f"{BENCHMARKS}/train_pattern_classifier.tsv"
-    conda:
-        "../../envs/torch.yaml"
+    pathvars:
+        job="train_pattern_classifier",
     threads: TORCH_THREADS
     resources:
         mem_mb=growing(4000),
@@ -25,11 +21,9 @@ rule train_pattern_classifier:
         step=stage("train_pattern_classifier"),
     message:
         "train the classifier of attention patterns"
-    script:
-        "../scripts/run_step.py"
 
 
-rule classify_patterns:
+use rule torch_step as classify_patterns with:
     input:
         model=f"{CELL}/finetune/model.safetensors",
         pretrained="resources/models/{model}/model.safetensors",
@@ -38,12 +32,8 @@ rule classify_patterns:
     output:
         patterns=f"{CELL}/finetune/patterns.npz",
         provenance=f"{CELL}/finetune/patterns.provenance.json",
-    log:
-        f"{LOGS}/classify_patterns/{{model}}/{{task}}/seed_{{seed}}.log",
-    benchmark:
-        f"{BENCHMARKS}/classify_patterns/{{model}}/{{task}}/seed_{{seed}}.tsv"
-    conda:
-        "../../envs/torch.yaml"
+    pathvars:
+        job="classify_patterns/{model}/{task}/seed_{seed}",
     threads: TORCH_THREADS
     resources:
         mem_mb=growing(8000),
@@ -54,15 +44,13 @@ rule classify_patterns:
         step=stage("classify_patterns"),
     message:
         "classify attention maps of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
-    script:
-        "../scripts/run_step.py"
 
 
 wants("patterns", figure_rows(params.has_patterns))
 wants("example_maps", figure_rows(params.has_patterns))
 
 
-rule measure_patterns:
+use rule analysis_step as measure_patterns with:
     input:
         patterns=of_all_tasks(f"{CELL}/finetune/patterns.npz"),
         masks=good_masks_of_all_tasks,
@@ -81,19 +69,13 @@ rule measure_patterns:
             labels={"model": "{model}", "method": "{method}", "what": "association"},
         ),
         provenance=f"{FIGURES}/patterns.provenance.json",
-    log:
-        f"{LOGS}/measure_patterns/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure_patterns/{{model}}/{{method}}.tsv"
+    pathvars:
+        job="measure_patterns/{model}/{method}",
     wildcard_constraints:
         method=wildcard(methods_where(params.has_patterns)),
-    conda:
-        "../../envs/analysis.yaml"
     params:
         settings=settings(params.pattern_params, "model", "method"),
         resources=bundled(published="resources/paper/patterns.csv"),
         step=stage("measure_patterns"),
     message:
         "compare the attention patterns in {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"

@@ -3,24 +3,20 @@
 from lottery.runtime.bundled import below
 
 
-rule write_report:
+use rule analysis_step as write_report with:
     input:
         tables=[
             f"{TABLES}/{name}.csv"
             for name in ("summary", "overlap", "differences", "claims", "trainability")
         ]
-        + [*evaluation_only_table().values()]
+        + targets(f"{TABLES}/evaluation_only.csv", grid.evaluate_on_rows(STUDY))
         + analysis_tables("pattern_association", params.has_patterns),
         figures=[path for paths in WANTED.values() for path in paths if path.endswith(".svg")],
     output:
         report=f"{RESULTS}/report.html",
         provenance=f"{RESULTS}/report.provenance.json",
-    log:
-        f"{LOGS}/write_report.log",
-    benchmark:
-        f"{BENCHMARKS}/write_report.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="write_report",
     params:
         settings=params.report_params(STUDY, config),
         resources=bundled(
@@ -31,5 +27,3 @@ rule write_report:
         step=stage("write_report"),
     message:
         "write the report"
-    script:
-        "../scripts/run_step.py"

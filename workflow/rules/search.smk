@@ -46,21 +46,17 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
             "../scripts/run_step.py"
 
 
-rule sample_masks:
+use rule torch_step as sample_masks with:
     input:
         source=lambda w: grid.source_mask_path(STUDY, w),
         model=f"{CELL}/finetune/model.safetensors",
     output:
         mask=f"{MASKS}/{{subnetwork}}.safetensors",
         provenance=f"{MASKS}/{{subnetwork}}.provenance.json",
-    log:
-        f"{LOGS}/sample_masks/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}.log",
-    benchmark:
-        f"{BENCHMARKS}/sample_masks/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}.tsv"
+    pathvars:
+        job="sample_masks/{model}/{task}/seed_{seed}/{method}/{subnetwork}",
     wildcard_constraints:
         subnetwork=r"bad|random(_\d+)?|random_half(_\d+)?",
-    conda:
-        "../../envs/torch.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),
@@ -69,8 +65,6 @@ rule sample_masks:
         step=stage("sample_masks"),
     message:
         "draw {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
 # super_random and super_bad are made of the same draw as super_good, so one job writes all three;
@@ -84,7 +78,9 @@ for rule_name, kinds in (
         name:
             rule_name
         input:
-            goods=good_masks_of_all_seeds,
+            goods=lambda w: [
+                mask_path(STUDY, w, subnetwork="good", seed=seed) for seed in STUDY.seeds
+            ],
             config="resources/models/{model}/config.json",
         output:
             masks=[

@@ -3,7 +3,7 @@
 wants("stability", figure_rows(has_several_seeds))
 
 
-rule measure_stability:
+use rule analysis_step as measure_stability with:
     input:
         masks=good_masks_of_all_tasks,
         halves=of_all_tasks(f"{MASKS}/good_half.safetensors", attrgetter("halves")),
@@ -18,12 +18,8 @@ rule measure_stability:
         ),
         pairs=f"{ANALYSED}/stability_pairs.csv",
         provenance=f"{FIGURES}/stability.provenance.json",
-    log:
-        f"{LOGS}/measure_stability/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure_stability/{{model}}/{{method}}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="measure_stability/{model}/{method}",
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
@@ -33,14 +29,12 @@ rule measure_stability:
         step=stage("measure_stability"),
     message:
         "measure agreement over seeds in {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
 wants("noise", figure_rows(lambda method: method.id in params.families(STUDY)))
 
 
-rule measure_noise:
+use rule analysis_step as measure_noise with:
     input:
         masks=good_masks_of_family,
         config="resources/models/{model}/config.json",
@@ -48,14 +42,10 @@ rule measure_noise:
         **drawn("noise", "Stability", what="seeds and data"),
         noise=f"{ANALYSED}/noise.csv",
         provenance=f"{FIGURES}/noise.provenance.json",
-    log:
-        f"{LOGS}/measure_noise/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure_noise/{{model}}/{{method}}.tsv"
+    pathvars:
+        job="measure_noise/{model}/{method}",
     wildcard_constraints:
         method=wildcard(params.families(STUDY)),
-    conda:
-        "../../envs/analysis.yaml"
     resources:
         mem_mb=growing(8000),
         runtime=growing(60),
@@ -64,15 +54,13 @@ rule measure_noise:
         step=stage("measure_noise"),
     message:
         "compare seed noise and data noise in {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
 wants("survivors", figure_rows(prunes_units))
 wants("task_overlap", figure_rows(prunes_units))
 
 
-rule measure_overlap:
+use rule analysis_step as measure_overlap with:
     input:
         masks=good_masks_of_all_tasks,
         config="resources/models/{model}/config.json",
@@ -84,29 +72,23 @@ rule measure_overlap:
         layers=f"{ANALYSED}/layers.csv",
         overlap=f"{ANALYSED}/task_overlap.csv",
         provenance=f"{FIGURES}/task_overlap.provenance.json",
-    log:
-        f"{LOGS}/measure_overlap/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure_overlap/{{model}}/{{method}}.tsv"
+    pathvars:
+        job="measure_overlap/{model}/{method}",
     wildcard_constraints:
         method=wildcard(methods_where(prunes_units)),
-    conda:
-        "../../envs/analysis.yaml"
     params:
         settings=settings(params.overlap_params, "model", "method"),
         resources=bundled(published="resources/paper/sizes.csv"),
         step=stage("measure_overlap"),
     message:
         "count the survivors in {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
 wants("importance_histograms", figure_rows(leaves_importances))
 wants("importance_correlations", figure_rows(leaves_importances))
 
 
-rule measure_importance:
+use rule analysis_step as measure_importance with:
     input:
         searches=trajectories_of_all_tasks,
         importances=of_all_tasks(f"{MASKS}/importance.npz"),
@@ -117,35 +99,25 @@ rule measure_importance:
         histograms=f"{ANALYSED}/importance_histograms.csv",
         correlations=f"{ANALYSED}/importance_correlations.csv",
         provenance=f"{FIGURES}/importance.provenance.json",
-    log:
-        f"{LOGS}/measure_importance/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure_importance/{{model}}/{{method}}.tsv"
+    pathvars:
+        job="measure_importance/{model}/{method}",
     wildcard_constraints:
         method=wildcard(methods_where(leaves_importances)),
-    conda:
-        "../../envs/analysis.yaml"
     params:
         settings=settings(params.importance_params, "method"),
         step=stage("measure_importance"),
     message:
         "show the importances in {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
-rule measure_weights:
+use rule analysis_step as measure_weights with:
     input:
         model=f"{CELL}/finetune/model.safetensors",
     output:
         magnitudes=f"{CELL}/finetune/magnitudes.npz",
         provenance=f"{CELL}/finetune/magnitudes.provenance.json",
-    log:
-        f"{LOGS}/measure_weights/{{model}}/{{task}}/seed_{{seed}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure_weights/{{model}}/{{task}}/seed_{{seed}}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="measure_weights/{model}/{task}/seed_{seed}",
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
@@ -153,14 +125,12 @@ rule measure_weights:
         step=stage("measure_weights"),
     message:
         "measure the weights of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
-    script:
-        "../scripts/run_step.py"
 
 
 wants("magnitudes", figure_rows(prunes_models_of_ours))
 
 
-rule measure_magnitudes:
+use rule analysis_step as measure_magnitudes with:
     input:
         masks=good_masks_of_all_tasks,
         magnitudes=of_all_tasks(f"{CELL}/finetune/magnitudes.npz"),
@@ -169,17 +139,11 @@ rule measure_magnitudes:
         **drawn("magnitudes", "Importance", what="magnitudes"),
         table=f"{ANALYSED}/magnitudes.csv",
         provenance=f"{FIGURES}/magnitudes.provenance.json",
-    log:
-        f"{LOGS}/measure_magnitudes/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure_magnitudes/{{model}}/{{method}}.tsv"
+    pathvars:
+        job="measure_magnitudes/{model}/{method}",
     wildcard_constraints:
         method=wildcard(methods_where(prunes_units)),
-    conda:
-        "../../envs/analysis.yaml"
     params:
         step=stage("measure_magnitudes"),
     message:
         "compare kept and pruned weights in {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"

@@ -1,12 +1,8 @@
-"""How sure the differences are, and which of the paper's claims hold in this run."""
-
-
-localrules:
-    plot_differences,
+"""How sure the differences are, which claims of the paper hold in this run, what still learns."""
 
 
 # A table of each split, so that the split that shows a method depends on no other one.
-rule compare_subnetworks:
+use rule analysis_step as compare_subnetworks with:
     input:
         predictions=lambda w: targets(
             f"{EVALUATED}/predictions.parquet", rows_of(w, grid.evaluate_rows(STUDY))
@@ -15,54 +11,37 @@ rule compare_subnetworks:
     output:
         differences=f"{ANALYSED}/differences/{{split}}.csv",
         provenance=f"{ANALYSED}/differences/{{split}}.provenance.json",
-    log:
-        f"{LOGS}/compare_subnetworks/{{model}}/{{method}}/{{split}}.log",
-    benchmark:
-        f"{BENCHMARKS}/compare_subnetworks/{{model}}/{{method}}/{{split}}.tsv"
+    pathvars:
+        job="compare_subnetworks/{model}/{method}/{split}",
     wildcard_constraints:
         split="validation|report_half",
-    conda:
-        "../../envs/analysis.yaml"
     params:
         settings=settings(params.comparison_params, "model", "method"),
         resources=bundled(published=PUBLISHED),
         step=stage("compare_subnetworks"),
     message:
         "compare the subnetworks of {wildcards.model}: {wildcards.method} on {wildcards.split}"
-    script:
-        "../scripts/run_step.py"
 
 
-rule gather_differences:
+use rule analysis_step as gather_differences with:
     input:
         tables=targets(f"{ANALYSED}/differences/{{split}}.csv", params.difference_rows(STUDY)),
     output:
-        table=report(
-            f"{TABLES}/differences.csv",
-            caption="../report/differences_table.rst",
-            category="Tables",
-            labels={"table": "differences"},
-        ),
+        table=listed("differences", "differences", caption="differences_table"),
         provenance=f"{TABLES}/differences.provenance.json",
-    log:
-        f"{LOGS}/gather_differences.log",
-    benchmark:
-        f"{BENCHMARKS}/gather_differences.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="gather_differences",
     params:
         settings={"name": "differences"},
         step=stage("gather_tables"),
     message:
         "gather the differences of all methods"
-    script:
-        "../scripts/run_step.py"
 
 
 wants("differences", figure_rows(lambda method: method.subnetworks))
 
 
-rule plot_differences:
+use rule local_step as plot_differences with:
     input:
         differences=lambda w: f"{TABLES}/{w.model}/{w.method}/differences/"
         + f"{params.display_split(STUDY, w.method)}.csv",
@@ -70,22 +49,16 @@ rule plot_differences:
     output:
         **drawn("differences", "Scores"),
         provenance=f"{FIGURES}/differences.provenance.json",
-    log:
-        f"{LOGS}/plot_differences/{{model}}/{{method}}.log",
-    benchmark:
-        f"{BENCHMARKS}/plot_differences/{{model}}/{{method}}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="plot_differences/{model}/{method}",
     params:
         settings=settings(params.method_layout_params, "model", "method"),
         step=stage("plot_differences"),
     message:
         "plot the differences of {wildcards.model}: {wildcards.method}"
-    script:
-        "../scripts/run_step.py"
 
 
-rule check_claims:
+use rule analysis_step as check_claims with:
     input:
         **params.baseline_files(STUDY),
         scores=f"{TABLES}/scores.csv",
@@ -95,21 +68,12 @@ rule check_claims:
         task_overlap=analysis_tables("task_overlap", prunes_units),
         patterns=analysis_tables("patterns", params.has_patterns),
     output:
-        claims=report(
-            f"{TABLES}/claims.csv",
-            caption="../report/claims.rst",
-            category="Claims",
-            labels={"table": "claims"},
-        ),
+        claims=listed("claims", "claims", category="Claims"),
         printed=f"{TABLES}/claims.md",
         latex=f"{TABLES}/claims.tex",
         provenance=f"{TABLES}/claims.provenance.json",
-    log:
-        f"{LOGS}/check_claims.log",
-    benchmark:
-        f"{BENCHMARKS}/check_claims.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+    pathvars:
+        job="check_claims",
     params:
         settings=params.claim_params(STUDY),
         resources=bundled(
@@ -120,5 +84,53 @@ rule check_claims:
         step=stage("check_claims"),
     message:
         "check the claims of the paper"
-    script:
-        "../scripts/run_step.py"
+
+
+# Bad subnetworks, an untrained model and the user's other systems.
+use rule analysis_step as tabulate_trainability with:
+    input:
+        **params.baseline_files(STUDY),
+        scores=f"{TABLES}/scores.csv",
+    output:
+        table=listed("trainability", "what still learns"),
+        printed=f"{TABLES}/trainability.md",
+        latex=f"{TABLES}/trainability.tex",
+        provenance=f"{TABLES}/trainability.provenance.json",
+    pathvars:
+        job="tabulate_trainability",
+    params:
+        settings=params.trainability_params(STUDY),
+        resources=bundled(published=PUBLISHED, caption="report/trainability.rst"),
+        step=stage("tabulate_trainability"),
+    message:
+        "compare what still learns"
+
+
+# Methods of one algorithm side by side, as pruning modes: under the first one's name.
+COMPARISONS = params.comparison_rows(STUDY)
+
+
+wants("methods", COMPARISONS)
+
+
+use rule local_step as compare_methods with:
+    input:
+        scores=lambda w: [
+            f"{TABLES}/{w.model}/{method}/scores.csv"
+            for method in params.compared_methods(STUDY, w.model, w.method)
+        ],
+        config="resources/models/{model}/config.json",
+    output:
+        **drawn("methods", "Scores", method="{method} and others"),
+        table=f"{ANALYSED}/methods.csv",
+        provenance=f"{FIGURES}/methods.provenance.json",
+    pathvars:
+        job="compare_methods/{model}/{method}",
+    wildcard_constraints:
+        method=wildcard(row["method"] for row in COMPARISONS),
+    params:
+        settings=settings(params.method_params, "model", "method"),
+        resources=bundled(published=PUBLISHED),
+        step=stage("compare_methods"),
+    message:
+        "compare the methods of {wildcards.model}: {wildcards.method} and others"

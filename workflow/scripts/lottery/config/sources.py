@@ -12,8 +12,9 @@ from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Model
 from lottery.files import expanded
 from lottery.files.errors import StudyError
-from lottery.tasks import GLUE, Task, task_from_config
+from lottery.tasks.entries import task_from_config
 from lottery.tasks.metrics import applicable
+from lottery.tasks.task import GLUE, Task
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 

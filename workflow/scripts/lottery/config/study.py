@@ -9,7 +9,7 @@ from typing import Any
 from lottery.pruning.algorithms import Algorithm, Plugin
 from lottery.pruning.algorithms.declaration import UNITS
 from lottery.pruning.subnetworks import base_name
-from lottery.tasks import Task
+from lottery.tasks.task import Task
 
 # Words that tables and paths have in the place of an id.
 RESERVED_WORDS = ("none", "majority", "full")

@@ -9,7 +9,7 @@ groups and dynamic padding, which is what transformers' collator gives (benchmar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,17 +50,6 @@ class Batch:
         """What the encoder takes of every batch."""
         return self.input_ids, self.token_types, self.attention_mask
 
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        """All tensors, in an order that `holding` knows."""
-        return (*self.inputs, self.labels, *(self.packing or ()))
-
-    def holding(self, tensors: Sequence[Tensor]) -> Batch:
-        """The same batch with other tensors, in the order of `tensors`."""
-        ids, types, mask, labels = tensors[:4]
-        packing = Packing(*tensors[4:]) if self.packing else None
-        return Batch(ids, types, mask, labels, self.rows, packing)
-
 
 @dataclass(frozen=True)
 class Sizes:
@@ -74,8 +63,7 @@ class Sizes:
 
 # Longer rows waste less at their ends, shorter ones less on attention between examples.
 CPU_SIZES = Sizes(row_length=48)
-# A step is recorded once for each size (lottery.training.cuda_graphs), and small products cost a
-# GPU no time.
+# Small products cost a GPU no time.
 GPU_SIZES = Sizes(row_length=64, row_lengths=64, rows=2, firsts=4)
 
 

@@ -16,7 +16,7 @@ from lottery.data.generated import generate
 from lottery.data.readers import RawTable, read_split, shown
 from lottery.data.splits import subset
 from lottery.files.errors import StudyError, blaming
-from lottery.tasks import Task
+from lottery.tasks.task import Task
 
 if TYPE_CHECKING:
     import pyarrow as pa

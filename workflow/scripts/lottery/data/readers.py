@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 from lottery.files import expanded
 from lottery.files.errors import StudyError
-from lottery.tasks import GLUE_REPOSITORY, GLUE_REVISION, Task
+from lottery.tasks.task import GLUE_REPOSITORY, GLUE_REVISION, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 ALL = ""
 
 
-def label_positions(label_map: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
-    """The position in the other task's labels that each output means: int64 [outputs].
-
-    The map has pairs (label of the trained task, label of the other one) in the order of the
-    model's outputs.
-    """
-    return np.array([labels.index(ours) for _, ours in label_map], np.int64)
-
-
 @dataclass(frozen=True)
 class Transfer:
     """Outputs of a model on another task's splits.
@@ -43,19 +34,22 @@ class Transfer:
     Attributes:
         scored: tokens, logits and metrics, the latter of the other task.
         groups: split -> group of each example [n] of text; None where the task has none.
-        labels: labels of the other task; None for a regression.
-        positions: see `label_positions`; None for a regression.
+        labels: of the other task; None for a regression.
+        label_map: pairs (label of the trained task, label of the other one) in the order of the
+            model's outputs; None for a regression.
     """
 
     scored: Scored
     groups: dict[str, np.ndarray | None]
     labels: list[str] | None
-    positions: np.ndarray | None
+    label_map: Sequence[Sequence[str]] | None
 
     def predictions(self, split: str) -> np.ndarray:
         """The predictions as labels of the other task, or as scores."""
         predicted = decide(self.scored.logits[split])
-        return predicted if self.positions is None else self.positions[predicted]
+        if self.labels is None or self.label_map is None:
+            return predicted
+        return np.array([self.labels.index(ours) for _, ours in self.label_map])[predicted]
 
     def scores(self) -> list[dict[str, Any]]:
         """Entries of metrics.json: of all examples and of each group, then by gold label."""

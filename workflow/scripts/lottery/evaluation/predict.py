@@ -24,7 +24,6 @@ def predict(
 
     Args:
         model: put into evaluation mode.
-        tokens: the split.
         batch_size: examples per batch at most; batches are of like lengths.
         gates: of the full model, or None.
 

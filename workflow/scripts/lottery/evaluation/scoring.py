@@ -35,7 +35,6 @@ def write_logits(
     """Writes the logits of a model as safetensors.
 
     Args:
-        path: the file to write.
         logits: split -> float32 [examples, n_outputs], in the order of the tokens.
         size: what is kept of the model (`lottery.pruning.masks.size_of`).
         key: digest of what they were computed from; empty where the step's provenance has it.
@@ -77,13 +76,10 @@ class Scored:
     def predictions_table(self) -> pa.Table:
         """The content of predictions.parquet: one row per example (docs/files.md)."""
         names = {number: half for half, number in HALVES.items()}
-        halves = {
-            split: [
-                names[number] if split == "validation" else ""
-                for number in cast(np.ndarray, tokens.half)
-            ]
-            for split, tokens in self.tokens.items()
-        }
+        halves = {split: [""] * len(tokens) for split, tokens in self.tokens.items()}
+        if "validation" in halves:
+            validation = self.tokens["validation"]
+            halves["validation"] = [names[number] for number in cast(np.ndarray, validation.half)]
         predictions = {split: decide(logits) for split, logits in self.logits.items()}
         return self.table(predictions, "half", halves)
 

@@ -20,7 +20,7 @@ from lottery.planning import grid
 from lottery.pruning.algorithms import Algorithm
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, spelled
 from lottery.runtime.stages import stage
-from lottery.tasks import GLUE, GLUE_REPOSITORY, GLUE_REVISION, WEB, Task
+from lottery.tasks.task import GLUE, GLUE_REPOSITORY, GLUE_REVISION, WEB, Task
 
 Params = dict[str, Any]
 

@@ -29,7 +29,7 @@ from lottery.models.model_files import (
 from lottery.planning.params import import_params
 from lottery.pruning.algorithms.imported import read_imported
 from lottery.results.baselines import read_baselines
-from lottery.tasks import Task
+from lottery.tasks.task import Task
 
 # Larger files are checked when they are fetched: a start should not take minutes.
 LARGEST = 100_000_000  # bytes

@@ -7,11 +7,9 @@ provenance. What each one is for: docs/methods.md.
 from __future__ import annotations
 
 import zlib
-from pathlib import Path
 
 import numpy as np
 
-from lottery import files
 from lottery.pruning.masks import UnitMask, WeightMask
 
 
@@ -63,26 +61,6 @@ def super_structured(goods: list[UnitMask], rng: np.random.Generator) -> dict[st
 def random_weights(source: WeightMask, rng: np.random.Generator) -> WeightMask:
     """Keeps as many weights of the whole body as `source`, drawn uniformly."""
     return WeightMask.from_vector(_shuffled(source.vector, rng), source.shapes)
-
-
-def smallest_weights(source: WeightMask, path_to_model: Path) -> WeightMask:
-    """Keeps as many weights as `source`: those of smallest magnitude in a model's file."""
-    weights, _ = files.read_arrays(path_to_model)
-    magnitudes = np.concatenate([np.abs(weights[name]).ravel() for name in source.shapes])
-    return WeightMask.from_vector(_smallest(magnitudes, source.kept), source.shapes)
-
-
-def _smallest(magnitudes: np.ndarray, count: int) -> np.ndarray:
-    """Marks the `count` smallest entries; of equal ones the first.
-
-    Sorting the positions of all gives the same, but takes 40 times as long for a BERT-base's body.
-    """
-    place = max(count - 1, 0)
-    cut = np.partition(magnitudes, place)[place]
-    chosen = magnitudes < cut
-    equal = np.flatnonzero(magnitudes == cut)
-    chosen[equal[: count - int(chosen.sum())]] = True
-    return chosen
 
 
 def _shuffled(kept: np.ndarray, rng: np.random.Generator) -> np.ndarray:

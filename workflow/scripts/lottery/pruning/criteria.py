@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,28 +37,17 @@ class Criterion:
     never_reset: bool = False
 
 
-def _absolute(gradients: Tensor) -> Tensor:
-    return gradients.abs()
-
-
-def _squared(gradients: Tensor) -> Tensor:
-    return gradients.square()
-
-
 CRITERIA: dict[str, Criterion] = {
     # What the authors' code computes.
     "running_sum": Criterion(
-        "the absolute running sum of the batches' gradients, never reset",
-        BATCH,
-        _absolute,
-        never_reset=True,
+        "the absolute running sum of the batches' gradients, never reset", BATCH, abs, True
     ),
     # Opposite examples of a batch cancel.
-    "per_batch": Criterion("the absolute gradient of each batch", BATCH, _absolute),
+    "per_batch": Criterion("the absolute gradient of each batch", BATCH, abs),
     # The expectation as stated.
-    "per_example": Criterion("the absolute gradient of each example", EXAMPLE, _absolute),
+    "per_example": Criterion("the absolute gradient of each example", EXAMPLE, abs),
     # The diagonal of the empirical Fisher information of the gates (Kwon et al. 2022).
-    "fisher": Criterion("the squared gradient of each example", EXAMPLE, _squared),
+    "fisher": Criterion("the squared gradient of each example", EXAMPLE, methodcaller("square")),
 }
 
 # Those that need the examples in the order of the file.

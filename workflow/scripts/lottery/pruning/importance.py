@@ -51,11 +51,9 @@ def measure(
 
     Args:
         model: whole; frozen and put into evaluation mode.
-        tokens: the split.
         mask: its kinds of unit are measured. Pruned units have their gates at zero; they still get
             gradients.
         mode: one of `lottery.pruning.criteria.CRITERIA`.
-        batch_size: examples per batch.
         order: "file" or "length".
         pruned: whether pruned units are measured too; without them they are left out of the
             computation, and their sums are 0.

@@ -346,7 +346,7 @@ def _unpacked(path: Path, arrays: dict[str, np.ndarray], shapes: dict[str, Any])
     return WeightMask(parameters)
 
 
-def size_of(mask: Mask, info: MaskInfo) -> dict[str, Any]:
+def size_of(mask: Mask, kept_fraction: float) -> dict[str, Any]:
     """What a mask keeps, as metrics.json has it.
 
     Returns:
@@ -355,13 +355,12 @@ def size_of(mask: Mask, info: MaskInfo) -> dict[str, Any]:
     """
     units = mask.counts() if mask.granularity == "units" else {}
     kept = {f"{name}_kept": units.get(name) for name in ("heads", "mlps")}
-    return {"kept_fraction": info.kept_fraction} | kept | {"units_kept": units}
+    return {"kept_fraction": kept_fraction} | kept | {"units_kept": units}
 
 
 def full_size(architecture: Architecture) -> dict[str, Any]:
     """The same of the full model."""
-    info = MaskInfo("", "", "", "", "", "full", kept_fraction=1.0)
-    return size_of(UnitMask.full(architecture), info)
+    return size_of(UnitMask.full(architecture), 1.0)
 
 
 def of_units(mask: Mask, path: Path) -> UnitMask:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lottery import files
 from lottery.data.tokens import read_tokens
-from lottery.evaluation.out_of_domain import Transfer, label_positions, read_groups
+from lottery.evaluation.out_of_domain import Transfer, read_groups
 from lottery.evaluation.predict import predict_splits
 from lottery.evaluation.scoring import metrics_file, score_logits
 from lottery.models.checkpoints import load_model
@@ -43,9 +43,7 @@ def evaluate_on(
     Args:
         path_to_model: the fine-tuned model (phases finetuned and pruned) or the retrained one.
         paths_to_tokens, paths_to_examples: of the other task's splits; the examples have groups.
-        label_map: pairs (label of the trained task in the order of the outputs, label of the
-            other task); None for a regression.
-        labels, metrics: of the other task; no labels for a regression.
+        label_map, labels, metrics: as in `Transfer`.
         path_to_mask: the subnetwork; None for the full model.
     """
     device = prepare_torch(torch_threads)
@@ -54,7 +52,7 @@ def evaluate_on(
     size = full_size(encoder.architecture)
     if path_to_mask is not None:
         mask, info = read_mask(path_to_mask)
-        size = size_of(mask, info)
+        size = size_of(mask, info.kept_fraction)
         if phase == "pruned":
             encoder, _ = apply_mask(encoder, mask, read_tokens(path_to_tokens, "validation"))
         else:
@@ -63,8 +61,7 @@ def evaluate_on(
     logits = predict_splits(encoder, path_to_tokens, list(splits), batch_size)
     scored = score_logits(logits, path_to_tokens, metrics)
     groups = {split: read_groups(path, scored.tokens[split]) for split, path in splits.items()}
-    positions = None if labels is None or label_map is None else label_positions(label_map, labels)
-    transfer = Transfer(scored, groups, labels, positions)
+    transfer = Transfer(scored, groups, labels, label_map)
     cell = {"model": model, "task": task, "seed": seed, "method": method}
     cell |= {"subnetwork": subnetwork, "phase": phase, "eval_task": eval_task}
     files.write_parquet(path_to_predictions, transfer.predictions_table())

@@ -104,7 +104,7 @@ def evaluate_one(
         model, _ = apply_mask(model, mask, read_tokens(path_to_tokens, "validation"))
         logits = predict_splits(model, path_to_tokens, splits, batch_size)
         path_to_logits.parent.mkdir(parents=True, exist_ok=True)
-        write_logits(path_to_logits, logits, size_of(mask, info), key)
+        write_logits(path_to_logits, logits, size_of(mask, info.kept_fraction), key)
     return {"mask": facts["mask"], "logits": files.sha256(path_to_logits)}
 
 

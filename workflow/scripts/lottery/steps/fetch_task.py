@@ -9,7 +9,7 @@ from typing import Any
 from lottery.data.examples import read_task
 from lottery.data.splits import halves
 from lottery.files import write_parquet
-from lottery.tasks import Task
+from lottery.tasks.task import Task
 
 VERSION = 1
 

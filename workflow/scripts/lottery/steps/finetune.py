@@ -15,7 +15,7 @@ from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
 from lottery.tasks.metrics import applicable
 from lottery.training.history import HISTORY_COLUMNS
-from lottery.training.loop import Recipe, recorder_for, train
+from lottery.training.loop import Recipe, train
 
 VERSION = 3
 
@@ -35,7 +35,6 @@ def finetune(
     n_outputs: int,
     training: dict[str, Any],
     torch_threads: int,
-    cuda_graphs: bool = False,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Fine-tunes the whole model and scores it on the development splits.
@@ -43,7 +42,6 @@ def finetune(
     Args:
         n_outputs: classes, or 1 for regression.
         training: the task's training options.
-        cuda_graphs: whether long trainings on a GPU replay recorded steps.
         checkpoint: where the training is kept while it runs.
     """
     device = prepare_torch(torch_threads)
@@ -51,8 +49,7 @@ def finetune(
     path_to_tokens = paths_to_tokens[0].parent
     tokens = read_tokens(path_to_tokens, "train")
     recipe = Recipe.from_options(training)
-    graphs = recorder_for(cuda_graphs, device, recipe, len(tokens))
-    history = train(encoder, tokens, recipe, seed, checkpoint=checkpoint, graphs=graphs)
+    history = train(encoder, tokens, recipe, seed, checkpoint=checkpoint)
     logits = predict_splits(encoder, path_to_tokens, splits)
     # Every metric of the kind of task: so an edit of how a task is reported trains nothing again.
     scored = score_logits(logits, path_to_tokens, applicable(n_outputs))

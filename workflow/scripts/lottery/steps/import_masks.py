@@ -29,9 +29,7 @@ def import_masks(
 
     Args:
         path_to_config: config.json of the model, for its sizes.
-        masks: the folder or npz file.
-        task_name: the task's name in there.
-        emptied_attention: the method's option: "drop_bias" or "keep_bias".
+        task_name: the task's name in the folder or file `masks`.
     """
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))

@@ -10,8 +10,8 @@ import numpy as np
 
 from lottery.data.splits import HALVES, train_sample
 from lottery.files import read_parquet, write_json
-from lottery.tasks import Task
 from lottery.tasks.metrics import is_constant, score
+from lottery.tasks.task import Task
 
 VERSION = 1
 

@@ -15,7 +15,7 @@ from lottery.pruning.shrink import apply_mask, check_under
 from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
 from lottery.training.history import HISTORY_COLUMNS
-from lottery.training.loop import Recipe, recorder_for, train
+from lottery.training.loop import Recipe, train
 
 VERSION = 3
 
@@ -33,7 +33,6 @@ def retrain(
     training: dict[str, Any],
     seed: int,
     torch_threads: int,
-    cuda_graphs: bool = False,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Retrains a subnetwork from the pretrained weights with the full model's recipe.
@@ -47,10 +46,9 @@ def retrain(
     model = load_pretrained(path_to_pretrained, n_outputs, seed).to(device)
     model, kept = apply_mask(model, mask, tokens)
     recipe = Recipe.from_options(training)
-    graphs = recorder_for(cuda_graphs, device, recipe, len(tokens))
-    history = train(model, tokens, recipe, seed, kept, checkpoint, graphs)
+    history = train(model, tokens, recipe, seed, kept, checkpoint)
     check_under(model, mask)
     logits = predict_splits(model, path_to_tokens, splits)
-    write_logits(path_to_logits, logits, size_of(mask, info))
+    write_logits(path_to_logits, logits, size_of(mask, info.kept_fraction))
     files.write_csv(path_to_history, history, HISTORY_COLUMNS)
     save_model(path_to_model, model)

@@ -36,7 +36,6 @@ def sample_masks(
         path_to_source: the mask it is drawn from (good, or good_half); of another model where a
             method takes its sizes from there.
         subnetwork: random, bad, random_half, or a further draw like random_half_2.
-        version: of the algorithm.
         plugin: file and SHA-256 of an algorithm of the user's own.
     """
     source, info = read_mask(path_to_source)
@@ -46,7 +45,8 @@ def sample_masks(
     assert declared.sample  # every algorithm with controls has it
     with plugins.blaming(declared):
         mask = declared.sample(kind, source, path_to_model, rng)
-        plugins.check_sample(declared, kind, mask, source, architecture)
+        problems = plugins.of_sample(declared, kind, mask, source, architecture)
+        plugins.check(declared, "sample", problems)
     kept = mask.kept_fraction(architecture)
     info = replace(info, model=model, subnetwork=subnetwork, kept_fraction=kept)
     write_mask(path_to_mask, mask, info)

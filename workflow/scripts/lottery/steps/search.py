@@ -55,8 +55,6 @@ def search(
         paths_to_masks: a file's name is that of its subnetwork.
         path_to_trajectory, path_to_halves: the steps of the search, and those to the good half.
         path_to_path: the mask of every row of the trajectory.
-        version: of the algorithm's search.
-        metric: what the search scores.
         plugin: file and SHA-256 of an algorithm of the user's own.
         checkpoint: where the search's measurements are kept while it runs.
     """
@@ -81,7 +79,8 @@ def search(
     with cache.saved_when_interrupted(), plugins.blaming(declared):
         found = declared.search(context)
         wanted = [path.stem for path in paths_to_masks]
-        plugins.check_search(declared, options, found, wanted, encoder.architecture)
+        problems = plugins.of_search(declared, options, found, wanted, encoder.architecture)
+        plugins.check(declared, "search", problems)
     for path in paths_to_masks:
         mask, subnetwork = found.masks[path.stem], path.stem
         kept = mask.kept_fraction(encoder.architecture)
@@ -116,11 +115,7 @@ def threshold(
 
 def majority_score(path: Path, options: dict[str, Any], metric: str) -> float:
     """The majority's score on the split that is searched on; an undefined one is chance, 0."""
-    wanted = {
-        "split": options["search_on"],
-        "metric": metric,
-        "labels_from": options["majority"],
-    }
+    wanted = {"split": options["search_on"], "metric": metric, "labels_from": options["majority"]}
     for entry in files.read_json(path)["scores"]:
         if wanted.items() <= entry.items():
             return entry["value"] if entry["value"] is not None else 0.0

@@ -4,27 +4,3 @@ A task comes from an entry of the config: one of the nine GLUE presets, HANS, a 
 files of the user's own. The order of `Task.labels` is the order of the model's outputs everywhere;
 sources are mapped onto it by name.
 """
-
-from lottery.tasks.entries import task_from_config
-from lottery.tasks.task import (
-    GENERATED,
-    GLUE,
-    GLUE_REPOSITORY,
-    GLUE_REVISION,
-    LARGEST_GENERATED,
-    SPLITS,
-    WEB,
-    Task,
-)
-
-__all__ = [
-    "GENERATED",
-    "GLUE",
-    "GLUE_REPOSITORY",
-    "GLUE_REVISION",
-    "LARGEST_GENERATED",
-    "SPLITS",
-    "WEB",
-    "Task",
-    "task_from_config",
-]

@@ -18,9 +18,6 @@ def task_from_config(task_id: str, entry: Mapping[str, Any] | None) -> Task:
     """Builds a task from its entry in the config; its key `training` is not read here.
 
     An entry without `preset`, `generated` and `data` means the preset of the same name.
-
-    Raises:
-        StudyError: The entry contradicts itself, or names what does not exist.
     """
     entry = {name: value for name, value in (entry or {}).items() if value is not None}
     key = f"tasks.{task_id}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def score(metric: str, labels: np.ndarray, predictions: np.ndarray) -> float | N
     """Scores predictions.
 
     Args:
-        metric: One of `METRICS`; "pearson_spearman" is the mean of both correlations.
+        metric: One of `METRICS`.
         labels: True classes (integers from 0) or scores, shape [examples].
         predictions: Predicted classes or scores, shape [examples].
 
@@ -129,11 +130,7 @@ def chance(metric: str) -> float | None:
 
 
 def applicable(n_outputs: int) -> tuple[str, ...]:
-    """The metrics that a task may report.
-
-    Args:
-        n_outputs: its number of classes; 1 for a regression.
-    """
+    """The metrics that a task with so many classes (1: a regression) may report."""
     return tuple(
         name
         for name, metric in METRICS.items()
@@ -231,6 +228,8 @@ def _pearson_spearman(
     return (_pearson(labels, predictions, weights) + _spearman(labels, predictions, weights)) / 2
 
 
+_correlation = partial(Metric, of="scores", chance=0.0, least=-1.0, always=True)
+
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(
         of="classes", compute=_accuracy, title="accuracy", short="accuracy", always=True
@@ -250,31 +249,13 @@ METRICS: dict[str, Metric] = {
         title="balanced accuracy",
         short="balanced accuracy",
     ),
-    "pearson": Metric(
-        of="scores",
-        compute=_pearson,
-        title="Pearson correlation",
-        short="Pearson",
-        chance=0.0,
-        least=-1.0,
-        always=True,
-    ),
-    "spearman": Metric(
-        of="scores",
-        compute=_spearman,
-        title="Spearman correlation",
-        short="Spearman",
-        chance=0.0,
-        least=-1.0,
-        always=True,
-    ),
-    "pearson_spearman": Metric(
-        of="scores",
+    "pearson": _correlation(compute=_pearson, title="Pearson correlation", short="Pearson"),
+    "spearman": _correlation(compute=_spearman, title="Spearman correlation", short="Spearman"),
+    "pearson_spearman": _correlation(
         compute=_pearson_spearman,
         title="mean of Pearson and Spearman",
         short="mean of Pearson and Spearman",
-        chance=0.0,
-        least=-1.0,
+        always=False,
         search_only=True,
     ),
 }

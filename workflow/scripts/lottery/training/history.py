@@ -29,12 +29,9 @@ class History:
         self._steps = 0
         self._started = time.perf_counter()
 
-    def add_loss(self, loss: Tensor) -> None:
-        """Adds the mean loss of a step."""
+    def add(self, loss: Tensor, tokens: int) -> None:
+        """Adds a step: its mean loss, and its number of tokens."""
         self.loss_sum += loss.detach()
-
-    def count(self, tokens: int) -> None:
-        """Counts a step, and its tokens."""
         self._tokens += tokens
         self._steps += 1
 
@@ -56,12 +53,8 @@ class History:
     def state_dict(self) -> dict[str, Any]:
         """All but the sum of losses, as json can hold it."""
         seconds = time.perf_counter() - self._started
-        return {
-            "rows": self.rows,
-            "tokens": self._tokens,
-            "steps": self._steps,
-            "seconds": seconds,
-        }
+        counts = {"tokens": self._tokens, "steps": self._steps}
+        return {"rows": self.rows, **counts, "seconds": seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Loads what `state_dict` gave; the time in between does not count."""

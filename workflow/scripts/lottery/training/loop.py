@@ -14,16 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lottery.data.batches import Batch, length_grouped_rows, pack, shuffled_rows
+from lottery.data.batches import length_grouped_rows, pack, shuffled_rows
 from lottery.data.tokens import Tokens
 from lottery.models.encoder import Encoder
 from lottery.runtime.resume import Checkpoint, State
-from lottery.training.cuda_graphs import CudaGraphs, Recorder, Replayed, Work
 from lottery.training.history import History
 from lottery.training.optimizer import AdamW
 
-# Recording all shapes of a training takes about a second. Not measured on a GPU yet.
-GRAPH_STEPS = 300
 GENERATOR = "generator"  # of dropout on the CPU
 DEVICE_GENERATOR = "generator_of_device"
 
@@ -61,10 +58,6 @@ class Recipe:
         names = {entry.name for entry in fields(cls)}
         return cls(**{key: value for key, value in options.items() if key in names})
 
-    def steps(self, examples: int) -> int:
-        """Steps of a training on so many examples."""
-        return self.epochs * math.ceil(examples / self.batch_size)
-
 
 def train(
     model: Encoder,
@@ -73,7 +66,6 @@ def train(
     seed: int,
     kept: dict[str, Tensor] | None = None,
     checkpoint: Checkpoint | None = None,
-    graphs: Recorder | None = None,
 ) -> list[dict[str, Any]]:
     """Fine-tunes a model in place.
 
@@ -88,7 +80,6 @@ def train(
         kept: bool masks by checkpoint parameter name; pruned entries start at zero and get zero
             gradients, so they stay at zero and do not enter the gradient's norm.
         checkpoint: where the training is saved, and loaded from if it was interrupted.
-        graphs: records steps, which are then replayed (see `recorder_for`); None computes each.
 
     Returns:
         Rows of the training history (`HISTORY_COLUMNS`).
@@ -104,56 +95,31 @@ def train(
         )
         parameters = model.checkpoint_parameters()
         masked = [(parameters[name], mask) for name, mask in (kept or {}).items()]
-        total_steps = recipe.steps(len(tokens))
+        total_steps = recipe.epochs * math.ceil(len(tokens) / recipe.batch_size)
         device = model.classifier.weight.device
         history = History(total_steps, device)
         torch.manual_seed(seed)
         model.train()
         state = TrainingState(model, optimizer, history)
         done = state.load_state_dict(checkpoint)
-        take_step: Work = partial(_move, model, optimizer, masked, recipe, history)
-        if graphs:
-            take_step = Replayed(take_step, graphs)
+        bf16 = recipe.precision == "bf16"
         with checkpoint.delay_signals():
             for step, epoch, rows in _batches(tokens.lengths, recipe, seed, done):
+                batch = pack(tokens, rows, device)
+                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+                    logits = model(*batch.inputs, packing=batch.packing)
+                loss = loss_of(logits.float(), batch.labels).mean()
+                loss.backward()
+                for parameter, mask in masked:
+                    parameter.grad.mul_(mask)
+                nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
                 learning_rate = scheduled_rate(recipe, step - 1, total_steps)
-                optimizer.set_learning_rate(learning_rate)
-                take_step(pack(tokens, rows, device))
-                history.count(int(tokens.lengths[rows].sum()))
+                optimizer.step(learning_rate)
+                history.add(loss, int(tokens.lengths[rows].sum()))
                 if step % recipe.log_every == 0 or step == total_steps:
                     history.flush(step, epoch, learning_rate)
                 checkpoint.save_if_due(partial(state.state_dict, step, epoch))
     return history.rows
-
-
-def _move(
-    model: Encoder,
-    optimizer: AdamW,
-    masked: list[tuple[nn.Parameter, Tensor]],
-    recipe: Recipe,
-    history: History,
-    batch: Batch,
-) -> None:
-    """Moves the weights by one batch; the host reads none of its numbers."""
-    bf16 = recipe.precision == "bf16"
-    with torch.autocast(batch.labels.device.type, dtype=torch.bfloat16, enabled=bf16):
-        logits = model(*batch.inputs, packing=batch.packing)
-    loss = loss_of(logits.float(), batch.labels).mean()
-    loss.backward()
-    for parameter, mask in masked:
-        parameter.grad.mul_(mask)
-    nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
-    optimizer.step()
-    history.add_loss(loss)
-
-
-def recorder_for(
-    wanted: bool, device: torch.device, recipe: Recipe, examples: int
-) -> Recorder | None:
-    """What records the steps of a training on a GPU, if it is wanted and long enough for it."""
-    if not wanted or device.type == "cpu" or recipe.steps(examples) < GRAPH_STEPS:
-        return None
-    return CudaGraphs()
 
 
 def loss_of(logits: Tensor, labels: Tensor) -> Tensor:

@@ -39,19 +39,9 @@ class AdamW:
             }
             for p in parameters
         }
-        device = parameters[0].device
-        # On a GPU the rate is in its memory, so that a recorded step reads the current one.
-        self._rate = 0.0 if device.type == "cpu" else torch.zeros((), device=device)
-
-    def set_learning_rate(self, learning_rate: float) -> None:
-        """Sets the rate of the steps to come."""
-        if isinstance(self._rate, Tensor):
-            self._rate.fill_(learning_rate)
-        else:
-            self._rate = learning_rate
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self, learning_rate: float) -> None:
         """Moves every parameter that has a gradient, which is then dropped."""
         for parameters, weight_decay in self._groups:
             group = [parameter for parameter in parameters if parameter.grad is not None]
@@ -69,7 +59,7 @@ class AdamW:
                 fused=True,
                 amsgrad=False,
                 maximize=False,
-                lr=self._rate,
+                lr=learning_rate,
                 weight_decay=weight_decay,
                 **self._options,
             )

@@ -11,13 +11,10 @@ from collections.abc import Iterable
 from functools import cache
 
 from lottery.pruning.algorithms.declaration import (
-    DEFAULT_SUBNETWORKS,
     EMPTIED_ATTENTION,
     PRESETS,
     SCORE_OPTIONS,
     SEARCH_OPTIONS,
-    SOURCES,
-    SUBNETWORKS,
     THRESHOLD_OPTIONS,
     Algorithm,
     Choice,
@@ -31,13 +28,10 @@ from lottery.pruning.algorithms.declaration import (
 )
 
 __all__ = [
-    "DEFAULT_SUBNETWORKS",
     "EMPTIED_ATTENTION",
     "PRESETS",
     "SCORE_OPTIONS",
     "SEARCH_OPTIONS",
-    "SOURCES",
-    "SUBNETWORKS",
     "THRESHOLD_OPTIONS",
     "Algorithm",
     "Choice",

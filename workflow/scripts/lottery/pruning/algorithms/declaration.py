@@ -27,12 +27,16 @@ PRESETS = ("published", "strict")
 UNITS, WEIGHTS = "units", "weights"
 # Granularity -> the paper's method of that granularity, under whose name its numbers are kept.
 PAPERS_METHODS = {UNITS: "structured", WEIGHTS: "magnitude"}
-# What a search may need: the fine-tuned and the pretrained model, tokens, the training recipe.
-NEEDS = ("finetuned", "pretrained", "tokens", "recipe")
 # What an option's value may decide, see `Option.applies_to`.
 STAGES = ("search", "model", "import")
 # Keys of a method in the config that are no options of its algorithm.
 METHOD_KEYS = ("algorithm", "preset", "subnetworks", "models", "only_tasks", "sizes_from", "tasks")
+BOUNDS = {
+    "above": "exclusiveMinimum",
+    "at_least": "minimum",
+    "below": "exclusiveMaximum",
+    "at_most": "maximum",
+}
 ID = re.compile(r"[a-z0-9_]{1,64}")
 
 # The names of subnetworks, by how their masks come about.
@@ -76,36 +80,20 @@ class Choice(Values):
 
 
 class Number(Values):
-    """A number between bounds; a bound that is None does not bind."""
+    """A number between bounds: any of above, at_least, below, at_most."""
 
     kind, word = "number", "number"
 
-    def __init__(
-        self,
-        *,
-        above: float | None = None,
-        at_least: float | None = None,
-        below: float | None = None,
-        at_most: float | None = None,
-    ) -> None:
-        bounds = (
-            ("exclusiveMinimum", "above", above),
-            ("minimum", "at least", at_least),
-            ("exclusiveMaximum", "below", below),
-            ("maximum", "at most", at_most),
-        )
-        given = [bound for bound in bounds if bound[2] is not None]
-        self.schema = {"type": self.kind} | {key: value for key, _, value in given}
-        self.words = ", ".join([self.word, *(f"{word} {value:g}" for _, word, value in given)])
+    def __init__(self, **bounds: float) -> None:
+        self.schema = {"type": self.kind} | {BOUNDS[name]: bounds[name] for name in bounds}
+        words = [f"{name.replace('_', ' ')} {bound:g}" for name, bound in bounds.items()]
+        self.words = ", ".join([self.word, *words])
 
 
 class Integer(Number):
     """A whole number between bounds."""
 
     kind, word = "integer", "whole number"
-
-    def __init__(self, *, at_least: int | None = None, at_most: int | None = None) -> None:
-        super().__init__(at_least=at_least, at_most=at_most)
 
 
 class Switch(Values):
@@ -268,8 +256,21 @@ EMPTIED_ATTENTION = Option(
 # The names that the workflow itself reads, so that no algorithm may use them for something else.
 SHARED = SEARCH_OPTIONS | {
     "emptied_attention": EMPTIED_ATTENTION,
-    "units": Option(["head", "mlp"], ["head", "mlp"], UnitKinds(), "What is pruned."),
-    "masks": Option(None, None, Text("^[^{}]*$"), "The files of masks.", applies_to="import"),
+    "units": Option(
+        ["head", "mlp"],
+        ["head", "mlp"],
+        UnitKinds(),
+        "What is pruned - attention heads, MLPs, or both; heads, mlps and both are words for the "
+        "lists.",
+    ),
+    "masks": Option(
+        None,
+        None,
+        Text("^[^{}]*$"),
+        "A folder {task}/seed_{seed}/head_mask.npy and mlp_mask.npy, or one npz with the keys "
+        "{task}/{seed}/heads and {task}/{seed}/mlps.",
+        applies_to="import",
+    ),
 }
 
 
@@ -291,7 +292,6 @@ class Algorithm:
         check: (options, root of relative paths) -> what follows `methods.{id}.` in a sentence, or
             None if all is well.
         imported: whether the masks are read from files; then there is no search.
-        needs: what the search needs, of `NEEDS`.
         paper: of `PAPERS_METHODS`.
         plugin: the file of a user's own algorithm; None for those of this package.
     """
@@ -312,7 +312,6 @@ class Algorithm:
     prunes_to_half: bool = False
     units: Sequence[str] = ()
     imported: bool = False
-    needs: frozenset[str] = frozenset({"finetuned", "tokens"})
     paper: str | None = None
     plugin: Plugin | None = None
 
@@ -340,7 +339,6 @@ def _of_fields(a: Algorithm) -> Iterator[str]:
         "summary": (_is_text, "a sentence"),
         "granularity": (lambda value: value in PAPERS_METHODS, " or ".join(PAPERS_METHODS)),
         "version": (lambda value: type(value) is int and value >= 1, "a whole number from 1"),
-        "needs": _tuple_of(NEEDS),
         "units": _tuple_of(tuple(KINDS)),
         "subnetworks": (
             lambda value: all(kinds[0](value[preset]) for preset in PRESETS),

@@ -6,7 +6,6 @@ Their controls are drawn as those of `structured`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,11 @@ from lottery.files.reading import GIVEN, reading
 from lottery.models.architecture import Architecture
 from lottery.models.units import ALWAYS, KINDS
 from lottery.pruning.algorithms.declaration import (
-    EMPTIED_ATTENTION,
+    SHARED,
     SUBNETWORKS,
     SUPER,
     UNITS,
     Algorithm,
-    Option,
-    Text,
 )
 from lottery.pruning.algorithms.structured import sample
 from lottery.pruning.masks import UnitMask, times
@@ -47,17 +44,7 @@ ALGORITHM = Algorithm(
     summary="Structured masks made elsewhere.",
     granularity=UNITS,
     version=1,
-    options={
-        "masks": Option(
-            None,
-            None,
-            Text("^[^{}]*$"),
-            "A folder {task}/seed_{seed}/head_mask.npy and mlp_mask.npy, or one npz with the keys "
-            "{task}/{seed}/heads and {task}/{seed}/mlps.",
-            applies_to="import",
-        ),
-        "emptied_attention": EMPTIED_ATTENTION,
-    },
+    options={name: SHARED[name] for name in ("masks", "emptied_attention")},
     subnetworks={
         "published": (*SUBNETWORKS["published"], *SUPER),
         "strict": ("good", "super_good"),
@@ -68,7 +55,6 @@ ALGORITHM = Algorithm(
     check=check,
     units=("head", "mlp"),
     imported=True,
-    needs=frozenset(),
 )
 
 
@@ -103,7 +89,7 @@ def _of_folder(folder: Path, task: str, seed: int) -> Iterator[tuple[str, np.nda
                 f"{path} does not exist, so there is no mask of {task} with seed {seed}; "
                 f"{_content(task, seeds, tasks)}."
             )
-        with reading(path, "npy", advice=GIVEN), _no_objects(str(path)):
+        with reading(path, "npy", advice=GIVEN):
             array = np.load(path, allow_pickle=False)
             if not isinstance(array, np.ndarray):
                 raise ValueError("it is an archive")
@@ -126,7 +112,7 @@ def _of_npz(path: Path, task: str, seed: int) -> Iterator[tuple[str, np.ndarray]
                     seeds = dict.fromkeys(part[1] for part in parts if part[0] == task)
                     content = _content(task, seeds, (part[0] for part in parts))
                     raise StudyError(f"{path} lacks the key {key}; {content}.")
-                with _no_objects(f"{path}, {key}"):
+                with reading(f"{path}, {key}", "npy", *NPZ_DAMAGE, advice=GIVEN):
                     named.append((f"{path}, {key}", archive[key]))
     yield from named
 
@@ -137,19 +123,6 @@ def _content(task: str, seeds: Iterable[str], tasks: Iterable[str]) -> str:
         return f"of {task} it holds the seeds {', '.join(seeds)}"
     tasks = sorted(set(tasks))
     return f"it holds the tasks {', '.join(tasks)}" if tasks else "it holds no masks"
-
-
-@contextmanager
-def _no_objects(name: str) -> Iterator[None]:
-    """Tells an array of Python objects, which numpy does not unpickle, from a damaged file."""
-    try:
-        yield
-    except ValueError as error:
-        if "Object arrays" not in str(error):
-            raise
-        raise StudyError(
-            f"{name} is an array of Python objects; save it as numbers, each 0 or 1."
-        ) from error
 
 
 def _check(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:

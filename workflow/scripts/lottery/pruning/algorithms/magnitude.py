@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lottery import files
 from lottery.files.errors import StudyError
 from lottery.pruning import controls
 from lottery.pruning.algorithms.declaration import (
@@ -53,9 +54,10 @@ def search(context: SearchContext) -> SearchResult:
     from lottery.pruning.shrink import zero_weights
 
     options = context.options
-    size = sum(weights.numel() for weights in body_of(context.model).values())
+    weights = {name: w.detach().cpu().numpy() for name, w in body_of(context.model).items()}
+    size = sum(array.size for array in weights.values())
     counts = list(kept_counts(size, options["step"], options["max_steps"] - 1))
-    ranking = MagnitudeRanking(context.model, {size, *counts, size // 2})
+    ranking = MagnitudeRanking(weights, {size, *counts, size // 2})
 
     def measure(mask: WeightMask) -> dict[str, float | None]:
         # Later masks keep a part of what earlier ones keep, so zeros may simply accumulate.
@@ -87,7 +89,10 @@ def sample(
 ) -> WeightMask:
     """Draws a control of the size of its source: random, bad or random_half."""
     if kind == "bad":
-        return controls.smallest_weights(source, path_to_model)
+        weights, _ = files.read_arrays(path_to_model)
+        others = source.size - source.kept
+        ranking = MagnitudeRanking({name: weights[name] for name in source.shapes}, [others])
+        return ranking.keep_largest(others).complement()
     return controls.random_weights(source, rng)
 
 
@@ -109,19 +114,18 @@ ALGORITHM = Algorithm(
 
 
 class MagnitudeRanking:
-    """The body's weights of a model, smallest magnitude first; ties by position.
+    """Weights, smallest magnitude first; ties by position.
 
     Sorting magnitudes takes half the memory of sorting positions, and is faster. A cut is then a
     magnitude, and how many of the weights that have exactly this one are pruned.
 
     Args:
-        model: whole; its weights are read once.
+        weights: of the body, by checkpoint name.
         counts: how many weights the cuts keep.
     """
 
-    def __init__(self, model: Encoder, counts: Iterable[int]) -> None:
-        body = body_of(model).items()
-        self._magnitudes = {name: weights.detach().abs().cpu().numpy() for name, weights in body}
+    def __init__(self, weights: Mapping[str, np.ndarray], counts: Iterable[int]) -> None:
+        self._magnitudes = {name: np.abs(array) for name, array in weights.items()}
         ordered = np.concatenate([array.ravel() for array in self._magnitudes.values()])
         ordered.sort()
         self._cuts = {count: _cut(ordered, len(ordered) - count) for count in counts}

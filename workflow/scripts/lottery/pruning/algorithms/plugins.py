@@ -37,7 +37,7 @@ from lottery.pruning.masks import Mask, UnitMask, WeightMask, body_shapes
 # What the main process read, for the processes that it starts: JSON, file -> SHA-256.
 VARIABLE = "LOTTERY_PLUGINS"
 # Every job imports a plugin, and would pay for these.
-HEAVY = ("torch", "transformers", "datasets", "pandas")
+HEAVY = ("torch", "transformers", "datasets")
 
 log = logging.getLogger(__name__)
 
@@ -49,27 +49,14 @@ def load_all(files: Any, root: Path) -> tuple[Plugin, ...]:
         files: the value of `plugins` in the config; one that is no list of texts is left to the
             schema.
         root: folder that relative paths start from.
-
-    Raises:
-        StudyError: a file cannot be used, or is not what the main process has read.
     """
     named = files if isinstance(files, list) and all(isinstance(f, str) for f in files) else []
     register(())
     found: list[Algorithm] = []
-    places: dict[str, str] = {}
     for file in dict.fromkeys(named):
-        place = os.path.abspath(root / expanded(file))
-        if place in places:
-            raise StudyError(f"plugins names one file twice: {places[place]!r} and {file!r}.")
-        places[place] = file
         found += _load(file, root, taken=[*built_in(), *found])
     register(found)
     return tuple(dict.fromkeys(each.plugin for each in found if each.plugin))
-
-
-def load(file: str, sha256: str, root: Path = Path()) -> None:
-    """Loads a plugin in a job that was planned with it; StudyError if it has changed since."""
-    register(_load(file, root, taken=built_in(), expected=sha256))
 
 
 def planned(name: str, version: int, plugin: dict[str, str] | None) -> Algorithm:
@@ -80,7 +67,7 @@ def planned(name: str, version: int, plugin: dict[str, str] | None) -> Algorithm
             version is another one by now.
     """
     if plugin is not None:
-        load(plugin["file"], plugin["sha256"])
+        register(_load(plugin["file"], Path(), built_in(), expected=plugin["sha256"]))
     declared = algorithm(name)
     if declared.version != version:
         raise StudyError(
@@ -107,13 +94,9 @@ def forget() -> None:
 
 @contextmanager
 def blaming(algorithm: Algorithm) -> Iterator[None]:
-    """Turns an error in a plugin's function into a sentence with file and line.
+    """Turns an error in a plugin's function, or with what it returned, into a sentence.
 
     The stack trace goes to the log. Errors of this package's own algorithms pass.
-
-    Raises:
-        StudyError: the block failed in the plugin's code, in what that code called, or in what was
-            done with what it returned; of the last no line is named.
     """
     try:
         yield
@@ -179,17 +162,11 @@ def _run(source: bytes, path: Path, plugin: Plugin) -> ModuleType:
         raise StudyError(
             f"The plugin {plugin.file}{where} is no valid Python: {reason}."
         ) from error
-    for line, name, when_read in _imports(tree):
-        first = name.split(".")[0]
-        if not first or _is_local(first, path.parent):
+    for line, name in _imports(tree):
+        if _is_local(name.split(".")[0], path.parent):
             raise StudyError(
                 f"The plugin {plugin.file}, line {line} imports {name}, a file next to it; "
                 "a plugin is one file."
-            )
-        if first in HEAVY and when_read:
-            raise StudyError(
-                f"The plugin {plugin.file}, line {line} imports {first}, which would slow "
-                "every job; import it inside the function that needs it."
             )
     module = ModuleType(_module_name(plugin))
     module.__file__ = str(path)
@@ -213,34 +190,32 @@ def _module_name(plugin: Plugin) -> str:
     return f"lottery_plugin_{stem}_{plugin.sha256[:16]}"
 
 
-def _imports(node: ast.AST, when_read: bool = True) -> Iterator[tuple[int, str, bool]]:
-    """The line and name of each import below a node, and whether it runs when the file is read."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import):
-            yield from ((child.lineno, alias.name, when_read) for alias in child.names)
-        elif isinstance(child, ast.ImportFrom):
-            yield child.lineno, "." * child.level + (child.module or ""), when_read
-        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or (
-            isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
-        )
-        yield from _imports(child, when_read and not later)
+def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The line and name of each import; the name of a relative one begins with dots."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
 
 
 def _is_local(name: str, folder: Path) -> bool:
-    """Whether a module is a file or a package in a folder."""
+    """Whether a module is a file or a package in a folder; the name is empty if it is relative."""
+    if not name:
+        return True
     if name == "lottery" or name in sys.stdlib_module_names:
         return False
     return (folder / f"{name}.py").exists() or any((folder / name).glob("*.py"))
 
 
 class _HeavyImports(MetaPathFinder):
-    """Rejects what a plugin imports by way of another module while it is read."""
+    """Rejects heavy imports of a plugin, also by way of another module, while it is read."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name in HEAVY:
             raise RuntimeError(
-                f"this imports {name} in turn, which would slow every job; import it inside the "
-                "function that needs it"
+                f"this imports {name}, which would slow every job; import inside the function "
+                "that needs it"
             )
 
 
@@ -268,38 +243,20 @@ def _words(error: BaseException) -> str:
 # fit its declaration would silently give wrong verdicts.
 
 
-def check_search(
-    declared: Algorithm,
-    options: Mapping[str, Any],
-    found: SearchResult,
-    wanted: list[str],
-    architecture: Architecture,
-) -> None:
-    """Rejects a plugin's result, masks of the `wanted` subnetworks, that is not as declared."""
-    if (plugin := declared.plugin) is not None:
-        _reject(plugin, "search", _of_search(declared, options, found, wanted, architecture))
+def check(declared: Algorithm, function: str, problems: Iterator[str]) -> None:
+    """Rejects what a function of a plugin returned if there is a problem with it."""
+    if declared.plugin and (wrong := next(problems, None)):
+        raise StudyError(f"{declared.plugin.file}: {function} returned {wrong}.")
 
 
-def check_sample(
-    declared: Algorithm, kind: str, mask: Mask, source: Mask, architecture: Architecture
-) -> None:
-    """Rejects a plugin's control that does not fit the model or the size of its source."""
-    if (plugin := declared.plugin) is not None:
-        _reject(plugin, "sample", _of_sample(declared, kind, mask, source, architecture))
-
-
-def _reject(plugin: Plugin, function: str, problems: Iterator[str]) -> None:
-    if wrong := next(problems, None):
-        raise StudyError(f"{plugin.file}: {function} returned {wrong}.")
-
-
-def _of_search(
+def of_search(
     declared: Algorithm,
     options: Mapping[str, Any],
     found: Any,
     wanted: list[str],
     architecture: Architecture,
 ) -> Iterator[str]:
+    """Yields how a search's result, masks of the `wanted` subnetworks, is not as declared."""
     if not isinstance(found, SearchResult):
         yield f"{_shown(found)}; it must be a SearchResult"
     if not isinstance(found.masks, Mapping):
@@ -341,9 +298,10 @@ def _of_search(
                 )
 
 
-def _of_sample(
+def of_sample(
     declared: Algorithm, kind: str, mask: Any, source: Mask, architecture: Architecture
 ) -> Iterator[str]:
+    """Yields how a control does not fit the model or the size of its source."""
     yield from _of_mask(mask, "a mask", declared, architecture)
     if mask.counts() != source.counts():
         yield (

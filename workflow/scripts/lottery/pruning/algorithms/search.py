@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
     from lottery.data.tokens import Tokens
     from lottery.models.encoder import Encoder
 
-TRAJECTORY_COLUMNS = [
-    "step",
-    "stage",
-    "heads_kept",
-    "mlps_kept",
-    "kept_fraction",
-    "score",
-    "threshold",
-    "accepted",
-]
 # All measurements of a search take less than a megabyte, so each step that took time is kept.
 SECONDS = 1.0
 
@@ -136,6 +126,9 @@ class Step:
         row = {"step": step} | vars(self) | {"accepted": str(self.accepted).lower()}
         others = row.pop("others_kept")
         return row | {f"{array}_kept": count for array, count in others.items()}
+
+
+TRAJECTORY_COLUMNS = ["step", *(each.name for each in fields(Step) if each.name != "others_kept")]
 
 
 def trajectory_columns(steps: Sequence[Step]) -> list[str]:

@@ -22,6 +22,7 @@ from lottery.pruning.algorithms.declaration import (
     DEFAULT_SUBNETWORKS,
     EMPTIED_ATTENTION,
     SEARCH_OPTIONS,
+    SHARED,
     SOURCES,
     SUBNETWORKS,
     SUPER,
@@ -31,7 +32,6 @@ from lottery.pruning.algorithms.declaration import (
     Integer,
     Number,
     Option,
-    UnitKinds,
 )
 from lottery.pruning.algorithms.search import SearchContext, SearchResult, Step, passes
 from lottery.pruning.criteria import CRITERIA, ORDERED
@@ -49,13 +49,7 @@ OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
         + "; ".join(f"{name} {criterion.help}" for name, criterion in CRITERIA.items())
         + f". {' and '.join(ORDERED)} depend on the order of the data.",
     ),
-    "units": Option(
-        ["head", "mlp"],
-        ["head", "mlp"],
-        UnitKinds(),
-        "What is pruned - attention heads, MLPs, or both; heads, mlps and both are words for the "
-        "lists.",
-    ),
+    "units": SHARED["units"],
     "normalisation": Option(
         "all",
         "kept",
@@ -100,10 +94,11 @@ def search(context: SearchContext) -> SearchResult:
         masks["good_half"], steps = prune_to_half(measure, full, options)
         masks["bad_half"] = other_half(masks["good_half"], kinds)
     importance = {
-        KINDS[kind].array: np.stack([each.importance[kind] for each in found.measurements])
+        KINDS[kind].array: np.stack(
+            [each.importance[kind] for each in found.measurements], dtype=np.float32
+        )
         for kind in full.units
     }
-    importance = {name: array.astype(np.float32) for name, array in importance.items()}
     return SearchResult(masks, found.steps, found.path(), importance, steps)
 
 

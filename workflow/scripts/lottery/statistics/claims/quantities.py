@@ -25,7 +25,7 @@ from lottery.statistics.intervals import (
 )
 from lottery.statistics.roles import NAMES
 from lottery.statistics.runs import by_task, difference
-from lottery.tasks import GLUE
+from lottery.tasks.task import GLUE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,42 @@
+"""The full model of one (model, task, seed), and the pretrained weights under a mask."""
+
+
+use rule gpu_step as finetune with:
+    input:
+        pretrained="resources/models/{model}/model.safetensors",
+        tokens=all_token_files,
+    output:
+        model=f"{CELL}/finetune/model.safetensors",
+        logits=f"{CELL}/finetune/logits.safetensors",
+        metrics=f"{CELL}/finetune/metrics.json",
+        history=f"{CELL}/finetune/history.csv",
+        provenance=f"{CELL}/finetune/provenance.json",
+    pathvars:
+        job="finetune/{model}/{task}/seed_{seed}",
+    resources:
+        gpu=1,
+        mem_mb=growing(8000),
+        runtime=growing(720),
+    params:
+        settings=settings(params.training_params, "task"),
+        step=stage("finetune"),
+    message:
+        "finetune {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
+
+
+use rule finetune as retrain with:
+    input:
+        pretrained="resources/models/{model}/model.safetensors",
+        mask=mask_of,
+        tokens=all_token_files,
+    output:
+        model=kept_or_temporary(f"{RETRAINED}/model.safetensors"),
+        logits=f"{RETRAINED}/logits.safetensors",
+        history=f"{RETRAINED}/history.csv",
+        provenance=f"{RETRAINED}/provenance.json",
+    pathvars:
+        job="retrain/{model}/{task}/seed_{seed}/{method}/{subnetwork}",
+    params:
+        step=stage("retrain"),
+    message:
+        "retrain {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
