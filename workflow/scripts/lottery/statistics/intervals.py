@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -43,7 +44,19 @@ class Estimate:
 
         Seeds that agree to the last digit do not make a difference certain: no t test is possible.
         """
-        return t_p_value(self.value, self.se, self.df) if self.se and self.df else None
+        return 2 * self.tail(abs(self.value)) if self.se and self.df else None
+
+    def p_above(self, bound: float) -> float:
+        """P-value of the t test that the true value is not above the bound; 0 or 1 if certain."""
+        difference = self.value - bound
+        tail = self.tail(abs(difference)) if self.se and self.df else 0.0
+        return tail if difference > 0 else 1 - tail
+
+    def tail(self, distance: float) -> float:
+        """How likely an estimate is to be off by the distance or more, on one side; `se` > 0."""
+        from scipy import special
+
+        return float(special.stdtr(self.df, -distance / cast(float, self.se)))
 
     def within(self, lowest: float, highest: float) -> Estimate:
         """The same with its intervals cut at what is possible, which a t interval knows nothing of.
@@ -76,6 +89,8 @@ def t_estimate(values_by_task: Sequence[Values]) -> Estimate:
     Returns:
         No interval if a task has a single value.
     """
+    from scipy import special
+
     counts = [len(values) for values in values_by_task]
     estimate = Estimate(
         value=float(np.mean([np.mean(values) for values in values_by_task])),
@@ -91,7 +106,9 @@ def t_estimate(values_by_task: Sequence[Values]) -> Estimate:
         shares = [part / total for part in parts]
         df = 1 / sum(share**2 / (n - 1) for share, n in zip(shares, counts, strict=True))
     se = math.sqrt(total)
-    half, inner = (t_quantile(level, df) * se for level in (LEVEL, EQUIVALENCE_LEVEL))
+    half, inner = (
+        float(special.stdtrit(df, (1 + level) / 2)) * se for level in (LEVEL, EQUIVALENCE_LEVEL)
+    )
     return replace(
         estimate,
         low=estimate.value - half,
@@ -103,28 +120,9 @@ def t_estimate(values_by_task: Sequence[Values]) -> Estimate:
     )
 
 
-def t_quantile(level: float, df: float) -> float:
-    """Half the width, in standard errors, of a two-sided t interval."""
-    from scipy import special
-
-    return float(special.stdtrit(df, (1 + level) / 2))
-
-
-def t_p_value(difference: float, se: float, df: float) -> float:
-    """Two-sided p-value of a difference; `se` is above 0."""
-    from scipy import special
-
-    return float(2 * special.stdtr(df, -abs(difference) / se))
-
-
 def equivalence_p(estimate: Estimate, margin: float) -> float | None:
     """P-value of two one-sided tests of |true value| < margin: the larger; None as in `p`."""
-    from scipy import special
-
-    if not estimate.se:
-        return None
-    distance = margin - abs(estimate.value)
-    return float(special.stdtr(estimate.df, -distance / estimate.se))
+    return estimate.tail(margin - abs(estimate.value)) if estimate.se else None
 
 
 def spread_ratio(
