@@ -31,13 +31,9 @@ AVERAGE = "average"  # of the tasks that enter averages
 # What the claims read. quantity: `association`, phi over heads of surviving in all seeds with the
 # heterogeneous class; `association_share`, correlation over heads with the share of heterogeneous
 # maps; `change`, share of heterogeneous maps of all heads, fine-tuned - pretrained, of each seed.
-CLAIMS = dict.fromkeys(("model", "method", "task", "seed", "quantity", "attention"), str) | {
-    "annotated": bool,
-    "value": float,
-    "p": float,
-    "n_heads": int,
-    "n_maps": int,
-}
+CLAIMS = dict.fromkeys(("model", "method", "task", "seed", "quantity", "attention"), str) | (
+    {"annotated": bool, "value": float, "p": float, "n_heads": int, "n_maps": int}
+)
 # share: of maps, mean over seeds; probability: the classifier's, of the classes it chose.
 SHARES = (
     dict.fromkeys(("model", "method", "task", "heads", "weights", "attention", "pattern"), str)

@@ -8,9 +8,8 @@ of a model whose weights are drawn (`init: random`), trained likewise, and the f
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lottery import files
 from lottery.pruning.subnetworks import base_name
@@ -28,13 +27,10 @@ if TYPE_CHECKING:
 SCHEMA: files.Schema = {"system": str, "name": str, "n_draws": int, **summary.SCHEMA}
 
 
-@dataclass(frozen=True)
-class System:
-    """One row of the table.
+class System(NamedTuple):
+    """One row of the table: kind (majority, bad, untrained or full) and place of its cells.
 
     Attributes:
-        kind: `majority`, `bad`, `untrained` or `full`.
-        model, method, phase: of its cells.
         draws: its subnetworks: one, or all draws of a random one.
     """
 
@@ -112,48 +108,33 @@ def _splits(layout: Layout) -> dict[str, list[str]]:
 
 def _runs(scores: pd.DataFrame, system: System, split: str) -> pd.DataFrame:
     """The runs of a system; those of one seed are one: their mean, degenerate if one of them is."""
-    runs = scores[
-        (scores["model"] == system.model)
-        & (scores["method"] == system.method)
-        & (scores["phase"] == system.phase)
-        & (scores["split"] == split)
-        & scores["subnetwork"].isin(system.draws)
-    ]
-    keys = [*summary.CELL, "task", "metric", "seed"]
-    merged = runs.assign(subnetwork=base_name(system.draws[0])).groupby(
-        keys, sort=False, dropna=False
+    place = {"model": system.model, "method": system.method, "phase": system.phase, "split": split}
+    of_place = (scores[[*place]] == [*place.values()]).all(axis=1)
+    runs = scores[of_place & scores["subnetwork"].isin(system.draws)]
+    seeds = runs.assign(subnetwork=base_name(system.draws[0])).groupby(
+        [*summary.CELL, "task", "metric", "seed"], sort=False, dropna=False
     )
-    found = merged.agg(
+    found = seeds.agg(
         counted=("counted", "mean"),
-        defined=("counted", "count"),
-        draws=("counted", "size"),
         kept_fraction=("kept_fraction", "mean"),
         degenerate=("degenerate", "any"),
         n_examples=("n_examples", "first"),
     )
-    found["counted"] = found["counted"].where(found["defined"] == found["draws"])
+    found["counted"] = found["counted"].where(seeds["counted"].count() == seeds.size())
     return found.reset_index()
 
 
 def _given(baselines: Sequence[Baseline], layout: Layout) -> pd.DataFrame:
     """The rows of the systems that a user supplies, in the order of the file."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in dict.fromkeys(baseline.name for baseline in baselines):
         scores = {each.task: each.score for each in baselines if each.name == name}
         rows += [
-            {
-                "name": name,
-                "task": task,
-                "metric": layout.metrics[task],
-                "n_tasks": 1,
-                "mean": score,
-            }
-            for task, score in scores.items()
+            {"name": name, "task": task, "metric": layout.metrics[task], "n_tasks": 1, "mean": mean}
+            for task, mean in scores.items()
         ]
-        averaged = [
-            scores[task.id] for task in layout.tasks if task.in_average and task.id in scores
-        ]
+        averaged = [scores[t.id] for t in layout.tasks if t.in_average and t.id in scores]
         if averaged:
-            numbers: dict[str, Any] = {"n_tasks": len(averaged), "mean": fmean(averaged)}
-            rows.append({"name": name, "task": summary.AVERAGE} | numbers)
+            numbers = {"n_tasks": len(averaged), "mean": fmean(averaged)}
+            rows.append({"name": name, "task": summary.AVERAGE, **numbers})
     return files.table(rows, SCHEMA).assign(system="given", model="none")

@@ -7,7 +7,6 @@ from pathlib import Path
 from lottery import files
 from lottery.analysis import survivors
 from lottery.analysis.good_masks import read_good_masks
-from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.survivors import draw_overlap, draw_survivors
 from lottery.results.published import published_survivors
@@ -44,8 +43,7 @@ def measure_overlap(
         published: the tasks that repeat the paper's, each with its GLUE preset.
         permutations: draws from chance behind every p-value.
     """
-    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
-    masks = read_good_masks(paths_to_masks, architecture)
+    masks = read_good_masks(paths_to_masks, path_to_config)
     cell = (model, method)
     sizes = survivors.size_table(masks, *cell)
     counts = survivors.survivor_table(
