@@ -116,8 +116,8 @@ STATISTICS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "cochran_q": cochran_q,
     "cochran_p": cochran_p,
     "similar_pairs": similar_pairs,
-    "jaccard": lambda shared, n: _mean(pairwise_jaccard(shared, n)),
-    "phi": lambda shared, n: _mean(pairwise_phi(shared, n)),
+    "jaccard": lambda shared, n: mean_of_known(pairwise_jaccard(shared, n)),
+    "phi": lambda shared, n: mean_of_known(pairwise_phi(shared, n)),
 }
 # Statistics that fall where masks agree more; the others rise.
 FALLING = ("cochran_p", "similar_pairs")
@@ -134,7 +134,7 @@ def mean_correlation(values: np.ndarray) -> np.ndarray:
     """Mean Pearson correlation over the pairs of raters; values float [..., raters, units]."""
     centred = values - values.mean(axis=-1, keepdims=True)
     both, first, second = _pair_counts(centred @ np.swapaxes(centred, -1, -2))
-    return _mean(_ratio(both, np.sqrt(first) * np.sqrt(second)))
+    return mean_of_known(_ratio(both, np.sqrt(first) * np.sqrt(second)))
 
 
 # Of shares instead of 0 and 1.
@@ -180,7 +180,7 @@ def compare_units(
         expected = sd = math.nan
         if not math.isnan(value):
             shared = None if graded else shared_counts(values)
-            expected = float(_mean(known)) if shared is None else _expected(name, shared, n)
+            expected = float(mean_of_known(known)) if shared is None else _expected(name, shared, n)
             sd = float(known.std(ddof=1)) if len(known) > 1 else math.nan
         p = upper_p(value, sample, falling=name in FALLING)
         found[name] = {"value": value, "expected": expected, "expected_sd": sd, "p": p}
@@ -269,7 +269,7 @@ def _expected(name: str, shared: np.ndarray, n: int) -> float:
     """
     if name == "jaccard":
         _, first, second = _pair_counts(shared)
-        return float(_mean(np.vectorize(expected_jaccard)(first, second, n)))
+        return float(mean_of_known(np.vectorize(expected_jaccard)(first, second, n)))
     return float(STATISTICS[name](expected_shared(_sizes(shared), n), n))
 
 
@@ -303,7 +303,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(known, part / np.where(known, whole, 1.0), np.nan)
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis without what is undefined; NaN where all is."""
+def mean_of_known(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Mean over an axis without what is undefined; NaN where all is."""
     known = ~np.isnan(values)
-    return _ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
+    return _ratio(np.where(known, values, 0.0).sum(axis=axis), known.sum(axis=axis))

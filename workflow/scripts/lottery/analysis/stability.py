@@ -112,21 +112,18 @@ def noise_table(masks: GoodMasks, model: str, search_on: Mapping[str, str]) -> p
     """
     places, methods = masks.places, list(search_on)
     statistics = {"phi": agreement.pairwise_phi, "jaccard": agreement.pairwise_jaccard}
+    every = range(len(methods))
     shared, rows = masks.shared(), []
     for t, task in enumerate(masks.tasks):
-        groups: list[tuple[str, str, str, Any]] = [
-            ("seeds", method, method, list(combinations(places[m, t], 2)))
-            for m, method in enumerate(methods)
-        ]
-        groups += [
-            ("data", methods[a], methods[b], np.stack([places[a, t], places[b, t]], axis=1))
-            for a, b in combinations(range(len(methods)), 2)
-        ]
-        for source, first, second, of_group in groups:
-            pairs = np.array(of_group)
+        for a, b in (*((m, m) for m in every), *combinations(every, 2)):
+            # Of one method every two seeds, of two methods the same seed.
+            of_seeds = combinations(places[a, t], 2) if a == b else places[[a, b], t].T
+            pairs = np.array(list(of_seeds))
             if not pairs.size:  # a single seed
                 continue
-            row: dict[str, Any] = {"model": model, "task": task, "source": source}
+            first, second = methods[a], methods[b]
+            row: dict[str, Any] = {"model": model, "task": task}
+            row |= {"source": "seeds" if a == b else "data"}
             row |= {"method": first, "search_on": search_on[first]}
             row |= {"other_method": second, "other_search_on": search_on[second]}
             row |= {"disjoint": disjoint(search_on[first], search_on[second])}

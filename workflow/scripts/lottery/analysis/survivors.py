@@ -142,7 +142,6 @@ def survivor_table(
         draws: from chance.
     """
     averaged = [number for number, task in enumerate(masks.tasks) if task in averaged_tasks]
-    scopes = {ALL: list(range(len(masks.tasks))), AVERAGED: averaged}
     rows = []
     for unit, values in masks.units.items():
         n = values.shape[1]
@@ -157,7 +156,7 @@ def survivor_table(
                 numbers["expected"] = float(n * np.prod(sizes / n))
                 counts = {"n_seeds": len(kept), "n_tasks": 1}
                 rows.append(row | {"task": task, "statistic": statistic} | numbers | counts)
-        for scope, tasks in scopes.items():
+        for scope, tasks in ((ALL, [*range(len(masks.tasks))]), (AVERAGED, averaged)):
             kept, numbers = of_tasks[tasks], {}
             if kept.size and len(tasks) >= few_tasks:
                 rng = generator("few", model, method, scope, unit)

@@ -16,14 +16,24 @@ from lottery import files
 from lottery.files.errors import StudyError
 from lottery.results.layout import Layout, TaskColumn
 from lottery.results.published import Published
-from lottery.statistics.bootstrap import crossed, draw_seeds, percentile_interval, resampled_scores
 from lottery.statistics.intervals import draw_components, holm, mean_estimate, t_estimate
-from lottery.statistics.permutation import Null, flip_runs, pool, swap_examples
-from lottery.statistics.roles import FULL, PHASES, Contrast, contrasts
+from lottery.statistics.resampling import (
+    Null,
+    draw_seeds,
+    flip_runs,
+    percentile_interval,
+    pool,
+    resampled_scores,
+    swap_examples,
+)
 from lottery.statistics.runs import (
+    FULL,
+    PHASES,
+    Contrast,
     Predictions,
     by_seed,
     by_task,
+    contrasts,
     difference,
     read_predictions,
     run_of,
@@ -175,7 +185,7 @@ class Comparison:
                 values=values.to_numpy(),
                 without_degenerate=by_task(runs, degenerate=False).get(task.id, values[:0]),
                 n_degenerate=int(runs["degenerate"].sum()),
-                resampled=crossed(differences, shares),
+                resampled=(differences * shares).sum(1),
                 null=swap_examples(task.metric, labels, *pairs, rng, self.permutations),
                 components=draw_components(observed[several[0]]) if several else None,
                 published=self._published(contrast, phase, task),

@@ -20,12 +20,9 @@ class Estimate:
     """A number with its intervals.
 
     Attributes:
-        value: the estimate.
-        low, high: its 95 % interval; None where there is none.
-        inner_low, inner_high: its 90 % interval, for tests of equivalence.
-        n_tasks: number of tasks behind it.
+        low, high: the 95 % interval; None where there is none.
+        inner_low, inner_high: the 90 % interval, for tests of equivalence.
         n_seeds: the smallest number of seeds that a task has.
-        df: degrees of freedom.
         se: standard error, where the interval is a t interval.
     """
 
@@ -92,11 +89,8 @@ def t_estimate(values_by_task: Sequence[Values]) -> Estimate:
     from scipy import special
 
     counts = [len(values) for values in values_by_task]
-    estimate = Estimate(
-        value=float(np.mean([np.mean(values) for values in values_by_task])),
-        n_tasks=len(counts),
-        n_seeds=min(counts),
-    )
+    value = float(np.mean([np.mean(values) for values in values_by_task]))
+    estimate = Estimate(value, n_tasks=len(counts), n_seeds=min(counts))
     if min(counts) < 2:
         return estimate
     parts = [float(np.var(v, ddof=1)) / len(v) / len(counts) ** 2 for v in values_by_task]
@@ -109,15 +103,8 @@ def t_estimate(values_by_task: Sequence[Values]) -> Estimate:
     half, inner = (
         float(special.stdtrit(df, (1 + level) / 2)) * se for level in (LEVEL, EQUIVALENCE_LEVEL)
     )
-    return replace(
-        estimate,
-        low=estimate.value - half,
-        high=estimate.value + half,
-        inner_low=estimate.value - inner,
-        inner_high=estimate.value + inner,
-        df=df,
-        se=se,
-    )
+    ends = (value - half, value + half, value - inner, value + inner)
+    return Estimate(value, *ends, len(counts), min(counts), df, se)
 
 
 def equivalence_p(estimate: Estimate, margin: float) -> float | None:

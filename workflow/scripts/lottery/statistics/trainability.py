@@ -1,13 +1,14 @@
-"""What still learns: retrained bad subnetworks, an untrained model and other systems.
+"""What still learns, the counterpart of the paper's Table 2.
 
-The counterpart of the paper's Table 2. Its rows, from what needs no training up to the full model:
-majority, the systems a user supplies, every method's bad subnetworks retrained, random subnetworks
-of a model whose weights are drawn (`init: random`), trained likewise, and the full models.
+Its rows, from what needs no training up to the full model: majority, the systems a user supplies,
+every method's bad subnetworks retrained, random subnetworks of a model whose weights are drawn
+(`init: random`), trained likewise, and the full models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import product
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,7 @@ from lottery.results import summary
 from lottery.results.baselines import Baseline
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.statistics.roles import FULL, roles
+from lottery.statistics.runs import FULL, roles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,13 +88,12 @@ def systems(
 ) -> Iterator[System]:
     """The rows of the table in their order, those of the user aside."""
     yield System("majority", "none", "none", "none", ("majority",))
-    for kind, role in (("bad", "bad"), ("untrained", "random")):
-        for model in layout.models:
-            for method in layout.methods:
-                draws = roles(method.subnetworks, controls[method.id]).get(role)
-                of_kind = (model in untrained) == (kind == "untrained")
-                if draws and of_kind and method.id in methods:
-                    yield System(kind, model, method.id, "retrained", draws)
+    for (kind, role), model, method in product(
+        (("bad", "bad"), ("untrained", "random")), layout.models, layout.methods
+    ):
+        draws = roles(method.subnetworks, controls[method.id]).get(role)
+        if draws and method.id in methods and (model in untrained) == (kind == "untrained"):
+            yield System(kind, model, method.id, "retrained", draws)
     for model in layout.models:
         yield System("full", model, "none", "finetuned", FULL)
 

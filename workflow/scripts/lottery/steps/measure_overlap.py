@@ -40,7 +40,7 @@ def measure_overlap(
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the figures.
         averaged_tasks: the tasks that enter averages.
         few_tasks: units that survive in fewer tasks than these are counted.
-        published: the tasks that repeat the paper's, each with its GLUE preset.
+        published: task -> the GLUE preset that it repeats as the paper has it.
         permutations: draws from chance behind every p-value.
     """
     masks = read_good_masks(paths_to_masks, path_to_config)

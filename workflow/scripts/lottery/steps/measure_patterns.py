@@ -42,7 +42,7 @@ def measure_patterns(
         paths_to_masks: the method's good masks of the same cells, in the same order.
         path_to_facts: pattern_classifier.json.
         path_to_table: csv that the claims read.
-        published: the tasks that repeat the paper's, each with its GLUE preset.
+        published: task -> the GLUE preset that it repeats as the paper has it.
         averaged_tasks: the tasks that enter averages.
         permutations: permutations of the heads behind every p-value.
     """

@@ -33,7 +33,7 @@ def measure_stability(
 
     Args:
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the figure.
-        published: the tasks that repeat the paper's, each with its GLUE preset.
+        published: task -> the GLUE preset that it repeats as the paper has it.
         permutations: permutations behind every p-value of units.
         paths_to_halves: the good halves of all tasks and seeds, where the method makes them; they
             are in the tables alone.

@@ -13,7 +13,7 @@ from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.statistics import runs
 from lottery.statistics.claims.verdicts import NOT_RUN
-from lottery.statistics.roles import roles
+from lottery.statistics.runs import roles
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ The paper's numbers are over its eight tasks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
@@ -18,15 +18,13 @@ from lottery.statistics.claims.evidence import Subject, UnmeasuredError
 from lottery.statistics.claims.verdicts import NOT_COMPARABLE, NOT_RUN, TOO_FEW, UNDECIDED
 from lottery.statistics.intervals import (
     Estimate,
-    Values,
     mean_estimate,
     possible,
     spread_between,
     spread_ratio,
     t_estimate,
 )
-from lottery.statistics.roles import NAMES
-from lottery.statistics.runs import by_task, difference
+from lottery.statistics.runs import NAMES, by_task, difference
 from lottery.tasks import GLUE
 
 if TYPE_CHECKING:
@@ -113,14 +111,14 @@ def _mean_of_runs(runs: pd.DataFrame, verdict: str, reason: str) -> Measured:
 def good_spread(subject: Subject) -> Measured:
     """Standard deviation over seeds of good subnetworks, retrained / that of the full model."""
     sides = [subject.runs(role, "retrained") for role in ("good", "full")]
-    values = _shared_tasks([by_task(side) for side in sides])
+    values = _pairs(*sides)
     if not values:
         raise UnmeasuredError(NOT_RUN, NO_RUNS)
     estimate = spread_ratio(*zip(*values.values(), strict=True))
     if estimate is None:
         verdict = TOO_FEW if subject.evidence.n_seeds < 2 else UNDECIDED
         raise UnmeasuredError(verdict, "The full model's score does not vary over seeds.")
-    others = _shared_tasks([by_task(side, degenerate=False) for side in sides])
+    others = _pairs(*sides, degenerate=False)
     kept = [pair for task, pair in others.items() if task in values and min(map(len, pair)) > 1]
     degenerate = difference(*sides)["degenerate"]
     return Measured(
@@ -130,9 +128,11 @@ def good_spread(subject: Subject) -> Measured:
     )
 
 
-def _shared_tasks(sides: Sequence[Mapping[str, Values]]) -> dict[str, list]:
+def _pairs(
+    good: pd.DataFrame, full: pd.DataFrame, *, degenerate: bool = True
+) -> dict[str, list[np.ndarray]]:
     """The values of both sides, for the tasks that both have."""
-    first, second = sides
+    first, second = (by_task(side, degenerate=degenerate) for side in (good, full))
     return {task: [first[task], second[task]] for task in first if task in second}
 
 

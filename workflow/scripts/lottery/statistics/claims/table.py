@@ -1,7 +1,7 @@
 """The table of the claims: tests, margins and thresholds, set before any run.
 
 Scores are in their metrics' own units (0.01 = one point). What is read as good, random and bad of
-a method is in `lottery.statistics.roles`; `found` is the search's own result.
+a method is in `lottery.statistics.runs`; `found` is the search's own result.
 
 Why these margins: EQUAL, two points, is about the spread of a full model over seeds; ABOUT, five
 points, is the least that separates the paper's own groups; CLOSE, ten points, is what the search
@@ -35,8 +35,7 @@ class Part:
 
     Attributes:
         words: what is measured, for readers.
-        test: of `lottery.statistics.claims.verdicts`.
-        bound: threshold or margin.
+        test, bound: see `lottery.statistics.claims.verdicts`.
         measure: the quantity of this run.
         published: the paper's, of its method; None where resources/paper/claims.csv has it.
         difference: first, second and phase of the difference that is tested, if it is one.
@@ -76,7 +75,6 @@ class Claim:
         units, weights: tests that must all hold, for methods that prune units, or weights; none
             where the claim does not speak of them.
         by_construction: whether a search on the data that it is reported on makes it true.
-        needs: what it needs of a method beyond its granularity.
     """
 
     id: str
