@@ -122,7 +122,7 @@ def prepare_inputs(maps: Sequence[np.ndarray], labels: np.ndarray, device: torch
     found = {}
     for size in np.unique(sizes).tolist():
         chosen = np.flatnonzero(sizes == size)
-        wholes = (torch.from_numpy(np.asarray(maps[i], np.float32))[None] for i in chosen)
+        wholes = (torch.from_numpy(np.asarray(maps[i], np.float32))[None] for i in chosen.tolist())
         inputs = [prepare(whole, torch.tensor([whole.shape[1]]), size) for whole in wholes]
         found[size] = torch.cat(inputs).to(device), torch.from_numpy(labels[chosen]).to(device)
     return found

@@ -174,7 +174,7 @@ class Comparison:
             shares = draw_seeds(rng, len(seeds), len(differences))
             # Every draw of one system is paired with every draw of the other.
             shape = (*first.shape, second.shape[1])
-            pairs = (
+            a, b = (
                 data.predictions[np.broadcast_to(places, shape).ravel()]
                 for places in (first[:, :, None], second[:, None, :])
             )
@@ -186,7 +186,7 @@ class Comparison:
                 without_degenerate=by_task(runs, degenerate=False).get(task.id, values[:0]),
                 n_degenerate=int(runs["degenerate"].sum()),
                 resampled=(differences * shares).sum(1),
-                null=swap_examples(task.metric, labels, *pairs, rng, self.permutations),
+                null=swap_examples(task.metric, labels, a, b, rng, self.permutations),
                 components=draw_components(observed[several[0]]) if several else None,
                 published=self._published(contrast, phase, task),
             )
@@ -208,14 +208,15 @@ class Comparison:
         self, phase: str, contrast: Contrast, tasks: list[TaskDifference]
     ) -> Iterator[dict[str, Any]]:
         """The rows of one contrast: each task, then the average of those that take part in it."""
-        head = {"model": self.model, "method": self.method, "split": self.split, "phase": phase}
+        head: dict[str, Any] = {"model": self.model, "method": self.method}
+        head |= {"split": self.split, "phase": phase}
         head |= {"first": contrast.first, "second": contrast.second}
         head["n_draws"] = max(len(contrast.first_draws), len(contrast.second_draws))
         rng = _generator(repr(head))
         averaged = [each for each in tasks if each.task.in_average]
         corrected = iter(holm([each.null.p for each in averaged]))
         for each in tasks:
-            of_task = {"task": each.task.id, "metric": each.task.metric}
+            of_task: dict[str, Any] = {"task": each.task.id, "metric": each.task.metric}
             of_task |= {"n_examples": each.n_examples, **_estimates([each], each.resampled)}
             # A task that enters no average is not tested: it has intervals only.
             if each.task.in_average:

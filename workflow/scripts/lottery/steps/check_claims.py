@@ -6,10 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
-from lottery.analysis.importance import HISTOGRAMS
-from lottery.analysis.patterns import CLAIMS
-from lottery.analysis.stability import STABILITY
-from lottery.analysis.survivors import OVERLAP
 from lottery.report.tables import claims as printed
 from lottery.report.tables.model import read_caption
 from lottery.report.tables.render import write_printed
@@ -55,14 +51,17 @@ def check_claims(
             other analyses, where they were made.
         path_to_baselines: scores of other systems, where the user gives them.
     """
+    # Not at the top: the step imports quickly, and a study may have none of these analyses.
     import pandas as pd
+
+    from lottery.analysis import importance, patterns, stability, survivors
 
     order = Layout.of(**layout)
     analyses: dict[str, tuple[list[Path] | None, files.Schema]] = {
-        "stability": (paths_to_stability, STABILITY),
-        "importance": (paths_to_importance, HISTOGRAMS),
-        "patterns": (paths_to_patterns, CLAIMS),
-        "task_overlap": (paths_to_task_overlap, OVERLAP),
+        "stability": (paths_to_stability, stability.STABILITY),
+        "importance": (paths_to_importance, importance.HISTOGRAMS),
+        "patterns": (paths_to_patterns, patterns.CLAIMS),
+        "task_overlap": (paths_to_task_overlap, survivors.OVERLAP),
     }
     tasks = list(layout["tasks"])
     baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
