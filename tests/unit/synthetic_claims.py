@@ -12,20 +12,29 @@ import pandas as pd
 from synthetic_runs import MODEL, SEEDS, Score, from_scores, make_scores
 
 from lottery import files
+from lottery.analysis.importance import HISTOGRAMS
+from lottery.analysis.patterns import CLAIMS
+from lottery.analysis.stability import STABILITY
+from lottery.analysis.survivors import OVERLAP
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.summary import reported_runs
+from lottery.statistics import differences
 from lottery.statistics.claims.check import SCHEMA, check
 from lottery.statistics.claims.evidence import (
     BASELINES,
-    DIFFERENCES,
-    SIDE_TABLES,
     Evidence,
     MethodFacts,
     read_paper,
 )
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
+SIDE_TABLES = {
+    "stability": STABILITY,
+    "importance": HISTOGRAMS,
+    "patterns": CLAIMS,
+    "task_overlap": OVERLAP,
+}
 PUBLISHED = [PAPER / "scores.csv", PAPER / "sizes.csv"]
 TASKS = ("cola", "mnli", "qnli", "rte")
 STRUCTURED = ("good", "random", "bad", "super_good", "super_random", "super_bad")
@@ -275,7 +284,7 @@ def evidence(world: World, **changes: object) -> Evidence:
         "methods": {method: facts(method, names) for method, names in world.methods.items()},
         "published": Published.read(*PUBLISHED),
         "paper": read_paper(PAPER / "claims.csv"),
-        "differences": files.table([], DIFFERENCES),
+        "differences": files.table([], differences.SCHEMA),
         "baselines": files.table(world.baselines(), BASELINES),
         "tables": {
             name: files.table(rows, SIDE_TABLES[name]) for name, rows in world.tables().items()

@@ -19,7 +19,7 @@ from lottery.attention.classes import ATTENTION, CLASSES, long_note, short_sente
 from lottery.files.errors import StudyError
 from lottery.pruning.masks import MaskInfo
 from lottery.results.published import published_shares
-from lottery.statistics.claims.evidence import SIDE_TABLES, UnmeasuredError, read_side_tables
+from lottery.statistics.claims.evidence import UnmeasuredError
 from lottery.statistics.claims.quantities import pattern
 from lottery.statistics.claims.verdicts import NOT_COMPARABLE
 
@@ -151,7 +151,6 @@ def test_the_claims_get_their_columns_and_the_truth_about_annotations(cells, fou
     associations = patterns.association_table(found, *NAMES, ["cola"], 20)
     known = {kind: kind in annotated for kind in ATTENTION}
     table = patterns.claim_table(found, associations, known)
-    assert set(SIDE_TABLES["patterns"]) <= set(patterns.CLAIMS)
     assert (table["annotated"] == table["attention"].map(known)).all()
     assert {*table["task"]} == set(TASKS)  # no row of the average
     quantities = table["quantity"].value_counts()
@@ -168,7 +167,7 @@ def test_a_claim_is_measured_only_with_annotated_maps(found, tmp_path, annotated
     associations = patterns.association_table(found, *NAMES, list(TASKS), 20)
     table = patterns.claim_table(found, associations, dict.fromkeys(ATTENTION, annotated))
     files.write_table(tmp_path / "patterns.csv", table, patterns.CLAIMS)
-    tables = read_side_tables({"patterns": [tmp_path / "patterns.csv"]})
+    tables = {"patterns": files.read_table(tmp_path / "patterns.csv", patterns.CLAIMS)}
     evidence = SimpleNamespace(n_seeds=len(SEEDS))
     subject = SimpleNamespace(rows=tables.get, evidence=evidence)
     change = {"quantity": "change", "attention": "raw"}

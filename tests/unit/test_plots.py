@@ -90,7 +90,7 @@ def searches_of(tree, method: str) -> pd.DataFrame:
 
 
 def figures(tree, method: str) -> dict[str, Figure]:
-    masks = read_good_masks(tree.masks(method), tree.architecture, bits=False)
+    masks = read_good_masks(tree.masks(method), tree.path_to_config, bits=False)
     counted = method == "structured"
     over_all = survival(masks, masks.tasks, counted=counted)
     most = over_all.n_tasks if counted else None
@@ -230,7 +230,7 @@ def test_the_table_of_survival_holds_what_is_drawn(drawn):
     rows = files.read_csv(paths[-1])
     sizes = tree.architecture
     assert len(rows) == (len(tree.tasks) + 1) * sizes.layers * (sizes.heads + 1)
-    masks = read_good_masks(tree.masks("magnitude"), sizes, bits=False)
+    masks = read_good_masks(tree.masks("magnitude"), tree.path_to_config, bits=False)
     expected = survival(masks, ["sentiment"])
     by_place = {(row["task"], row["layer"], row["head"]): row for row in rows}
     row = by_place["sentiment", "2", "3"]

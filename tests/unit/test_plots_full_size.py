@@ -23,7 +23,7 @@ from lottery.report.figures.scores import draw_scores
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
-from lottery.statistics.roles import contrasts
+from lottery.statistics.runs import contrasts
 from lottery.steps.collect_scores import collect_scores
 
 pytestmark = pytest.mark.slow

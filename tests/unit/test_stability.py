@@ -31,6 +31,11 @@ def write(folder, mask, task="t", seed="1", method="s"):
     return path
 
 
+def read(paths, folder):
+    files.write_json(folder / "config.json", synthetic.SMALL)
+    return read_good_masks(paths, folder / "config.json")
+
+
 def made(folder, make, tasks=("a", "b"), seeds=("1", "2", "3"), methods=("s",)):
     """(cell -> mask, good masks as read back)."""
     rng = np.random.default_rng(0)
@@ -43,7 +48,7 @@ def made(folder, make, tasks=("a", "b"), seeds=("1", "2", "3"), methods=("s",)):
     paths = [
         write(folder, mask, task, seed, method) for (method, task, seed), mask in masks.items()
     ]
-    return masks, read_good_masks(paths, SMALL)
+    return masks, read(paths, folder)
 
 
 def test_rows_of_units_compare_the_seeds_of_each_task(tmp_path):
@@ -92,7 +97,7 @@ def test_rows_say_which_subnetworks_they_compare(tmp_path):
         permutations=20,
     )
     for kind in kinds:
-        expected = stability.stability_table(read_good_masks(paths[kind], SMALL), "m", "s", 20)
+        expected = stability.stability_table(read(paths[kind], tmp_path), "m", "s", 20)
         found = files.read_table(tmp_path / "stability.csv", stability.STABILITY)
         assert found[found["subnetwork"] == kind].reset_index(drop=True).equals(expected)
         pairs = files.read_table(tmp_path / "pairs.csv", stability.PAIRS)
@@ -170,7 +175,7 @@ def test_noise_leaves_out_pairs_with_a_full_mask(tmp_path):
         for seed, mask in zip("12", masks, strict=True)
     ]
     table = stability.noise_table(
-        read_good_masks(paths, SMALL), "m", {"v": "validation", "t": "train_sample"}
+        read(paths, tmp_path), "m", {"v": "validation", "t": "train_sample"}
     )
     table = table[(table["unit"] == "heads") & (table["statistic"] == "phi")]
     found = table.set_index(["source", "method"]).to_dict("index")
@@ -182,4 +187,4 @@ def test_noise_leaves_out_pairs_with_a_full_mask(tmp_path):
 def test_a_mask_of_another_size_is_one_sentence(tmp_path):
     path = write(tmp_path, full_mask(2, 4))
     with pytest.raises(StudyError, match="2 x 4 heads, the model 3 x 4"):
-        read_good_masks([path], SMALL)
+        read([path], tmp_path)

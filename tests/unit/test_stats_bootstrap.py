@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lottery.statistics import bootstrap
-from lottery.statistics.bootstrap import (
-    crossed,
+from lottery.statistics import resampling
+from lottery.statistics.resampling import (
     draw_examples,
     draw_seeds,
     percentile_interval,
@@ -22,7 +21,7 @@ def interval(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple
     scores = resampled_scores("accuracy", labels, both, rng, 2000)
     seeds = len(first)
     shares = draw_seeds(rng, seeds, 2000)
-    return percentile_interval(crossed(scores[:, :seeds] - scores[:, seeds:], shares))
+    return percentile_interval(((scores[:, :seeds] - scores[:, seeds:]) * shares).sum(1))
 
 
 def test_seeds_that_agree_do_not_shrink_the_noise_of_examples():
@@ -58,14 +57,14 @@ def test_five_seeds_cover_about_83_percent_where_seeds_alone_vary():
     covered = 0
     for _ in range(600):
         values = rng.normal(size=5)
-        low, high = percentile_interval(crossed(values, draw_seeds(rng, 5, 500)))
+        low, high = percentile_interval((values * draw_seeds(rng, 5, 500)).sum(1))
         covered += low < 0 < high
     assert covered / 600 == pytest.approx(0.83, abs=0.04)
 
 
 def test_every_draw_has_as_many_examples_as_the_data_whatever_the_chunks(monkeypatch):
     whole = list(draw_examples(np.random.default_rng(1), 11, 9))
-    monkeypatch.setattr(bootstrap, "CHUNK", 4 * 11 * 2)
+    monkeypatch.setattr(resampling, "CHUNK", 4 * 11 * 2)
     chunks = list(draw_examples(np.random.default_rng(1), 11, 9))
     assert len(whole) == 1 and len(chunks) == 5
     weights = np.concatenate(chunks)

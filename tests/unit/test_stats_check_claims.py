@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from markdown_reader import tables_of
-from synthetic_claims import METHODS, PAPER, PUBLISHED, World, facts, layout_params
+from synthetic_claims import METHODS, PAPER, PUBLISHED, SIDE_TABLES, World, facts, layout_params
 from synthetic_runs import MODEL, write_scores
 
 from lottery import files
 from lottery.files.errors import StudyError
+from lottery.statistics import differences
 from lottery.statistics.claims.check import SCHEMA
-from lottery.statistics.claims.evidence import BASELINES, SIDE_TABLES
+from lottery.statistics.claims.evidence import BASELINES
 from lottery.statistics.claims.table import CLAIMS
 from lottery.steps.check_claims import check_claims
 
@@ -33,7 +34,7 @@ def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str
     pooled = {"model": MODEL, "method": "magnitude", "split": "validation", "phase": "retrained"}
     pooled |= {"first": "full", "second": "good", "task": "average"}
     pooled |= {"p_examples": 0.012, "smallest_p_examples": 0.001}
-    files.write_csv(root / "differences.csv", [pooled], list(pooled))
+    files.write_csv(root / "differences.csv", [pooled], list(differences.SCHEMA))
     known = ("granularity", "units", "importance", "imported", "controls", "search")
     check_claims(
         path_to_scores=root / "scores.csv",

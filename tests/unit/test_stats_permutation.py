@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from lottery.statistics.permutation import (
+from lottery.statistics.resampling import (
     Null,
     flip_runs,
     pool,

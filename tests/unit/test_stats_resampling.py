@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lottery.statistics.permutation import swapped_differences
+from lottery.statistics.resampling import swapped_differences
 from lottery.tasks.metrics import score, weighted_scores
 
 CLASSES = ("accuracy", "f1", "matthews", "balanced_accuracy")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lottery.statistics.roles import contrasts, roles
+from lottery.statistics.runs import contrasts, roles
 
 PUBLISHED = ("good", "random", "bad")
 STRICT = ("good", "good_half", "random_half", "random_half_2", "bad_half", "super_good")

@@ -1,9 +1,8 @@
 """How far masks of the same units agree, and what agreement would be by chance.
 
-All statistics of 0/1 masks follow from two things: the number of units n, and how many units each
-pair of masks keeps in common, `shared` [masks, masks], whose diagonal holds the masks' sizes. So
-they are written as functions of (shared, n); they take stacks [..., masks, masks] as well, which is
-how whole permutation distributions are computed at once. NaN is undefined.
+Statistics of 0/1 masks are functions of the number of units n and of `shared` [..., masks, masks]:
+how many units each pair of masks keeps in common; the diagonal holds the masks' sizes. Stacks serve
+whole permutation distributions. NaN is undefined.
 
 A mask that keeps nothing or everything does not show which units matter. Agreement is undefined
 where no mask of a set shows it, for pairs where one of the two does not.
@@ -16,7 +15,7 @@ too many to permute, it is taken in closed form.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -117,8 +116,8 @@ STATISTICS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "cochran_q": cochran_q,
     "cochran_p": cochran_p,
     "similar_pairs": similar_pairs,
-    "jaccard": lambda shared, n: _mean(pairwise_jaccard(shared, n)),
-    "phi": lambda shared, n: _mean(pairwise_phi(shared, n)),
+    "jaccard": lambda shared, n: mean_of_known(pairwise_jaccard(shared, n)),
+    "phi": lambda shared, n: mean_of_known(pairwise_phi(shared, n)),
 }
 # Statistics that fall where masks agree more; the others rise.
 FALLING = ("cochran_p", "similar_pairs")
@@ -135,7 +134,7 @@ def mean_correlation(values: np.ndarray) -> np.ndarray:
     """Mean Pearson correlation over the pairs of raters; values float [..., raters, units]."""
     centred = values - values.mean(axis=-1, keepdims=True)
     both, first, second = _pair_counts(centred @ np.swapaxes(centred, -1, -2))
-    return _mean(_ratio(both, np.sqrt(first) * np.sqrt(second)))
+    return mean_of_known(_ratio(both, np.sqrt(first) * np.sqrt(second)))
 
 
 # Of shares instead of 0 and 1.
@@ -160,21 +159,29 @@ def compare_units(
         rng: seeded.
         names: of `STATISTICS`, or of `GRADED_STATISTICS` for shares; all if None.
     """
-    graded = values.dtype != bool
+    graded, n = values.dtype != bool, values.shape[1]
     names = tuple(names or (GRADED_STATISTICS if graded else STATISTICS))
-    observed = _measure(values, names)
-    permuted = [_measure(each, names) for each in _permuted(values, draws, rng)]
+
+    def measure(values: np.ndarray) -> dict[str, np.ndarray]:
+        if graded:
+            return {name: GRADED_STATISTICS[name](values) for name in names}
+        shared = shared_counts(values)
+        return {name: STATISTICS[name](shared, n) for name in names}
+
+    observed = measure(values)
+    at_a_time = max(1, CHUNK // values.size)
+    sizes = (min(at_a_time, draws - start) for start in range(0, draws, at_a_time))
+    stacks = (np.broadcast_to(values, (size, *values.shape)) for size in sizes)
+    permuted = [measure(rng.permuted(stack, axis=-1)) for stack in stacks]
     found = {}
     for name in names:
         value, sample = float(observed[name]), np.concatenate([each[name] for each in permuted])
         known = sample[~np.isnan(sample)]
-        sd = float(known.std(ddof=1)) if len(known) > 1 else math.nan
-        if graded:
-            expected = float(_mean(known))
-        else:
-            expected = _expected(name, shared_counts(values), values.shape[1])
-        if math.isnan(value):
-            expected = sd = math.nan
+        expected = sd = math.nan
+        if not math.isnan(value):
+            shared = None if graded else shared_counts(values)
+            expected = float(mean_of_known(known)) if shared is None else _expected(name, shared, n)
+            sd = float(known.std(ddof=1)) if len(known) > 1 else math.nan
         p = upper_p(value, sample, falling=name in FALLING)
         found[name] = {"value": value, "expected": expected, "expected_sd": sd, "p": p}
     return found
@@ -262,24 +269,8 @@ def _expected(name: str, shared: np.ndarray, n: int) -> float:
     """
     if name == "jaccard":
         _, first, second = _pair_counts(shared)
-        return float(_mean(np.vectorize(expected_jaccard)(first, second, n)))
+        return float(mean_of_known(np.vectorize(expected_jaccard)(first, second, n)))
     return float(STATISTICS[name](expected_shared(_sizes(shared), n), n))
-
-
-def _measure(values: np.ndarray, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Statistics of [..., masks, units], bool or float."""
-    if values.dtype != bool:
-        return {name: GRADED_STATISTICS[name](values) for name in names}
-    shared, n = shared_counts(values), values.shape[-1]
-    return {name: STATISTICS[name](shared, n) for name in names}
-
-
-def _permuted(values: np.ndarray, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Independent permutations of each row, [some draws, rows, units] at a time."""
-    at_a_time = max(1, CHUNK // values.size)
-    for start in range(0, draws, at_a_time):
-        count = min(at_a_time, draws - start)
-        yield rng.permuted(np.broadcast_to(values, (count, *values.shape)), axis=-1)
 
 
 def _sizes(shared: np.ndarray) -> np.ndarray:
@@ -288,8 +279,7 @@ def _sizes(shared: np.ndarray) -> np.ndarray:
 
 def _observed_agreement(shared: np.ndarray, n: int) -> np.ndarray:
     """Share of (pair of masks, unit) in which the two masks agree."""
-    masks = shared.shape[-1]
-    kept = _sizes(shared).sum(axis=-1)
+    masks, kept = shared.shape[-1], _sizes(shared).sum(axis=-1)
     same = 2 * shared.sum(axis=(-1, -2)) - 2 * masks * kept + n * masks * (masks - 1.0)
     return same / (n * masks * (masks - 1.0))
 
@@ -313,7 +303,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(known, part / np.where(known, whole, 1.0), np.nan)
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis without what is undefined; NaN where all is."""
+def mean_of_known(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Mean over an axis without what is undefined; NaN where all is."""
     known = ~np.isnan(values)
-    return _ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
+    return _ratio(np.where(known, values, 0.0).sum(axis=axis), known.sum(axis=axis))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 import numpy as np
 
+from lottery import files
 from lottery.analysis.agreement import shared_counts
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
@@ -25,9 +26,8 @@ class GoodMasks:
     Attributes:
         infos: what the mask files contain, [masks].
         architecture: of the model.
-        units: kind of unit -> [masks, units], layer by layer: bool under the name of the kind's
-            array, as `heads`; of weight masks the float shares of each unit's weights that are
-            kept, as `head_shares`.
+        units: kind of unit -> [masks, units], layer by layer: bool as `heads`; of weight masks the
+            float shares of each unit's weights that are kept, as `head_shares`.
         shared_weights: float64 [masks, masks], the weights that two masks keep in common; None for
             structured masks.
         n_weights: number of weights of the body; 0 for structured masks.
@@ -72,19 +72,18 @@ class GoodMasks:
         }
 
 
-def read_good_masks(
-    paths: Iterable[Path], architecture: Architecture, *, bits: bool = True
-) -> GoodMasks:
+def read_good_masks(paths: Iterable[Path], path_to_config: Path, *, bits: bool = True) -> GoodMasks:
     """Reads masks of one model and one algorithm, in the order of `GoodMasks`.
 
     Args:
         paths: the mask files.
-        architecture: of the model.
+        path_to_config: config.json of the model.
         bits: whether to count the weights that masks share, for which all are kept in memory.
 
     Raises:
         StudyError: a mask file is damaged, or does not have the model's size.
     """
+    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
     infos, shares, packed = [], [], []
     for path in paths:
         mask, info = read_mask(path)
@@ -114,11 +113,8 @@ def shared_bits(packed: list[np.ndarray]) -> np.ndarray:
     Args:
         packed: uint8 [bytes] each, padded with zeros as `numpy.packbits` does.
     """
-    shared = np.diag([float(_ones(mask)) for mask in packed])
-    for a, b in combinations(range(len(packed)), 2):
-        shared[a, b] = shared[b, a] = _ones(packed[a] & packed[b])
+    shared = np.empty((len(packed), len(packed)))
+    for a, b in combinations_with_replacement(range(len(packed)), 2):
+        common = np.bitwise_count(packed[a] & packed[b])
+        shared[a, b] = shared[b, a] = common.sum(dtype=np.int64)
     return shared
-
-
-def _ones(packed: np.ndarray) -> int:
-    return int(np.bitwise_count(packed).sum(dtype=np.int64))

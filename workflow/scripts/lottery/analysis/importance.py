@@ -21,34 +21,34 @@ BINS = 24  # as published
 CELL = dict.fromkeys(("model", "method", "task", "seed", "unit"), str)
 # Scores of the units that could be removed, in bins over [0, 1]. cut: the highest score that was
 # removed; step: the row of search.csv whose scores were ranked.
-HISTOGRAMS = (
-    CELL
-    | {"when": str, "step": int}
-    | dict.fromkeys(("cut", "low", "high"), float)
-    | {"count": int}
-)
+HISTOGRAMS = CELL | {
+    "when": str,
+    "step": int,
+    "cut": float,
+    "low": float,
+    "high": float,
+    "count": int,
+}
 # Correlation of the scores of each step with those of the step before: pearson and spearman over
 # the n units that both steps keep; pearson_all over all units that have a score in both, pruned
 # ones included (as published importances have them).
 CORRELATIONS = (
     CELL
-    | {"step": int, "stage": str}
-    | {"pearson": float, "spearman": float, "n": int, "pearson_all": float}
+    | {"step": int, "stage": str, "pearson": float, "spearman": float}
+    | {"n": int, "pearson_all": float}
 )
 MOMENTS = ("first", "middle", "last")
 
 
 @dataclass(frozen=True, eq=False)
 class SearchStates:
-    """The states that a search measured, one a step.
+    """The states that a search measured, one a step: rows of search.csv; arrays by kind.
 
     Attributes:
-        steps: rows of search.csv.
-        scores: kind's array -> float [steps, units].
-        kept: kind's array -> bool [steps, units], the state in which the scores were measured.
-        before: kind's array -> bool [steps, units], the state from which the search came there: it
-            removed what is in `before` and not in `kept`. It removed nothing where a later stage
-            begins with the state that it has.
+        scores: float [steps, units].
+        kept: bool [steps, units], the state in which the scores were measured.
+        before: bool [steps, units], the state from which the search came there: it removed what is
+            in `before` and not in `kept`; nothing where a later stage begins with the state it has.
     """
 
     steps: list[Step]
@@ -84,17 +84,16 @@ def _states_before(steps: list[Step], kept: dict[str, np.ndarray]) -> dict[str, 
     no unit of one kind, the kinds after it fall back to the state before the step.
     """
     good = {name: states[0] for name, states in kept.items()}
-    before: dict[str, list[np.ndarray]] = {name: [] for name in kept}
+    before = {name: np.empty_like(states) for name, states in kept.items()}
     for number, step in enumerate(steps):
         for name in kept:
-            before[name].append(good[name])
-        if not step.accepted:
-            continue
+            before[name][number] = good[name]
         for name in kept if step.stage not in kept else (step.stage,):
-            good[name] = kept[name][number]
-            if not good[name].any():
-                break
-    return {name: np.stack(states) for name, states in before.items()}
+            if step.accepted:
+                good[name] = kept[name][number]
+                if not good[name].any():
+                    break
+    return before
 
 
 def cuts(states: SearchStates, unit: str) -> list[tuple[int, np.ndarray, float]]:

@@ -63,22 +63,19 @@ def magnitude_table(
         means: of `unit_magnitudes`.
         cell: model, method, task and seed.
     """
-    kinds = {KINDS[name].array: array.ravel() for name, array in mask.units.items()}
-    sizes = [KINDS[name].parameters(architecture) for name in mask.units]
-    unit_of = np.repeat(list(kinds), [array.size for array in kinds.values()])
-    size_of = np.repeat(sizes, [array.size for array in kinds.values()])
+    kinds = {KINDS[name].array: array for name, array in mask.units.items()}
+    counts = [array.size for array in kinds.values()]
+    unit_of = np.repeat(list(kinds), counts)
+    size_of = np.repeat([KINDS[name].parameters(architecture) for name in mask.units], counts)
     mean_of = np.concatenate([means[unit].ravel() for unit in kinds])
-    kept = np.concatenate(list(kinds.values()))
+    kept = np.concatenate([array.ravel() for array in kinds.values()])
     rows = []
     for unit in (*kinds, BOTH):
         row = {**cell, "unit": unit}
         for name, state in (("kept", kept), ("pruned", ~kept)):
             group = state & ((unit_of == unit) | (unit == BOTH))
-            row[f"{name}_units"] = int(group.sum())
-            known = group.any()
-            row[f"{name}_mean"] = (
-                np.average(mean_of[group], weights=size_of[group]) if known else np.nan
-            )
+            mean = np.average(mean_of[group], weights=size_of[group]) if group.any() else np.nan
+            row |= {f"{name}_units": int(group.sum()), f"{name}_mean": mean}
         row["difference"] = row["kept_mean"] - row["pruned_mean"]
         rows.append(row)
     return files.table(rows, MAGNITUDES)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lottery import files
+from lottery.analysis.agreement import mean_of_known
 from lottery.analysis.good_masks import GoodMasks
 from lottery.analysis.survivors import sample_sd
 from lottery.attention.classes import ATTENTION, CLASSES, HETEROGENEOUS, WEIGHTS
@@ -31,13 +32,9 @@ AVERAGE = "average"  # of the tasks that enter averages
 # What the claims read. quantity: `association`, phi over heads of surviving in all seeds with the
 # heterogeneous class; `association_share`, correlation over heads with the share of heterogeneous
 # maps; `change`, share of heterogeneous maps of all heads, fine-tuned - pretrained, of each seed.
-CLAIMS = dict.fromkeys(("model", "method", "task", "seed", "quantity", "attention"), str) | {
-    "annotated": bool,
-    "value": float,
-    "p": float,
-    "n_heads": int,
-    "n_maps": int,
-}
+CLAIMS = dict.fromkeys(("model", "method", "task", "seed", "quantity", "attention"), str) | (
+    {"annotated": bool, "value": float, "p": float, "n_heads": int, "n_maps": int}
+)
 # share: of maps, mean over seeds; probability: the classifier's, of the classes it chose.
 SHARES = (
     dict.fromkeys(("model", "method", "task", "heads", "weights", "attention", "pattern"), str)
@@ -158,7 +155,8 @@ def association_table(
             row |= {"n_heads": kept.size, "n_survivors": int(kept.sum())}
             columns = {"n_pattern": main[members].sum(axis=(0, 1))}  # [classes] each
             for name, (observed, permuted) in measured.items():
-                mean, drawn = _mean(observed[members]), _mean(permuted[:, members])
+                mean = mean_of_known(observed[members], axis=0)
+                drawn = mean_of_known(permuted[:, members], axis=1)
                 # Equal counts may differ in the last bit.
                 extreme = (np.abs(drawn) >= np.abs(mean) - 1e-12).sum(axis=0)
                 p = np.where(np.isnan(mean), np.nan, (1 + extreme) / (1 + draws))
@@ -201,14 +199,6 @@ def _standardised(values: np.ndarray) -> np.ndarray:
     return centred / np.where(length > 1e-9, length, np.nan)
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis but one, of what is defined."""
-    defined = ~np.isnan(values)
-    count = defined.sum(axis=-2)
-    total = np.where(defined, values, 0.0).sum(axis=-2)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 def claim_table(
     found: PatternCounts, associations: pd.DataFrame, annotated: Mapping[str, bool]
 ) -> pd.DataFrame:
@@ -218,29 +208,24 @@ def claim_table(
         associations: of `association_table`.
         annotated: raw and normed -> whether the classifier was trained on annotated maps.
     """
-    heterogeneous = associations[
-        (associations["weights"] == "fine_tuned")
-        & (associations["pattern"] == HETEROGENEOUS)
-        & (associations["task"] != AVERAGE)
-    ]
     maps = found.counts.sum(axis=4)  # [tasks, seeds, weights, attention, classes]
     n_maps = maps.sum(axis=4)
     shares = maps[..., CLASSES.index(HETEROGENEOUS)] / n_maps
+    (names,) = associations[["model", "method"]].drop_duplicates().to_dict("records")
+    names["n_heads"] = found.counts.shape[4]
+    of_class = associations.set_index(["weights", "pattern", "attention", "task"])
     rows = []
-    for row in heterogeneous.to_dict("records"):
-        a = ATTENTION.index(row["attention"])
-        place = {name: row[name] for name in ("model", "method", "task", "attention", "n_heads")}
-        place["n_maps"] = n_maps[found.tasks.index(row["task"]), :, 0, a].sum()
+    for (a, attention), (t, task) in product(enumerate(ATTENTION), enumerate(found.tasks)):
+        row = of_class.loc["fine_tuned", HETEROGENEOUS, attention, task]
+        place = {**names, "task": task, "attention": attention, "n_maps": n_maps[t, :, 0, a].sum()}
         for quantity, name in (("association", "phi"), ("association_share", "correlation")):
             rows.append(place | {"quantity": quantity, "value": row[name], "p": row[f"{name}_p"]})
-    names = associations.loc[0, ["model", "method"]].to_dict()
     for (t, task), (s, seed), (a, attention) in product(
         *map(enumerate, (found.tasks, found.seeds, ATTENTION))
     ):
         fine_tuned, pretrained = shares[t, s, :, a]
-        row = names | {"task": task, "seed": seed, "quantity": "change", "attention": attention}
-        row |= {"value": fine_tuned - pretrained, "n_heads": found.counts.shape[4]}
-        rows.append(row | {"n_maps": n_maps[t, s, :, a].sum()})
+        row = {**names, "task": task, "seed": seed, "quantity": "change", "attention": attention}
+        rows.append(row | {"value": fine_tuned - pretrained, "n_maps": n_maps[t, s, :, a].sum()})
     return files.table([row | {"annotated": annotated[row["attention"]]} for row in rows], CLAIMS)
 
 

@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 # is empty but for pairs of tasks, whose masks are all taken together. value, expected, expected_sd
 # and p: `lottery.analysis.agreement.Comparison`.
 STABILITY = (
-    dict.fromkeys(("model", "method", "subnetwork", "task", "other_task"), str)
-    | dict.fromkeys(("unit", "statistic"), str)
+    dict.fromkeys("model method subnetwork task other_task unit statistic".split(), str)
     | dict.fromkeys(("value", "expected", "expected_sd", "p"), float)
     | dict.fromkeys(("n_masks", "n_units"), int)
 )
 PAIRS = (
-    dict.fromkeys(("model", "method", "subnetwork", "task", "unit", "seed", "other_seed"), str)
+    dict.fromkeys("model method subnetwork task unit seed other_seed".split(), str)
     | dict.fromkeys(("kept", "other_kept", "shared"), int)
     | dict.fromkeys(("shared_expected", "jaccard", "jaccard_expected", "phi", "cochran_p"), float)
 )
@@ -34,7 +33,7 @@ PAIRS = (
 # different examples). disjoint: whether the two sets of examples have none in common. mean and sd
 # (sample) run over the n pairs of masks where the statistic is defined.
 NOISE = (
-    dict.fromkeys(("model", "task", "unit", "source", "method", "other_method"), str)
+    dict.fromkeys("model task unit source method other_method".split(), str)
     | {"search_on": str, "other_search_on": str, "disjoint": bool, "statistic": str}
     | {"mean": float, "sd": float, "n": int}
 )
@@ -56,9 +55,6 @@ def stability_table(masks: GoodMasks, model: str, method: str, draws: int) -> pd
         groups[first, second] = np.concatenate([of_tasks[first], of_tasks[second]])
     rows = []
     for (task, other), places in groups.items():
-        group: dict[str, Any] = {"model": model, "method": method, "task": task}
-        group |= {"other_task": other, "subnetwork": masks.infos[0].subnetwork}
-        group["n_masks"] = len(places)
         names = PAIR_OF_TASKS if other else None
         found = {}
         if masks.shared_weights is not None:
@@ -69,9 +65,13 @@ def stability_table(masks: GoodMasks, model: str, method: str, draws: int) -> pd
             rng = generator("stability", unit, model, method, task, other)
             compared = agreement.compare_units(values[places], draws, rng, names)
             found[unit, values.shape[1]] = compared
-        for (unit, n), compared in found.items():
-            kind = group | {"unit": unit, "n_units": n}
-            rows += [kind | {"statistic": name} | each for name, each in compared.items()]
+        group = {"model": model, "method": method, "subnetwork": masks.infos[0].subnetwork}
+        group |= {"task": task, "other_task": other}
+        rows += [
+            {**group, "unit": unit, "n_masks": len(places), "n_units": n, "statistic": name, **each}
+            for (unit, n), compared in found.items()
+            for name, each in compared.items()
+        ]
     return files.table(rows, STABILITY)
 
 
@@ -112,21 +112,18 @@ def noise_table(masks: GoodMasks, model: str, search_on: Mapping[str, str]) -> p
     """
     places, methods = masks.places, list(search_on)
     statistics = {"phi": agreement.pairwise_phi, "jaccard": agreement.pairwise_jaccard}
+    every = range(len(methods))
     shared, rows = masks.shared(), []
     for t, task in enumerate(masks.tasks):
-        groups: list[tuple[str, str, str, Any]] = [
-            ("seeds", method, method, list(combinations(places[m, t], 2)))
-            for m, method in enumerate(methods)
-        ]
-        groups += [
-            ("data", methods[a], methods[b], np.stack([places[a, t], places[b, t]], axis=1))
-            for a, b in combinations(range(len(methods)), 2)
-        ]
-        for source, first, second, of_group in groups:
-            pairs = np.array(of_group)
+        for a, b in (*((m, m) for m in every), *combinations(every, 2)):
+            # Of one method every two seeds, of two methods the same seed.
+            of_seeds = combinations(places[a, t], 2) if a == b else places[[a, b], t].T
+            pairs = np.array(list(of_seeds))
             if not pairs.size:  # a single seed
                 continue
-            row: dict[str, Any] = {"model": model, "task": task, "source": source}
+            first, second = methods[a], methods[b]
+            row: dict[str, Any] = {"model": model, "task": task}
+            row |= {"source": "seeds" if a == b else "data"}
             row |= {"method": first, "search_on": search_on[first]}
             row |= {"other_method": second, "other_search_on": search_on[second]}
             row |= {"disjoint": disjoint(search_on[first], search_on[second])}

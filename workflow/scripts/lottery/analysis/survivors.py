@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +19,9 @@ from lottery.pruning.masks import UnitMask
 if TYPE_CHECKING:
     import pandas as pd
 
+CELL = dict.fromkeys(("model", "method", "task", "unit"), str)
 # The numbers behind the heat-maps. head: a unit's place among those of its kind in the layer.
-SURVIVAL = {"model": str, "method": str, "task": str, "unit": str, "layer": int, "head": int} | {
-    "mean": float,
-    "sd": float,
-    "n": int,
-}
+SURVIVAL = CELL | {"layer": int, "head": int, "mean": float, "sd": float, "n": int}
 SIZES = dict.fromkeys(("model", "method", "task", "seed", "subnetwork"), str) | {
     "heads_kept": int,
     "mlps_kept": int,
@@ -32,18 +30,14 @@ SIZES = dict.fromkeys(("model", "method", "task", "seed", "subnetwork"), str) | 
 # statistic: super_survivors and never_survivors are counts of a task; fewer_than_{k}_tasks is the
 # share of units whose number of tasks survived, mean over seeds, is below k.
 SURVIVORS = (
-    dict.fromkeys(("model", "method", "task", "unit", "statistic"), str)
+    CELL
+    | {"statistic": str}
     | dict.fromkeys(("value", "expected", "expected_sd", "p"), float)
     | dict.fromkeys(("n_seeds", "n_tasks", "n_units"), int)
 )
 # Per task the share of a layer's units that survive, over all tasks the number of tasks that a
 # unit of the layer survives; mean and sample sd over seeds. Layers are counted from 0.
-LAYERS = dict.fromkeys(("model", "method", "task", "unit"), str) | {
-    "layer": int,
-    "mean": float,
-    "sd": float,
-    "n": int,
-}
+LAYERS = CELL | {"layer": int, "mean": float, "sd": float, "n": int}
 # Units that two tasks' masks of the same seed keep in common: a row per pair of tasks and per task
 # with itself, whose shared_mean is its size and which has no p. expected, expected_sd and p are
 # those of the mean over seeds, for independent masks of the same sizes.
@@ -63,8 +57,6 @@ class Survival:
         mean, sd: kind -> float [layers, units] or [layers]; 0 or 1 per seed for masks of units, the
             share of kept entries for masks of weights; over several tasks, the number of tasks
             survived or the mean share. The sd is the sample's, NaN for one seed.
-        n_seeds: number of seeds.
-        n_tasks: number of tasks.
     """
 
     mean: dict[str, np.ndarray]
@@ -113,24 +105,23 @@ def size_table(masks: GoodMasks, model: str, method: str) -> pd.DataFrame:
     rows = []
     for task, places in zip(masks.tasks, masks.places[0], strict=True):
         row = {"model": model, "method": method, "task": task}
-        for place in places:
-            kept = {unit: values[place] for unit, values in masks.units.items()}
-            info = masks.infos[place]
-            sizes = _sizes(kept) | {"kept_fraction": info.kept_fraction}
-            rows.append(row | {"seed": info.seed, "subnetwork": "good"} | sizes)
-        kept = {unit: values[places].all(axis=0) for unit, values in masks.units.items()}
+        for info, place in ((masks.infos[place], place) for place in places):
+            of_seed = row | {"seed": info.seed, "subnetwork": "good"}
+            rows.append(of_seed | _sizes(masks, [place]) | {"kept_fraction": info.kept_fraction})
         units = {
-            kind.name: kept[kind.array].reshape(kind.shape(masks.architecture))
-            for kind, _ in masks.of_kinds()
+            kind.name: values[places].all(axis=0).reshape(kind.shape(masks.architecture))
+            for kind, values in masks.of_kinds()
         }
         fraction = UnitMask(units, masks.emptied_attention).kept_fraction(masks.architecture)
-        sizes = _sizes(kept) | {"kept_fraction": fraction}
-        rows.append(row | {"subnetwork": "super_good"} | sizes)
+        common = row | {"subnetwork": "super_good", "kept_fraction": fraction}
+        rows.append(common | _sizes(masks, places))
     return files.table(rows, SIZES)
 
 
-def _sizes(kept: dict[str, np.ndarray]) -> dict[str, int]:
-    return {f"{KINDS[kind].array}_kept": int(kept[KINDS[kind].array].sum()) for kind in ALWAYS}
+def _sizes(masks: GoodMasks, places: Sequence[int] | np.ndarray) -> dict[str, int]:
+    """How many units all of some masks keep."""
+    arrays = (KINDS[kind].array for kind in ALWAYS)
+    return {f"{unit}_kept": int(masks.units[unit][places].all(axis=0).sum()) for unit in arrays}
 
 
 def survivor_table(
@@ -148,10 +139,9 @@ def survivor_table(
         averaged_tasks: the tasks that enter averages.
         few_tasks: units that survive in fewer tasks are counted, over all tasks and over the
             averaged ones; missing where there are not that many tasks.
-        draws: draws from chance.
+        draws: from chance.
     """
     averaged = [number for number, task in enumerate(masks.tasks) if task in averaged_tasks]
-    scopes = {ALL: list(range(len(masks.tasks))), AVERAGED: averaged}
     rows = []
     for unit, values in masks.units.items():
         n = values.shape[1]
@@ -166,27 +156,22 @@ def survivor_table(
                 numbers["expected"] = float(n * np.prod(sizes / n))
                 counts = {"n_seeds": len(kept), "n_tasks": 1}
                 rows.append(row | {"task": task, "statistic": statistic} | numbers | counts)
-        for scope, tasks in scopes.items():
-            rng = generator("few", model, method, scope, unit)
-            numbers = _few(of_tasks[tasks], few_tasks, draws, rng)
+        for scope, tasks in ((ALL, [*range(len(masks.tasks))]), (AVERAGED, averaged)):
+            kept, numbers = of_tasks[tasks], {}
+            if kept.size and len(tasks) >= few_tasks:
+                rng = generator("few", model, method, scope, unit)
+                permuted = (rng.permuted(kept, axis=-1) for _ in range(draws))
+                drawn = np.array([_few(each, few_tasks) for each in permuted])
+                numbers = _against(_few(kept, few_tasks), drawn)
             counts = {"n_seeds": len(masks.seeds) if tasks else 0, "n_tasks": len(tasks)}
             statistic = f"fewer_than_{few_tasks}_tasks"
             rows.append(row | {"task": scope, "statistic": statistic} | numbers | counts)
     return files.table(rows, SURVIVORS)
 
 
-def _few(
-    kept: np.ndarray, few_tasks: int, draws: int, rng: np.random.Generator
-) -> dict[str, float]:
-    """The share of units that survive in few tasks; kept: bool [tasks, seeds, units]."""
-    if len(kept) < few_tasks or not kept.size:
-        return {}
-
-    def share(masks: np.ndarray) -> float:
-        return float((masks.sum(axis=0).mean(axis=0) < few_tasks).mean())
-
-    drawn = np.array([share(rng.permuted(kept, axis=-1)) for _ in range(draws)])
-    return _against(share(kept), drawn)
+def _few(kept: np.ndarray, few_tasks: int) -> float:
+    """The share of units that survive in few tasks, mean over seeds: [tasks, seeds, units]."""
+    return float((kept.sum(axis=0).mean(axis=0) < few_tasks).mean())
 
 
 def _against(value: float, drawn: np.ndarray) -> dict[str, float]:
@@ -214,7 +199,7 @@ def layer_table(masks: GoodMasks, model: str, method: str) -> pd.DataFrame:
 def overlap_table(masks: GoodMasks, model: str, method: str, draws: int) -> pd.DataFrame:
     """Units that two tasks share: `OVERLAP`."""
     n_tasks = range(len(masks.tasks))
-    pairs = [(a, a) for a in n_tasks] + [(a, b) for a in n_tasks for b in n_tasks if a < b]
+    pairs = [*((a, a) for a in n_tasks), *combinations(n_tasks, 2)]
     rows = []
     for unit, values in masks.units.items():
         of_tasks = values[masks.places[0]]  # [tasks, seeds, units]

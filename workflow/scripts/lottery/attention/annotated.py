@@ -8,6 +8,7 @@ row i the attention of token i, of the map's own tokens alone. No pickle is read
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -32,27 +33,25 @@ def read_annotated(folder: Path) -> dict[str, tuple[list[np.ndarray], np.ndarray
         StudyError: a folder has another name or is missing, a class has too few maps, or a file is
             no map.
     """
-    found = _folders(folder, ATTENTION)
-    if not found:
+    kinds = _folders(folder, ATTENTION)
+    if not kinds:
         raise StudyError(f"{folder} holds no annotated maps; it needs a folder raw or normed.")
-    return {kind: _read_classes(folder / kind) for kind in found}
+    found = {}
+    for kind in kinds:
+        _folders(folder / kind, CLASSES)
+        classes = [_read_class(folder / kind / name) for name in CLASSES]
+        labels = np.repeat(np.arange(len(CLASSES)), [len(maps) for maps in classes])
+        found[kind] = (list(chain(*classes)), labels)
+    return found
 
 
-def _read_classes(folder: Path) -> tuple[list[np.ndarray], np.ndarray]:
-    _folders(folder, CLASSES)
-    maps, labels = [], []
-    for label, name in enumerate(CLASSES):
-        paths = sorted(path for path in (folder / name).glob("*") if path.name[0] != ".")
-        for path in paths:
-            if path.suffix != ".npy":
-                raise StudyError(f"{path} is no npy file, and annotated maps are nothing else.")
-        if len(paths) < FEWEST:
-            raise StudyError(
-                f"{folder / name} holds {len(paths)} maps (*.npy); each class needs {FEWEST}."
-            )
-        maps += [read_map(path) for path in paths]
-        labels += [label] * len(paths)
-    return maps, np.array(labels)
+def _read_class(folder: Path) -> list[np.ndarray]:
+    paths = sorted(path for path in folder.glob("*") if path.name[0] != ".")
+    if odd := [path for path in paths if path.suffix != ".npy"]:
+        raise StudyError(f"{odd[0]} is no npy file, and annotated maps are nothing else.")
+    if len(paths) < FEWEST:
+        raise StudyError(f"{folder} holds {len(paths)} maps (*.npy); each class needs {FEWEST}.")
+    return [read_map(path) for path in paths]
 
 
 def _folders(folder: Path, known: Sequence[str]) -> list[str]:
@@ -74,11 +73,11 @@ def read_map(path: Path) -> np.ndarray:
         try:
             values = np.load(path, allow_pickle=False)
         except ValueError as error:
-            if "Object arrays" not in str(error):
-                raise
-            raise StudyError(
-                f"{path} is an array of Python objects; save it as numbers."
-            ) from error
+            if "Object arrays" in str(error):
+                raise StudyError(
+                    f"{path} is an array of Python objects; save it as numbers."
+                ) from error
+            raise
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
         raise StudyError(f"{path} is no array of numbers; an attention map is one of floats.")
     if values.ndim != 2 or values.shape[0] != values.shape[1] or not values.size:
@@ -104,12 +103,11 @@ def split(labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...
     Returns:
         Three arrays of places, about 64, 16 and 20 % of each class, at least one of each.
     """
-    parts: tuple[list[int], ...] = ([], [], [])
+    parts = []
     for label in np.unique(labels):
         places = rng.permutation(np.flatnonzero(labels == label))
         n_test = max(1, len(places) // TEST)
         n_select = max(1, (len(places) - n_test) // SELECT)
         test, select, train = np.split(places, [n_test, n_test + n_select])
-        for part, chosen in zip(parts, (train, select, test), strict=True):
-            part.extend(chosen)
-    return tuple(np.sort(np.array(part)) for part in parts)
+        parts.append((train, select, test))
+    return tuple(np.sort(np.concatenate(part)) for part in zip(*parts, strict=True))

@@ -7,7 +7,6 @@ annotated maps it learns from generated ones (`lottery.attention.generate`).
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -45,16 +44,8 @@ class Classifier(nn.Module):
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(into, out, side)
-            for into, out, side in (
-                *((1, 16, 3), (16, 16, 3)),
-                *((16, 32, 3), (32, 32, 3)),
-                *((32, 64, 3), (64, 64, 3)),
-                (64, 16, 1),
-                (16, len(CLASSES), 1),
-            )
-        )
+        channels, sides = (1, 16, 16, 32, 32, 64, 64, 16, len(CLASSES)), (3, 3, 3, 3, 3, 3, 1, 1)
+        self.convolutions = nn.ModuleList(map(nn.Conv2d, channels, channels[1:], sides))
         generator = torch.Generator().manual_seed(seed)
         for convolution in self.convolutions:
             nn.init.xavier_normal_(convolution.weight, generator=generator)
@@ -127,27 +118,23 @@ def _learn(
 
 def prepare_inputs(maps: Sequence[np.ndarray], labels: np.ndarray, device: torch.device) -> Inputs:
     """Makes inputs of labelled maps, float [T, T] each, grouped by the size of the inputs."""
-    found = defaultdict(list)
-    for values, label in zip(maps, labels.tolist(), strict=True):
-        size = input_size(len(values))
-        whole = torch.from_numpy(np.asarray(values, np.float32))[None]
-        found[size].append((prepare(whole, torch.tensor([len(values)]), size), label))
-    return {
-        size: (
-            torch.cat([each for each, _ in found[size]]).to(device),
-            torch.tensor([label for _, label in found[size]], device=device),
-        )
-        for size in sorted(found)
-    }
+    sizes = np.array([input_size(len(values)) for values in maps])
+    found = {}
+    for size in np.unique(sizes).tolist():
+        chosen = np.flatnonzero(sizes == size)
+        wholes = (torch.from_numpy(np.asarray(maps[i], np.float32))[None] for i in chosen.tolist())
+        inputs = [prepare(whole, torch.tensor([whole.shape[1]]), size) for whole in wholes]
+        found[size] = torch.cat(inputs).to(device), torch.from_numpy(labels[chosen]).to(device)
+    return found
 
 
 def train_classifier(
     train: Inputs, select: Inputs, epochs: int, seed: int
 ) -> tuple[Classifier, int]:
-    """Trains with Adam on cross-entropy and keeps the epoch that is best on `select`.
+    """Trains with Adam on cross-entropy, in random batches of one size.
 
     Args:
-        train: maps to learn from, in seeded random batches of one size.
+        train: maps to learn from.
         select: maps to choose the epoch by; of equal ones the first is kept.
         epochs: passes over `train`.
         seed: of weights and order.
@@ -218,17 +205,13 @@ def read_classifiers(path: Path) -> dict[str, Classifier]:
         StudyError: the file is damaged or foreign.
     """
     arrays, _ = files.read_arrays(path)
-    found = {}
-    for kind in ATTENTION:
-        state = {
-            name.removeprefix(f"{kind}."): torch.from_numpy(array)
-            for name, array in arrays.items()
-            if name.startswith(f"{kind}.")
-        }
-        classifier = Classifier()
+    found = {kind: Classifier() for kind in ATTENTION}
+    for kind, classifier in found.items():
+        names = classifier.state_dict()
         try:
+            state = {name: torch.from_numpy(arrays[f"{kind}.{name}"]) for name in names}
             classifier.load_state_dict(state)
-        except RuntimeError as error:
+        except (KeyError, RuntimeError) as error:
             raise StudyError(f"{path} holds no classifier of {kind} maps; delete it.") from error
-        found[kind] = classifier.eval()
+        classifier.eval()
     return found

@@ -64,31 +64,17 @@ def count_patterns(
                     found = class_probabilities(classifiers[kind], inputs)  # [B * H, classes]
                     found = found.view(len(lengths), heads, -1).cpu().numpy()
                     sure, classes = found.max(axis=2), found.argmax(axis=2)  # [B, H]
-                    shown = classes[..., None] == np.arange(len(CLASSES))
-                    counts[a, layer] += shown.sum(axis=0)
                     probability[a, layer] += sure.sum(axis=0, dtype=np.float64)
-                    for c, place, surest in _surest_maps(sure, shown):
+                    for c in range(len(CLASSES)):
+                        counts[a, layer, :, c] += (classes == c).sum(axis=0)
+                        of_class = np.where(classes == c, sure, 0.0)
+                        place, surest = int(of_class.argmax()), float(of_class.max())
                         if surest > examples.get((a, c), {"probability": 0.0})["probability"]:
                             side = min(int(per_map[place]), size)
                             example = inputs[place, 0, :side, :side].cpu().numpy()
                             examples[a, c] = {"layer": layer, "head": place % heads}
                             examples[a, c] |= {"probability": surest, "map": example}
     return Tally(counts, probability, examples)
-
-
-def _surest_maps(sure: np.ndarray, shown: np.ndarray) -> Iterator[tuple[int, int, float]]:
-    """The surest map of every class, of equally sure ones the first.
-
-    Args:
-        sure: probability of the class of every map, float [B, H].
-        shown: whether a map is of a class, bool [B, H, classes].
-
-    Yields:
-        The class, the place among the maps, and the probability; 0 without a map.
-    """
-    for c in range(len(CLASSES)):
-        of_class = np.where(shown[..., c], sure, 0.0)
-        yield c, int(of_class.argmax()), float(of_class.max())
 
 
 def batches(tokens: Tokens, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""Generated attention maps of the five classes, where there are no annotated ones. numpy only.
+"""Generated attention maps of the five classes, where there are no annotated ones.
 
 A map is the pattern of its class, diluted with even attention, under multiplicative noise, every
 row summed to one. Length, noise, contrast, and what a class leaves open (offsets, number of
@@ -8,7 +8,7 @@ columns, number of segments) are drawn for each map.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from lottery.attention.classes import CLASSES
 Ranges = tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Where the generator draws from: ranges, each as likely.
 
     Attributes:

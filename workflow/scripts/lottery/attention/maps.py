@@ -1,14 +1,13 @@
-"""Attention maps, written out: raw probabilities, and weighted by the vectors they move.
+"""Attention maps: raw probabilities, and weighted by the vectors they move.
 
-The encoder leaves the probabilities inside a fused kernel. Here they are computed again from the
-layer's own parts, layer by layer, next to an unchanged forward pass.
+The encoder's fused kernel does not return the probabilities, so they are computed again from the
+layer's parts, next to an unchanged forward pass.
 
 A map becomes the classifier's input the same way in training and in application: it is cut to its
 own tokens and to the first `LARGEST` of them, divided by its largest value, and filled up with
-zeros on the right and below to the next multiple of `STEP`, at least `SMALLEST`: as if padding had
-received and given no attention. Norms of vectors have no scale of their own, so raw and normed maps
-are only alike after the division. The classifier averages over places, so that it takes inputs of
-any such size; a batch holds maps of one size.
+zeros on the right and below to the next multiple of `STEP`, at least `SMALLEST`. Norms of vectors
+have no scale of their own, so raw and normed maps are only alike after the division. The classifier
+averages over places, so it takes inputs of any such size; a batch holds maps of one size.
 
 Shapes: B examples, T tokens, H heads, D dimensions per head, C = hidden width.
 """
@@ -52,10 +51,9 @@ class LayerMaps:
 def attention_maps(
     model: Encoder, input_ids: Tensor, token_types: Tensor, attention_mask: Tensor
 ) -> Iterator[LayerMaps]:
-    """Yields the maps of every layer of an intact model, first layer first.
+    """Yields the maps of every layer of an intact model in evaluation mode, first layer first.
 
     Args:
-        model: in evaluation mode: dropout would change what the layers above see.
         input_ids, token_types: int64 [B, T].
         attention_mask: bool [B, T], False for padding; rows of padding mean nothing.
     """
@@ -70,7 +68,6 @@ def probabilities(layer: Layer, x: Tensor, mask: Tensor) -> Tensor:
     """The attention probabilities of a whole layer, float [B, H, T, T].
 
     Args:
-        layer: the layer.
         x: its input, float [B, T, C].
         mask: bool [B, 1, 1, T], False for padding.
     """

@@ -374,7 +374,7 @@ def _claim_facts(study: Study, method: Method) -> Params:
 
 
 def _roles(method: Method) -> str:
-    """Which subnetworks are read as good, random and bad (`lottery.statistics.roles.NAMES`).
+    """Which subnetworks are read as good, random and bad (`lottery.statistics.runs.NAMES`).
 
     Halves are read so where a method makes them. An algorithm that draws its controls from the good
     mask whatever the preset has the others.

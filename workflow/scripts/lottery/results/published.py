@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from lottery import files
+from lottery.tasks.task import GLUE
 
-KEPT = {"heads": "heads_kept", "mlps": "mlps_kept"}
+UNITS = {"heads_kept": "heads", "mlps_kept": "mlps"}
+# Masks with as many units, or weights, as others, whose sizes are in sizes.csv.
+SAME_SIZE = {
+    ("structured", "bad"): "good",
+    ("structured", "super_random"): "super_good",
+    ("structured", "super_bad"): "super_good",
+    ("magnitude", "random"): "good",
+    ("magnitude", "bad"): "good",
+}
 
 
 @dataclass(frozen=True)
@@ -51,16 +60,21 @@ class Published:
         The published result files hold the standard deviation of the population; the sample's,
         which is what this project gives, is that times sqrt(n / (n - 1)).
         """
-        scores = {}
+        scores: dict[tuple[str, ...], PublishedScore] = {}
         for row in files.read_csv(path_to_scores):
             n = int(row["n_seeds"])
-            sd = float(row["sd_population"]) * math.sqrt(n / (n - 1)) if n > 1 else None
-            columns = ("method", "subnetwork", "phase", "task", "split", "metric")
-            key = tuple(row[column] for column in columns)
-            scores[key] = PublishedScore(float(row["mean"]), sd, n)
+            for column, value in row.items():
+                key = (row["method"], row["subnetwork"], row["phase"], *column.split())
+                if key[3] in GLUE and row["number"] == "mean":
+                    scores[key] = PublishedScore(float(value), None, n)
+                elif key[3] in GLUE:  # the next row
+                    sd = float(value) * math.sqrt(n / (n - 1))
+                    scores[key] = replace(scores[key], sd=sd)
         sizes = defaultdict(list)
         for row in files.read_csv(path_to_sizes):
-            sizes[row["method"], row["subnetwork"], row["task"]].append(float(row["kept_fraction"]))
+            if row["number"] == "kept_fraction":
+                for task in GLUE:
+                    sizes[row["method"], row["subnetwork"], task].append(float(row[task]))
         return cls(scores, {key: fmean(values) for key, values in sizes.items()})
 
     def score(
@@ -70,15 +84,10 @@ class Published:
         return self._scores.get((method, subnetwork, phase, task, split, metric))
 
     def kept_fraction(self, method: str, subnetwork: str, task: str) -> float | None:
-        """Mean published kept parameters / parameters of the body; None where there is none.
-
-        The random and bad masks of magnitude pruning keep as much as the good ones.
-        """
+        """Mean published kept parameters / parameters of the body; None where there is none."""
         if subnetwork == "full":
             return 1.0
-        if method == "magnitude" and subnetwork in ("random", "bad"):
-            subnetwork = "good"
-        return self._kept.get((method, subnetwork, task))
+        return self._kept.get((method, SAME_SIZE.get((method, subnetwork), subnetwork), task))
 
 
 class PublishedOn:
@@ -116,14 +125,15 @@ class PublishedOn:
         return self._means.get((score.subnetwork, score.phase, *place))
 
 
-# The following read a file by our tasks, given as a mapping to the GLUE presets that they are.
+# The following read a file with a column per GLUE preset, by our tasks: `tasks` names the preset
+# that each of them is.
 
 
 def published_stability(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, str, str], float]:
     """stability.csv: (our task, unit, statistic) -> value; pairs of tasks are left out."""
     return {
-        (ours, row["unit"], row["statistic"]): float(row["value"])
-        for ours, row in _of_tasks(path, tasks)
+        (ours, row["unit"], row["statistic"]): value
+        for ours, row, value in _of_tasks(path, tasks)
         if not row["other_task"]
     }
 
@@ -131,21 +141,22 @@ def published_stability(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str,
 def published_survivors(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, str], float]:
     """The sizes of the super-survivor masks, from sizes.csv: (our task, unit) -> count."""
     return {
-        (ours, unit): float(row[column])
-        for ours, row in _of_tasks(path, tasks)
-        if (row["method"], row["subnetwork"]) == ("structured", "super_good")
-        for unit, column in KEPT.items()
+        (ours, UNITS[row["number"]]): value
+        for ours, row, value in _of_tasks(path, tasks)
+        if row["subnetwork"] == "super_good" and row["number"] in UNITS
     }
 
 
 def published_shares(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, ...], float]:
     """patterns.csv: (our task, heads, weights, attention, pattern) -> share of maps."""
     return {
-        (ours, row["heads"], row["weights"], row["attention"], row["pattern"]): float(row["share"])
-        for ours, row in _of_tasks(path, tasks)
+        (ours, row["heads"], row["weights"], row["attention"], row["pattern"]): value
+        for ours, row, value in _of_tasks(path, tasks)
     }
 
 
-def _of_tasks(path: Path, tasks: Mapping[str, str]) -> list[tuple[str, dict[str, str]]]:
-    rows = files.read_csv(path)
-    return [(ours, row) for ours, glue in tasks.items() for row in rows if row["task"] == glue]
+def _of_tasks(path: Path, tasks: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str], float]]:
+    for row in files.read_csv(path):
+        for ours, glue in tasks.items():
+            if row.get(glue):
+                yield ours, row, float(row[glue])

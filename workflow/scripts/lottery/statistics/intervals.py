@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -19,12 +20,9 @@ class Estimate:
     """A number with its intervals.
 
     Attributes:
-        value: the estimate.
-        low, high: its 95 % interval; None where there is none.
-        inner_low, inner_high: its 90 % interval, for tests of equivalence.
-        n_tasks: number of tasks behind it.
+        low, high: the 95 % interval; None where there is none.
+        inner_low, inner_high: the 90 % interval, for tests of equivalence.
         n_seeds: the smallest number of seeds that a task has.
-        df: degrees of freedom.
         se: standard error, where the interval is a t interval.
     """
 
@@ -43,7 +41,19 @@ class Estimate:
 
         Seeds that agree to the last digit do not make a difference certain: no t test is possible.
         """
-        return t_p_value(self.value, self.se, self.df) if self.se and self.df else None
+        return 2 * self.tail(abs(self.value)) if self.se and self.df else None
+
+    def p_above(self, bound: float) -> float:
+        """P-value of the t test that the true value is not above the bound; 0 or 1 if certain."""
+        difference = self.value - bound
+        tail = self.tail(abs(difference)) if self.se and self.df else 0.0
+        return tail if difference > 0 else 1 - tail
+
+    def tail(self, distance: float) -> float:
+        """How likely an estimate is to be off by the distance or more, on one side; `se` > 0."""
+        from scipy import special
+
+        return float(special.stdtr(self.df, -distance / cast(float, self.se)))
 
     def within(self, lowest: float, highest: float) -> Estimate:
         """The same with its intervals cut at what is possible, which a t interval knows nothing of.
@@ -76,12 +86,11 @@ def t_estimate(values_by_task: Sequence[Values]) -> Estimate:
     Returns:
         No interval if a task has a single value.
     """
+    from scipy import special
+
     counts = [len(values) for values in values_by_task]
-    estimate = Estimate(
-        value=float(np.mean([np.mean(values) for values in values_by_task])),
-        n_tasks=len(counts),
-        n_seeds=min(counts),
-    )
+    value = float(np.mean([np.mean(values) for values in values_by_task]))
+    estimate = Estimate(value, n_tasks=len(counts), n_seeds=min(counts))
     if min(counts) < 2:
         return estimate
     parts = [float(np.var(v, ddof=1)) / len(v) / len(counts) ** 2 for v in values_by_task]
@@ -91,40 +100,16 @@ def t_estimate(values_by_task: Sequence[Values]) -> Estimate:
         shares = [part / total for part in parts]
         df = 1 / sum(share**2 / (n - 1) for share, n in zip(shares, counts, strict=True))
     se = math.sqrt(total)
-    half, inner = (t_quantile(level, df) * se for level in (LEVEL, EQUIVALENCE_LEVEL))
-    return replace(
-        estimate,
-        low=estimate.value - half,
-        high=estimate.value + half,
-        inner_low=estimate.value - inner,
-        inner_high=estimate.value + inner,
-        df=df,
-        se=se,
+    half, inner = (
+        float(special.stdtrit(df, (1 + level) / 2)) * se for level in (LEVEL, EQUIVALENCE_LEVEL)
     )
-
-
-def t_quantile(level: float, df: float) -> float:
-    """Half the width, in standard errors, of a two-sided t interval."""
-    from scipy import special
-
-    return float(special.stdtrit(df, (1 + level) / 2))
-
-
-def t_p_value(difference: float, se: float, df: float) -> float:
-    """Two-sided p-value of a difference; `se` is above 0."""
-    from scipy import special
-
-    return float(2 * special.stdtr(df, -abs(difference) / se))
+    ends = (value - half, value + half, value - inner, value + inner)
+    return Estimate(value, *ends, len(counts), min(counts), df, se)
 
 
 def equivalence_p(estimate: Estimate, margin: float) -> float | None:
     """P-value of two one-sided tests of |true value| < margin: the larger; None as in `p`."""
-    from scipy import special
-
-    if not estimate.se:
-        return None
-    distance = margin - abs(estimate.value)
-    return float(special.stdtr(estimate.df, -distance / estimate.se))
+    return estimate.tail(margin - abs(estimate.value)) if estimate.se else None
 
 
 def spread_ratio(

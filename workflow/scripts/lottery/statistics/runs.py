@@ -1,22 +1,78 @@
-"""The scores and predictions of runs, seed by seed."""
+"""What of a method is compared: its subnetworks by role, their scores and predictions by seed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.statistics.roles import FULL
+from lottery.pruning.subnetworks import base_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HALVES = ("search_half", "report_half")
+PHASES = ("pruned", "retrained")
+FULL = ("full",)
+# Under strict the search's own result has a size that no control shares, so the halves are read in
+# its place; the claims about the search itself (C1, C4) read what it found.
+NAMES = {
+    "published": {"good": "good", "random": "random", "bad": "bad"},
+    "strict": {"good": "good_half", "random": "random_half", "bad": "bad_half"},
+}
+SUPER = ("super_good", "super_random", "super_bad")
+CONTRASTS = (
+    *combinations(("good", "random", "bad"), 2),
+    *(("full", role) for role in ("good", "random", "bad", "found")),
+    *combinations(SUPER, 2),
+    *(("full", role) for role in SUPER),
+)
+
+
+class Contrast(NamedTuple):
+    """A difference between two systems of one phase, first - second.
+
+    Attributes:
+        first, second: `full`, or the kind of a subnetwork.
+        first_draws, second_draws: their subnetworks: one, or all draws of a random one.
+    """
+
+    first: str
+    second: str
+    first_draws: tuple[str, ...]
+    second_draws: tuple[str, ...]
+
+
+def roles(subnetworks: Sequence[str], controls: str) -> dict[str, tuple[str, ...]]:
+    """What a method's subnetworks are read as.
+
+    Args:
+        subnetworks: of the method.
+        controls: "published" or "strict": the preset whose kinds of subnetworks it has.
+
+    Returns:
+        Role -> subnetworks, all draws of a random one. Roles: full, good, random, bad, found (the
+        search's own result), super_good, super_random, super_bad; missing ones are left out.
+    """
+    names = NAMES[controls] | {"found": "good"} | {name: name for name in SUPER}
+    by_role = {
+        role: tuple(name for name in subnetworks if base_name(name) == kind)
+        for role, kind in names.items()
+    }
+    return {"full": FULL} | {role: draws for role, draws in by_role.items() if draws}
+
+
+def contrasts(subnetworks: Sequence[str], controls: str) -> list[Contrast]:
+    """The differences that are taken of a method's subnetworks, each once."""
+    known = roles(subnetworks, controls)
+    draws = ((known[a], known[b]) for a, b in CONTRASTS if a in known and b in known)
+    return [Contrast(base_name(a[0]), base_name(b[0]), a, b) for a, b in dict.fromkeys(draws)]
 
 
 def by_seed(
@@ -26,9 +82,7 @@ def by_seed(
 
     Args:
         scores: of `lottery.results.summary.reported_runs`.
-        model, method: ids; the full model belongs to every method.
-        split: where it is scored.
-        phase: pruned or retrained.
+        model, method, split, phase: of its cells; the full model belongs to every method.
         draws: its subnetworks: one, or all draws of a random one.
 
     Returns:
@@ -38,7 +92,7 @@ def by_seed(
     if tuple(draws) == FULL:
         method, phase = "none", "finetuned"
     cell = {"model": model, "method": method, "split": split, "phase": phase}
-    of_cell = np.logical_and.reduce([scores[column] == name for column, name in cell.items()])
+    of_cell = (scores[[*cell]] == [*cell.values()]).all(axis=1)
     chosen = scores[of_cell & scores["subnetwork"].isin(draws)]
     seeds = chosen.groupby(["task", "seed"], sort=False)
     found = seeds[["counted", "kept_fraction"]].mean().rename(columns={"counted": "value"})
@@ -73,8 +127,7 @@ def by_task(runs: pd.DataFrame, *, degenerate: bool = True) -> dict[str, np.ndar
     }
 
 
-@dataclass(frozen=True, order=True)
-class Run:
+class Run(NamedTuple):
     """The run that a file of predictions belongs to."""
 
     model: str

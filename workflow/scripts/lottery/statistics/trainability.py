@@ -1,16 +1,16 @@
-"""What still learns: retrained bad subnetworks, an untrained model and other systems.
+"""What still learns, the counterpart of the paper's Table 2.
 
-The counterpart of the paper's Table 2. Its rows, from what needs no training up to the full model:
-majority, the systems a user supplies, every method's bad subnetworks retrained, random subnetworks
-of a model whose weights are drawn (`init: random`), trained likewise, and the full models.
+Its rows, from what needs no training up to the full model: majority, the systems a user supplies,
+every method's bad subnetworks retrained, random subnetworks of a model whose weights are drawn
+(`init: random`), trained likewise, and the full models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import product
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lottery import files
 from lottery.pruning.subnetworks import base_name
@@ -18,7 +18,7 @@ from lottery.results import summary
 from lottery.results.baselines import Baseline
 from lottery.results.layout import Layout
 from lottery.results.published import Published
-from lottery.statistics.roles import FULL, roles
+from lottery.statistics.runs import FULL, roles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,13 +28,10 @@ if TYPE_CHECKING:
 SCHEMA: files.Schema = {"system": str, "name": str, "n_draws": int, **summary.SCHEMA}
 
 
-@dataclass(frozen=True)
-class System:
-    """One row of the table.
+class System(NamedTuple):
+    """One row of the table: kind (majority, bad, untrained or full) and place of its cells.
 
     Attributes:
-        kind: `majority`, `bad`, `untrained` or `full`.
-        model, method, phase: of its cells.
         draws: its subnetworks: one, or all draws of a random one.
     """
 
@@ -91,13 +88,12 @@ def systems(
 ) -> Iterator[System]:
     """The rows of the table in their order, those of the user aside."""
     yield System("majority", "none", "none", "none", ("majority",))
-    for kind, role in (("bad", "bad"), ("untrained", "random")):
-        for model in layout.models:
-            for method in layout.methods:
-                draws = roles(method.subnetworks, controls[method.id]).get(role)
-                of_kind = (model in untrained) == (kind == "untrained")
-                if draws and of_kind and method.id in methods:
-                    yield System(kind, model, method.id, "retrained", draws)
+    for (kind, role), model, method in product(
+        (("bad", "bad"), ("untrained", "random")), layout.models, layout.methods
+    ):
+        draws = roles(method.subnetworks, controls[method.id]).get(role)
+        if draws and method.id in methods and (model in untrained) == (kind == "untrained"):
+            yield System(kind, model, method.id, "retrained", draws)
     for model in layout.models:
         yield System("full", model, "none", "finetuned", FULL)
 
@@ -112,48 +108,33 @@ def _splits(layout: Layout) -> dict[str, list[str]]:
 
 def _runs(scores: pd.DataFrame, system: System, split: str) -> pd.DataFrame:
     """The runs of a system; those of one seed are one: their mean, degenerate if one of them is."""
-    runs = scores[
-        (scores["model"] == system.model)
-        & (scores["method"] == system.method)
-        & (scores["phase"] == system.phase)
-        & (scores["split"] == split)
-        & scores["subnetwork"].isin(system.draws)
-    ]
-    keys = [*summary.CELL, "task", "metric", "seed"]
-    merged = runs.assign(subnetwork=base_name(system.draws[0])).groupby(
-        keys, sort=False, dropna=False
+    place = {"model": system.model, "method": system.method, "phase": system.phase, "split": split}
+    of_place = (scores[[*place]] == [*place.values()]).all(axis=1)
+    runs = scores[of_place & scores["subnetwork"].isin(system.draws)]
+    seeds = runs.assign(subnetwork=base_name(system.draws[0])).groupby(
+        [*summary.CELL, "task", "metric", "seed"], sort=False, dropna=False
     )
-    found = merged.agg(
+    found = seeds.agg(
         counted=("counted", "mean"),
-        defined=("counted", "count"),
-        draws=("counted", "size"),
         kept_fraction=("kept_fraction", "mean"),
         degenerate=("degenerate", "any"),
         n_examples=("n_examples", "first"),
     )
-    found["counted"] = found["counted"].where(found["defined"] == found["draws"])
+    found["counted"] = found["counted"].where(seeds["counted"].count() == seeds.size())
     return found.reset_index()
 
 
 def _given(baselines: Sequence[Baseline], layout: Layout) -> pd.DataFrame:
     """The rows of the systems that a user supplies, in the order of the file."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in dict.fromkeys(baseline.name for baseline in baselines):
         scores = {each.task: each.score for each in baselines if each.name == name}
         rows += [
-            {
-                "name": name,
-                "task": task,
-                "metric": layout.metrics[task],
-                "n_tasks": 1,
-                "mean": score,
-            }
-            for task, score in scores.items()
+            {"name": name, "task": task, "metric": layout.metrics[task], "n_tasks": 1, "mean": mean}
+            for task, mean in scores.items()
         ]
-        averaged = [
-            scores[task.id] for task in layout.tasks if task.in_average and task.id in scores
-        ]
+        averaged = [scores[t.id] for t in layout.tasks if t.in_average and t.id in scores]
         if averaged:
-            numbers: dict[str, Any] = {"n_tasks": len(averaged), "mean": fmean(averaged)}
-            rows.append({"name": name, "task": summary.AVERAGE} | numbers)
+            numbers = {"n_tasks": len(averaged), "mean": fmean(averaged)}
+            rows.append({"name": name, "task": summary.AVERAGE, **numbers})
     return files.table(rows, SCHEMA).assign(system="given", model="none")

@@ -14,15 +14,9 @@ from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
+from lottery.statistics import differences
 from lottery.statistics.claims.check import SCHEMA, check
-from lottery.statistics.claims.evidence import (
-    BASELINES,
-    DIFFERENCES,
-    Evidence,
-    MethodFacts,
-    read_paper,
-    read_side_tables,
-)
+from lottery.statistics.claims.evidence import BASELINES, Evidence, MethodFacts, read_paper
 
 VERSION = 7
 
@@ -54,15 +48,20 @@ def check_claims(
         facts: method -> granularity, units, importance, imported, controls, models and search
             (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
-            other analyses, where they were made (`statistics.claims.evidence.SIDE_TABLES`).
+            other analyses, where they were made.
         path_to_baselines: scores of other systems, where the user gives them.
     """
+    # Not at the top: the step imports quickly, and a study may have none of these analyses.
+    import pandas as pd
+
+    from lottery.analysis import importance, patterns, stability, survivors
+
     order = Layout.of(**layout)
-    side_tables = {
-        "stability": paths_to_stability,
-        "importance": paths_to_importance,
-        "patterns": paths_to_patterns,
-        "task_overlap": paths_to_task_overlap,
+    analyses: dict[str, tuple[list[Path] | None, files.Schema]] = {
+        "stability": (paths_to_stability, stability.STABILITY),
+        "importance": (paths_to_importance, importance.HISTOGRAMS),
+        "patterns": (paths_to_patterns, patterns.CLAIMS),
+        "task_overlap": (paths_to_task_overlap, survivors.OVERLAP),
     }
     tasks = list(layout["tasks"])
     baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
@@ -80,9 +79,13 @@ def check_claims(
         },
         published=Published.read(*paths_to_published),
         paper=read_paper(path_to_paper),
-        differences=files.read_table(path_to_differences, DIFFERENCES),
+        differences=files.read_table(path_to_differences, differences.SCHEMA),
         baselines=files.table(baselines, BASELINES),
-        tables=read_side_tables(side_tables),
+        tables={
+            name: pd.concat([files.read_table(path, schema) for path in paths])
+            for name, (paths, schema) in analyses.items()
+            if paths
+        },
     )
     claims = files.table(check(evidence), SCHEMA)
     files.write_table(path_to_claims, claims, SCHEMA)

@@ -10,7 +10,7 @@ from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
-from lottery.statistics.differences import SCHEMA, Comparison, Sizes
+from lottery.statistics.differences import SCHEMA, Comparison
 
 VERSION = 3
 
@@ -50,7 +50,8 @@ def compare_subnetworks(
         controls=controls,
         layout=order,
         published=Published.read(*paths_to_published),
-        sizes=Sizes(bootstrap_samples, permutations),
+        bootstrap_samples=bootstrap_samples,
+        permutations=permutations,
     )
     rows = comparison.rows(paths_to_predictions)
     files.write_table(path_to_differences, files.table(rows, SCHEMA), SCHEMA)

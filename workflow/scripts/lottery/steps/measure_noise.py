@@ -7,7 +7,6 @@ from pathlib import Path
 from lottery import files
 from lottery.analysis.good_masks import read_good_masks
 from lottery.analysis.stability import NOISE, noise_table
-from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.agreement import draw_noise
 
@@ -32,8 +31,7 @@ def measure_noise(
         method: the family's first method.
         search_on: method -> the examples it searches on, for all methods of the family in order.
     """
-    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
-    table = noise_table(read_good_masks(paths_to_masks, architecture), model, search_on)
+    table = noise_table(read_good_masks(paths_to_masks, path_to_config), model, search_on)
     files.write_table(path_to_noise, table, NOISE)
     title = f"{model}, {method}: noise of seeds and noise of data"
     with style.settings():

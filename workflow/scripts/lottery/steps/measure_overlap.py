@@ -7,7 +7,6 @@ from pathlib import Path
 from lottery import files
 from lottery.analysis import survivors
 from lottery.analysis.good_masks import read_good_masks
-from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.survivors import draw_overlap, draw_survivors
 from lottery.results.published import published_survivors
@@ -41,11 +40,10 @@ def measure_overlap(
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the figures.
         averaged_tasks: the tasks that enter averages.
         few_tasks: units that survive in fewer tasks than these are counted.
-        published: the tasks that repeat the paper's, each with its GLUE preset.
+        published: task -> the GLUE preset that it repeats as the paper has it.
         permutations: draws from chance behind every p-value.
     """
-    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
-    masks = read_good_masks(paths_to_masks, architecture)
+    masks = read_good_masks(paths_to_masks, path_to_config)
     cell = (model, method)
     sizes = survivors.size_table(masks, *cell)
     counts = survivors.survivor_table(

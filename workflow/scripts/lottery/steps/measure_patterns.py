@@ -8,7 +8,6 @@ from lottery import files
 from lottery.analysis import patterns
 from lottery.analysis.good_masks import read_good_masks
 from lottery.attention.classes import ATTENTION, short_sentence
-from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.patterns import draw_examples, draw_shares
 from lottery.results.published import published_shares
@@ -43,13 +42,12 @@ def measure_patterns(
         paths_to_masks: the method's good masks of the same cells, in the same order.
         path_to_facts: pattern_classifier.json.
         path_to_table: csv that the claims read.
-        published: the tasks that repeat the paper's, each with its GLUE preset.
+        published: task -> the GLUE preset that it repeats as the paper has it.
         averaged_tasks: the tasks that enter averages.
         permutations: permutations of the heads behind every p-value.
     """
-    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
     facts = files.read_json(path_to_facts)
-    masks = read_good_masks(paths_to_masks, architecture)
+    masks = read_good_masks(paths_to_masks, path_to_config)
     found = patterns.read_pattern_counts(paths_to_patterns, masks)
     known = published_shares(path_to_published, published)
     shares = patterns.share_table(found, model, method, known)

@@ -7,7 +7,6 @@ from pathlib import Path
 from lottery import files
 from lottery.analysis import stability
 from lottery.analysis.good_masks import read_good_masks
-from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.agreement import draw_stability
 from lottery.results.published import published_stability
@@ -34,17 +33,16 @@ def measure_stability(
 
     Args:
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the figure.
-        published: the tasks that repeat the paper's, each with its GLUE preset.
+        published: task -> the GLUE preset that it repeats as the paper has it.
         permutations: permutations behind every p-value of units.
         paths_to_halves: the good halves of all tasks and seeds, where the method makes them; they
             are in the tables alone.
     """
     import pandas as pd
 
-    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
     tables, pairs = [], []
     for paths in filter(None, (paths_to_masks, paths_to_halves)):
-        masks = read_good_masks(paths, architecture)
+        masks = read_good_masks(paths, path_to_config)
         tables.append(stability.stability_table(masks, model, method, permutations))
         pairs.append(stability.pair_table(masks, model, method))
     files.write_table(path_to_stability, pd.concat(tables), stability.STABILITY)

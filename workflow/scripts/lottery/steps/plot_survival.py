@@ -7,7 +7,6 @@ from pathlib import Path
 from lottery import files
 from lottery.analysis import survivors
 from lottery.analysis.good_masks import read_good_masks
-from lottery.models.architecture import Architecture
 from lottery.report.figures import style
 from lottery.report.figures.survival import ALL, TASK, draw_survival
 
@@ -37,8 +36,7 @@ def plot_survival(
         averaged_tasks: the tasks that enter averages, and so the maps over all tasks; where the
             masks are of none of them, all do.
     """
-    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
-    masks = read_good_masks(paths_to_masks, architecture, bits=False)
+    masks = read_good_masks(paths_to_masks, path_to_config, bits=False)
     counted = granularity == "units"
     by_task = {task: survivors.survival(masks, [task]) for task in masks.tasks}
     averaged = [task for task in masks.tasks if task in averaged_tasks] or masks.tasks

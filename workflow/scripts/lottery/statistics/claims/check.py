@@ -51,7 +51,7 @@ class Tested:
         text = f"{self.part.words}: {_interval(measured.estimate)}"
         if measured.note:
             text += f" ({measured.note})"
-        if measured.by_task:
+        if self.part.test == verdicts.SOME_TASKS:
             each = [f"{name} {_interval(one)}" for name, one in measured.by_task.items()]
             text += f" ({', '.join(each)})"
         return f"{text}; {verdicts.words(self.part.test, self.part.bound)}: {self.verdict}"
@@ -74,29 +74,30 @@ def check(evidence: Evidence) -> Iterator[dict[str, Any]]:
 
 def _judge(claim: Claim, subject: Subject) -> dict[str, Any]:
     method, paper = subject.method, subject.evidence.paper
-    granularity = method.granularity
-    lacking: str | None
+    granularity, lacking = method.granularity, None
     if granularity not in claim.parts:
         (granularity,) = claim.parts
         lacking = f"{PAPERS_METHODS[granularity]} pruning"
     else:
-        lacking = next((need.words for need in claim.needs if not need.given(method)), None)
+        lacking = next((about for given, about in claim.needs if not given(method)), None)
     row = {"published": paper.get((claim.id, granularity), {}).get("words", "")}
     if lacking:
         reason = f"The claim is about {lacking}."
         return row | {"verdict": verdicts.NOT_APPLICABLE, "reason": reason}
     tested, missing = _test_parts(claim, subject)
+    words, others = ([each.verdict for each in tested], [each.verdict_without for each in tested])
     if tested:
-        row |= _summary(claim, tested, subject)
-    left = [missing.verdict] if missing else []
+        deciding = tested[words.index(verdicts.combined(words))]
+        row |= _numbers(claim, deciding, subject)
+        row["details"] = ". ".join(each.words for each in tested) + "."
     if missing:
         row["reason"] = missing.reason
         if missing.verdict in (verdicts.NOT_RUN, verdicts.NOT_COMPARABLE):
             return row | {"verdict": missing.verdict}
-    overall = verdicts.combined([each.verdict for each in tested] + left)
+        words, others = [*words, missing.verdict], [*others, missing.verdict]
+    overall, without = verdicts.combined(words), verdicts.combined(others)
     if any(each.measured.without is None for each in tested) and overall in verdicts.DECIDED:
         overall, row["reason"] = verdicts.UNDECIDED, DEGENERATE
-    without = verdicts.combined([each.verdict_without for each in tested] + left)
     if claim.by_construction and constructed(method):
         # If scores fall below the threshold nevertheless, evaluation differs from the search.
         fails = verdicts.CONTRADICTED
@@ -110,9 +111,7 @@ def _judge(claim: Claim, subject: Subject) -> dict[str, Any]:
 def constructed(method: MethodFacts) -> bool:
     """Whether the search itself makes C1 true on the split where the method is shown."""
     search = method.search
-    return (
-        method.to_threshold and search["search_on"] == method.split and search["keep_score"] >= 0.9
-    )
+    return bool(search) and search["search_on"] == method.split and search["keep_score"] >= 0.9
 
 
 def _test_parts(claim: Claim, subject: Subject) -> tuple[list[Tested], UnmeasuredError | None]:
@@ -135,10 +134,8 @@ def _test_parts(claim: Claim, subject: Subject) -> tuple[list[Tested], Unmeasure
     return tested, missing
 
 
-def _summary(claim: Claim, tested: list[Tested], subject: Subject) -> dict[str, Any]:
-    """The numbers of the part that decides, and all parts in words."""
-    overall = verdicts.combined([each.verdict for each in tested])
-    deciding = next(each for each in tested if each.verdict == overall)
+def _numbers(claim: Claim, deciding: Tested, subject: Subject) -> dict[str, Any]:
+    """The numbers of the part that decides."""
     part, measured = deciding.part, deciding.measured
     estimate, without = measured.estimate, measured.without
     return {
@@ -153,10 +150,9 @@ def _summary(claim: Claim, tested: list[Tested], subject: Subject) -> dict[str, 
         "n_tasks": estimate.n_tasks,
         "n_seeds": estimate.n_seeds,
         "n_degenerate": measured.n_degenerate,
-        "estimate_without_degenerate": without.value if without else None,
-        "low_without_degenerate": without.low if without else None,
-        "high_without_degenerate": without.high if without else None,
-        "details": ". ".join(each.words for each in tested) + ".",
+        "estimate_without_degenerate": without and without.value,
+        "low_without_degenerate": without and without.low,
+        "high_without_degenerate": without and without.high,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,39 +13,12 @@ from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.statistics import runs
 from lottery.statistics.claims.verdicts import NOT_RUN
-from lottery.statistics.roles import roles
+from lottery.statistics.runs import roles
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CELL = {"model": str, "method": str}
-# The columns that the claims read of other analyses' tables; there may be more.
-SIDE_TABLES: dict[str, files.Schema] = {
-    # C10: the rows of statistic fleiss_kappa, unit heads, no other_task, and what is read as good.
-    "stability": CELL
-    | {"subnetwork": str, "task": str, "other_task": str, "unit": str}
-    | {"statistic": str, "value": float},
-    # C11: histograms of importances between 0 and 1; the rows of unit heads and when first.
-    "importance": CELL
-    | {"task": str, "seed": str, "unit": str, "when": str}
-    | {"low": float, "high": float, "count": float},
-    # C12, C13, a row per task, or per task and seed. quantity: `association` (phi, over heads, of
-    # surviving in all seeds with the heterogeneous class) or `change` (share of heterogeneous maps
-    # of all heads, fine-tuned - pretrained); attention: raw or normed; annotated: `true` where real
-    # annotations trained the classifier.
-    "patterns": CELL
-    | {"task": str, "quantity": str, "attention": str, "annotated": bool, "value": float},
-    # C14: the rows of unit heads with two tasks.
-    "task_overlap": CELL
-    | {"unit": str, "task_a": str, "task_b": str, "shared_mean": float, "shared_sd": float}
-    | {"expected": float, "n_seeds": int, "units": float},
-}
-# The pooled permutation tests of differences.csv.
-DIFFERENCES = {
-    **dict.fromkeys("model method split phase first second task".split(), str),
-    **dict.fromkeys("p_examples smallest_p_examples".split(), float),
-}
-# C15: scores of other systems in the tasks' reported metrics, given by the user.
+# Scores of other systems in the tasks' reported metrics, given by the user.
 BASELINES = {"name": str, "task": str, "score": float}
 
 
@@ -89,11 +62,6 @@ class MethodFacts:
     importance: bool = False
     imported: bool = False
 
-    @property
-    def to_threshold(self) -> bool:
-        """Whether its searches go on until the score falls below a threshold."""
-        return bool(self.search)
-
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
@@ -106,7 +74,8 @@ class Evidence:
         published: the paper's scores and sizes.
         paper: (claim, granularity) -> row of resources/paper/claims.csv.
         differences: differences.csv.
-        tables: name of `SIDE_TABLES` -> its rows, only of analyses that were made.
+        tables: stability, importance, patterns, task_overlap -> the rows of that analysis, if it
+            was made (`lottery.steps.check_claims`).
         baselines: scores of other systems, with the columns `BASELINES`.
     """
 
@@ -174,24 +143,6 @@ class Subject:
         if rows is None or rows.empty:
             raise UnmeasuredError(NOT_RUN, f"There is no table of {table.replace('_', ' ')}.")
         return rows
-
-
-def read_side_tables(paths: Mapping[str, Iterable[Path] | None]) -> dict[str, pd.DataFrame]:
-    """Reads the tables of other analyses.
-
-    Args:
-        paths: name of `SIDE_TABLES` -> csv files.
-
-    Raises:
-        StudyError: a file is damaged or lacks a column.
-    """
-    import pandas as pd
-
-    return {
-        name: pd.concat([files.read_table(path, SIDE_TABLES[name]) for path in of_table])
-        for name, of_table in paths.items()
-        if of_table
-    }
 
 
 def read_paper(path: Path) -> dict[tuple[str, str], dict[str, str]]:

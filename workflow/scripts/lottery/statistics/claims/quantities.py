@@ -1,14 +1,16 @@
 """What the claims measure: each quantity of this run, and the paper's by the same formula.
 
-The paper's numbers are over its eight tasks; None where it has none.
+The paper's numbers are over its eight tasks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from statistics import fmean
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
 
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, WEIGHTS
 from lottery.results.published import Published, PublishedScore
@@ -16,22 +18,23 @@ from lottery.statistics.claims.evidence import Subject, UnmeasuredError
 from lottery.statistics.claims.verdicts import NOT_COMPARABLE, NOT_RUN, TOO_FEW, UNDECIDED
 from lottery.statistics.intervals import (
     Estimate,
-    Values,
     mean_estimate,
     possible,
     spread_between,
     spread_ratio,
     t_estimate,
 )
-from lottery.statistics.roles import NAMES
-from lottery.statistics.runs import by_task, difference
+from lottery.statistics.runs import NAMES, by_task, difference
 from lottery.tasks.task import GLUE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Known = TypeVar("Known")
 NO_RUNS = "No task that enters averages has these runs."
+
+
+# Task and reported metric of the paper's averages: GLUE without WNLI.
+PAPERS_TASKS = {name: task.metric for name, task in GLUE.items() if task.in_average}
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Measured:
         estimate: with degenerate runs, as published.
         without: without seeds that have a degenerate run; None where none is left.
         n_degenerate: number of seeds, over tasks, that `without` leaves out.
-        by_task, without_by_task: the two for each task, where the test asks for them.
+        by_task, without_by_task: the two for each task, of a mean over runs.
         note: words on another number that belongs to it.
     """
 
@@ -62,31 +65,20 @@ def score_difference(
     return _mean_of_runs(found, NOT_RUN, NO_RUNS)
 
 
-def papers_difference(
-    published: Published, method: str, first: str, second: str, phase: str, factor: float = 1.0
-) -> float | None:
-    """The paper's `score_difference`."""
-    sides = _all_known(_papers_scores(published, method, role, phase) for role in (first, second))
-    if sides is None:
-        return None
-    return fmean([a.mean - factor * b.mean for a, b in zip(*sides, strict=True)])
-
-
 def task_differences(subject: Subject, first: str, second: str, phase: str) -> Measured:
-    """`score_difference`, and that of each task."""
-    found = difference(subject.runs(first, phase), subject.runs(second, phase))
-    measured = _mean_of_runs(found, NOT_RUN, NO_RUNS)
+    """`score_difference`, of at least two tasks."""
+    measured = score_difference(subject, first, second, phase)
     if measured.estimate.n_tasks < 2:
         raise UnmeasuredError(NOT_COMPARABLE, "One task alone cannot tell some tasks from all.")
-    return replace(
-        measured,
-        by_task={task: t_estimate([each]) for task, each in by_task(found).items()},
-        without_by_task={
-            task: t_estimate([each])
-            for task, each in by_task(found, degenerate=False).items()
-            if len(each) > 1
-        },
-    )
+    return measured
+
+
+def papers_difference(
+    published: Published, method: str, first: str, second: str, phase: str, factor: float = 1.0
+) -> float:
+    """The paper's `score_difference`."""
+    sides = (_papers_scores(published, method, role, phase) for role in (first, second))
+    return fmean([a.mean - factor * b.mean for a, b in zip(*sides, strict=True)])
 
 
 def baseline_difference(subject: Subject) -> Measured:
@@ -95,11 +87,8 @@ def baseline_difference(subject: Subject) -> Measured:
     bilstm = baselines[baselines["name"].str.lower().str.contains("bilstm")]
     levels = {task: fmean(scores) for task, scores in bilstm.groupby("task")["score"]}
     found = bad.assign(value=bad.index.get_level_values("task").map(levels) - bad["value"])
-    return _mean_of_runs(
-        found[found.index.isin(levels, level="task")],
-        NOT_COMPARABLE,
-        "No scores of a BiLSTM were given.",
-    )
+    found = found[found.index.isin(levels, level="task")]
+    return _mean_of_runs(found, NOT_COMPARABLE, "No scores of a BiLSTM were given.")
 
 
 def _mean_of_runs(runs: pd.DataFrame, verdict: str, reason: str) -> Measured:
@@ -107,23 +96,29 @@ def _mean_of_runs(runs: pd.DataFrame, verdict: str, reason: str) -> Measured:
     values = by_task(runs)
     if not values:
         raise UnmeasuredError(verdict, reason)
-    without = [each for each in by_task(runs, degenerate=False).values() if len(each) > 1]
-    runs = runs[runs.index.isin(values, level="task")]
-    n_degenerate = int(runs["degenerate"].sum())
-    return Measured(t_estimate([*values.values()]), mean_estimate(without), n_degenerate)
+    others = by_task(runs, degenerate=False)
+    without = {task: each for task, each in others.items() if len(each) > 1}
+    degenerate = runs.loc[runs.index.isin(values, level="task"), "degenerate"]
+    return Measured(
+        estimate=t_estimate([*values.values()]),
+        without=mean_estimate([*without.values()]),
+        n_degenerate=int(degenerate.sum()),
+        by_task={task: t_estimate([each]) for task, each in values.items()},
+        without_by_task={task: t_estimate([each]) for task, each in without.items()},
+    )
 
 
 def good_spread(subject: Subject) -> Measured:
     """Standard deviation over seeds of good subnetworks, retrained / that of the full model."""
     sides = [subject.runs(role, "retrained") for role in ("good", "full")]
-    values = _shared_tasks([by_task(side) for side in sides])
+    values = _pairs(*sides)
     if not values:
         raise UnmeasuredError(NOT_RUN, NO_RUNS)
     estimate = spread_ratio(*zip(*values.values(), strict=True))
     if estimate is None:
         verdict = TOO_FEW if subject.evidence.n_seeds < 2 else UNDECIDED
         raise UnmeasuredError(verdict, "The full model's score does not vary over seeds.")
-    others = _shared_tasks([by_task(side, degenerate=False) for side in sides])
+    others = _pairs(*sides, degenerate=False)
     kept = [pair for task, pair in others.items() if task in values and min(map(len, pair)) > 1]
     degenerate = difference(*sides)["degenerate"]
     return Measured(
@@ -133,20 +128,20 @@ def good_spread(subject: Subject) -> Measured:
     )
 
 
-def _shared_tasks(sides: Sequence[Mapping[str, Values]]) -> dict[str, list]:
+def _pairs(
+    good: pd.DataFrame, full: pd.DataFrame, *, degenerate: bool = True
+) -> dict[str, list[np.ndarray]]:
     """The values of both sides, for the tasks that both have."""
-    first, second = sides
+    first, second = (by_task(side, degenerate=degenerate) for side in (good, full))
     return {task: [first[task], second[task]] for task in first if task in second}
 
 
-def papers_good_spread(published: Published, method: str) -> float | None:
-    """The paper's `good_spread`."""
-    roles = ("good", "full")
-    sides = _all_known(_papers_scores(published, method, role, "retrained") for role in roles)
-    if sides is None:
-        return None
-    # The paper has retrained and full models of several seeds.
-    good, full = (fmean([cast(float, score.sd) ** 2 for score in side]) for side in sides)
+def papers_good_spread(published: Published, method: str) -> float:
+    """The paper's `good_spread`; it has retrained and full models of several seeds."""
+    good, full = (
+        fmean(cast(float, score.sd) ** 2 for score in _papers_scores(published, method, role))
+        for role in ("good", "full")
+    )
     return (good / full) ** 0.5
 
 
@@ -158,7 +153,7 @@ def size_difference(subject: Subject) -> Measured:
             each
             for each in subject.evidence.methods.values()
             if each.granularity != method.granularity
-            and each.to_threshold
+            and each.search
             and dict(each.search) == dict(method.search)
             and subject.model in each.models
         ),
@@ -178,34 +173,28 @@ def size_difference(subject: Subject) -> Measured:
     return Measured(estimate, estimate)
 
 
-def papers_size_difference(published: Published, method: str) -> float | None:
+def papers_size_difference(published: Published, _method: str) -> float:
     """The paper's `size_difference`."""
-    sizes = _all_known(
+    units, weights = (
         papers_size(published, PAPERS_METHODS[each], "good") for each in (UNITS, WEIGHTS)
     )
-    return None if sizes is None else sizes[0] - sizes[1]
+    return units - weights
 
 
 def super_size(subject: Subject) -> Measured:
     """Mean kept_fraction of super_good; one mask serves all seeds, so none makes it uncertain."""
-    kept = subject.runs("super_good", "retrained")["kept_fraction"].groupby(
-        level="task", sort=False
-    )
-    sizes = [of_task.to_list() for _, of_task in kept]
-    if not sizes:
+    kept = subject.runs("super_good", "retrained")["kept_fraction"].groupby(level="task")
+    if not len(kept):
         raise UnmeasuredError(NOT_RUN, NO_RUNS)
-    value = fmean(map(fmean, sizes))
-    n_seeds = min(map(len, sizes))
-    estimate = Estimate(value, value, value, value, value, n_tasks=len(sizes), n_seeds=n_seeds)
+    value, n_seeds = fmean(kept.agg(fmean)), int(kept.size().min())
+    estimate = Estimate(value, value, value, value, value, n_tasks=len(kept), n_seeds=n_seeds)
     return Measured(estimate, estimate)
 
 
-def papers_size(published: Published, method: str, subnetwork: str = "super_good") -> float | None:
+def papers_size(published: Published, method: str, subnetwork: str = "super_good") -> float:
     """The paper's mean kept_fraction of a subnetwork."""
-    sizes = _all_known(
-        published.kept_fraction(method, subnetwork, task) for task, _ in _papers_tasks()
-    )
-    return None if sizes is None else fmean(sizes)
+    sizes = [published.kept_fraction(method, subnetwork, task) for task in PAPERS_TASKS]
+    return fmean(cast(list[float], sizes))
 
 
 def kappa(subject: Subject) -> Measured:
@@ -255,7 +244,7 @@ def _mean_of_rows(
     if max(map(len, groups)) > 1:
         estimate = t_estimate(groups)
     else:
-        pooled = t_estimate([[value for (value,) in groups]])
+        pooled = t_estimate([np.concatenate(groups)])
         estimate = replace(pooled, n_tasks=len(groups), n_seeds=subject.evidence.n_seeds)
     estimate = estimate.within(*ends)
     return Measured(estimate, estimate)
@@ -266,7 +255,8 @@ def importance_share(subject: Subject, above: float, below: float) -> Measured:
     rows = subject.rows("importance")
     rows = rows[(rows["unit"] == "heads") & (rows["when"] == "first")]
     inside = (rows["low"] >= above) & (rows["high"] <= below)
-    counts = rows.assign(inside=rows["count"] * inside)
+    counts = rows.astype({"count": float})
+    counts["inside"] = counts["count"] * inside
     counts = counts.groupby(["task", "seed"], sort=False)[["inside", "count"]].sum()
     counts = counts[counts["count"] > 0]
     if counts.empty:
@@ -304,24 +294,13 @@ def overlap_spread(subject: Subject) -> Measured:
 
 
 def _papers_scores(
-    published: Published, method: str, role: str, phase: str
-) -> list[PublishedScore] | None:
+    published: Published, method: str, role: str, phase: str = "retrained"
+) -> list[PublishedScore]:
     """The published scores of a role on the paper's tasks."""
     row = (method, {"found": "good"}.get(role, role), phase)
     if role == "full":
         row = ("none", "full", "finetuned")
-    return _all_known(
-        published.score(*row, task, "validation", name) for task, name in _papers_tasks()
-    )
-
-
-def _all_known(values: Iterable[Known | None]) -> list[Known] | None:
-    """The values; None if one of them is."""
-    found = list(values)
-    known = [value for value in found if value is not None]
-    return known if len(known) == len(found) else None
-
-
-def _papers_tasks() -> list[tuple[str, str]]:
-    """(task, reported metric) of the paper's averages: GLUE without WNLI."""
-    return [(name, task.metric) for name, task in GLUE.items() if task.in_average]
+    scores = [
+        published.score(*row, task, "validation", metric) for task, metric in PAPERS_TASKS.items()
+    ]
+    return cast(list[PublishedScore], scores)

@@ -1,7 +1,7 @@
-"""THE table of the claims: tests, margins and thresholds, laid down before any run.
+"""The table of the claims: tests, margins and thresholds, set before any run.
 
 Scores are in their metrics' own units (0.01 = one point). What is read as good, random and bad of
-a method is in `lottery.statistics.roles`; `found` is the search's own result.
+a method is in `lottery.statistics.runs`; `found` is the search's own result.
 
 Why these margins: EQUAL, two points, is about the spread of a full model over seeds; ABOUT, five
 points, is the least that separates the paper's own groups; CLOSE, ten points, is what the search
@@ -35,8 +35,7 @@ class Part:
 
     Attributes:
         words: what is measured, for readers.
-        test: of `lottery.statistics.claims.verdicts`.
-        bound: threshold or margin.
+        test, bound: see `lottery.statistics.claims.verdicts`.
         measure: the quantity of this run.
         published: the paper's, of its method; None where resources/paper/claims.csv has it.
         difference: first, second and phase of the difference that is tested, if it is one.
@@ -46,30 +45,23 @@ class Part:
     test: str
     bound: float
     measure: Callable[[Subject], Measured]
-    published: Callable[[Published, str], float | None] | None = None
+    published: Callable[[Published, str], float] | None = None
     difference: tuple[str, str, str] | None = None
 
 
-@dataclass(frozen=True)
-class Need:
-    """What a claim needs of a method beyond its granularity.
-
-    Attributes:
-        given: whether a method has it.
-        words: what the claim is about.
-    """
-
-    given: Callable[[MethodFacts], bool]
-    words: str
-
-
+# Whether a method has what a claim needs beyond its granularity, and what the claim is about.
+Need = tuple[Callable[[MethodFacts], bool], str]
 _NO_SEARCH = "searches down to a threshold, and this method makes none"
-THRESHOLD = Need(lambda method: method.to_threshold, _NO_SEARCH)
-SIZED = Need(lambda method: method.to_threshold or method.imported, _NO_SEARCH)
-IMPORTANCE = Need(
-    lambda method: method.importance, "importances of units, and this method records none"
+THRESHOLD: Need = (lambda method: bool(method.search), _NO_SEARCH)
+SIZED: Need = (lambda method: bool(method.search) or method.imported, _NO_SEARCH)
+IMPORTANCE: Need = (
+    lambda method: method.importance,
+    "importances of units, and this method records none",
 )
-HEADS = Need(lambda method: "head" in method.units, "attention heads, and this method prunes none")
+HEADS: Need = (
+    lambda method: "head" in method.units,
+    "attention heads, and this method prunes none",
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,6 @@ class Claim:
         units, weights: tests that must all hold, for methods that prune units, or weights; none
             where the claim does not speak of them.
         by_construction: whether a search on the data that it is reported on makes it true.
-        needs: what it needs of a method beyond its granularity.
     """
 
     id: str
@@ -105,27 +96,19 @@ def difference(
     first: str, second: str, phase: str, test: str, bound: float, factor: float = 1.0
 ) -> Part:
     """A test of the mean difference of two systems: first - factor x second."""
-    given: dict[str, Any] = {"first": first, "second": second, "phase": phase, "factor": factor}
-    return Part(
-        f"{first} - {second if factor == 1 else f'{factor} x {second}'}, {phase}",
-        test,
-        bound,
-        partial(quantities.score_difference, **given),
-        partial(quantities.papers_difference, **given),
-        (first, second, phase) if factor == 1 else None,
-    )
+    given: dict[str, Any] = {"first": first, "second": second, "phase": phase}
+    words = f"{first} - {second if factor == 1 else f'{factor} x {second}'}, {phase}"
+    if test == SOME_TASKS:
+        words, measure = f"{words}, task by task", partial(quantities.task_differences, **given)
+    else:
+        measure = partial(quantities.score_difference, factor=factor, **given)
+    published = partial(quantities.papers_difference, factor=factor, **given)
+    tested = (first, second, phase) if factor == 1 else None
+    return Part(words, test, bound, measure, published, tested)
 
 
-def _some_tasks(second: str) -> Part:
-    given: dict[str, Any] = {"first": "super_good", "second": second, "phase": "retrained"}
-    return Part(
-        f"super_good - {second}, retrained, task by task",
-        SOME_TASKS,
-        ABOUT,
-        partial(quantities.task_differences, **given),
-        partial(quantities.papers_difference, **given),
-        ("super_good", second, "retrained"),
-    )
+def _super_control(name: str) -> Part:
+    return difference("super_good", name, "retrained", SOME_TASKS, ABOUT)
 
 
 def _against_baselines(test: str) -> Part:
@@ -226,7 +209,7 @@ CLAIMS = (
         "As many units that never survive, or that survive in some seeds, do worse than those "
         "that survive in all, but on some tasks only.",
         "super controls do worse on some tasks only",
-        units=(_some_tasks("super_random"), _some_tasks("super_bad")),
+        units=(_super_control("super_random"), _super_control("super_bad")),
     ),
     Claim(
         "C10",

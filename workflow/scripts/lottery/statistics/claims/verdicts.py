@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lottery.statistics.intervals import Estimate, equivalence_p, holm, t_p_value
+from lottery.statistics.intervals import Estimate, equivalence_p, holm
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 TOO_FEW = "undecided (too few seeds)"
@@ -29,7 +29,7 @@ def verdict(
         test: see above.
         bound: threshold or margin.
         estimate: what was measured; None where nothing is left to measure.
-        by_task: the same of each task, for a test of tasks.
+        by_task: the same of each task, for `some tasks`.
     """
     if estimate is None:
         return UNDECIDED
@@ -40,13 +40,12 @@ def verdict(
     low, high = estimate.low, estimate.high
     if low is None or high is None or estimate.inner_low is None or estimate.inner_high is None:
         return UNDECIDED
+    above, below = low > bound, high < bound
     if test == EQUIVALENT:
         holds = -bound < estimate.inner_low and estimate.inner_high < bound
-        fails = low > bound or high < -bound
-    elif test == ABOVE:
-        holds, fails = low > bound, high < bound
+        fails = above or high < -bound
     else:
-        holds, fails = high < bound, low > bound
+        holds, fails = (above, below) if test == ABOVE else (below, above)
     return SUPPORTED if holds else CONTRADICTED if fails else UNDECIDED
 
 
@@ -59,22 +58,13 @@ def _some_tasks(by_task: Sequence[Estimate], margin: float) -> str:
     if len(by_task) < 2 or any(each.se is None for each in by_task):
         return UNDECIDED
     # One-sided p-values of "not above" and of "above by the margin or more".
-    worse = [_one_sided(each, 0.0) for each in by_task]
-    alike = [1 - _one_sided(each, margin) for each in by_task]
+    worse = [each.p_above(0.0) for each in by_task]
+    alike = [1 - each.p_above(margin) for each in by_task]
     if max(worse) < ALPHA / 2 or max(alike) < ALPHA:
         return CONTRADICTED
     if min(holm(worse)) < ALPHA / 2 and min(holm(alike)) < ALPHA:
         return SUPPORTED
     return UNDECIDED
-
-
-def _one_sided(estimate: Estimate, bound: float) -> float:
-    """P-value of the t test that the true value is not above the bound."""
-    difference = estimate.value - bound
-    if not estimate.se or not estimate.df:
-        return 0.0 if difference > 0 else 1.0
-    both = t_p_value(difference, estimate.se, estimate.df)
-    return both / 2 if difference > 0 else 1 - both / 2
 
 
 def p_value(test: str, bound: float, estimate: Estimate) -> float | None:
@@ -83,16 +73,14 @@ def p_value(test: str, bound: float, estimate: Estimate) -> float | None:
         return None
     if test == EQUIVALENT:
         return equivalence_p(estimate, bound)
-    above = _one_sided(estimate, bound)
+    above = estimate.p_above(bound)
     return above if test == ABOVE else 1 - above
 
 
 def combined(verdicts: Sequence[str]) -> str:
     """The verdict on a claim all of whose parts must hold."""
-    for word in (CONTRADICTED, TOO_FEW, UNDECIDED):
-        if word in verdicts:
-            return word
-    return SUPPORTED
+    worst_first = (CONTRADICTED, TOO_FEW, UNDECIDED)
+    return next((word for word in worst_first if word in verdicts), SUPPORTED)
 
 
 def words(test: str, bound: float) -> str:
