@@ -58,7 +58,7 @@ def test_the_papers_grid_needs_630_gpu_jobs(tmp_path: Path) -> None:
     # And no other rule asks for a GPU.
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     with_gpu = [
-        block for block in re.split(r"^ *rule\b", rules, flags=re.MULTILINE) if "gpu=1" in block
+        block for block in re.split(r"^ *rule\b", rules, flags=re.MULTILINE) if "gpu=GPU" in block
     ]
     steps = {re.search(r'stage\("(\w+)"\)', block)[1] for block in with_gpu}
     assert steps == {*GPU_RULES}

@@ -43,6 +43,8 @@ OVERLAP_NOTE = f"{ANALYSED}/overlap_note.rst"
 PUBLISHED = ["resources/paper/scores.csv", "resources/paper/sizes.csv"]
 
 TORCH_THREADS = STUDY.compute["torch_threads"]
+# Of each job that runs a model.
+GPU = int(STUDY.compute["device"] != "cpu")
 MODEL_ROWS = [{"model": model} for model in STUDY.models]
 
 

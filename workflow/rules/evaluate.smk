@@ -21,7 +21,7 @@ rule evaluate_pruned:
         "../../envs/torch.yaml"
     threads: TORCH_THREADS
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
@@ -78,7 +78,7 @@ rule evaluate_on:
         "../../envs/torch.yaml"
     threads: TORCH_THREADS
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(60),
     params:

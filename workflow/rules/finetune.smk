@@ -19,7 +19,7 @@ rule finetune:
         "../../envs/torch.yaml"
     threads: TORCH_THREADS
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(720),
     params:
