@@ -101,7 +101,7 @@ def has_several_seeds(method):
 
 def local_files(paths):
     """The user's files as inputs, which a module's prefix does not change."""
-    return [local(path) for path in paths]
+    return [local(path) for path in stop_on_error(grid.require_plain, paths)]
 
 
 def model_files(wildcards):

@@ -116,15 +116,21 @@ class Switch(Values):
 
 
 class Text(Values):
-    """A text that is not empty and matches a regular expression."""
+    """A text that is not empty and matches a regular expression; `comment` says it in words."""
 
     words = "text"
 
-    def __init__(self, pattern: str | None = None) -> None:
+    def __init__(self, pattern: str | None = None, comment: str | None = None) -> None:
         self.schema = {"type": "string", "minLength": 1}
         if pattern is not None:
             re.compile(pattern)  # an error names the line of the declaration
-            self.schema |= {"pattern": pattern}
+            self.schema |= {"pattern": pattern} | ({"$comment": comment} if comment else {})
+
+
+PATH = Text(
+    "^((?!<[a-z][a-z0-9_]*>)[^{}])*$",
+    "a path without { and }, and without <word>, which Snakemake replaces",
+)
 
 
 class UnitKinds(Values):
@@ -269,7 +275,7 @@ EMPTIED_ATTENTION = Option(
 SHARED = SEARCH_OPTIONS | {
     "emptied_attention": EMPTIED_ATTENTION,
     "units": Option(["head", "mlp"], ["head", "mlp"], UnitKinds(), "What is pruned."),
-    "masks": Option(None, None, Text("^[^{}]*$"), "The files of masks.", applies_to="import"),
+    "masks": Option(None, None, PATH, "The files of masks.", applies_to="import"),
 }
 
 

@@ -20,12 +20,12 @@ from lottery.models.architecture import Architecture
 from lottery.models.units import ALWAYS, KINDS
 from lottery.pruning.algorithms.declaration import (
     EMPTIED_ATTENTION,
+    PATH,
     SUBNETWORKS,
     SUPER,
     UNITS,
     Algorithm,
     Option,
-    Text,
 )
 from lottery.pruning.algorithms.structured import sample
 from lottery.pruning.masks import UnitMask, times
@@ -51,7 +51,7 @@ ALGORITHM = Algorithm(
         "masks": Option(
             None,
             None,
-            Text("^[^{}]*$"),
+            PATH,
             "A folder {task}/seed_{seed}/head_mask.npy and mlp_mask.npy, or one npz with the keys "
             "{task}/{seed}/heads and {task}/{seed}/mlps.",
             applies_to="import",
