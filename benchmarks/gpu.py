@@ -168,7 +168,7 @@ def measured(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
         ours, theirs = (make(prototype, training, dev, device) for make in (our_works, their_works))
         for kind in ours:
             name = f"{kind}, BERT-base, lengths of {label}"
-            torch.use_deterministic_algorithms(True, warn_only=True)
+            torch.use_deterministic_algorithms(True)
             found = median_seconds({"ours": ours[kind]}, options.repeats, warm_ups=1)
             torch.use_deterministic_algorithms(False)
             if twin_of is not None and kind in theirs:

@@ -83,7 +83,6 @@ class Run:
         self.began = time.monotonic()
         fixed = {
             "CUDA_VISIBLE_DEVICES": "",
-            "LOTTERY_LEASES": str(said.parent / "leases"),
             "OMP_NUM_THREADS": "1",
             RUN: self.name,
         }

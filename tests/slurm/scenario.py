@@ -76,7 +76,6 @@ class Scene:
         (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         self._environment = os.environ | cluster.environment
         self._environment |= {"PYTHONPATH": str(SPY), "SPY_FOLDER": str(self.spied)}
-        self._environment |= {"LOTTERY_LEASES": str(folder / "leases")}
         # Set by the jobs themselves, and by SLURM.
         for name in ("HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES"):
             self._environment.pop(name, None)

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
+from lottery.files.errors import StudyError
 from lottery.runtime import gpu_lease
 from lottery.runtime.gpu_lease import Device, Lease, allowed_devices, lease
 
@@ -19,10 +19,15 @@ def all_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
+class NoDriverError(RuntimeError):
+    """What NVML raises on a machine without GPUs."""
+
+
 class FakeNvml:
     """Two cards, the second cut into two instances; each handle is its own UUID."""
 
     NVMLError = RuntimeError
+    NVMLError_LibraryNotFound = NVMLError_DriverNotLoaded = NoDriverError
     NVML_DEVICE_MIG_ENABLE = 1
     shut = False
 
@@ -77,21 +82,31 @@ class FakeNvml:
 def test_nvml_lists_cards_and_instances(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = FakeNvml()
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    found = allowed_devices(None)
+    found = allowed_devices()
     assert [card.entry for card in found] == ["GPU-0", "MIG-0", "MIG-2"]
     assert {card.name for card in found} == {"Card"}
     assert nvml.shut
-    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(RuntimeError("no driver")))
-    assert allowed_devices(None) == []
+    assert [card.number for card in found] == [0, 1, 1]
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(NoDriverError("no driver")))
+    assert allowed_devices() == []
+
+
+def test_a_driver_that_does_not_answer_is_no_machine_without_gpus(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(RuntimeError("version mismatch")))
+    with pytest.raises(StudyError, match=r"does not list them \(version mismatch\)"):
+        allowed_devices()
+    assert gpu_lease.used_energy("GPU-0") is None  # a finished job is not lost for it
 
 
 def test_a_lease_counts_the_energy_that_its_card_has_used(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     nvml = FakeNvml()
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     monkeypatch.setattr(gpu_lease, "_nvml_devices", lambda: [Device("GPU-0", "GPU-0", "Card")])
-    with lease(folder=tmp_path / "energy") as held:
+    with lease() as held:
         assert held.energy_joules() == 0
         nvml.millijoules["GPU-0"] += 1_234_500
         assert held.energy_joules() == pytest.approx(1234.5)
@@ -101,11 +116,11 @@ def test_a_lease_counts_the_energy_that_its_card_has_used(
 
 @pytest.mark.parametrize("device_id", ["MIG-0", "GPU-unknown", "index-3"])
 def test_a_card_that_counts_no_energy_gives_none(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, device_id: str
+    monkeypatch: pytest.MonkeyPatch, device_id: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
     monkeypatch.setattr(gpu_lease, "_nvml_devices", lambda: [Device(device_id, device_id)])
-    with lease(folder=tmp_path / "energy") as held:
+    with lease() as held:
         assert held.energy_joules() is None
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(RuntimeError("no driver")))
     assert gpu_lease.used_energy("GPU-0") is None

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from test_shrink import random_weights
-from tiny import random_mask, tiny_model, tiny_tokens
+from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 
+from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
+from lottery.models.encoder import Encoder, draw_weights
 from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.shrink import check_under, shrink, zero_weights
@@ -22,14 +24,21 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
+WIDE = {
+    "hidden_size": 768,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 2,
+    "max_position_embeddings": 512,
+    "vocab_size": 1000,
+}
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=12, log_every=1)
 PRECISIONS = ("fp32", "bf16")
 
 
 @pytest.fixture(autouse=True)
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+def device() -> Iterator[torch.device]:
     """The device, set up as in a job."""
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     yield prepare_torch(1)
     torch.use_deterministic_algorithms(False)
 
@@ -54,6 +63,37 @@ def trained(device, precision, kind):
 def test_the_same_seed_gives_the_same_weights(device, precision, kind):
     first, second = (trained(device, precision, kind) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def tokens_of_rows(length: int, examples: int = 72) -> Tokens:
+    """Random examples whose batches have rows of `length` tokens, some with several examples."""
+    rng = np.random.default_rng(length)
+    lengths = rng.integers(length // 8, length + 1, examples)
+    lengths[::4] = length
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Tokens(
+        input_ids=rng.integers(1, WIDE["vocab_size"], offsets[-1]).astype(np.int32),
+        token_types=np.zeros(offsets[-1], np.uint8),
+        offsets=offsets,
+        labels=rng.integers(0, 3, examples),
+        idx=np.arange(examples),
+    )
+
+
+@pytest.mark.parametrize("length", [128, 512])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_rows_of_real_length_give_the_same_weights(device, precision, length):
+    """At the width of BERT-base, where attention sums its gradients over many tiles."""
+    tokens = tokens_of_rows(length)
+    recipe = replace(RECIPE, batch_size=24, epochs=2, precision=precision, learning_rate=1e-4)
+    found = []
+    for _ in range(2):
+        model = Encoder(tiny_architecture(**WIDE), 3)
+        draw_weights(model, 0)
+        train(model.to(device), tokens, recipe, 1)
+        found.append([parameter.detach().cpu() for parameter in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert all(parameter.isfinite().all() for parameter in found[0])
 
 
 @pytest.mark.parametrize("emptied", ["keep_bias", "drop_bias"])

@@ -231,13 +231,14 @@ def test_threads_come_from_params_and_only_fetching_is_online(folder: Path) -> N
 
 
 def test_log_and_provenance_name_the_device(folder: Path) -> None:
-    env = {"CUDA_VISIBLE_DEVICES": "a,b", "LOTTERY_LEASES": str(folder / "leases")}
+    first = f"GPU-{folder.name}"  # a lease is known on the whole machine
+    env = {"CUDA_VISIBLE_DEVICES": f"{first},GPU-b"}
     outputs = {"provenance": "p.json"}
     _, _, log = job(folder, ENVIRONMENT, env, output=outputs, resources=GPU)
-    assert "device a, slot 0" in log
-    assert "CUDA_VISIBLE_DEVICES = a\n" in log
+    assert f"device {first}, slot 0" in log
+    assert f"CUDA_VISIBLE_DEVICES = {first}\n" in log
     record = files.read_json(folder / "p.json")
-    assert (record["device"], record["slot"]) == ("a", 0)
+    assert (record["device"], record["slot"]) == (first, 0)
     # A job that asked for no device sees none.
     _, _, log = job(folder, ENVIRONMENT, env, output=outputs)
     assert "CUDA_VISIBLE_DEVICES = \n" in log
@@ -246,17 +247,56 @@ def test_log_and_provenance_name_the_device(folder: Path) -> None:
 def test_slots_per_gpu_of_the_config_lets_jobs_share(folder: Path) -> None:
     script = """
     from lottery.runtime.gpu_lease import lease
+    first_device = os.environ["CUDA_VISIBLE_DEVICES"]
     first = lease()
     first.__enter__()
     def finetune(**others): pass
-    os.environ["CUDA_VISIBLE_DEVICES"] = "a"
+    os.environ["CUDA_VISIBLE_DEVICES"] = first_device
     run_as_step(finetune)
     """
-    env = {"CUDA_VISIBLE_DEVICES": "a", "LOTTERY_LEASES": str(folder / "leases")}
+    env = {"CUDA_VISIBLE_DEVICES": f"GPU-{folder.name}"}
     config = {"compute": {"slots_per_gpu": 2}}
     status, _, log = job(folder, script, env, config=config, output={}, resources=GPU)
     assert status == 0
-    assert "device a, slot 1" in log
+    assert f"device GPU-{folder.name}, slot 1" in log
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "gpu", "status", "said"),
+    [
+        ("auto", "", 1, 0, "device cpu"),
+        ("auto", "all", 1, 1, "CUDA_VISIBLE_DEVICES is 'all'; allowed are"),
+        ("auto", "all", 0, 0, "device cpu"),
+        ("cuda", "", 1, 1, "compute.device is cuda, but there is no GPU on "),
+        ("cuda", "", 0, 0, "device cpu"),
+        ("cpu", "GPU-x", 1, 0, "device cpu"),
+    ],
+)
+def test_the_config_decides_whether_a_job_leases_a_gpu(
+    folder: Path, device: str, visible: str, gpu: int, status: int, said: str
+) -> None:
+    given = {"config": {"compute": {"device": device}}, "resources": {"gpu": gpu}, "output": {}}
+    env = {"CUDA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": ""}
+    script = ENVIRONMENT.replace('"HF_HUB_OFFLINE"', '"CUDA_DEVICE_ORDER"')
+    found, shown, log = job(folder, script, env, **given)
+    assert found == status
+    assert said in log
+    assert ("CUDA_DEVICE_ORDER = PCI_BUS_ID\n" in log) == (status == 0)
+    assert shown.count("\n") == status  # one sentence
+
+
+def test_a_job_that_has_leased_a_gpu_without_torch_finding_it_ends(folder: Path) -> None:
+    script = """
+    from lottery.steps.setup import prepare_torch
+    def finetune(**others):
+        prepare_torch(1)
+    run_as_step(finetune)
+    """
+    env = {"CUDA_VISIBLE_DEVICES": f"GPU-{folder.name}"}
+    status, shown, _ = job(folder, script, env, output={}, resources=GPU)
+    assert status == 1
+    assert shown.startswith(f"The GPU GPU-{folder.name} is leased, but torch ")
+    assert shown.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

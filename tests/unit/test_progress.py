@@ -151,16 +151,28 @@ def test_the_end_names_log_last_line_and_command(
     assert moved.startswith("1 step failed.\n") and f"log:   {tmp_path}/none.log" in moved
 
 
+KILLED = (
+    "nothing: it was killed by signal 9, as a machine or a scheduler does when memory or time runs "
+    "out. Its log ends: step 5"
+)
+CRASHED = "Fatal Python error: Segmentation fault"
+
+
 @pytest.mark.parametrize(
-    ("level", "said"),
+    ("log", "said"),
     [
-        ("INFO", "nothing: it was killed, or ran out of memory. Its log ends: step 5"),
-        ("ERROR", "step 5"),
+        ("{} INFO step 5", KILLED),
+        ("{} WARNING step 5", KILLED),
+        ("{} ERROR step 5", "step 5"),
+        ("{} INFO a\nFatal Python error: Segmentation fault\n\nThread 0x7f:\n  File a", CRASHED),
+        ("Fatal Python error: Aborted\n{} ERROR later", "later"),
     ],
 )
-def test_a_killed_step_is_reported_as_killed(tmp_path: Path, level: str, said: str) -> None:
+def test_a_step_that_says_nothing_of_its_end_was_killed(
+    tmp_path: Path, log: str, said: str
+) -> None:
     path = tmp_path / "a.log"
-    path.write_text(f"2026-01-02 03:04:05,678 {level} step 5\n")
+    path.write_text(log.format("2026-01-02 03:04:05,678") + "\n")
     assert last_line([str(path)]) == said
 
 

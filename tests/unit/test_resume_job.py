@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -45,7 +46,7 @@ def finetune(path_to_model, checkpoint, **others):
 run_as_step(finetune)
 """
 GPU = {"resources": {"gpu": 1}}
-DEVICE = {"CUDA_VISIBLE_DEVICES": "a", "SECONDS": "0.05"}
+DEVICE = {"CUDA_VISIBLE_DEVICES": f"GPU-{os.getpid()}", "SECONDS": "0.05"}
 
 
 def signalled(
@@ -53,7 +54,7 @@ def signalled(
 ) -> int:
     """Starts the job, signals it when a file is there, and gives its exit status."""
     (place / "ready").unlink(missing_ok=True)
-    running = start(place, STEPS, {"LOTTERY_LEASES": str(place / "leases")} | env, **GPU | given_)
+    running = start(place, STEPS, env, **GPU | given_)
     while not (place / mark).exists():
         assert running.poll() is None, running.communicate()
         time.sleep(0.01)
@@ -70,7 +71,7 @@ def test_a_terminated_job_goes_on_where_it_stood(folder: Path) -> None:  # noqa:
     assert leftovers(folder / "sub") == [NAME]
     # The only device is free again.
     assert signalled(folder, [signal.SIGINT], DEVICE) != 0
-    status, shown, log = job(folder, STEPS, {"LOTTERY_LEASES": str(folder / "leases")}, **GPU)
+    status, shown, log = job(folder, STEPS, **GPU)
     assert (status, shown) == (0, "")
     assert files.read_json(folder / "out.txt") == 5050
     steps = files.read_json(folder / "sub" / "provenance.json")["resumed_from"]

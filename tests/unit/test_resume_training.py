@@ -29,6 +29,7 @@ from lottery.evaluation.predict import predict
 from lottery.pruning.shrink import check_under, shrink, zero_weights
 from lottery.runtime import resume
 from lottery.runtime.resume import NAME, Checkpoint
+from lottery.steps.setup import compute_deterministically
 from lottery.training.loop import Recipe, train
 
 pytestmark = pytest.mark.slow
@@ -206,10 +207,9 @@ def test_tensors_of_another_model_are_refused(caplog: pytest.LogCaptureFixture) 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("kind", ["classes", "scores", "weight mask", "bf16"])
-def test_on_a_gpu_too(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_on_a_gpu_too(kind: str, tmp_path: Path) -> None:
     """There, dropout draws from the device's own generator."""
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    compute_deterministically()
     calls = []
 
     def hook(*_: object) -> None:

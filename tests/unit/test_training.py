@@ -120,7 +120,7 @@ def test_a_shrunk_model_trains(emptied):
 
 def test_a_loss_that_is_not_finite_is_one_sentence():
     model, tokens = tiny_model(n_outputs=1), tiny_tokens(n_outputs=1)
-    with pytest.raises(StudyError, match="learning_rate"):
+    with pytest.raises(StudyError, match="look at the model and the labels"):
         train(model, replace(tokens, labels=tokens.labels * np.float32(1e30)), RECIPE, 1)
 
 

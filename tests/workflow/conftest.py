@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from runs import DRAWN, STRICT, Config, Run, Share, run_to_the_end, strict_targets
+from runs import (
+    DEVICES,
+    DRAWN,
+    STAND_IN,
+    STRICT,
+    Config,
+    Run,
+    Share,
+    run_to_the_end,
+    strict_targets,
+)
 from tiny_study import write_study
 
 
@@ -68,6 +78,6 @@ def leased(share: Share, study: Config) -> Run:
         },
     }
     arguments = ["results/tables/scores.csv", "--cores", "4", "--resources", "gpu=2"]
-    # torch finds no such devices and computes on the CPU; the leases are real.
-    devices = {"CUDA_VISIBLE_DEVICES": "first,second,third"}
+    # The devices are made up, the leases are real.
+    devices = {"CUDA_VISIBLE_DEVICES": ",".join(DEVICES), "PYTHONPATH": str(STAND_IN)}
     return share("leased", lambda folder: run_to_the_end(folder, config, *arguments, env=devices))

@@ -13,6 +13,8 @@ from command_line import run_snakemake
 
 Config = dict[str, Any]
 LARGE = 50_000  # bytes
+STAND_IN = Path(__file__).parent / "stand_in"
+DEVICES = ("GPU-first", "GPU-second", "GPU-third")  # made up
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,11 @@ EDITS = {
         {"compare_controls": 1} | OF_ONE,
     ),
     "words that say the same": (
-        {"methods.magnitude.preset": "published", "compute.slots_per_gpu": 3},
+        {
+            "methods.magnitude.preset": "published",
+            "compute.slots_per_gpu": 3,
+            "compute.device": "cpu",
+        },
         {},
     ),
 }

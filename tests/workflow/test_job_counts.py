@@ -62,7 +62,7 @@ def test_the_papers_grid_needs_630_gpu_jobs(tmp_path: Path) -> None:
         inherited = re.match(r"use rule (\w+) as (\w+)", block)
         if inherited and inherited[1] in with_gpu:
             with_gpu.add(inherited[2])
-        elif "gpu=1" not in block or block.startswith("use rule torch_step as gpu_step"):
+        elif "gpu=GPU" not in block or block.startswith("use rule torch_step as gpu_step"):
             continue
         steps.add(re.search(r'stage\("(\w+)"\)', block)[1])
     assert steps == {*GPU_RULES}

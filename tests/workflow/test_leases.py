@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 from command_line import planned, run_snakemake
-from runs import Config, Run
+from runs import DEVICES, Config, Run
 
 GPU_RULES = ("finetune", "search", "retrain", "evaluate_pruned")
 LOG = re.compile(r"^([\d-]+ [\d:]+,\d+) INFO (.*)$", re.MULTILINE)
@@ -48,9 +48,9 @@ def read_log(path: Path) -> Job:
 def test_no_device_is_held_twice(leased: Run) -> None:
     found = jobs(leased)
     assert len(found) == 1 + 2 + 2 + 2
-    assert {job.device for job in found} <= {"first", "second", "third"}
+    assert {job.device for job in found} <= set(DEVICES)
     assert len({job.device for job in found}) > 1, "no two jobs ran at once"
-    for device in ("first", "second", "third"):
+    for device in DEVICES:
         held = sorted((job.held, job.ended) for job in found if job.device == device)
         for (_, ended), (begun, _) in itertools.pairwise(held):
             assert begun > ended, device
@@ -120,7 +120,7 @@ def test_gpu_jobs_that_nobody_counts_are_refused_before_the_first_one(
     tmp_path: Path, study: Config
 ):
     target = f"results/tiny/tone/seed_{study['seeds'][0]}/finetune/metrics.json"
-    devices = {"CUDA_VISIBLE_DEVICES": "first,second"}
+    devices = {"CUDA_VISIBLE_DEVICES": "GPU-first,GPU-second"}
     config = study | {"compute": {"slots_per_gpu": 3}}
     finished = run_snakemake(tmp_path, config, target, env=devices)
     assert finished.returncode == 1

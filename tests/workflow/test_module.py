@@ -68,7 +68,7 @@ def snakemake(snakefile: Path, folder: Path, *words: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "LOTTERY_LEASES": str(folder / "leases")},
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         cwd=folder,
         timeout=850,
     )

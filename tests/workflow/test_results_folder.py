@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,6 @@ def one(share: Share, study: Config) -> Run:
 def test_everything_but_models_and_tasks_is_in_the_folder(one: Run) -> None:
     assert {path.name for path in one.folder.iterdir() if not path.name.startswith(".")} == {
         *("studies", "resources", "study.yaml", "output.txt"),
-        *(path.name for path in one.folder.glob("leases")),
     }
     assert (one.folder / SCORES).is_file()
     assert (one.folder / "studies/one/logs/finetune/tiny/tone/seed_7.log").is_file()
@@ -70,3 +70,19 @@ def test_a_folder_that_cannot_be_is_refused(study: Config, tmp_path: Path, resul
     assert refused.returncode == 1
     last = refused.stdout.strip().splitlines()[-1]
     assert last.startswith("Error: results is ") and "Traceback" not in refused.stdout
+
+
+def test_folders_may_have_odd_names(study: Config, tmp_path: Path) -> None:
+    data = tmp_path / "d * ? [a] 'b' $c; <B> %s"
+    data.mkdir()
+    files = study["tasks"]["tone"]["data"]
+    for path in files.values():
+        shutil.copy(path, data)
+    tone = study["tasks"]["tone"] | {
+        "data": {split: str(data / Path(path).name) for split, path in files.items()}
+    }
+    folder = tmp_path / "w {model} <results> * ? [a] 'b' $c; %s"
+    target = "resources/tasks/tone/validation.parquet"
+    finished = run_snakemake(folder, study | {"tasks": {"tone": tone}}, target)
+    assert finished.returncode == 0, finished.stdout
+    assert (folder / target).is_file()

@@ -104,13 +104,12 @@ def ended(
 ) -> tuple[int, str]:
     """Starts a run, signals the job when it is time, and waits for the run to end."""
     (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    fixed = {"CUDA_VISIBLE_DEVICES": "", "LOTTERY_LEASES": str(folder / "leases")}
     command = [sys.executable, "-m", "snakemake", job.target, "-s", str(ROOT / "Snakefile")]
     command += ["--configfile", "study.yaml", "--cores", "1", "--rerun-incomplete"]
     run = subprocess.Popen(
         command,
         cwd=folder,
-        env=os.environ | fixed,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -43,6 +43,8 @@ OVERLAP_NOTE = f"{ANALYSED}/overlap_note.rst"
 PUBLISHED = ["resources/paper/scores.csv", "resources/paper/sizes.csv"]
 
 TORCH_THREADS = STUDY.compute["torch_threads"]
+# Of each job that runs a model.
+GPU = int(STUDY.compute["device"] != "cpu")
 MODEL_ROWS = [{"model": model} for model in STUDY.models]
 
 
@@ -99,7 +101,7 @@ def has_several_seeds(method):
 
 def local_files(paths):
     """The user's files as inputs, which a module's prefix does not change."""
-    return [local(path) for path in paths]
+    return [local(path) for path in stop_on_error(grid.require_plain, paths)]
 
 
 def model_files(wildcards):

@@ -33,7 +33,7 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
             "../../envs/torch.yaml"
         threads: TORCH_THREADS
         resources:
-            gpu=1,
+            gpu=GPU,
             mem_mb=growing(8000),
             runtime=growing(480),
         params:

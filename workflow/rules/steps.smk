@@ -30,7 +30,7 @@ use rule analysis_step as torch_step with:
 use rule torch_step as gpu_step with:
     threads: TORCH_THREADS
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(60),
     params:

@@ -14,7 +14,7 @@ use rule gpu_step as finetune with:
     pathvars:
         job="finetune/{model}/{task}/seed_{seed}",
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(720),
     params:

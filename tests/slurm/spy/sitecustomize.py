@@ -34,6 +34,7 @@ class Spy:
         step = name.removeprefix(STEPS)
         note = {"step": step} | {key: os.environ.get(key) for key in NOTED}
         (self._folder / f"{step}_{os.getpid()}.json").write_text(json.dumps(note))
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # SLURM's devices are made up
         if step == "finetune":
             logging.getLogger("lottery").addHandler(Holder(self._folder))
 

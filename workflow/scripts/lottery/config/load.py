@@ -21,6 +21,7 @@ from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import PRESETS, Plugin, declared, plugins
 from lottery.pruning.subnetworks import base_name
 
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 DEEPEST, MOST = 30, 100_000  # levels and entries of a config
 
 
@@ -143,6 +144,7 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
             of the document, then of ids, models, tasks and methods.
     """
     root = Path(root)
+    _check_text(config, "")
     loaded = plugins.load_all(config.get("plugins"), root)
     check_schema(config)
     _check_ids(config)
@@ -150,6 +152,21 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
         return _study(config, root, loaded)
     except OSError as error:  # as of a name that is too long
         raise StudyError(f"The config names a file that cannot be used: {error}.") from error
+
+
+def _check_text(value: Any, key: str) -> None:
+    """Rejects halves of surrogate pairs (of escapes, of the command line): no file holds them."""
+    if isinstance(value, Mapping):
+        for name, below in value.items():
+            _check_text(name, key)
+            _check_text(below, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for below in value:
+            _check_text(below, key)
+    elif isinstance(value, str) and HALF_A_PAIR.search(value):
+        raise StudyError(
+            f"{key or 'The config'} holds {value!r}, which is no text but half a surrogate pair."
+        )
 
 
 def _check_ids(config: Mapping[str, Any]) -> None:

@@ -12,8 +12,16 @@ from pathlib import Path
 
 from lottery.files.errors import StudyError
 
-# What the user can put right when a write fails: space, quota, rights, a read-only file system.
-REPAIRABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
+# What the user can put right when a write fails.
+FREE, ALLOW = "free space there", "make its folder writable or write elsewhere (--directory)"
+REPAIRABLE = {
+    errno.ENOSPC: FREE,
+    errno.EDQUOT: FREE,
+    errno.EACCES: ALLOW,
+    errno.EPERM: ALLOW,
+    errno.EROFS: ALLOW,
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f) or write elsewhere (--directory)",
+}
 
 
 @contextmanager
@@ -46,7 +54,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
             raise
         reason = os.strerror(error.errno)
         raise StudyError(
-            f"{path} cannot be written ({reason}); put that right and run again."
+            f"{path} cannot be written ({reason}); {REPAIRABLE[error.errno]} and run again."
         ) from error
 
 

@@ -39,6 +39,10 @@ def reading(
     except PermissionError as error:
         raise StudyError(f"{path} cannot be read: permission denied.") from error
     except damage as error:
+        if isinstance(error, OSError) and error.errno:
+            # Not of what the file holds, which may be whole.
+            reason = os.strerror(error.errno)
+            raise StudyError(f"{path} cannot be read ({reason}); run again when it can.") from error
         # Text errors (UnicodeDecodeError, JSONDecodeError) are ValueErrors.
         raise StudyError(
             f"{path} is cut short or no {kind} file ({one_line(error)}); {advice}."

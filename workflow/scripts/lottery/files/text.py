@@ -7,12 +7,21 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lottery.files.atomic import atomic
 from lottery.files.reading import MADE_HERE, reading
+
+# Control characters, lone surrogates and what is no character: XML and HTML have no place for them.
+ILLEGIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def legible(text: str) -> str:
+    """A text for readers: what no document may hold is replaced by the replacement character."""
+    return ILLEGIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def write_json(path: str | Path, obj: object) -> None:

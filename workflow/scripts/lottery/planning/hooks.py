@@ -134,7 +134,7 @@ class _Run:
         progress.show()
         start.handle_signals()
         start.warn_of_threads(workflow, compute["torch_threads"])
-        stop_on_error(start.require_gpu_total, workflow, compute["slots_per_gpu"])
+        stop_on_error(start.check_gpus, workflow, compute)
         jobs = [
             (step_of(job.rule), dict(job.wildcards.items()))
             for job in workflow.dag.needrun_jobs()

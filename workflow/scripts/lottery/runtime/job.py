@@ -28,8 +28,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from lottery.files.errors import StudyError
+from lottery.runtime.advice import advice
 from lottery.runtime.bundled import WORKFLOW
-from lottery.runtime.gpu_lease import VISIBLE, Lease, lease
+from lottery.runtime.gpu_lease import ORDER, VISIBLE, Lease, device_order, lease, no_gpu
 from lottery.runtime.provenance import NAME, Record
 from lottery.runtime.resume import DEFAULT_MINUTES, Checkpoint
 from lottery.runtime.resume import NAME as CHECKPOINT
@@ -77,11 +78,7 @@ def run(snakemake: Any) -> NoReturn:
                 raise
             except Exception as error:
                 log.critical("%s", traceback.format_exc().rstrip())
-                message = " ".join(str(error).split())[:300]
-                raise StudyError(
-                    f"{step_of(snakemake)} failed with {type(error).__name__}: {message}"
-                    + (f"; see {path}" if path else "")
-                ) from error
+                raise StudyError(_sentence(error, snakemake, path)) from error
     except StudyError as error:
         print(error, file=terminal, flush=True)
         status = 1
@@ -94,6 +91,18 @@ def run(snakemake: Any) -> NoReturn:
     # All is written. Taking torch's modules apart object by object would take another 0.4 s, and
     # what they print at an interruption would hide the last line of the log.
     os._exit(status)
+
+
+def _sentence(error: Exception, job: Any, log_path: str | None) -> str:
+    """An error that no step has foreseen, in one line."""
+    step, message = step_of(job), " ".join(str(error).split())[:300]
+    compute = job.config.get("compute", {})
+    reason = advice(error, step, compute.get("slots_per_gpu", 1))
+    return (
+        f"{step} failed with {type(error).__name__}: {message}"
+        + (f"; {reason}" if reason else "")
+        + (f"; see {log_path}" if log_path else "")
+    )
 
 
 def keywords_of(job: Any) -> dict[str, Any]:
@@ -130,7 +139,7 @@ def _run(snakemake: Any, terminal: TextIO) -> None:
     record = Record(snakemake, step)
     # From the config, not from params: how jobs use the machine changes no result.
     compute = snakemake.config.get("compute", {})
-    with _device(bool(snakemake.resources.get("gpu")), compute.get("slots_per_gpu", 1)) as held:
+    with _device(bool(snakemake.resources.get("gpu")), compute) as held:
         slot = "" if held.slot is None else f", slot {held.slot}"
         log.info("device %s%s%s", held.device, f" ({held.name})" if held.name else "", slot)
         function = getattr(importlib.import_module(f"lottery.steps.{step}"), step)
@@ -172,8 +181,7 @@ def _set_environment(snakemake: Any, step: str) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    # cuBLAS gives the same sums in every run only with a fixed workspace.
-    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    os.environ[ORDER] = device_order()
     threads = snakemake.params.get("torch_threads")
     if threads is not None:
         # Of the config, not of the job: the number of threads changes results in the last bits.
@@ -181,10 +189,13 @@ def _set_environment(snakemake: Any, step: str) -> None:
 
 
 @contextmanager
-def _device(gpu: bool, slots_per_gpu: int) -> Iterator[Lease]:
-    """A leased device; a job that asked for none sees none."""
-    if gpu:
-        with lease(slots_per_gpu) as held:
+def _device(gpu: bool, compute: Mapping[str, Any]) -> Iterator[Lease]:
+    """A leased device; a job that asked for none, or may have none, sees none."""
+    wanted = compute.get("device", "auto")
+    if gpu and wanted != "cpu":
+        with lease(compute.get("slots_per_gpu", 1)) as held:
+            if wanted == "cuda" and held.slot is None:
+                raise no_gpu()
             yield held
     else:
         os.environ[VISIBLE] = ""

@@ -150,8 +150,16 @@ def last_line(paths: Sequence[str]) -> str:
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         if lines:
             stamp, message = STAMP.match(lines[-1]), STAMP.sub("", lines[-1])
-            if stamp and stamp["level"] in ("INFO", "WARNING"):
-                message = f"nothing: it was killed, or ran out of memory. Its log ends: {message}"
+            stamped = [bool(STAMP.match(line)) for line in lines]
+            since = lines[len(lines) - stamped[::-1].index(True) :] if any(stamped) else lines
+            crashed = [line for line in since if line.startswith("Fatal Python error: ")]
+            if crashed:  # what follows is where each thread was
+                message = crashed[-1]
+            elif stamp and stamp["level"] in ("INFO", "WARNING"):
+                message = (
+                    "nothing: it was killed by signal 9, as a machine or a scheduler does when "
+                    f"memory or time runs out. Its log ends: {message}"
+                )
             return message[:500]
     return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 import resource
 import sys
@@ -77,8 +78,9 @@ class Record:
             "platform": platform.platform(),
             "device": lease.device,
             "device_name": lease.name,
-            # A leased device that torch does not find is not computed on.
+            # A step may use no device though it has leased one, as a search by magnitude.
             "computed_on": "cuda" if on_gpu else "cpu",
+            "cuda": _cuda_settings(torch) if on_gpu else None,
             "slot": lease.slot,
             "threads": job.threads,
             "started": self._started.isoformat(timespec="seconds"),
@@ -151,6 +153,20 @@ def _versions() -> dict[str, str | None]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = None
     return versions
+
+
+def _cuda_settings(torch: Any) -> dict[str, Any]:
+    """What torch was set to on the device, of all that can change results there."""
+    backends = torch.backends
+    only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    return {
+        "deterministic": torch.are_deterministic_algorithms_enabled() and not only_warns,
+        "cudnn_benchmark": backends.cudnn.benchmark,
+        "cudnn_attention": backends.cuda.cudnn_sdp_enabled(),
+        "matmul_fp32_precision": backends.cuda.matmul.fp32_precision,
+        "cublas_workspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+        "device_order": os.environ.get("CUDA_DEVICE_ORDER"),
+    }
 
 
 def _peak_memory() -> float:

@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
 from lottery.files.errors import StudyError
-from lottery.runtime.gpu_lease import VISIBLE, allowed_devices
+from lottery.runtime.gpu_lease import VISIBLE, allowed_devices, no_gpu
 
 
 def stop_on_error(function: Callable[..., Any], *arguments: object) -> Any:
@@ -70,24 +70,27 @@ def warn_of_threads(workflow: Any, torch_threads: int) -> None:
         )
 
 
-def require_gpu_total(workflow: Any, slots_per_gpu: int) -> None:
-    """Rejects a run whose number of GPU jobs at a time is not limited.
+def check_gpus(workflow: Any, compute: Mapping[str, Any]) -> None:
+    """Rejects a run that wants GPUs it cannot have, or does not limit its GPU jobs at a time.
 
     Snakemake limits jobs by a resource only where the run states its total. Without one, all GPU
     jobs that the cores allow would start at once, load their data and wait for a free device.
 
     Raises:
-        StudyError: GPU jobs are to run here, there are devices, and no total of `gpu` is given.
+        StudyError: GPU jobs are to run here, and CUDA_VISIBLE_DEVICES cannot be read, there is no
+            device though the config wants one, or there are devices and no total of `gpu`.
     """
-    if not workflow.local_exec or "gpu" in workflow.global_resources:
+    if not workflow.local_exec or compute["device"] == "cpu":
         return
     if not any(job.resources.get("gpu") for job in workflow.dag.needrun_jobs()):
         return
-    devices = allowed_devices(os.environ.get(VISIBLE))
-    if devices:
+    devices = allowed_devices()
+    if compute["device"] == "cuda" and not devices:
+        raise no_gpu()
+    if devices and "gpu" not in workflow.global_resources:
         raise StudyError(
             f"This run may use {len(devices)} GPU{'s' * (len(devices) > 1)} but states no total of "
             "gpu, so nothing limits its GPU jobs: add --resources "
-            f"gpu={len(devices) * slots_per_gpu}, or {VISIBLE}= in front of the command to compute "
-            "on the CPU."
+            f"gpu={len(devices) * compute['slots_per_gpu']}, or {VISIBLE}= in front of the command "
+            "to compute on the CPU."
         )

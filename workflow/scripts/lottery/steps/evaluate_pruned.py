@@ -8,6 +8,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lottery import files
 from lottery.data.tokens import read_tokens
 from lottery.evaluation.predict import predict_splits
@@ -46,6 +48,7 @@ def evaluate_pruned(
         path_to_pruned: JSON to write: of each subnetwork the digests of mask and logits, or the
             error that it ended with.
     """
+    prepare_torch(torch_threads)  # without the GPU that it has leased the whole job fails
     digest = files.sha256(path_to_model)
     found: dict[str, dict[str, str]] = {}
     for path_to_mask in paths_to_masks:
@@ -61,6 +64,8 @@ def evaluate_pruned(
                 batch_size=batch_size,
                 torch_threads=torch_threads,
             )
+        except (torch.OutOfMemoryError, torch.AcceleratorError):
+            raise  # of the GPU: otherwise `evaluate` would compute all of them on the CPU
         except Exception as error:
             logger.exception("%s cannot be evaluated", subnetwork)
             found[subnetwork] = {"error": f"{type(error).__name__}: {error}"}

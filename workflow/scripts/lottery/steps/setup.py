@@ -7,8 +7,9 @@ import os
 
 import torch
 
+from lottery.files.errors import StudyError
 from lottery.runtime.allocator import keep_freed_memory
-from lottery.runtime.gpu_lease import VISIBLE
+from lottery.runtime.gpu_lease import NO_DEVICE, VISIBLE
 
 logger = logging.getLogger(__name__)
 
@@ -18,22 +19,48 @@ def prepare_torch(torch_threads: int) -> torch.device:
 
     Results are the same bit for bit for one kind of device and one number of threads, so the
     number of threads (of one operation on the CPU) is part of a rule's params.
+
+    Raises:
+        StudyError: A GPU has been leased, and torch cannot compute on it.
     """
     torch.set_num_threads(torch_threads)
     keep_freed_memory()
-    if not torch.cuda.is_available():
-        if leased := os.environ.get(VISIBLE):
-            logger.warning(
-                "torch finds no device %s; computing on the CPU (a wrong name in %s, or a torch"
-                " without CUDA?)",
-                leased,
-                VISIBLE,
-            )
-        return torch.device("cpu")
-    # Some kernels have no deterministic form; torch names them in a warning, which the log keeps.
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    leased = os.environ.get(VISIBLE, "").strip()
+    if torch.cuda.is_available():
+        device = torch.device("cuda")
+        compute_deterministically()
+        try:
+            torch.ones(1, device=device).sum().item()
+        except RuntimeError as error:
+            problem = str(error).strip().partition("\n")[0].rstrip(".")
+            raise StudyError(
+                f"torch finds the GPU {leased} but cannot compute on it: {problem}."
+            ) from error
+        logger.info("running on %s", torch.cuda.get_device_name(device))
+        return device
+    if leased not in NO_DEVICE:
+        # No quiet computation on the CPU: it would take days, and other cells have run on a GPU.
+        without = "is built without CUDA" if torch.version.cuda is None else "does not find it"
+        raise StudyError(
+            f"The GPU {leased} is leased, but torch {torch.__version__} {without}: repair the "
+            f"driver, torch or {VISIBLE}, or set compute.device to cpu."
+        )
+    return torch.device("cpu")
+
+
+def compute_deterministically() -> None:
+    """Lets CUDA compute the same bits in every run.
+
+    An operation without a deterministic form raises an error. With a warning alone (`warn_only`),
+    attention would keep forms whose gradients differ from run to run.
+    """
+    torch.use_deterministic_algorithms(True)
     # Filling every new tensor would find reads of unwritten memory, at a kernel for each.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    device = torch.device("cuda")
-    logger.info("running on %s", torch.cuda.get_device_name(device))
-    return device
+    # cuBLAS reads it when the first product is computed.
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    torch.backends.cudnn.benchmark = False
+    # cuDNN's attention builds a plan for every new shape of batch, which takes about a second.
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    # Whatever an image sets in the environment (TORCH_ALLOW_TF32_CUBLAS_OVERRIDE).
+    torch.backends.cuda.matmul.fp32_precision = "ieee"

@@ -20,9 +20,10 @@ HISTORY_COLUMNS = ["step", "epoch", "loss", "learning_rate", "tokens_per_second"
 class History:
     """Rows of the history, and sums over the steps since the last of them."""
 
-    def __init__(self, total_steps: int, device: torch.device) -> None:
+    def __init__(self, total_steps: int, device: torch.device, precision: str) -> None:
         self.rows: list[dict[str, Any]] = []
         self._total_steps = total_steps
+        self._precision = precision
         # Kept as a tensor: reading a number off a GPU at every step would make it wait.
         self.loss_sum = torch.zeros((), device=device)
         self._tokens = 0
@@ -39,9 +40,15 @@ class History:
         """Ends a row."""
         loss = float(self.loss_sum) / self._steps
         if not math.isfinite(loss):
+            if step == 1:
+                cause = "no weight has been changed yet, so look at the model and the labels"
+            elif self._precision == "fp32":
+                cause = "lower training.learning_rate, or raise training.warmup_steps"
+            else:
+                cause = "lower training.learning_rate, or set training.precision to fp32"
             raise StudyError(
                 f"The training loss is {loss} at step {step} (epoch {epoch}, learning rate "
-                f"{learning_rate:.2e}): lower training.learning_rate, or use precision fp32."
+                f"{learning_rate:.2e}, {self._precision}): {cause}."
             )
         seconds = time.perf_counter() - self._started
         row = [step, epoch, loss, learning_rate, round(self._tokens / seconds)]

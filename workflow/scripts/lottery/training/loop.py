@@ -97,7 +97,7 @@ def train(
         masked = [(parameters[name], mask) for name, mask in (kept or {}).items()]
         total_steps = recipe.epochs * math.ceil(len(tokens) / recipe.batch_size)
         device = model.classifier.weight.device
-        history = History(total_steps, device)
+        history = History(total_steps, device, recipe.precision)
         torch.manual_seed(seed)
         model.train()
         state = TrainingState(model, optimizer, history)

@@ -104,15 +104,21 @@ class Switch(Values):
 
 
 class Text(Values):
-    """A text that is not empty and matches a regular expression."""
+    """A text that is not empty and matches a regular expression; `comment` says it in words."""
 
     words = "text"
 
-    def __init__(self, pattern: str | None = None) -> None:
+    def __init__(self, pattern: str | None = None, comment: str | None = None) -> None:
         self.schema = {"type": "string", "minLength": 1}
         if pattern is not None:
             re.compile(pattern)  # an error names the line of the declaration
-            self.schema |= {"pattern": pattern}
+            self.schema |= {"pattern": pattern} | ({"$comment": comment} if comment else {})
+
+
+PATH = Text(
+    "^((?!<[a-z][a-z0-9_]*>)[^{}])*$",
+    "a path without { and }, and without <word>, which Snakemake replaces",
+)
 
 
 class UnitKinds(Values):
@@ -266,7 +272,7 @@ SHARED = SEARCH_OPTIONS | {
     "masks": Option(
         None,
         None,
-        Text("^[^{}]*$"),
+        PATH,
         "A folder {task}/seed_{seed}/head_mask.npy and mlp_mask.npy, or one npz with the keys "
         "{task}/{seed}/heads and {task}/{seed}/mlps.",
         applies_to="import",

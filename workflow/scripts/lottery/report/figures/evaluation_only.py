@@ -66,7 +66,7 @@ def draw_on(
                 marked = True
         _frame(axis, lines, metric, named=index % COLUMNS == 0)
         n = of_group.loc[of_group["label"] == "", "n_examples"].iloc[0]
-        axis.set_title(f"{textwrap.fill(group or 'all', 26)}\n{n} examples")
+        axis.set_title(f"{textwrap.fill(style.short(group or 'all'), 26)}\n{n} examples")
     style.label_outer(axes, COLUMNS, x=METRICS[metric].title)
     grey = {"color": style.GREY}
     gold = {

@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lottery import files
+from lottery.files.text import legible
 from lottery.models.units import KINDS
 from lottery.tasks.metrics import METRICS
 
@@ -28,6 +29,7 @@ from lottery.tasks.metrics import METRICS
 COLUMN = 3.5
 PAGE = 7.2
 DPI = 300
+LONGEST = 60  # characters of a name that users choose freely
 
 # No font below 7 points at the printed size.
 SETTINGS = {
@@ -47,6 +49,9 @@ SETTINGS = {
     "hatch.linewidth": 0.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    # Names are text: neither $ nor _ means anything.
+    "text.parse_math": False,
+    "text.usetex": False,
     "svg.fonttype": "path",
     # Identifiers inside an svg are drawn at random unless salted.
     "svg.hashsalt": "lottery",
@@ -141,6 +146,8 @@ def save(figure: Figure, path_to_svg: Path, path_to_png: Path) -> None:
         axis.set_position([round(float(value), 6) for value in axis.get_position().bounds])
     with files.atomic(path_to_svg) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+        # Texts are in comments, too, where XML allows no control characters.
+        temporary.write_text(legible(temporary.read_text(encoding="utf-8")), encoding="utf-8")
     with files.atomic(path_to_png) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
 
@@ -159,6 +166,11 @@ def title(task: str, metric: str) -> str:
     return together if len(together) <= 36 else f"{task},\n{measure}"
 
 
+def short(text: str) -> str:
+    """A text that fits: the end of one that is too long is left out."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
 def colour_of(subnetwork: str) -> str:
     """The colour of a subnetwork: that of the kind (good, random, bad) in its name."""
     parts = subnetwork.split("_")
@@ -173,11 +185,12 @@ def legend(figure: Figure, entries: Mapping[str, Any], columns: int = 3) -> None
     """
     handles = []
     for label, look in entries.items():
+        shown = short(label)
         if isinstance(look, Patch):
-            look.set_label(label)
+            look.set_label(shown)
             handles.append(look)
         elif look:
-            handles.append(Line2D([], [], label=label, **look))
+            handles.append(Line2D([], [], label=shown, **look))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 

@@ -10,6 +10,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from lottery.files.text import legible
+
 
 def render(templates: Path, *, config: Mapping[str, Any], **content: Any) -> str:
     """Fills the page's template.
@@ -31,4 +33,6 @@ def render(templates: Path, *, config: Mapping[str, Any], **content: Any) -> str
     )
     style = Markup((templates / "style.css").read_text(encoding="utf-8"))
     text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100)
-    return environment.get_template("page.html").render(style=style, config=text, **content)
+    return legible(
+        environment.get_template("page.html").render(style=style, config=text, **content)
+    )

@@ -11,10 +11,14 @@ from lottery.report.tables.model import Cell, Table
 from lottery.report.tables.numbers import MINUS, NOTHING
 
 PAPER = "paper"
+CONTROL = dict.fromkeys(map(chr, (*range(32), *range(127, 160))), " ")  # line ends included
 # Plain signs, so that numbers can be copied and searched for; a bar would end a cell.
-MARKDOWN = str.maketrans({MINUS: "-", NOTHING: "-", "|": "\\|", "\n": " "})
+MARKDOWN = str.maketrans(CONTROL | {MINUS: "-", NOTHING: "-", "|": "\\|"})
+# What Markdown, or HTML and TeX inside it, would take for more than text.
+MARKUP = re.compile(r"[\\`*$]|<(?=[A-Za-z/!?])|\](?=\()|(?<![^\W_])_|_(?![^\W_])")
 LATEX = str.maketrans(
-    {
+    CONTROL
+    | {
         "\\": r"\textbackslash{}",
         **{sign: f"\\{sign}" for sign in "&%$#_{}"},
         **{sign: f"${sign}$" for sign in "<>|"},
@@ -27,7 +31,7 @@ LATEX = str.maketrans(
         "†": r"$\dagger$",
         "“": "``",
         "”": "''",
-        "\n": " ",
+        "`": r"\textasciigrave{}",
     }
 )
 
@@ -63,10 +67,10 @@ def markdown(table: Table) -> str:
     if table.published:
         caption += f" Rows *{PAPER}*: {table.published}"
     dashes = ["---" if n in table.words or not n else "---:" for n, _ in enumerate(table.columns)]
-    lines = [[text.translate(MARKDOWN) for text in table.columns], dashes]
+    lines = [[_plain(text) for text in table.columns], dashes]
     for kind, texts in _lines(table):
         marks = {"title": "**", "paper": "*"}.get(kind, "")
-        lines.append([text and f"{marks}{text.translate(MARKDOWN)}{marks}" for text in texts])
+        lines.append([text and f"{marks}{_plain(text)}{marks}" for text in texts])
     notes = table.note.split("\n")
     parts = [
         f"## {table.title}" if table.title else "",
@@ -75,6 +79,11 @@ def markdown(table: Table) -> str:
         "\n".join(f"- {note}" for note in notes) if len(notes) > 1 else table.note,
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _plain(text: str) -> str:
+    """A text as Markdown that shows it as it is."""
+    return MARKUP.sub(r"\\\g<0>", text).translate(MARKDOWN)
 
 
 def latex(table: Table) -> str:
@@ -103,7 +112,9 @@ def latex(table: Table) -> str:
                 continue
             if kind == "paper":
                 escaped = [text and f"\\textit{{{text}}}" for text in escaped]
-            lines.append(" & ".join(escaped) + " \\\\")
+            # A bracket or a star would belong to the end of the line before.
+            begin = "{}" if escaped[0][:1] in ("[", "*") else ""
+            lines.append(f"{begin}{' & '.join(escaped)} \\\\")
         lines += ["\\bottomrule", "\\end{tabular}"]
     if table.note:
         lines += ["", *(f"{note.translate(LATEX)}\\par" for note in table.note.split("\n"))]
