@@ -23,7 +23,7 @@ from lottery.models.architecture import Architecture
 from lottery.pruning.algorithms import structured
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import UnitMask
-from lottery.report.figures import style
+from lottery.report import style
 from lottery.training.loop import Recipe, train
 from measuring import ROOT, arguments, machine, median_seconds, parsed
 from rows import Row, finish

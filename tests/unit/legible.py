@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from lottery.report.figures import style
+from lottery.report import style
 
 SMALLEST = 7  # points
 GAP = 1.5  # points between two texts side by side, or they read as one

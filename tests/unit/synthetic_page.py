@@ -9,6 +9,7 @@ from typing import Any
 import synthetic
 
 from lottery import files
+from lottery.analysis.patterns import ASSOCIATIONS
 from lottery.pruning.subnetworks import reference_of
 from lottery.results.summary import COLUMNS
 from lottery.statistics.claims.check import SCHEMA as CLAIM_SCHEMA
@@ -55,8 +56,7 @@ def write_run(root: Path) -> synthetic.Tree:
     gather_tables(paths_to_tables=overlaps, path_to_table=TABLES / "overlap.csv", name="overlap")
     files.write_csv(TABLES / "differences.csv", differences(tree), list(DIFFERENCE_SCHEMA))
     files.write_csv(TABLES / "trainability.csv", trainability(tree), list(TRAINED_SCHEMA))
-    rows = associations(tree)
-    files.write_csv(TABLES / "pattern_association.csv", rows, list(rows[0]))
+    files.write_csv(TABLES / "pattern_association.csv", associations(tree), list(ASSOCIATIONS))
     files.write_csv(TABLES / "claims.csv", claims(tree), list(CLAIM_SCHEMA))
     for method in tree.methods:
         draw(tree, method)
@@ -88,8 +88,6 @@ def compare_with_good(tree: synthetic.Tree, method: str) -> None:
         path_to_config=tree.path_to_config,
         path_to_overlap=of_method(tree, method) / "overlap.csv",
         path_to_note=note(tree, method),
-        model=tree.model,
-        method=method,
     )
 
 

@@ -13,13 +13,13 @@ from synthetic_runs import MODEL, SEEDS, from_scores, make_scores
 
 from lottery import files
 from lottery.planning import grid, params
-from lottery.report.figures import style
-from lottery.report.figures.scores import draw_scores
+from lottery.report import style
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs, summarize
 from lottery.steps.collect_scores import collect_scores
+from lottery.steps.plot_scores import draw_scores
 from lottery.steps.summarize_on import summarize_on
 
 PAPER = ROOT / "workflow/resources/paper"

@@ -210,9 +210,8 @@ def test_sections_without_content_are_left_out(page):
 
 @pytest.mark.parametrize("method", ["structured", "magnitude"])
 def test_captions_of_good_versus_bad_figures_tell_of_overlap(tree, found, method):
-    sentence = overlap_sentence(
-        files.read_table(TABLES / "overlap.csv", SCHEMA), tree.model, method
-    )
+    overlap = files.read_table(TABLES / "overlap.csv", SCHEMA)
+    sentence = overlap_sentence(overlap[overlap["method"] == method])
     assert "random" in sentence  # more than a tenth of a random subnetwork lies in the good one
     caption = next(text for _, text in found.figures if f": {method};" in text)
     assert sentence in " ".join(caption.split())

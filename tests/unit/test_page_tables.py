@@ -13,7 +13,7 @@ from lottery.report.page.study import examples_of
 from lottery.report.tables.claims import claims_tables
 from lottery.report.tables.model import Cell, Table
 from lottery.report.tables.scores import evaluation_only_tables
-from lottery.results.evaluation_only import SCHEMA as ON_SCHEMA
+from lottery.results.summary import ON_SCHEMA
 from lottery.statistics.claims.check import SCHEMA
 
 
@@ -86,4 +86,4 @@ def test_sections_name_a_figure_once_and_its_caption_exists():
 
 
 def cell_text(cell: Cell) -> str:
-    return " ".join([cell.text, *cell.lines, *([cell.paper] if cell.paper else [])])
+    return " ".join(filter(None, [cell.text, cell.sd, *cell.below, cell.paper]))

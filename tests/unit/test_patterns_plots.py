@@ -16,9 +16,8 @@ from test_plots import BIG, DEMO_TASKS
 
 from lottery import files
 from lottery.pruning.masks import MaskInfo, write_mask
-from lottery.report.figures import style
-from lottery.report.figures.patterns import draw_examples, draw_shares
-from lottery.steps.measure_patterns import measure_patterns
+from lottery.report import style
+from lottery.steps.measure_patterns import draw_examples, draw_shares, measure_patterns
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 

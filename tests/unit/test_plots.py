@@ -16,18 +16,15 @@ from matplotlib.figure import Figure
 from lottery import files
 from lottery.analysis.good_masks import read_good_masks
 from lottery.analysis.survivors import survival
-from lottery.report.figures import style
-from lottery.report.figures.curves import draw_trajectories
-from lottery.report.figures.scores import draw_scores
-from lottery.report.figures.survival import ALL, TASK, draw_survival
+from lottery.report import style
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
 from lottery.results.trajectory import search_table
 from lottery.steps.collect_scores import collect_scores
-from lottery.steps.plot_scores import plot_scores
-from lottery.steps.plot_survival import plot_survival
-from lottery.steps.plot_trajectories import plot_trajectories
+from lottery.steps.plot_scores import draw_scores, plot_scores
+from lottery.steps.plot_survival import ALL, TASK, draw_survival, plot_survival
+from lottery.steps.plot_trajectories import draw_trajectories, plot_trajectories
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 FILES = [PAPER / "scores.csv", PAPER / "sizes.csv"]

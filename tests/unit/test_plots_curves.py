@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.report.figures import style
-from lottery.report.figures.curves import draw_training, draw_trajectories, thinned
-from lottery.steps.plot_training import plot_training
+from lottery.report import style
+from lottery.steps.plot_training import draw_training, plot_training, thinned
+from lottery.steps.plot_trajectories import draw_trajectories
 from lottery.training.history import HISTORY_COLUMNS
 
 TASKS = ("tone", "degree")

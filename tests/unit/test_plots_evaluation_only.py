@@ -12,9 +12,9 @@ from legible import complaints, texts_of
 from matplotlib.figure import Figure
 from synthetic_runs import MODEL, SEEDS, from_scores, one_score, runs_of
 
-from lottery.report.figures import style
-from lottery.report.figures.evaluation_only import draw_on
+from lottery.report import style
 from lottery.results.published import PublishedOn
+from lottery.steps.plot_on import draw_on
 
 HANS = Path(__file__).resolve().parents[2] / "workflow/resources/paper/hans.csv"
 GROUPS = ("", "lexical_overlap", "subsequence", "constituent")

@@ -16,15 +16,16 @@ from matplotlib.figure import Figure
 from test_plots import BIG, FILES
 
 from lottery.analysis.stability import NOISE as NOISE_COLUMNS
-from lottery.report.figures import agreement, style
-from lottery.report.figures.differences import draw_differences
-from lottery.report.figures.methods import draw_methods
-from lottery.report.figures.scores import draw_scores
+from lottery.report import style
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
 from lottery.statistics.runs import contrasts
 from lottery.steps.collect_scores import collect_scores
+from lottery.steps.compare_methods import draw_methods
+from lottery.steps.measure_noise import draw_noise
+from lottery.steps.plot_differences import draw_differences
+from lottery.steps.plot_scores import draw_scores
 
 pytestmark = pytest.mark.slow
 
@@ -114,7 +115,7 @@ def figures(tree) -> dict[str, Figure]:
         split = layout.display_split(method)
         rows = differences(tree, method, split)
         drawn[f"differences_{method}"] = draw_differences(rows, tasks, MODEL, method, split)
-    drawn["noise"] = agreement.draw_noise(noise(tree), "title")
+    drawn["noise"] = draw_noise(noise(tree), "title")
     return drawn
 
 

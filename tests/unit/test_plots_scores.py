@@ -8,10 +8,10 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from lottery.report.figures import style
-from lottery.report.figures.scores import draw_scores
+from lottery.report import style
 from lottery.results.layout import Layout
 from lottery.results.published import Published
+from lottery.steps.plot_scores import draw_scores
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lottery.analysis.survivors import Survival
-from lottery.report.figures import style
-from lottery.report.figures.survival import TASK, draw_survival
+from lottery.report import style
+from lottery.steps.plot_survival import TASK, draw_survival
 
 
 @pytest.fixture

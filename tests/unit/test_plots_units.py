@@ -14,12 +14,12 @@ from synthetic_search import write_search
 from test_plots import BIG, DEMO_TASKS
 
 from lottery import files
-from lottery.report.figures import agreement, importance, style, survivors
-from lottery.steps.measure_importance import measure_importance
-from lottery.steps.measure_magnitudes import measure_magnitudes
+from lottery.report import style
+from lottery.steps.measure_importance import draw_correlations, draw_histograms, measure_importance
+from lottery.steps.measure_magnitudes import draw_magnitudes, measure_magnitudes
 from lottery.steps.measure_noise import measure_noise
-from lottery.steps.measure_overlap import measure_overlap
-from lottery.steps.measure_stability import measure_stability
+from lottery.steps.measure_overlap import draw_overlap, draw_survivors, measure_overlap
+from lottery.steps.measure_stability import draw_stability, measure_stability
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 SEARCH_ON = {"structured": "validation", "half": "search_half", "train": "train_sample"}
@@ -172,7 +172,7 @@ def test_stability_shows_value_chance_pairs_and_the_paper():
     pairs = [{"task": "cola", "unit": "heads", "jaccard": value} for value in (0.2, 0.4)]
     known = {("cola", "heads", "fleiss_kappa"): 0.228}
     with style.settings():
-        figure = agreement.draw_stability(rows, pairs, known, "title")
+        figure = draw_stability(rows, pairs, known, "title")
     kappa, jaccard = figure.axes[0], figure.axes[2]
     assert [list(line.get_xdata()) for line in kappa.lines if line.get_marker() == "o"] == [[0.3]]
     (bar,) = kappa.patches
@@ -189,7 +189,7 @@ def test_bands_of_chance_and_whiskers_end_at_what_is_possible():
     rows = [ROW | band | {"statistic": name} for name in ("fleiss_kappa", "jaccard")]
     rows[1] |= {"expected": 0.9}
     with style.settings():
-        figure = agreement.draw_stability(rows, [], {}, "title")
+        figure = draw_stability(rows, [], {}, "title")
     ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for a in figure.axes for bar in a.patches]
     # Of three masks not every pair can disagree: kappa is -1/2 at least.
     assert ends == [pytest.approx((-0.5, 0.0)), pytest.approx((0.5, 1.0))]
@@ -201,7 +201,7 @@ def test_bands_of_chance_and_whiskers_end_at_what_is_possible():
         for layer, mean in enumerate((0.1, 0.5, 0.9))
     ]
     with style.settings():
-        figure = survivors.draw_survivors([count], layers, {}, "title")
+        figure = draw_survivors([count], layers, {}, "title")
     (bar,) = figure.axes[0].patches
     assert (bar.get_x(), bar.get_width()) == (0.0, 6.0)
     (whiskers,) = figure.axes[1].collections
@@ -214,7 +214,7 @@ def test_the_overlap_matrix_holds_both_counts_and_the_ratio_to_chance():
     pair = own | {"task_a": "a", "task_b": "b", "expected": 4.0, "super_expected": 0.0}
     rows = [own | {"task_a": task, "task_b": task} for task in "ab"] + [pair]
     with style.settings():
-        figure = survivors.draw_overlap(rows, "title")
+        figure = draw_overlap(rows, "title")
     texts = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
     assert texts == {(0, 0): "5.0\n2", (1, 1): "5.0\n2", (0, 1): "5.0", (1, 0): "2"}
     shown = figure.axes[0].images[0].get_array()
@@ -225,7 +225,7 @@ def test_the_overlap_matrix_holds_both_counts_and_the_ratio_to_chance():
 def test_magnitudes_count_the_runs_that_have_both_groups():
     rows = [magnitude(kept, pruned) for kept, pruned in ((1.1, 1.0), (0.9, 1.0), (1.0, None))]
     with style.settings():
-        figure = importance.draw_magnitudes(rows, "title")
+        figure = draw_magnitudes(rows, "title")
     assert "kept > pruned in 1 of 2" in figure.axes[0].get_title()
 
 
@@ -248,7 +248,7 @@ def magnitude(kept: float, pruned: float | None, unit: str = "heads") -> dict:
 def test_magnitudes_leave_out_units_that_the_method_does_not_prune(mlps_pruned, panels):
     rows = [magnitude(1.1, 1.0), magnitude(1.0, mlps_pruned, "mlps"), magnitude(1.1, 1.0, "both")]
     with style.settings():
-        figure = importance.draw_magnitudes(rows, "title")
+        figure = draw_magnitudes(rows, "title")
     assert [axis.get_title().partition(":")[0] for axis in figure.axes] == panels
 
 
@@ -278,7 +278,7 @@ def test_one_task_has_no_pair_and_no_scale_of_ratios():
     row = {"unit": "heads", "units": 12, "task_a": "a", "task_b": "a", "shared_mean": 4.0}
     row["n_seeds"] = 3
     with style.settings():
-        figure = survivors.draw_overlap([row | {"super_shared": 2}], "title")
+        figure = draw_overlap([row | {"super_shared": 2}], "title")
     (axis,) = figure.axes  # a scale would be one more
     assert "no pair" in axis.get_xlabel()
 
@@ -291,7 +291,7 @@ def test_a_histogram_is_the_mean_over_seeds_with_a_cut_for_each():
         for low, count in zip((0.0, 0.5), counts, strict=True)
     ]
     with style.settings():
-        figure = importance.draw_histograms(rows, ["a"], 2, "title")
+        figure = draw_histograms(rows, ["a"], 2, "title")
     (stairs,) = figure.axes[0].patches
     assert stairs.get_data().values.tolist() == [5.0, 1.0]
     assert [line.get_xdata()[0] for line in figure.axes[0].lines] == [0.1, 0.2]
@@ -301,8 +301,8 @@ def test_a_histogram_is_the_mean_over_seeds_with_a_cut_for_each():
 
 def test_searches_that_removed_nothing_have_empty_panels():
     with style.settings():
-        histograms = importance.draw_histograms([], ["a"], 2, "title")
-        correlations = importance.draw_correlations([], ["a"], "title")
+        histograms = draw_histograms([], ["a"], 2, "title")
+        correlations = draw_correlations([], ["a"], "title")
     texts = [text.get_text() for axis in histograms.axes for text in axis.texts]
     assert texts == ["no such removal"] * 3
     assert correlations.get_suptitle() == "title, n = 0 seeds"

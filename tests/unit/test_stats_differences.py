@@ -11,13 +11,12 @@ from synthetic_runs import MODEL, SEEDS, write_runs, write_scores
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.report.figures import style
-from lottery.report.figures.differences import draw_differences
+from lottery.report import style
 from lottery.statistics.differences import SCHEMA
 from lottery.statistics.runs import run_of
 from lottery.steps.compare_subnetworks import compare_subnetworks
 from lottery.steps.gather_tables import gather_tables
-from lottery.steps.plot_differences import plot_differences
+from lottery.steps.plot_differences import draw_differences, plot_differences
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 TASKS = {"rte": "accuracy", "cola": "matthews", "stsb": "pearson", "wnli": "accuracy"}

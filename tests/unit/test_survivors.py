@@ -130,7 +130,7 @@ def overlap_row(subnetwork, task, share, seed="1", reference="good"):
 
 
 def sentence(rows):
-    return overlap_sentence(files.table(rows, SCHEMA), "m", "s")
+    return overlap_sentence(files.table(rows, SCHEMA))
 
 
 def test_the_caption_names_controls_that_overlap_by_more_than_a_tenth():
@@ -157,4 +157,4 @@ def test_the_caption_reads_the_table_of_overlaps(tmp_path):
     path = tmp_path / "overlap.csv"
     rows = [overlap_row("bad", "a", share) for share in (0.2, None)]
     files.write_table(path, files.table(rows, SCHEMA), SCHEMA)
-    assert "20% in a" in overlap_sentence(files.read_table(path, SCHEMA), "m", "s")
+    assert "20% in a" in overlap_sentence(files.read_table(path, SCHEMA))

@@ -52,8 +52,6 @@ def compare(folder, controls, references, config):
         path_to_config=folder / "config.json",
         path_to_overlap=folder / "overlap.csv",
         path_to_note=folder / "overlap_note.rst",
-        model="m",
-        method="s",
     )
     return files.read_csv(folder / "overlap.csv")
 

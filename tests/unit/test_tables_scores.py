@@ -8,8 +8,7 @@ import pytest
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.results.collect import gather
-from lottery.results.scores import COLUMNS, SCHEMA, score_table
+from lottery.results.scores import COLUMNS, SCHEMA, gather, score_table
 from lottery.steps.collect_scores import collect_scores
 
 REPORTED = {"cola": "matthews"}

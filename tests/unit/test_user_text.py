@@ -16,7 +16,7 @@ from test_plots_evaluation_only import drawn, made_scores
 from lottery.config import load_study
 from lottery.files.errors import StudyError
 from lottery.files.text import legible
-from lottery.report.figures import style
+from lottery.report import style
 from lottery.report.tables.model import Table, plain
 from lottery.report.tables.render import latex, markdown
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.results.trajectory import Step, read_trajectory
+from lottery.results.trajectory import search_table
 from lottery.tasks import metrics
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class SearchStates:
             in `before` and not in `kept`; nothing where a later stage begins with the state it has.
     """
 
-    steps: list[Step]
+    steps: list[Any]
     scores: dict[str, np.ndarray]
     kept: dict[str, np.ndarray]
     before: dict[str, np.ndarray]
@@ -63,7 +63,7 @@ def read_states(path_to_search: Path, path_to_importance: Path, path_to_path: Pa
     Raises:
         StudyError: the files are damaged, or do not belong to one search.
     """
-    steps = read_trajectory(path_to_search)
+    steps = list(search_table(path_to_search).itertuples())
     scores, kept = files.read_npz(path_to_importance), files.read_npz(path_to_path)
     shapes, others = ({name: a.shape for name, a in each.items()} for each in (scores, kept))
     if shapes != others or any(shape[0] != len(steps) for shape in shapes.values()):
@@ -77,7 +77,7 @@ def read_states(path_to_search: Path, path_to_importance: Path, path_to_path: Pa
     return SearchStates(steps, scores, kept, _states_before(steps, kept))
 
 
-def _states_before(steps: list[Step], kept: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _states_before(steps: list[Any], kept: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The state from which the search came to each step: kind's array -> bool [steps, units].
 
     The search keeps the last state that passed, each kind of unit by itself: when a step has left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ class MethodRows:
     id: str
     preset: str
     published: str | None
-    subnetworks: tuple[str, ...]
+    subnetworks: Sequence[str]
 
     @property
     def display_split(self) -> str:
@@ -52,18 +52,12 @@ class MethodRows:
 
 @dataclass(frozen=True)
 class Layout:
-    """The order of rows and columns, and where a published number belongs.
+    """The order of rows and columns; `published_models` are those that are the paper's."""
 
-    Attributes:
-        published_models: those of the models that are the paper's.
-        tasks: the columns.
-        methods: the rows below majority and the full model.
-    """
-
-    models: tuple[str, ...]
-    published_models: tuple[str, ...]
-    tasks: tuple[TaskColumn, ...]
-    methods: tuple[MethodRows, ...]
+    models: Sequence[str]
+    published_models: Sequence[str]
+    tasks: Sequence[TaskColumn]
+    methods: Sequence[MethodRows]
 
     @classmethod
     def of(
@@ -74,18 +68,10 @@ class Layout:
         tasks: Mapping[str, Mapping[str, Any]],
         methods: Mapping[str, Mapping[str, Any]],
     ) -> Layout:
-        """Builds the layout from a rule's params.
-
-        Args:
-            tasks: id -> {"metric": str, "in_average": bool, "published": str | None}.
-            methods: id -> {"preset": str, "published": str | None, "subnetworks": [str]}.
-        """
-        columns = tuple(TaskColumn(id=task, **facts) for task, facts in tasks.items())
-        rows = tuple(
-            MethodRows(name, facts["preset"], facts["published"], tuple(facts["subnetworks"]))
-            for name, facts in methods.items()
-        )
-        return cls(tuple(models), tuple(published_models), columns, rows)
+        """Builds the layout from a rule's params; tasks and methods map an id to its attributes."""
+        columns = [TaskColumn(task, **facts) for task, facts in tasks.items()]
+        rows = [MethodRows(method, **facts) for method, facts in methods.items()]
+        return cls(models, published_models, columns, rows)
 
     @property
     def metrics(self) -> dict[str, str]:
@@ -107,30 +93,26 @@ class Layout:
         """The split on which a method's results are shown."""
         return next(rows.display_split for rows in self.methods if rows.id == method)
 
-    def published_method(self, method: str) -> str | None:
-        """The paper's method that `method` repeats; "none" for majority and the full model."""
-        repeats = {"none": "none"} | {rows.id: rows.published for rows in self.methods}
-        return repeats.get(method)
-
     def published_score(
         self, published: Published, model: str, row: Row, task: TaskColumn, split: str
     ) -> PublishedScore | None:
         """The published number of a cell, model "none" for majority; None if not comparable."""
-        source = self._source(model, row)
-        if source is None or task.published is None:
+        method = self._published_method(model, row)
+        if method is None or task.published is None:
             return None
-        return published.score(source, *row[1:], task.published, split, task.metric)
+        return published.score(method, *row[1:], task.published, split, task.metric)
 
     def published_kept_fraction(
         self, published: Published, model: str, row: Row, task: TaskColumn
     ) -> float | None:
         """The published mean kept_fraction of a cell; None where nothing is comparable."""
-        source = self._source(model, row)
-        if source is None or task.published is None:
+        method = self._published_method(model, row)
+        if method is None or task.published is None:
             return None
-        return published.kept_fraction(source, row[1], task.published)
+        return published.kept_fraction(method, row[1], task.published)
 
-    def _source(self, model: str, row: Row) -> str | None:
+    def _published_method(self, model: str, row: Row) -> str | None:
         """The paper's method of which the paper has a comparable cell."""
-        comparable = model in ("none", *self.published_models)
-        return self.published_method(row[0]) if comparable else None
+        if model not in ("none", *self.published_models):
+            return None
+        return {"none": "none", **{each.id: each.published for each in self.methods}}.get(row[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,33 +34,28 @@ NOTABLE = 0.10
 NAMED = 3  # more tasks than these are given as a range
 
 
-def compare(
-    pairs: Iterable[tuple[Path, Path]], architectures: dict[str, Architecture]
-) -> pd.DataFrame:
+def compare(pairs: Iterable[tuple[Path, Path]], architecture: Architecture) -> pd.DataFrame:
     """Makes overlap.csv: compares control masks with their references, row by row.
 
     A super_* mask serves all seeds: it comes once with each seed's good mask.
 
     Args:
-        pairs: mask files of a control and of its reference
-            (`lottery.pruning.subnetworks.reference_of`); pairs with the same reference should
-            follow each other, so that it is read once.
-        architectures: model -> sizes of the full model.
+        pairs: mask files of a control and of its reference; a reference is read once for pairs that
+            follow each other.
+        architecture: of the full model.
 
     Raises:
         StudyError: two masks do not belong together, or their sizes differ.
     """
     rows = []
-    read = None
+    read = lru_cache(maxsize=1)(read_mask)
     for control_path, reference_path in pairs:
-        if read != reference_path:
-            reference, reference_info = read_mask(reference_path)
-            read = reference_path
+        reference, reference_info = read(reference_path)
         control, info = read_mask(control_path)
         if not _belong_together(info, reference_info):
             raise StudyError(f"{reference_path} is not what {control_path} is to be compared with.")
         try:
-            counts = control.overlap(reference, architectures[info.model])
+            counts = control.overlap(reference, architecture)
         except ValueError as error:
             raise StudyError(
                 f"{control_path} cannot be compared with its reference: {error}."
@@ -87,12 +83,9 @@ def _belong_together(control: MaskInfo, reference: MaskInfo) -> bool:
 def control_shares(overlap: pd.DataFrame) -> pd.DataFrame:
     """The share of each control's parameters in its reference: mean over seeds and draws.
 
-    Args:
-        overlap: overlap.csv.
-
     Returns:
         Columns model, method, subnetwork (without its draw), reference, task, parameters_share, in
-        the order of the rows; without what is a part of good by its definition.
+        the order of overlap.csv; without what is a part of good by its definition.
     """
     rows = overlap.assign(subnetwork=overlap["subnetwork"].map(base_name))
     rows = rows[~rows["subnetwork"].isin(PARTS) & rows["parameters_share"].notna()]
@@ -100,21 +93,19 @@ def control_shares(overlap: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(keys, sort=False)["parameters_share"].mean().reset_index()
 
 
-def overlap_sentence(overlap: pd.DataFrame, model: str, method: str) -> str:
+def overlap_sentence(overlap: pd.DataFrame) -> str:
     """Names the controls of which more than a tenth belongs to the good subnetwork.
 
     Args:
-        overlap: overlap.csv.
-        model, method: what the figure shows.
+        overlap: overlap.csv of one model and method.
 
     Returns:
         A sentence on each such control, with the tasks where it is so and the share of the
-        control's parameters, mean over seeds (and draws); empty if there is none.
+        control's parameters; empty if there is none.
     """
-    shares = control_shares(overlap)
-    shares = shares[(shares["model"] == model) & (shares["method"] == method)]
     sentences = []
-    for (control, reference), of_control in shares.groupby(["subnetwork", "reference"], sort=False):
+    controls = control_shares(overlap).groupby(["subnetwork", "reference"], sort=False)
+    for (control, reference), of_control in controls:
         by_task = of_control.set_index("task")["parameters_share"]
         notable = by_task[by_task > NOTABLE]
         if len(notable) > NAMED:

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lottery import files
-from lottery.results.layout import Layout
-from lottery.results.published import Published
+from lottery.results.layout import Layout, Row
+from lottery.results.published import Published, PublishedOn
 
 if TYPE_CHECKING:
     import pandas as pd
 
 AVERAGE = "average"
 SPLITS = ("validation", "validation_mismatched", "search_half", "report_half")
-CELL = ["model", "split", "method", "subnetwork", "phase"]
+ROW = ["method", "subnetwork", "phase"]
+CELL = ["model", "split", *ROW]
 
 # n_runs counts all runs; n, mean and sd those with a value, degenerate ones among them (undefined
 # Matthews or correlation counts as 0); the columns *_without_degenerate leave degenerate runs out.
@@ -34,6 +35,8 @@ OVER_SEEDS: dict[str, type] = {
     "kept_fraction_sd": float,
 }
 PAPER: dict[str, type] = {"published_mean": float, "published_sd": float, "published_n": int}
+# Those of one task; what is counted over tasks is left out.
+OF_TASK = {k: v for k, v in OVER_SEEDS.items() if k != "n_tasks_without_degenerate"}
 SCHEMA: files.Schema = (
     dict.fromkeys((*CELL, "task", "metric"), str)
     | {"n_tasks": int}
@@ -42,18 +45,19 @@ SCHEMA: files.Schema = (
     | {"published_kept_fraction": float}
 )
 COLUMNS = list(SCHEMA)
+# Of evaluation_only.csv. An empty group means all examples, an empty label all gold labels. The
+# columns *_without_degenerate leave out runs whose predictions for the group are all the same, or
+# whose metric is undefined.
+ON_KEYS = ["model", "task", "eval_task", *ROW, "split", "group", "label", "metric"]
+ON_SCHEMA: files.Schema = (
+    dict.fromkeys(ON_KEYS, str) | {"n_examples": int} | OF_TASK | {"published_mean": float}
+)
 # Majority is a baseline, no run: it is constant by definition and never left out.
 OF_RUNS = [name for name in COLUMNS if name.endswith("degenerate")]
 
 
 def summarize(scores: pd.DataFrame, layout: Layout, published: Published) -> pd.DataFrame:
-    """Makes summary.csv from scores.csv; majority is under model `none`, once.
-
-    Args:
-        scores: all scores (`lottery.results.scores.score_table`).
-        layout: order of models, methods and tasks.
-        published: the paper's numbers.
-    """
+    """Makes summary.csv from what `score_table` reads; majority is under model `none`, once."""
     frame = cell_numbers(reported_runs(scores, layout), layout, published)
     frame = frame.set_index([*CELL, "task"])
     order = [
@@ -67,10 +71,22 @@ def summarize(scores: pd.DataFrame, layout: Layout, published: Published) -> pd.
     return files.table(frame.reset_index(), SCHEMA)
 
 
+def summarize_on(scores: pd.DataFrame, published: PublishedOn) -> pd.DataFrame:
+    """Makes evaluation_only.csv: over seeds, in the order of the scores."""
+    frame = over_seeds(scores, ON_KEYS)
+    frame["published_mean"] = [published.mean(cell.label, cell) for cell in frame.itertuples()]
+    return files.table(frame[list(ON_SCHEMA)], ON_SCHEMA)
+
+
 def reported_runs(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """The scores on the tasks of the study, each in the metric that its task reports."""
     reported = scores["metric"] == scores["task"].map(layout.metrics)
     return scores[reported & (scores["eval_task"] == "")]
+
+
+def by_row(runs: pd.DataFrame, task: str) -> dict[Row, pd.DataFrame]:
+    """The runs on a task by method, subnetwork and phase."""
+    return dict(tuple(runs[runs["task"] == task].groupby(ROW, sort=False)))
 
 
 def cell_numbers(runs: pd.DataFrame, layout: Layout, published: Published) -> pd.DataFrame:
@@ -78,8 +94,6 @@ def cell_numbers(runs: pd.DataFrame, layout: Layout, published: Published) -> pd
 
     Args:
         runs: one score per cell, task and seed, with the columns of `score_table`.
-        layout: the tasks.
-        published: the paper's numbers.
     """
     import pandas as pd
 
@@ -95,8 +109,7 @@ def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
     Args:
         runs: scores, with the columns of `score_table`.
-        keys: columns, `subnetwork` among them; a row is made for each of their values, in the order
-            of the runs.
+        keys: columns, `subnetwork` among them; the rows are in the order of the runs.
     """
     runs = runs.assign(without_degenerate=runs["counted"].mask(runs["degenerate"]))
     frame = runs.groupby(list(keys), sort=False).agg(
@@ -112,10 +125,9 @@ def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         kept_fraction=("kept_fraction", "mean"),
         kept_fraction_sd=("kept_fraction", "std"),
     )
-    frame = frame.reset_index()
-    frame["n_tasks"] = 1
-    frame["n_tasks_without_degenerate"] = (frame["n_without_degenerate"] > 0).astype("Int64")
-    return _without_majority(frame)
+    has_runs = (frame["n_without_degenerate"] > 0).astype("Int64")
+    frame = frame.assign(n_tasks=1, n_tasks_without_degenerate=has_runs)
+    return _without_majority(frame.reset_index())
 
 
 def _without_majority(frame: pd.DataFrame) -> pd.DataFrame:
@@ -124,12 +136,7 @@ def _without_majority(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _averages(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
-    """The average of each cell over its tasks.
-
-    Args:
-        runs: the runs of the tasks that take part.
-        tasks: the rows of these tasks.
-    """
+    """The average of each cell over the tasks that take part, from their runs and their rows."""
     by_cell = tasks.groupby(CELL, sort=False)
     frame = by_cell.agg(
         n_tasks=("n_tasks", "sum"),
@@ -156,10 +163,9 @@ def _published(frame: pd.DataFrame, layout: Layout, published: Published) -> pd.
     tasks = {task.id: task for task in layout.tasks}
     rows = []
     for cell in frame.itertuples():
-        row, task = (cell.method, cell.subnetwork, cell.phase), tasks[cell.task]
-        score = layout.published_score(published, cell.model, row, task, cell.split)
+        place = (cell.model, (cell.method, cell.subnetwork, cell.phase), tasks[cell.task])
+        score = layout.published_score(published, *place, cell.split)
         numbers = (score.mean, score.sd, score.n_seeds) if score else (None, None, None)
-        kept = layout.published_kept_fraction(published, cell.model, row, task)
-        rows.append((*numbers, kept))
+        rows.append((*numbers, layout.published_kept_fraction(published, *place)))
     schema = {name: kind for name, kind in SCHEMA.items() if name.startswith("published")}
     return files.table([dict(zip(schema, row, strict=True)) for row in rows], schema)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,32 +11,13 @@ from lottery.files.errors import StudyError
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA: files.Schema = {
-    "stage": str,
-    "kept_fraction": float,
-    "score": float,
-    "threshold": float,
-    "accepted": bool,
-}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One evaluated state of a search.
-
-    Attributes:
-        stage: both, heads, mlps or weights.
-        kept_fraction: kept parameters / parameters of the body.
-        score: the search metric; None where it is undefined.
-        threshold: the score that a state must reach; None where nothing may be pruned.
-        accepted: whether the search went on from this state.
-    """
-
-    stage: str
-    kept_fraction: float
-    score: float | None
-    threshold: float | None
-    accepted: bool
+# stage: both, heads, mlps or weights. score: the search metric, empty where undefined; threshold:
+# what it must reach, empty where nothing may be pruned. accepted: the search went on from here.
+SCHEMA: files.Schema = (
+    {"stage": str}
+    | dict.fromkeys(("kept_fraction", "score", "threshold"), float)
+    | {"accepted": bool}
+)
 
 
 def search_table(path: Path) -> pd.DataFrame:
@@ -50,9 +30,3 @@ def search_table(path: Path) -> pd.DataFrame:
     if steps.empty:
         raise StudyError(f"{path} has no step; delete it and run the search again.")
     return steps
-
-
-def read_trajectory(path: Path) -> list[Step]:
-    """The rows of a search.csv."""
-    steps = search_table(path).astype(object)
-    return [Step(**step) for step in steps.where(steps.notna(), None).to_dict("records")]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lottery import files
-from lottery.results.collect import gather, read_documents
-from lottery.results.scores import SCHEMA
+from lottery.results.scores import SCHEMA, gather, read_documents
 
 VERSION = 1
 
@@ -26,7 +25,7 @@ def collect_scores(
         paths_to_metrics: metrics.json of every evaluation, those of the full models among them.
         paths_to_majority: metrics.json of the tasks' majority baselines.
         reported_metrics: task -> the metric in which its full model must beat majority.
-        paths_to_metrics_on: metrics.json of every evaluation on a task that is not trained on.
+        paths_to_metrics_on: of every evaluation on a task that is not trained on.
     """
     evaluations = read_documents(paths_to_metrics)
     majorities = read_documents(paths_to_majority)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from lottery import files
 from lottery.models.architecture import Architecture
-from lottery.report.figures import style
-from lottery.report.figures.methods import draw_methods
-from lottery.results.layout import Layout
-from lottery.results.methods import SCHEMA, method_table
+from lottery.models.units import HEAD, KINDS, MLP
+from lottery.report import style
+from lottery.results.layout import SPLIT_NAMES, Layout, Row
 from lottery.results.published import Published
 from lottery.results.scores import score_table
+from lottery.results.summary import OF_TASK, PAPER, by_row, cell_numbers, reported_runs
 
 VERSION = 3
+PHASES = ("pruned", "retrained")
+FULL, MAJORITY = ("none", "full", "finetuned"), ("none", "majority", "none")
+KEYS = ["model", "method", "task", "phase", "split", "metric"]
+UNITS = dict.fromkeys(("heads_kept", "heads_kept_sd", "mlps_kept", "mlps_kept_sd"), float)
+SCHEMA: files.Schema = dict.fromkeys(KEYS, str) | OF_TASK | UNITS | PAPER
+COLUMNS = 3
+NARROWEST = 5.4  # inches that title and legend need
+KEPT, SCORE = 1.0, 1.35  # widths of the two panels of a task, to each other
+SHIFT = {"pruned": -0.18, "retrained": 0.18, HEAD.array: -0.18, MLP.array: 0.18}
+MARKERS = {HEAD.array: "^", MLP.array: "s"}
+MEAN = {"markersize": 4, "linestyle": "", "markeredgewidth": 0.7, "zorder": 3}
 
 
 def compare_methods(
@@ -35,8 +52,6 @@ def compare_methods(
 
     Args:
         paths_to_scores: scores.csv of the model and each of the methods.
-        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_table: methods.csv.
         compared: the methods, all of one algorithm.
     """
     order = Layout.of(**layout)
@@ -50,3 +65,177 @@ def compare_methods(
     with style.settings():
         figure = draw_methods(scores, order, published, architecture, model, compared)
         style.save(figure, path_to_svg, path_to_png)
+
+
+def comparison_split(layout: Layout, compared: Sequence[str]) -> str:
+    """The split on which methods are compared: report_half wherever a strict one is among them."""
+    splits = {layout.display_split(method) for method in compared}
+    return "report_half" if "report_half" in splits else "validation"
+
+
+def compared_runs(
+    scores: pd.DataFrame, layout: Layout, model: str, compared: Sequence[str]
+) -> pd.DataFrame:
+    """The runs that a comparison shows: good subnetworks, the full model and majority."""
+    runs = reported_runs(scores, layout)
+    runs = runs[runs["model"].isin(("none", model))]
+    runs = runs[runs["split"] == comparison_split(layout, compared)]
+    good = runs["method"].isin(compared) & (runs["subnetwork"] == "good")
+    return runs[good | runs["subnetwork"].isin(("full", "majority"))]
+
+
+def method_table(
+    scores: pd.DataFrame,
+    layout: Layout,
+    model: str,
+    compared: Sequence[str],
+    published: Published,
+) -> pd.DataFrame:
+    """Makes methods.csv: mean and sample standard deviation over seeds, by task and method."""
+    runs = compared_runs(scores, layout, model, compared)
+    runs = runs[runs["method"] != "none"]
+    counts = runs.groupby(KEYS)[["heads_kept", "mlps_kept"]]
+    units = counts.mean().join(counts.std(), rsuffix="_sd")
+    frame = cell_numbers(runs, layout, published).join(units, on=KEYS)[list(SCHEMA)]
+    frame = frame.set_index(["task", "method", "phase"])
+    order = product(layout.metrics, compared, PHASES)
+    shown = frame.loc[[cell for cell in order if cell in frame.index]]
+    return files.table(shown.reset_index(), SCHEMA)
+
+
+def draw_methods(
+    scores: pd.DataFrame,
+    layout: Layout,
+    published: Published,
+    architecture: Architecture,
+    model: str,
+    compared: Sequence[str],
+) -> Figure:
+    """Draws two panels per task: what the good subnetworks keep, and how they score."""
+    split = comparison_split(layout, compared)
+    good = [(method, "good", phase) for method in compared for phase in PHASES]
+    shown = compared_runs(scores, layout, model, compared)
+    is_good = shown["subnetwork"] == "good"
+    tasks = [task for task in layout.tasks if task.id in set(shown.loc[is_good, "task"])]
+    columns = min(COLUMNS, len(tasks))
+    # Names are left of the first column alone, which takes their width from all.
+    width = style.PAGE * (columns + 0.4) / (COLUMNS + 0.4) / (2 * columns)
+    figure, axes = style.panels(
+        2 * len(tasks),
+        columns=2 * COLUMNS,
+        panel=(width, 0.5 + 0.34 * len(compared)),
+        margin=1.0,
+        narrowest=NARROWEST,
+        widths=(KEPT, SCORE),
+    )
+    marked = False
+    for index, task in enumerate(tasks):
+        kept, scored = axes[2 * index : 2 * index + 2]
+        cells = by_row(shown, task.id)
+        _frame(kept, compared, named=index % COLUMNS == 0)
+        _frame(scored, compared, named=False)
+        # The task's name is above both panels.
+        kept.set_title(style.title(task.id, task.metric), loc="left").set_in_layout(False)
+        scored.set_title("\n" * kept.get_title(loc="left").count("\n") + " ")
+        for row in good:
+            line, phase = compared.index(row[0]), row[2]
+            place = line + SHIFT[phase]
+            if phase == "pruned":
+                _draw_kept(kept, line, cells.get(row), architecture)
+            if row in cells:
+                _draw_score(scored, place, cells[row], style.PHASES[phase])
+            paper = layout.published_score(published, model, row, task, split)
+            if paper is not None:
+                style.draw_published(scored, place, paper.mean, half=0.2, **style.THICK)
+                marked = True
+        _draw_baselines(scored, cells)
+        if style.is_bottom(index, len(tasks), COLUMNS):
+            kept.set_xlabel("share kept")
+            scored.set_xlabel("score")
+    style.legend(figure, _entries(shown[is_good], published=marked))
+    figure.suptitle(
+        f"{model}: good subnetworks of {len(compared)} methods,\n"
+        f"scored on {SPLIT_NAMES[split]}, {style.seeds([shown['seed'].nunique()])}"
+    )
+    return figure
+
+
+def _frame(axis: Axes, methods: Sequence[str], *, named: bool) -> None:
+    """Gives every method a line of the panel, the first one on top."""
+    axis.set_ylim(len(methods) - 0.5, -0.5)
+    names = [_name(method) for method in methods] if named else [""] * len(methods)
+    axis.set_yticks(range(len(methods)), names)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="x")
+
+
+def _name(method: str) -> str:
+    """A method's id, on two lines where it is long: broken after an underscore."""
+    if len(method) <= 14 or "_" not in method:
+        return method
+    breaks = [place for place, letter in enumerate(method, start=1) if letter == "_"]
+    middle = min(breaks, key=lambda place: abs(2 * place - len(method)))
+    return f"{method[:middle]}\n{method[middle:]}"
+
+
+def _draw_kept(
+    axis: Axes, line: int, runs: pd.DataFrame | None, architecture: Architecture
+) -> None:
+    axis.set_xlim(-0.04, 1.04)
+    axis.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
+    if runs is None:
+        axis.text(0.5, line, "not run", ha="center", va="center", color=style.DARK)
+        return
+    filled = [False] * len(runs)
+    axis.barh(line, runs["kept_fraction"].mean(), height=0.8, color=style.CHANCE, zorder=1)
+    for kind in KINDS.values():
+        counts = runs.get(f"{kind.array}_kept")
+        if kind.array in MARKERS and counts.notna().all():
+            shares = counts.astype(float) / math.prod(kind.shape(architecture))
+            place = line + SHIFT[kind.array]
+            style.draw_seeds(axis, place, shares, filled, spread=0.12)
+            look = {"marker": MARKERS[kind.array], "color": "black", "markerfacecolor": "none"}
+            axis.plot(shares.mean(), place, **look, **MEAN)
+    if runs["heads_kept"].isna().iloc[0]:
+        style.draw_seeds(axis, line, runs["kept_fraction"], filled, spread=0.12)
+
+
+def _draw_score(axis: Axes, place: float, runs: pd.DataFrame, colour: str) -> None:
+    known = runs.dropna(subset="counted")
+    if known.empty:
+        return
+    mean, sd = known["counted"].mean(), known["counted"].std()
+    axis.plot((mean - sd, mean + sd), (place, place), color=colour, linewidth=0.9, zorder=2)
+    axis.plot(mean, place, marker="D", color=colour, **MEAN)
+    style.draw_seeds(axis, place, known["counted"], known["degenerate"], spread=0.12)
+
+
+def _draw_baselines(axis: Axes, cells: Mapping[Row, pd.DataFrame]) -> None:
+    for row, dashes in ((FULL, "-"), (MAJORITY, ":")):
+        if row in cells and cells[row]["counted"].notna().any():
+            mean = cells[row]["counted"].mean()
+            axis.axvline(mean, color="black", linewidth=0.8, linestyle=dashes, zorder=1)
+    axis.margins(x=0.08)
+    axis.locator_params(axis="x", nbins=4)
+
+
+def _entries(good: pd.DataFrame, *, published: bool) -> dict[str, Any]:
+    """The legend."""
+    has_units = good["heads_kept"].notna().any()
+    unit = {"linestyle": "", "markersize": 4, "markerfacecolor": "none", "color": "black"}
+    mean = {"marker": "D", "markersize": 4, "linewidth": 0.9}
+    seed = {"linestyle": "", "marker": "o", "markersize": 2.5, "color": "black"}
+    line = {"color": "black", "linewidth": 0.8}
+    return {
+        "share of the body's parameters": Patch(color=style.CHANCE),
+        **{
+            f"share of all {style.UNIT_NAMES[name]}": has_units and unit | {"marker": marker}
+            for name, marker in MARKERS.items()
+        },
+        **{f"{name}, mean ± sample sd": mean | {"color": c} for name, c in style.PHASES.items()},
+        "one seed": seed,
+        "degenerate run": good["degenerate"].any() and seed | style.HOLLOW,
+        "full model": line,
+        "majority": line | {"linestyle": ":"},
+        "published mean": published and style.PUBLISHED,
+    }

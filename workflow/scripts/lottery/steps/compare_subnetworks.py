@@ -34,9 +34,6 @@ def compare_subnetworks(
     Args:
         paths_to_predictions: predictions.parquet of every cell, in its place in the results.
         path_to_scores: scores.csv of the model and method.
-        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        split: validation or report_half.
-        layout: see `Layout.of`.
         controls: "published" or "strict": the kinds of subnetworks that the method has.
         bootstrap_samples: resamples of the crossed bootstrap.
         permutations: permutations of a test.

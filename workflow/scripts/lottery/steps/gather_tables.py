@@ -13,12 +13,6 @@ SCHEMAS = {"overlap": overlap.SCHEMA, "differences": differences.SCHEMA}
 
 
 def gather_tables(*, paths_to_tables: list[Path], path_to_table: Path, name: str) -> None:
-    """Writes the rows of several tables into one, in their order.
-
-    Args:
-        paths_to_tables: csv files with the same columns.
-        path_to_table: csv to write; without tables it has its header alone.
-        name: what the tables are: overlap or differences.
-    """
+    """Writes the rows of some tables `name` into one, in their order; of none, the header alone."""
     rows = [row for path in paths_to_tables for row in files.read_csv(path)]
     files.write_csv(path_to_table, rows, list(SCHEMAS[name]))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+from matplotlib.figure import Figure
+
 from lottery import files
 from lottery.analysis.good_masks import read_good_masks
 from lottery.analysis.stability import NOISE, noise_table
-from lottery.report.figures import style
-from lottery.report.figures.agreement import draw_noise
+from lottery.report import style
 
 VERSION = 4
+# Of each source of noise: colour, and its place on a task's line.
+SOURCES = {"seeds": (style.BLUE, -0.17), "data": (style.ORANGE, 0.17)}
 
 
 def measure_noise(
@@ -36,3 +40,37 @@ def measure_noise(
     title = f"{model}, {method}: noise of seeds and noise of data"
     with style.settings():
         style.save(draw_noise(table, title), path_to_svg, path_to_png)
+
+
+def draw_noise(rows: object, title: str) -> Figure:
+    """Draws the phi of masks of different seeds next to that of masks from different data."""
+    shown = pd.DataFrame(rows)
+    shown = shown[shown["statistic"] == "phi"]
+    units, tasks = shown["unit"].unique(), shown["task"].unique().tolist()
+    panel = (style.PAGE / 2, style.height(tasks) + 0.07 * len(tasks))
+    figure, axes = style.panels(len(units), 2, panel, 0.8)
+    for place, (axis, unit) in enumerate(zip(axes, units, strict=True)):
+        style.task_lines(axis, tasks, named=place % 2 == 0)
+        axis.axvline(0.0, color=style.GREY, linewidth=0.6, zorder=1)
+        known = shown[(shown["unit"] == unit) & shown["mean"].notna()]
+        for task in {*tasks} - {*known["task"]}:
+            style.draw_missing(axis, tasks.index(task))
+        for row in known.itertuples():
+            colour, shift = SOURCES[row.source]
+            # Hollow where the two sets of examples overlap.
+            face = "white" if row.source == "data" and not row.disjoint else colour
+            look = {"color": colour, "markerfacecolor": face, "zorder": 3} | style.DOT
+            axis.plot(row.mean, tasks.index(row.task) + shift, **look)
+        style.settle(axis, least=0.1)
+        axis.set_title(style.UNIT_NAMES[unit])
+        axis.set_xlabel("phi, mean over pairs of masks")
+    dot = style.DOT | {"color": style.ORANGE}
+    entries = {
+        "same examples, other seed": style.DOT | {"color": style.BLUE},
+        "same model, other examples": dot,
+        "same model, some examples in common": dot | style.HOLLOW,
+    }
+    style.legend(figure, entries)
+    most = shown.groupby("source")["n"].max().reindex(SOURCES, fill_value=0)
+    figure.suptitle(f"{title},\nn = {most['seeds']} pairs of seeds, {most['data']} models at most")
+    return figure

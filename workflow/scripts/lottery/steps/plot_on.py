@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
-from lottery.report.figures import style
-from lottery.report.figures.evaluation_only import draw_on
-from lottery.results.evaluation_only import on_table
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lottery.report import style
 from lottery.results.published import PublishedOn
+from lottery.results.scores import on_table
+from lottery.tasks.metrics import METRICS, chance
 
 VERSION = 2
+COLUMNS = 4
+# Of all gold labels, then of each.
+COLOURS = ("#000000", style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY)
+DOT = {"linestyle": "", "marker": "o", "markersize": 3}
+TICK = {"marker": "|", "markersize": 6, "markeredgewidth": 1.1, "linestyle": ""}
 
 
 def plot_on(
@@ -33,9 +44,8 @@ def plot_on(
         paths_to_metrics: metrics.json of the method's evaluations and the full models', in the
             order of the lines.
         path_to_published: the paper's hans.csv.
-        metric: the reported metric of the evaluation-only task.
-        labels: its labels; None for a regression.
-        published_models, published_tasks: see `lottery.results.evaluation_only.PublishedOn`.
+        metric, labels: of the evaluation-only task; no labels for a regression.
+        published_models, published_tasks: see `lottery.results.published.PublishedOn`.
     """
     published = PublishedOn(path_to_published, published_models, published_tasks)
     title = f"{model}, {method}: models of {trained_task} on {eval_task}"
@@ -43,3 +53,88 @@ def plot_on(
         scores = on_table(paths_to_metrics)
         figure = draw_on(scores, published, metric=metric, labels=labels, title=title)
         style.save(figure, path_to_svg, path_to_png)
+
+
+def draw_on(
+    scores: pd.DataFrame,
+    published: PublishedOn,
+    *,
+    metric: str,
+    labels: Sequence[str] | None,
+    title: str,
+) -> Figure:
+    """Draws the scores on the validation split: all examples first, then one panel per group.
+
+    Args:
+        scores: of one model, method and task (`lottery.results.scores.on_table`).
+        metric: the reported metric; by gold label accuracy is shown, and only with accuracy.
+        labels: labels of the task; None for a regression.
+    """
+    runs = scores[(scores["split"] == "validation") & (scores["metric"] == metric)]
+    if metric != "accuracy":
+        runs = runs[runs["label"] == ""]
+    names = runs["subnetwork"] + " " + runs["phase"]
+    runs = runs.assign(line=names.replace("full finetuned", "full"))
+    lines, present = runs["line"].unique().tolist(), set(runs["label"])
+    shown_labels = [label for label in ("", *(labels or ())) if label in present]
+    guess = 1 / len(labels) if metric == "accuracy" and labels else chance(metric)
+    groups = runs["group"].unique()
+    line = max(0.17, 0.06 + 0.11 * len(shown_labels))
+    panel = (style.PAGE / COLUMNS, 0.55 + line * len(lines))
+    figure, axes = style.panels(len(groups), COLUMNS, panel, 1.0, x=METRICS[metric].title)
+    colours = {label: COLOURS[n % len(COLOURS)] for n, label in enumerate(shown_labels)}
+    marked = False
+    for index, (axis, group) in enumerate(zip(axes, groups, strict=True)):
+        of_group = runs[runs["group"] == group]
+        if guess is not None:
+            axis.axvline(guess, color=style.GREY, linewidth=0.8, linestyle="--", zorder=1)
+        for (name, label), cell in of_group.groupby(["line", "label"], sort=False):
+            offset = shown_labels.index(label) - (len(shown_labels) - 1) / 2
+            place = lines.index(name) + offset * 0.72 / len(shown_labels)
+            _draw_runs(axis, cell, place, colours[label])
+            known = published.mean(label, next(cell.itertuples()))
+            if known is not None:
+                half = 0.36 / len(shown_labels) + 0.06
+                style.draw_published(axis, place, known, half=half, **style.THICK)
+                marked = True
+        _frame(axis, lines, metric, named=index % COLUMNS == 0)
+        n = of_group.loc[of_group["label"] == "", "n_examples"].iloc[0]
+        axis.set_title(f"{textwrap.fill(style.short(group or 'all'), 26)}\n{n} examples")
+    grey = {"color": style.GREY}
+    gold = {
+        f"gold label {label}" if label else "all gold labels": DOT | {"color": colour}
+        for label, colour in colours.items()
+        if len(colours) > 1
+    }
+    entries = gold | {
+        "one seed": DOT | grey,
+        "mean over seeds": TICK | grey,
+        "degenerate run": runs["degenerate"].any() and DOT | grey | style.HOLLOW,
+        "chance": guess is not None and grey | {"linestyle": "--", "linewidth": 0.8},
+        "published mean": marked and style.PUBLISHED,
+    }
+    style.legend(figure, entries)
+    figure.suptitle(f"{title}, {style.seeds([runs['seed'].nunique()])}")
+    return figure
+
+
+def _frame(axis: Axes, lines: Sequence[str], metric: str, *, named: bool) -> None:
+    axis.set_yticks(range(len(lines)), lines)
+    axis.tick_params(axis="y", length=0, labelleft=named)
+    axis.set_ylim(len(lines) - 0.45, -0.55)
+    for between in range(1, len(lines)):
+        axis.axhline(between - 0.5, color="#dddddd", linewidth=0.3, zorder=0)
+    if METRICS[metric].least == 0:
+        axis.set_xlim(-0.04, 1.04)
+        axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+
+
+def _draw_runs(axis: Axes, runs: pd.DataFrame, place: float, colour: str) -> None:
+    """Every seed a dot, the mean over seeds a tick."""
+    known = runs.dropna(subset="counted")
+    look = {"color": colour, "marker": "o", "markersize": 2.4, "markeredgewidth": 0.5}
+    for run in known.itertuples():
+        face = "white" if run.degenerate else colour
+        axis.plot(run.counted, place, markerfacecolor=face, zorder=3, clip_on=False, **look)
+    if len(known):
+        axis.plot(known["counted"].mean(), place, color=colour, **TICK)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.pruning.subnetworks import base_name
-from lottery.report.figures import style
-from lottery.report.figures.curves import draw_training
+from lottery.report import style
 
 VERSION = 1
+COLUMNS = 3
+# More points on a line are no clearer, and make a large file.
+POINTS = 100
+# Subnetworks of one colour differ by their dashes.
+PARTS = {"super": (0, (1, 0.8)), "half": (0, (4, 1.2))}
 
 
 def plot_training(
@@ -31,9 +38,6 @@ def plot_training(
         paths_to_retrained: history.csv of the retrained subnetworks,
             {task}/seed_{seed}/retrain/{method}/{subnetwork}/history.csv. Further draws of a random
             subnetwork count as trainings of the same.
-
-    Raises:
-        StudyError: a history is missing or damaged.
     """
     cells = [(path, path.parts[-4], "full") for path in paths_to_finetuned]
     cells += [(path, path.parts[-6], base_name(path.parts[-2])) for path in paths_to_retrained]
@@ -49,3 +53,34 @@ def _read(path: Path) -> pd.DataFrame:
     if history.empty:
         raise StudyError(f"{path} has no step; run the training again.")
     return history
+
+
+def draw_training(losses: pd.DataFrame, title: str) -> Figure:
+    """Draws the trainings of the full models and of a method's subnetworks.
+
+    `losses` has the columns task, subnetwork, step, loss; a line is the mean over trainings.
+    """
+    tasks = losses["task"].unique()
+    panel = (style.PAGE / COLUMNS, 1.7)
+    figure, axes = style.panels(len(tasks), COLUMNS, panel, 0.8, x="step", y="training loss")
+    lines = {}
+    for axis, task in zip(axes, tasks, strict=True):
+        for name, trainings in losses[losses["task"] == task].groupby("subnetwork", sort=False):
+            dashes = next((PARTS[part] for part in name.split("_") if part in PARTS), "-")
+            look = {"color": style.colour_of(name), "linestyle": dashes, "linewidth": 1.0}
+            means = thinned(trainings.groupby("step", as_index=False)["loss"].mean())
+            axis.plot(means["step"], means["loss"], **look)
+            lines[name] = look
+        axis.set_title(task)
+        axis.set_ylim(bottom=0)
+        axis.grid()
+    style.legend(figure, lines, columns=4 if len(tasks) > 1 else 2)
+    figure.suptitle(title)
+    return figure
+
+
+def thinned(line: pd.DataFrame, most: int = POINTS) -> pd.DataFrame:
+    """At most so many points of step and loss: neighbours are averaged, at the last one's step."""
+    size = max(1, math.ceil(len(line) / most))
+    groups = line.groupby(np.arange(len(line)) // size)
+    return groups.agg(step=("step", "last"), loss=("loss", "mean"))

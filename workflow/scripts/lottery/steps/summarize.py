@@ -27,12 +27,7 @@ def summarize(
     path_to_caption: Path,
     layout: dict[str, Any],
 ) -> None:
-    """Writes the numeric table, long for programs and printed for readers.
-
-    Args:
-        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_caption: the table's text in workflow/report.
-    """
+    """Writes the numeric table, long for programs and printed for readers."""
     order = Layout.of(**layout)
     published = Published.read(*paths_to_published)
     frame = summary.summarize(score_table(path_to_scores), order, published)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.results import evaluation_only
+from lottery.results import summary
 from lottery.results.published import PublishedOn
+from lottery.results.scores import on_table
 
 VERSION = 1
 
@@ -27,5 +28,5 @@ def summarize_on(
         published_models, published_tasks: see `lottery.results.published.PublishedOn`.
     """
     published = PublishedOn(path_to_published, published_models, published_tasks)
-    frame = evaluation_only.summarize_on(evaluation_only.on_table(paths_to_metrics), published)
-    files.write_table(path_to_table, frame, evaluation_only.SCHEMA)
+    frame = summary.summarize_on(on_table(paths_to_metrics), published)
+    files.write_table(path_to_table, frame, summary.ON_SCHEMA)

@@ -34,8 +34,6 @@ def tabulate_trainability(
     """Writes the table of what still learns, long for programs and printed for readers.
 
     Args:
-        paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
-        path_to_caption: the table's text in workflow/report.
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         untrained: the models whose weights are drawn.
         path_to_baselines: scores of other systems, where the user supplies them.
@@ -47,6 +45,5 @@ def tabulate_trainability(
     scores = score_table(path_to_scores)
     frame = trainability(scores, order, controls, untrained, baselines, published)
     files.write_table(path_to_table, frame, SCHEMA)
-    table = trainability_table(frame, order, read_caption(path_to_caption), always=True)
-    assert table is not None
+    table = trainability_table(frame, order, read_caption(path_to_caption))
     write_printed(path_to_printed, path_to_latex, "What still learns", [table])

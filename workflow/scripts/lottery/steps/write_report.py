@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from lottery import files
+from lottery.analysis import patterns
+from lottery.files.text import legible
 from lottery.report.page import cost, study
 from lottery.report.page.figures import caption, gather
-from lottery.report.page.render import render
 from lottery.report.tables import claims, others, scores
 from lottery.report.tables.model import Table, read_caption
-from lottery.results import evaluation_only, overlap, summary
+from lottery.results import overlap, summary
 from lottery.results.layout import Layout
 from lottery.statistics import differences, trainability
 from lottery.statistics.claims import check
@@ -27,8 +30,8 @@ SCHEMAS = {
     "overlap": overlap.SCHEMA,
     "differences": differences.SCHEMA,
     "trainability": trainability.SCHEMA,
-    "evaluation_only": evaluation_only.SCHEMA,
-    "pattern_association": others.ASSOCIATIONS_SCHEMA,
+    "evaluation_only": summary.ON_SCHEMA,
+    "pattern_association": patterns.ASSOCIATIONS,
 }
 
 
@@ -82,9 +85,9 @@ def write_report(
     frames = {name: pd.concat(of_name) for name, of_name in read.items()}
     judged = frames.get("claims", files.table([], check.SCHEMA))
     captions = {name: read_caption(path) for name, path in templates.items()}
-    page = render(
+    page = _fill(
         paths_to_templates[0].parent,
-        config=config,
+        config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100),
         statement=study.statement(facts),
         study=study.study_tables(facts, study.examples_of(used_records)),
         summaries=scores.summary_tables(frames["summary"], order, captions.get("summary", "")),
@@ -101,25 +104,37 @@ def write_report(
         temporary.write_text(page, encoding="utf-8")
 
 
+def _fill(templates: Path, **content: Any) -> str:
+    """The page as one HTML document; `content`: what page.html names."""
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = Markup((templates / "style.css").read_text(encoding="utf-8"))
+    return legible(environment.get_template("page.html").render(style=style, **content))
+
+
 def _tables(
     frames: dict[str, pd.DataFrame], order: Layout, captions: dict[str, str]
 ) -> dict[str, Table]:
     """The tables that sections name, those that there are."""
-    make = {
-        "overlap": partial(others.overlap_table, layout=order),
-        "differences": partial(others.differences_table, layout=order),
-        "trainability": partial(scores.trainability_table, layout=order),
-    }
-    # The figure has the name of the csv file.
+    # The figure of the differences has the name of the csv file.
     captions = captions | {"differences": captions.get("differences_table", "")}
-    tables = [
-        make[name](frame, caption=captions.get(name, ""))
-        for name, frame in frames.items()
-        if name in make
-    ]
-    if "pattern_association" in frames:
-        tables.append(others.association_table(frames["pattern_association"]))
-    if "evaluation_only" in frames:
-        caption = captions.get("evaluation_only", "")
-        tables += scores.evaluation_only_tables(frames["evaluation_only"], caption)
+    tables: list[Table | None] = []
+    for name, frame in frames.items():
+        caption = captions.get(name, "")
+        match name:
+            case "overlap":
+                tables.append(others.overlap_table(frame, order, caption))
+            case "differences":
+                tables.append(others.differences_table(frame, order, caption))
+            case "trainability" if {*frame["system"]} - {"majority", "full"}:
+                tables.append(scores.trainability_table(frame, order, caption))
+            case "pattern_association":
+                tables.append(others.association_table(frame))
+            case "evaluation_only":
+                tables += scores.evaluation_only_tables(frame, caption)
     return {table.name: table for table in tables if table is not None}

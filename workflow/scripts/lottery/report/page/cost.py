@@ -50,16 +50,13 @@ SEARCHES = {
 
 
 def read_records(*folders: Path) -> list[Record]:
-    """Reads every provenance record below some folders: the results, and resources/.
-
-    A record that cannot be read is left out: it is a description, not a result.
-    """
+    """Reads every provenance record below some folders: the results, and resources/."""
     records = []
     for path in (path for folder in folders for path in sorted(folder.rglob("*provenance.json"))):
         try:
             record = files.read_json(path)
         except StudyError:
-            continue
+            continue  # it is a description, not a result
         if isinstance(record, dict) and {"rule", "inputs", "outputs"} <= record.keys():
             records.append(record)
     return records
@@ -78,12 +75,9 @@ def makers(records: Iterable[Record]) -> dict[str, Record]:
 
 
 def behind(paths: Iterable[str], records: Iterable[Record]) -> list[Record]:
-    """The records of the jobs that some files rest on: their makers, their inputs' makers, and on.
+    """The records of the jobs that some files rest on, and that their inputs do, by start.
 
     What is in the folder from another study is no part of it.
-
-    Returns:
-        Each job once, by start.
     """
     made, found = makers(records), {}
     waiting = list(paths)
@@ -108,17 +102,21 @@ def job_table(
         Columns step, task, the times `seconds`, `cpu_seconds` (of all cores together) and
         `gpu_seconds` (the wall time, if the job held a GPU), peak_mb, and joules (of that GPU).
     """
-    jobs = pd.DataFrame(
-        [_job(record, results, papers) for record in records],
-        columns=["step", "task", *SUMS, "peak_mb"],
-    )
-    return jobs.astype(dict.fromkeys([*SUMS, "peak_mb"], float))
+    schema = {"step": object, "task": object, **dict.fromkeys([*SUMS, "peak_mb"], float)}
+    jobs = [_job(record, results, papers) for record in records]
+    return pd.DataFrame(jobs, columns=list(schema)).astype(schema)
 
 
 def _job(record: Record, results: Path, papers: Mapping[str, str | None]) -> dict[str, Any]:
     # The benchmark file has the place of the log in another folder.
     name = str(record.get("log") or "").removeprefix(f"{results}/logs/").removesuffix(".log")
-    measured = _benchmark(results / "benchmarks" / f"{name}.tsv")
+    try:
+        lines = pd.read_csv(results / "benchmarks" / f"{name}.tsv", sep="\t").tail(1)
+    except (OSError, ValueError):
+        lines = pd.DataFrame()
+    # A time of day is no number, and neither is NA where nothing was sampled.
+    numbers = lines.apply(pd.to_numeric, errors="coerce").dropna(axis=1).to_dict("records")
+    measured = numbers[0] if numbers else {}
     gpu = record.get("device") not in (None, "", "cpu")
     # Snakemake samples memory, and misses jobs that end before the first sample.
     peak = max(measured.get("max_rss", 0.0) * MIB / 1e6, record.get("peak_memory_mb") or 0.0)
@@ -142,43 +140,20 @@ def step_of(record: Record, papers: Mapping[str, str | None]) -> str:
     return f"search {papers.get(record['wildcards']['method']) or algorithm}"
 
 
-def _benchmark(path: Path) -> Mapping[str, float]:
-    """The numbers of a benchmark file, the last line where there are several; empty without it."""
-    try:
-        lines = pd.read_csv(path, sep="\t")
-    except (OSError, ValueError):
-        return {}
-    # A time of day is no number, and neither is NA where nothing was sampled.
-    numbers = lines.tail(1).apply(pd.to_numeric, errors="coerce").dropna(axis=1)
-    return {name: float(column.iloc[0]) for name, column in numbers.items() if len(column)}
-
-
 def costs_of(jobs: pd.DataFrame) -> pd.DataFrame:
     """The jobs of each step together, in the order of the jobs, and of "all" steps.
 
     Returns:
-        Per step: jobs, measured (those with a wall time), sums of the times and joules,
-        mean_seconds, and the largest peak_mb; NaN where no job was measured.
+        Per step: jobs, sums of the times and joules, mean_seconds, and the largest peak_mb; NaN
+        where no job was measured.
     """
     steps = pd.concat([jobs, jobs.assign(step="all")]).groupby("step", sort=False)
-    return (
-        steps[SUMS]
-        .sum(min_count=1)
-        .assign(
-            jobs=steps.size(),
-            measured=steps["seconds"].count(),
-            mean_seconds=steps["seconds"].mean(),
-            peak_mb=steps["peak_mb"].max(),
-        )
-    )
+    sums, seconds = steps[SUMS].sum(min_count=1), steps["seconds"].mean()
+    return sums.assign(jobs=steps.size(), mean_seconds=seconds, peak_mb=steps["peak_mb"].max())
 
 
 def cost_table(jobs: pd.DataFrame, authors: pd.DataFrame, *, shared: bool) -> Table:
-    """The cost per step, with the authors' times of the same step.
-
-    Args:
-        shared: whether several jobs could hold one GPU.
-    """
+    """The cost per step, with the authors' times; `shared`: several jobs could hold one GPU."""
     costs = costs_of(jobs)
     known = costs.astype(object).where(costs.notna(), None)
     columns = {
@@ -194,7 +169,14 @@ def cost_table(jobs: pd.DataFrame, authors: pd.DataFrame, *, shared: bool) -> Ta
     with_energy = bool(costs["joules"].notna().any())
     if with_energy:
         columns["energy"] = known["joules"].map(energy)
-    theirs = _authors_means(authors)
+    # The authors' mean time of a job of ours: a search, and an evaluation of one model.
+    search = authors[(authors["step"] == "search") & (authors["method"] == "structured")]
+    scored = authors[authors["step"] == "evaluate"]
+    search_minutes = (search["minutes_mean"] * search["runs"]).sum() / search["runs"].sum()
+    theirs = {
+        PAPERS_SEARCH: duration(60 * search_minutes),
+        "evaluate": duration(60 * scored["minutes_mean"].sum() / scored["models"].sum()),
+    }
     rows = [
         [*map(Cell, texts), Cell("", paper=theirs.get(texts[0], ""))]
         for texts in zip(*columns.values(), strict=True)
@@ -204,17 +186,6 @@ def cost_table(jobs: pd.DataFrame, authors: pd.DataFrame, *, shared: bool) -> Ta
     note = f"Without a benchmark file: {counted(unmeasured, 'job')}." if unmeasured else ""
     groups = [Group("", rows[:-1]), Group("", rows[-1:])]
     return Table("cost", caption, [*columns, "the authors, a job"], groups, note=note)
-
-
-def _authors_means(authors: pd.DataFrame) -> dict[str, str]:
-    """The authors' mean time of a job of ours: a search, and an evaluation of one model."""
-    search = authors[(authors["step"] == "search") & (authors["method"] == "structured")]
-    scored = authors[authors["step"] == "evaluate"]
-    search_minutes = (search["minutes_mean"] * search["runs"]).sum() / search["runs"].sum()
-    return {
-        PAPERS_SEARCH: duration(60 * search_minutes),
-        "evaluate": duration(60 * scored["minutes_mean"].sum() / scored["models"].sum()),
-    }
 
 
 def authors_table(jobs: pd.DataFrame, authors: pd.DataFrame, layout: Layout) -> Table:

@@ -129,7 +129,7 @@ def caption(template: Path, record: Record, config: Mapping[str, Any]) -> str:
 
     Args:
         template: reStructuredText with Jinja's marks, which calls the job `snakemake`.
-        record: what the rule left of that job.
+        record: provenance of that job.
         config: the config of the run.
 
     Raises:
@@ -201,15 +201,10 @@ def tables_of(section: Section, tables: Mapping[str, Table]) -> list[Table]:
 
 
 def figure(same: Sequence[Path], number: int, caption: str) -> dict[str, Any]:
-    """A figure as the page's template shows it.
+    """A figure as the page's template shows it; `same`: its file of every method that shares it.
 
     An svg is embedded as a picture, not as elements of the page: ids inside one would meet those of
     the next.
-
-    Args:
-        same: its file, of every method for which it is the same.
-        number: its number within the page.
-        caption: a fragment of HTML.
     """
     path, png = same[0], same[0].with_suffix(".png")
     model, methods = path.parts[-3], ", ".join(each.parts[-2] for each in same)

@@ -9,15 +9,18 @@ from __future__ import annotations
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet
 
+from lottery.config.sentences import listed
 from lottery.report.page.cost import Record, paths_of, step_of
 from lottery.report.tables.model import Cell, Group, Table, plain
-from lottery.report.tables.numbers import NOTHING, counted, listed
+from lottery.report.tables.numbers import NOTHING, counted
 from lottery.tasks.metrics import METRICS
 
 Facts = Mapping[str, Any]
@@ -34,7 +37,7 @@ def statement(facts: Facts) -> list[str]:
     paragraphs = [
         f"This run takes {counted(len(models), 'encoder')} ({listed(models)}) and"
         f" {counted(len(trained), 'task')} ({listed(trained)}), under"
-        f" {counted(len(facts['seeds']), 'seed')} ({listed([str(s) for s in facts['seeds']])})."
+        f" {counted(len(facts['seeds']), 'seed')} ({listed(facts['seeds'])})."
         f" It fine-tunes {counted(counts['finetuned'], 'model')}, finds or imports"
         f" {counted(counts['searched'], 'good subnetwork')} by"
         f" {counted(len(methods), 'method')} ({listed(methods)}), retrains"
@@ -54,16 +57,12 @@ def statement(facts: Facts) -> list[str]:
 
 
 def study_tables(facts: Facts, sizes: Mapping[str, Mapping[str, int]]) -> list[Table]:
-    """The models, tasks and methods of the study.
-
-    Args:
-        sizes: task -> split -> number of examples, see `examples_of`.
-    """
+    """The models, tasks and methods of the study; `sizes`: see `examples_of`."""
     models = [
         (model["id"], model["source"], model["revision"] or NOTHING, model["weights"])
         for model in facts["models"]
     ]
-    words = frozenset(range(1, 6))
+    words = range(1, 6)
     return [
         Table("models", "Models.", ("", "source", "revision", "weights"), plain(models), words),
         Table(
@@ -71,7 +70,7 @@ def study_tables(facts: Facts, sizes: Mapping[str, Mapping[str, int]]) -> list[T
             "Tasks, and how many examples they are trained and scored on.",
             ("", "examples", "train", "validation", "metric", "in averages"),
             plain([_task(task, sizes.get(task["id"], {})) for task in facts["tasks"]]),
-            frozenset({1, 4, 5}),
+            (1, 4, 5),
         ),
         Table(
             "methods",
@@ -87,14 +86,8 @@ def study_tables(facts: Facts, sizes: Mapping[str, Mapping[str, int]]) -> list[T
 def _task(task: Facts, sizes: Mapping[str, int]) -> tuple[str, ...]:
     trained = f"; models of {task['evaluate_with']}" if task["evaluate_with"] else ""
     counts = [f"{sizes[s]:,}" if s in sizes else NOTHING for s in ("train", "validation")]
-    in_average = "yes" if task["in_average"] else "no"
-    return (
-        task["id"],
-        task["source"] + trained,
-        *counts,
-        METRICS[task["metric"]].short,
-        in_average,
-    )
+    metric, averaged = METRICS[task["metric"]].short, "yes" if task["in_average"] else "no"
+    return (task["id"], task["source"] + trained, *counts, metric, averaged)
 
 
 def _method(method: Facts, facts: Facts) -> list[Cell]:
@@ -129,11 +122,7 @@ def examples_of(records: Sequence[Record]) -> dict[str, dict[str, int]]:
 
 
 def making(records: Sequence[Record], facts: Facts, repository: Path) -> list[tuple[str, str]]:
-    """How the run was made: (what, which).
-
-    Args:
-        repository: the folder of this program.
-    """
+    """How the run was made: (what, which); `repository` is the folder of this program."""
     versions = pd.DataFrame([record.get("versions", {}) for record in records])
     rest = sorted({*versions.columns} - {*FIRST})
     packages = [name for name in (*FIRST, *rest) if name in versions.columns]
@@ -187,15 +176,10 @@ def _program(repository: Path) -> str:
         name = "unknown version"
     if not (repository / ".git").exists():
         return name
+    git = partial(subprocess.check_output, cwd=repository, text=True, timeout=20, stderr=DEVNULL)
     try:
-        commit = _git(repository, "rev-parse", "HEAD")
-        changed = _git(repository, "status", "--porcelain", "--untracked-files=no")
+        commit = git(["git", "rev-parse", "HEAD"]).strip()
+        changed = git(["git", "status", "--porcelain", "--untracked-files=no"]).strip()
     except (OSError, subprocess.SubprocessError):
         return name
     return f"{name}, commit {commit}" + (" with local changes" if changed else "")
-
-
-def _git(repository: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(repository), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    return done.stdout.strip()

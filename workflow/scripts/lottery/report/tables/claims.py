@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lottery.report.tables.model import Cell, Group, Record, Table, records
@@ -51,16 +50,10 @@ def verdict_class(verdict: str) -> str:
 
 
 def claims_tables(claims: pd.DataFrame, caption: str) -> list[Table]:
-    """The claims by claim: a group of rows for each, a row per model and method.
+    """claims.csv by claim: a group of rows for each, a row per model and method.
 
     Methods that a claim is not about, for the same reason, share a row. It is in a second table,
     unless the claim was judged for no method.
-
-    Args:
-        claims: claims.csv.
-
-    Returns:
-        The table, and the second one where there is something for it; none without rows.
     """
     several_models = claims["model"].nunique() > 1
     claims = claims.assign(subject=claims["method"])
@@ -77,8 +70,8 @@ def claims_tables(claims: pd.DataFrame, caption: str) -> list[Table]:
             [
                 Cell(", ".join(own["subject"])),
                 Cell(verdict, verdict=verdict_class(verdict)),
-                Cell("", (reason,) if reason else ()),
-                Cell("", (published,) if published else ()),
+                Cell("", (reason,)),
+                Cell("", (published,)),
                 Cell(""),
             ]
             for (published, reason, verdict), own in rows[~has_estimate].groupby(
@@ -89,37 +82,40 @@ def claims_tables(claims: pd.DataFrame, caption: str) -> list[Table]:
         groups.append(Group(title, judged or without))
         if judged and without:
             others.append(Group(title, without))
-    words = frozenset({1, 2, 3, 4})
-    tables = [Table("claims", caption, COLUMNS, groups, words=words)] if groups else []
-    if others:
-        tables.append(Table("unjudged", UNJUDGED, COLUMNS, others, words=words, title=UNJUDGED))
-    return tables
+    words = (1, 2, 3, 4)
+    tables = [
+        Table("claims", caption, COLUMNS, groups, words=words),
+        Table("unjudged", UNJUDGED, COLUMNS, others, words=words, title=UNJUDGED),
+    ]
+    return [table for table in tables if table.groups]
 
 
 def _judged_row(row: Record) -> list[Cell]:
-    counts = f"{counted(row['n_tasks'], 'task')}, {counted(row['n_seeds'], 'seed')}"
-    if row["n_degenerate"]:
-        counts += f", {row['n_degenerate']} degenerate"
-    p_values = [
+    counts = [counted(row["n_tasks"], "task"), counted(row["n_seeds"], "seed")]
+    counts += [f"{row['n_degenerate']} degenerate"] * bool(row["n_degenerate"])
+    p_values = ", ".join(
         f"{p_value(row[name])} {of}"
         for name, of in (("p_seeds", "over seeds"), ("p_examples", "over examples"))
         if row[name] is not None
-    ]
-    below = [_signs(row["quantity"]), counts] + [f"p {', '.join(p_values)}"] * bool(p_values)
-    paper = [row["published"]] if row["published"] else []
-    if row["published_value"] is not None:
-        paper.insert(0, compact(row["published_value"]))
-    notes = [row["reason"]] if row["reason"] else []
-    if row["verdict_without_degenerate"] not in ("", row["verdict"]):
-        notes.append(f"without degenerate runs: {row['verdict_without_degenerate']}")
+    )
+    below = (_signs(row["quantity"]), ", ".join(counts), f"p {p_values}" if p_values else "")
+    value = row["published_value"]
+    paper = ("" if value is None else compact(value), row["published"])
     parts = _signs(row["details"]).rstrip(".").split(". ")
+    notes, kind = (row["reason"], _other_verdict(row)), verdict_class(row["verdict"])
     return [
         Cell(row["subject"]),
-        Cell(row["verdict"], tuple(notes), verdict=verdict_class(row["verdict"])),
-        Cell(_measured(row), tuple(below)),
-        Cell(paper[0] if paper else "", tuple(paper[1:])),
+        Cell(row["verdict"], notes, verdict=kind),
+        Cell(_measured(row), below),
+        Cell(paper[0], paper[1:]) if paper[0] else Cell(paper[1]),
         Cell(row["test"], tuple(parts) if len(parts) > 1 else ()),
     ]
+
+
+def _other_verdict(row: Record) -> str:
+    """The verdict without degenerate runs, where it is another."""
+    other = row["verdict_without_degenerate"]
+    return f"without degenerate runs: {other}" if other not in ("", row["verdict"]) else ""
 
 
 def _measured(row: Record, suffix: str = "") -> str:
@@ -135,11 +131,7 @@ def _signs(text: str) -> str:
 
 
 def narrow_tables(claims: pd.DataFrame) -> list[Table]:
-    """The claims by method: a narrow table per model and method, what has no numbers below it.
-
-    Args:
-        claims: claims.csv.
-    """
+    """claims.csv by method: a narrow table per model and method, what has no numbers below it."""
     tables = []
     for (model, method), rows in claims.groupby(["model", "method"], sort=False):
         judged = rows[rows["estimate"].notna()]
@@ -149,44 +141,33 @@ def narrow_tables(claims: pd.DataFrame) -> list[Table]:
             split = SPLIT_NAMES[judged["split"].iloc[0]]
             caption = f"Scores on {split}; seeds: {seeds}; tasks: {tasks}."
             groups = [Group("", [_narrow_row(row) for row in records(judged)])]
-        tables.append(
-            Table(
-                f"claims-{model}-{method}",
-                caption,
-                NARROW,
-                groups,
-                words=frozenset(range(len(NARROW))),
-                note="\n".join(_notes(rows)),
-                title=f"{model}, {method}",
-            )
+        # Claims whose verdict has the same reason share a line.
+        reasons = rows[rows["reason"] != ""].groupby(["verdict", "reason"], sort=False)["claim"]
+        notes = [f"{', '.join(own)}: {verdict}. {reason}" for (verdict, reason), own in reasons]
+        table = Table(
+            f"claims-{model}-{method}",
+            caption,
+            NARROW,
+            groups,
+            words=range(len(NARROW)),
+            note="\n".join(notes),
+            title=f"{model}, {method}",
         )
+        tables.append(table)
     return tables
 
 
-def _narrow_row(row: Record) -> Sequence[Cell]:
-    paper = row["published_value"]
-    without = row["verdict_without_degenerate"]
-    count = row["n_degenerate"]
-    measured = _measured(row, "_without_degenerate")
-    return (
+def _narrow_row(row: Record) -> list[Cell]:
+    paper, count = row["published_value"], row["n_degenerate"]
+    without = f"without {count} degenerate {_measured(row, '_without_degenerate')}" if count else ""
+    return [
         Cell(f"{row['claim']} {SHORT[row['claim']]}"),
         Cell(row["quantity"]),
         Cell(row["published"] or NOTHING if paper is None else rounded(paper)),
-        Cell(_measured(row), (f"without {count} degenerate {measured}",) if count else ()),
-        Cell(
-            row["verdict"],
-            (f"without degenerate runs: {without}",) if without not in ("", row["verdict"]) else (),
-        ),
-    )
-
-
-def _notes(rows: pd.DataFrame) -> Iterator[str]:
-    """Why a verdict is not plain or missing; claims with the same reason share a line."""
-    explained = rows[rows["reason"] != ""]
-    for (verdict, reason), own in explained.groupby(["verdict", "reason"], sort=False):
-        yield f"{', '.join(own['claim'])}: {verdict}. {reason}"
+        Cell(_measured(row), (without,)),
+        Cell(row["verdict"], (_other_verdict(row),)),
+    ]
 
 
 def _range(counts: pd.Series) -> str:
-    low, high = counts.min(), counts.max()
-    return str(low) if low == high else f"{low} to {high}"
+    return " to ".join(str(end) for end in sorted({counts.min(), counts.max()}))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,11 @@ class Cell:
 
     Attributes:
         text: its main text.
-        below: smaller lines under it.
+        below: smaller lines under it; an empty one is left out.
         paper: the published number, set apart.
         verdict: the class of a verdict, which colours it; empty for other cells.
-        sd: the standard deviation of `text`, with its sign.
+        sd, paper_sd: the standard deviations of both; the page leaves out the second.
         mark: a mark behind `text`.
-        paper_sd: the standard deviation of `paper`, with its sign; the page leaves it out.
     """
 
     text: str
@@ -34,16 +33,6 @@ class Cell:
     sd: str = ""
     mark: str = ""
     paper_sd: str = ""
-
-    @property
-    def main(self) -> str:
-        """The main text with its mark."""
-        return f"{self.text} {self.mark}".rstrip()
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """All smaller lines."""
-        return (self.sd, *self.below) if self.sd else self.below
 
 
 @dataclass(frozen=True)
@@ -73,7 +62,7 @@ class Table:
     caption: str
     columns: Sequence[str]
     groups: Sequence[Group]
-    words: frozenset[int] = field(default_factory=frozenset)
+    words: Collection[int] = ()
     note: str = ""
     title: str = ""
     published: str = ""

@@ -8,10 +8,10 @@ NOTHING = "–"
 MINUS = "\u2212"
 
 
-def rounded(value: float | None, digits: int = 3) -> str:
-    """A number with a fixed number of decimals, so that columns align."""
+def rounded(value: float | None, digits: int = 3, *, none: str = NOTHING) -> str:
+    """A number with a fixed number of decimals, so that columns align; `none` if there is none."""
     if value is None:
-        return NOTHING
+        return none
     text = f"{value:.{digits}f}"
     if float(text) == 0:
         text = text.lstrip("-")
@@ -73,11 +73,6 @@ def energy(joules: float | None) -> str:
     if hours >= 999.5:
         return f"{hours / 1000:.1f} kWh"
     return f"{hours:.{max(0, 1 - math.floor(math.log10(hours))) if 0 < hours < 10 else 0}f} Wh"
-
-
-def listed(words: list[str]) -> str:
-    """Words as a sentence lists them."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def counted(number: int, word: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from typing import TYPE_CHECKING
 
-from lottery import files
 from lottery.attention.classes import WORDS
 from lottery.report.tables.model import Cell, Group, Record, Table, records
 from lottery.report.tables.numbers import MINUS, NOTHING, interval, p_value, percent, rounded
@@ -14,11 +15,6 @@ from lottery.results.summary import AVERAGE
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# The columns of pattern_association.csv that are shown.
-ASSOCIATIONS_SCHEMA: files.Schema = dict.fromkeys(
-    ("model", "method", "task", "weights", "attention", "pattern"), str
-) | dict.fromkeys(("phi", "phi_p", "correlation", "correlation_p"), float)
 
 ASSOCIATIONS = (
     "Whether heads that survive under every seed show a pattern more often than others, in the"
@@ -38,37 +34,41 @@ def differences_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Tabl
     if shown.empty:
         return None
     groups = [
-        Group(
-            f"{method}, {model}, {SPLIT_NAMES[splits[method]]}", [*map(_difference, records(own))]
-        )
-        for (model, method), own in shown.groupby(["model", "method"], sort=False)
+        Group(f"{method}, {model}, {SPLIT_NAMES[splits[method]]}", list(map(_difference, rows)))
+        for (model, method), rows in _by_method(shown)
     ]
     published = shown["published_difference"].notna().any()
-    columns = ["", "n", "difference", "t", "bootstrap", "p"]
     return Table(
         "differences",
         caption,
-        columns,
+        ["", "n", "difference", "t", "bootstrap", "p"],
         groups,
         published="the published difference." if published else "",
     )
 
 
+def _by_method(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str], list[Record]]]:
+    """The rows of each model and method, in the order of the table."""
+    for key, own in frame.groupby(["model", "method"], sort=False):
+        yield key, records(own)
+
+
 def _difference(row: Record) -> list[Cell]:
-    paper, smallest = row["published_difference"], row["smallest_p_examples"]
+    smallest = row["smallest_p_examples"]
     without = rounded(row["difference_without_degenerate"])
     count = row["n_degenerate"]
+    least = "" if smallest is None else f"[{p_value(smallest)}]"
     return [
         Cell(f"{row['first']} {MINUS} {row['second']}, {row['phase']}"),
         Cell(str(row["n_seeds"])),
         Cell(
             rounded(row["difference"]),
-            (f"without {count} degenerate {without}",) if count else (),
-            paper="" if paper is None else rounded(paper),
+            (f"without {count} degenerate {without}" if count else "",),
+            paper=rounded(row["published_difference"], none=""),
         ),
         Cell(interval(row["t_low"], row["t_high"]) or NOTHING),
         Cell(interval(row["bootstrap_low"], row["bootstrap_high"]) or NOTHING),
-        Cell(p_value(row["p_examples"]), () if smallest is None else (f"[{p_value(smallest)}]",)),
+        Cell(p_value(row["p_examples"]), (least,)),
     ]
 
 
@@ -78,37 +78,34 @@ def overlap_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Table | 
     if shares.empty:
         return None
     tasks = [task.id for task in layout.tasks]
+    by_method = dict(_by_method(shares))
     groups = []
-    for model in layout.models:
-        for method in (each.id for each in layout.methods):
-            own = shares[(shares["model"] == model) & (shares["method"] == method)]
-            lines = []
-            for control, of_control in own.groupby("subnetwork", sort=False):
-                by_task = dict(zip(of_control["task"], of_control["parameters_share"], strict=True))
-                cells = [Cell(percent(by_task.get(task))) for task in tasks]
-                lines.append([Cell(control), *cells])
-            if lines:
-                groups.append(Group(f"{method}, {model}", lines))
+    for model, method in product(layout.models, (each.id for each in layout.methods)):
+        lines: dict[str, dict[str, float]] = {}
+        for row in by_method.get((model, method), []):
+            lines.setdefault(row["subnetwork"], {})[row["task"]] = row["parameters_share"]
+        cells = [
+            [Cell(control), *(Cell(percent(of_task.get(task))) for task in tasks)]
+            for control, of_task in lines.items()
+        ]
+        if cells:
+            groups.append(Group(f"{method}, {model}", cells))
     return Table("overlap", caption, ["", *tasks], groups)
 
 
 def association_table(frame: pd.DataFrame) -> Table | None:
-    """Patterns and survival, a group of rows for each model and method.
-
-    Args:
-        frame: all pattern_association.csv, one below the other.
-    """
+    """Patterns and survival, from pattern_association.csv: a group for each model and method."""
     shown = frame[(frame["task"] == AVERAGE) & (frame["weights"] == "fine_tuned")]
     if shown[["phi", "correlation"]].isna().all(axis=None):
         return None
     groups = []
-    for (model, method), own in shown.groupby(["model", "method"], sort=False):
+    for (model, method), rows in _by_method(shown):
+        cells = {(row["pattern"], row["attention"]): row for row in rows}
         lines = []
-        for pattern, of_pattern in own.groupby("pattern", sort=False):
-            cells = {row["attention"]: row for row in records(of_pattern)}
+        for pattern in dict.fromkeys(row["pattern"] for row in rows):
             line = [Cell(WORDS[pattern])]
             for attention, measure in MEASURES:
-                row = cells[attention]
+                row = cells[pattern, attention]
                 line += [Cell(rounded(row[measure], 2)), Cell(p_value(row[f"{measure}_p"]))]
             lines.append(line)
         groups.append(Group(f"{method}, {model}", lines))

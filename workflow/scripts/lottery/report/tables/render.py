@@ -43,22 +43,15 @@ def write_printed(
     tables: Sequence[Table],
     introduction: str = "",
 ) -> None:
-    """Writes tables as a Markdown text with a heading, and as LaTeX to be included in a paper.
-
-    Args:
-        path_to_markdown, path_to_latex: the files.
-        title: the heading of the Markdown text.
-        tables: what is printed, in order.
-        introduction: a text below the heading.
-    """
-    parts = [f"# {title}", introduction, *map(markdown, tables)]
-    printed = "\n\n".join(part for part in parts if part)
-    with files.atomic(path_to_markdown) as temporary:
-        temporary.write_text(f"{printed}\n", encoding="utf-8")
-    needed = "% Needs \\usepackage{booktabs}."
-    with files.atomic(path_to_latex) as temporary:
-        text = "\n\n".join([needed, *map(latex, tables)])
-        temporary.write_text(f"{text}\n", encoding="utf-8")
+    """Writes tables as a Markdown text with a heading, and as LaTeX to be included in a paper."""
+    printed = {
+        path_to_markdown: [f"# {title}", introduction, *map(markdown, tables)],
+        path_to_latex: ["% Needs \\usepackage{booktabs}.", *map(latex, tables)],
+    }
+    for path, parts in printed.items():
+        with files.atomic(path) as temporary:
+            text = "\n\n".join(filter(None, parts))
+            temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
 def markdown(table: Table) -> str:
@@ -78,7 +71,7 @@ def markdown(table: Table) -> str:
         "\n".join(f"| {' | '.join(line)} |" for line in lines) if table.groups else "",
         "\n".join(f"- {note}" for note in notes) if len(notes) > 1 else table.note,
     ]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(filter(None, parts))
 
 
 def _plain(text: str) -> str:
@@ -135,5 +128,5 @@ def _lines(table: Table) -> Iterator[tuple[str, list[str]]]:
 
 def _text(cell: Cell) -> str:
     """A cell in one line."""
-    parts = [cell.text, cell.sd, cell.mark, *(f"({line})" for line in cell.below)]
-    return " ".join(part for part in parts if part)
+    below = (f"({line})" for line in cell.below if line)
+    return " ".join(filter(None, [cell.text, cell.sd, cell.mark, *below]))

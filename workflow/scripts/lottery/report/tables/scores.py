@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import TYPE_CHECKING
 
 from lottery.report.tables.model import Cell, Group, Record, Table, records
@@ -38,90 +39,45 @@ TRAINED = {"bad": "retrained", "untrained": "untrained, trained likewise"}
 def summary_tables(frame: pd.DataFrame, layout: Layout, caption: str) -> list[Table]:
     """Per model a table on validation, and one on report_half where a method is strict.
 
-    Args:
-        frame: summary.csv.
-        layout: order of models, methods and tasks.
-        caption: what is seen, without the name of the model and what is not always there.
+    `caption` says what is seen, without the name of the model and what is not always there.
     """
     published = [method.id for method in layout.methods if method.preset == "published"]
     every = [method.id for method in layout.methods]
     splits = {"validation": published} if published or not every else {}
     if len(every) > len(published):
         splits["report_half"] = every
-    tables = [
-        _summary_table(frame, layout, caption, model, split, shown)
-        for model in layout.models
-        for split, shown in splits.items()
-    ]
-    return [table for table in tables if table is not None]
+    tables = []
+    for model, (split, shown) in product(layout.models, splits.items()):
+        rows = frame[(frame["split"] == split) & frame["model"].isin(("none", model))]
+        rows = rows[rows["method"].isin(("none", *shown))]
+        if (rows["subnetwork"] == "majority").all():
+            continue
+        groups: dict[str, list[tuple[Cell, pd.DataFrame]]] = {}
+        for (method, name, phase), own in rows.groupby(
+            ["method", "subnetwork", "phase"], sort=False
+        ):
+            masked = method != "none"
+            line = Cell(f"{name}, {phase}" if masked else name)
+            groups.setdefault(method if masked else "", []).append((line, own))
+        title = f"{model}, {SPLIT_NAMES[split]}"
+        text = f"{title}. {caption}"
+        name = f"summary-{model}-{split}"
+        tables.append(_score_table(name, rows, layout, text, groups, title=title))
+    return tables
 
 
-def _summary_table(
-    frame: pd.DataFrame,
-    layout: Layout,
-    caption: str,
-    model: str,
-    split: str,
-    shown: Collection[str],
-) -> Table | None:
-    """One table; None when the model has no scores on the split."""
-    rows = frame[(frame["split"] == split) & frame["model"].isin(("none", model))]
-    rows = rows[rows["method"].isin(("none", *shown))]
-    if not (rows["subnetwork"] != "majority").any():
-        return None
-    degenerate = bool((rows["n_degenerate"] > 0).any())
-    title = f"{model}, {SPLIT_NAMES[split]}"
-    groups = []
-    for method, of_method in rows.groupby("method", sort=False):
-        lines = []
-        for (subnetwork, phase), own in of_method.groupby(["subnetwork", "phase"], sort=False):
-            name = Cell(subnetwork if method == "none" else f"{subnetwork}, {phase}")
-            lines.append(_score_row(name, own, layout, degenerate=degenerate))
-        groups.append(Group("" if method == "none" else method, lines))
-    return Table(
-        f"summary-{model}-{split}",
-        f"{title}. {caption}" + DEGENERATE * degenerate + _seen_half(split, layout),
-        _score_columns(layout, degenerate=degenerate),
-        groups,
-        note=_not_averaged(layout),
-        title=title,
-        published=PAPER if rows["published_mean"].notna().any() else "",
-    )
-
-
-def trainability_table(
-    frame: pd.DataFrame, layout: Layout, caption: str, *, always: bool = False
-) -> Table | None:
-    """What still learns: a group of rows for each split.
-
-    Args:
-        frame: trainability.csv.
-        layout: order of the tasks.
-        always: whether there is a table even where no subnetwork was retrained that it is about,
-            and no score supplied.
-    """
-    if not always and not frame["system"].isin((*TRAINED, "given")).any():
-        return None
-    degenerate = bool((frame["n_degenerate"] > 0).any())
-    groups = []
-    for split, of_split in frame.groupby("split", sort=False):
-        keys = ["system", "name", "model", "method", "subnetwork"]
-        lines = [
-            _score_row(_system(*system), own, layout, degenerate=degenerate)
-            for system, own in of_split.groupby(keys, sort=False)
+def trainability_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Table:
+    """What still learns, from trainability.csv: a group of rows for each split."""
+    keys = ["system", "name", "model", "method", "subnetwork"]
+    groups = {
+        SPLIT_NAMES[split]: [
+            (_system(*system), own) for system, own in of_split.groupby(keys, sort=False)
         ]
-        groups.append(Group(SPLIT_NAMES[split], lines))
+        for split, of_split in frame.groupby("split", sort=False)
+    }
     names = ", ".join(frame.loc[frame["system"] == "given", "name"].unique())
-    notes = [_not_averaged(layout), SUPPLIED.format(names=names) if names else ""]
-    seen = "".join(_seen_half(split, layout) for split in frame["split"].unique())
-    return Table(
-        "trainability",
-        caption + DEGENERATE * degenerate + seen,
-        _score_columns(layout, degenerate=degenerate),
-        groups,
-        note="\n".join(note for note in notes if note),
-        published=PAPER if frame["published_mean"].notna().any() else "",
-    )
+    note = SUPPLIED.format(names=names) if names else ""
+    return _score_table("trainability", frame, layout, caption, groups, note=note)
 
 
 def _system(system: str, name: str, model: str, method: str, subnetwork: str) -> Cell:
@@ -135,21 +91,86 @@ def _system(system: str, name: str, model: str, method: str, subnetwork: str) ->
     return Cell(f"{method}: {subnetwork}", (f"{model}, {TRAINED[system]}",))
 
 
-def evaluation_only_tables(frame: pd.DataFrame, caption: str) -> list[Table]:
-    """A table for each task that is only evaluated on, over all gold labels.
+def _score_table(
+    name: str,
+    frame: pd.DataFrame,
+    layout: Layout,
+    caption: str,
+    groups: Mapping[str, Iterable[tuple[Cell, pd.DataFrame]]],
+    *,
+    note: str = "",
+    title: str = "",
+) -> Table:
+    """A table of scores with a column for each task and their average.
 
-    Args:
-        frame: evaluation_only.csv.
-
-    Returns:
-        Tables by the names `on_{task}`, in the order of the rows.
+    `frame` has all rows of the table, with the columns of summary.csv. `groups` gives them by
+    heading and line: a name, and a row per task and one for the average.
     """
+    degenerate = bool((frame["n_degenerate"] > 0).any())
+    published = any(method.preset == "published" for method in layout.methods)
+    seen = published and (frame["split"] == "report_half").any()
+    tasks = [f"{task.id} ({METRICS[task.metric].short})" for task in layout.tasks]
+    left_out = ", ".join(task.id for task in layout.tasks if not task.in_average)
+    notes = [f"Not in the average: {left_out}." if left_out else "", note]
+    return Table(
+        name,
+        caption + DEGENERATE * degenerate + HALF * bool(seen),
+        # The averages first: where the page is narrow, tasks scroll out of sight, not they.
+        ["", "n", "kept", AVERAGE] + ["without degenerate"] * degenerate + tasks,
+        [
+            Group(heading, [_score_row(*line, layout, degenerate=degenerate) for line in lines])
+            for heading, lines in groups.items()
+        ],
+        note="\n".join(filter(None, notes)),
+        title=title,
+        published=PAPER if frame["published_mean"].notna().any() else "",
+    )
+
+
+def _score_row(name: Cell, rows: pd.DataFrame, layout: Layout, *, degenerate: bool) -> list[Cell]:
+    """One line of a table of scores; `degenerate`: averages without such runs have a column."""
+    cells = {row["task"]: row for row in records(rows)}
+    own = [cells[task.id] for task in layout.tasks if task.id in cells]
+    counts = sorted({cell["n"] for cell in own} - {None})
+    n = NOTHING.join(str(n) for n in dict.fromkeys([*counts[:1], *counts[-1:]])) or NOTHING
+    papers = max((cell["published_n"] or 0 for cell in own), default=0)
+    average = cells.get(AVERAGE, {})
+    paper = rounded(average.get("published_kept_fraction"), none="")
+    expected = sum(task.in_average for task in layout.tasks)
+    suffixes = ["", "_without_degenerate"] if degenerate else [""]
     return [
-        _on_table(task, metric, rows, caption)
-        for (task, metric), rows in frame[frame["label"] == ""].groupby(
-            ["eval_task", "metric"], sort=False
-        )
+        name,
+        Cell(n, paper=str(papers or "")),
+        Cell(rounded(average.get("kept_fraction")), paper=paper),
+        *(_score(average, suffix, expected) for suffix in suffixes),
+        *(_score(cells.get(task.id, {})) for task in layout.tasks),
     ]
+
+
+def _score(row: Record, suffix: str = "", expected: int | None = None) -> Cell:
+    """Mean and standard deviation, the mark of degenerate runs, and the published mean."""
+    mean, sd = row.get(f"mean{suffix}"), row.get(f"sd{suffix}")
+    if mean is None:
+        return Cell(NOTHING)
+    n_tasks = row.get(f"n_tasks{suffix}")
+    partial = expected is not None and n_tasks not in (None, expected)
+    # Of evaluation-only tasks, the table has no column without degenerate runs that a mark needs.
+    marked = not suffix and "eval_task" not in row and row["n_degenerate"]
+    paper_sd = None if suffix else row.get("published_sd")
+    return Cell(
+        rounded(mean),
+        (f"{n_tasks} of {expected} tasks" if partial else "",),
+        paper="" if suffix else rounded(row["published_mean"], none=""),
+        sd="" if sd is None else f"± {rounded(sd)}",
+        mark=f"†{row['n_degenerate']}" if marked else "",
+        paper_sd="" if paper_sd is None else f"± {rounded(paper_sd)}",
+    )
+
+
+def evaluation_only_tables(frame: pd.DataFrame, caption: str) -> list[Table]:
+    """From evaluation_only.csv a table `on_{task}` for each task, over all gold labels."""
+    tables = frame[frame["label"] == ""].groupby(["eval_task", "metric"], sort=False)
+    return [_on_table(task, metric, rows, caption) for (task, metric), rows in tables]
 
 
 def _on_table(task: str, metric: str, rows: pd.DataFrame, caption: str) -> Table:
@@ -167,7 +188,7 @@ def _on_table(task: str, metric: str, rows: pd.DataFrame, caption: str) -> Table
             first = next(iter(cells.values()))
             name = f"{subnetwork}, {phase}".removesuffix(", finetuned")
             counts = [Cell(str(first["n_runs"])), Cell(rounded(first["kept_fraction"]))]
-            lines.append([Cell(name), *counts, *(_score(cells.get(name)) for name in names)])
+            lines.append([Cell(name), *counts, *(_score(cells.get(name, {})) for name in names)])
         groups.append(Group(model if method == "none" else f"{method}, {model}", lines))
     return Table(
         f"on_{task}",
@@ -176,71 +197,3 @@ def _on_table(task: str, metric: str, rows: pd.DataFrame, caption: str) -> Table
         groups,
         published=PAPER_ON if rows["published_mean"].notna().any() else "",
     )
-
-
-def _score_columns(layout: Layout, *, degenerate: bool) -> list[str]:
-    tasks = [f"{task.id} ({METRICS[task.metric].short})" for task in layout.tasks]
-    # The averages first: where the page is narrow, tasks scroll out of sight, not they.
-    return ["", "n", "kept", AVERAGE] + ["without degenerate"] * degenerate + tasks
-
-
-def _score_row(name: Cell, rows: pd.DataFrame, layout: Layout, *, degenerate: bool) -> list[Cell]:
-    """One row of scores.
-
-    Args:
-        name: what is scored.
-        rows: a row per task, and one for the average, with the columns of summary.csv.
-        layout: order of the tasks.
-        degenerate: whether averages without degenerate runs have a column.
-    """
-    cells = {row["task"]: row for row in records(rows)}
-    own = [cells[task.id] for task in layout.tasks if task.id in cells]
-    counts = sorted({cell["n"] for cell in own} - {None})
-    n = NOTHING.join(str(n) for n in dict.fromkeys([*counts[:1], *counts[-1:]])) or NOTHING
-    papers = max((cell["published_n"] or 0 for cell in own), default=0)
-    average = cells.get(AVERAGE, {})
-    paper = average.get("published_kept_fraction")
-    kept = Cell(
-        rounded(average.get("kept_fraction")), paper="" if paper is None else rounded(paper)
-    )
-    expected = sum(task.in_average for task in layout.tasks)
-    averages = [_score(average, expected=expected)]
-    if degenerate:
-        averages.append(_score(average, "_without_degenerate", expected))
-    tasks = [_score(cells.get(task.id)) for task in layout.tasks]
-    return [name, Cell(n, paper=str(papers or "")), kept, *averages, *tasks]
-
-
-def _score(
-    cell: Mapping[str, object] | None, suffix: str = "", expected: int | None = None
-) -> Cell:
-    """Mean and standard deviation, the mark of degenerate runs, and the published mean."""
-    row: Record = dict(cell or {})
-    mean, sd = row.get(f"mean{suffix}"), row.get(f"sd{suffix}")
-    if mean is None:
-        return Cell(NOTHING)
-    n_tasks = row.get(f"n_tasks{suffix}")
-    partial = expected is not None and n_tasks not in (None, expected)
-    # Of evaluation-only tasks, the table has no column without degenerate runs that a mark needs.
-    marked = not suffix and "eval_task" not in row and row["n_degenerate"]
-    paper = None if suffix else row["published_mean"]
-    paper_sd = None if suffix else row.get("published_sd")
-    return Cell(
-        rounded(mean),
-        (f"{n_tasks} of {expected} tasks",) if partial else (),
-        paper="" if paper is None else rounded(paper),
-        sd="" if sd is None else f"± {rounded(sd)}",
-        mark=f"†{row['n_degenerate']}" if marked else "",
-        paper_sd="" if paper_sd is None else f"± {rounded(paper_sd)}",
-    )
-
-
-def _seen_half(split: str, layout: Layout) -> str:
-    """What a reader must know of scores of published methods on the report half."""
-    published = any(method.preset == "published" for method in layout.methods)
-    return HALF if split == "report_half" and published else ""
-
-
-def _not_averaged(layout: Layout) -> str:
-    names = ", ".join(task.id for task in layout.tasks if not task.in_average)
-    return f"Not in the average: {names}." if names else ""

@@ -1,14 +1,13 @@
 """What all figures share: sizes, fonts, colours, panels, marks, legends, and reproducible files.
 
-Figures are made with matplotlib's objects, without pyplot: no state is left behind, no display is
-asked for.
+Figures are made without pyplot: no state is left behind, no display is asked for.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,12 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
 
 from lottery import files
 from lottery.files.text import legible
@@ -61,6 +63,7 @@ SETTINGS = {
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, GREY, DARK = "#56B4E9", "#CC79A7", "#999999", "#666666"
 CHANCE = "#cccccc"
+PHASES = {"pruned": ORANGE, "retrained": BLUE}
 # Colours of subnetworks, by the kind in their names.
 SUBNETWORKS = {"majority": GREY, "full": "#555555", "good": BLUE, "random": ORANGE, "bad": PURPLE}
 
@@ -79,21 +82,20 @@ UNIT_NAMES |= {
 UNIT_NAMES |= {"weights": "weights", "both": "heads and MLPs"}
 
 
-@contextmanager
-def settings() -> Iterator[None]:
-    """Within this context figures are made and saved with the shared settings."""
-    with matplotlib.rc_context(SETTINGS):
-        yield
+# Figures are made and saved within `with settings():`.
+settings = partial(matplotlib.rc_context, SETTINGS)
 
 
 def panels(
     count: int,
-    *,
     columns: int,
     panel: tuple[float, float],
     margin: float,
+    *,
     narrowest: float = COLUMN,
     widths: Sequence[float] = (1.0,),
+    x: str = "",
+    y: str = "",
 ) -> tuple[Figure, list[Axes]]:
     """Makes a figure with `count` panels in rows.
 
@@ -103,6 +105,7 @@ def panels(
         margin: height in inches for what is below or above all panels.
         narrowest: width in inches that title and legend need.
         widths: widths of neighbouring panels to each other, repeated along a row.
+        x, y: labels of the panels with no panel below, and of the first column.
     """
     columns = max(1, min(columns, count))
     rows = max(1, math.ceil(count / columns))
@@ -116,16 +119,10 @@ def panels(
     grid = figure.subplots(rows, columns, squeeze=False, width_ratios=ratios).flatten().tolist()
     for axis in grid[count:]:
         axis.remove()
+    for index, axis in enumerate(grid[:count]):
+        axis.set_xlabel(x if is_bottom(index, count, columns) else "")
+        axis.set_ylabel(y if index % columns == 0 else "")
     return figure, grid[:count]
-
-
-def label_outer(axes: Sequence[Axes], columns: int, *, x: str = "", y: str = "") -> None:
-    """Labels the x axes of panels with no panel below, and the y axes of the first column."""
-    for index, axis in enumerate(axes):
-        if x and is_bottom(index, len(axes), columns):
-            axis.set_xlabel(x)
-        if y and index % columns == 0:
-            axis.set_ylabel(y)
 
 
 def is_bottom(index: int, count: int, columns: int) -> bool:
@@ -134,12 +131,9 @@ def is_bottom(index: int, count: int, columns: int) -> bool:
 
 
 def save(figure: Figure, path_to_svg: Path, path_to_png: Path) -> None:
-    """Writes a figure as svg and png, whole or not at all, the same bytes in every run.
-
-    The files hold no dates and no versions. The solver behind the layout orders its variables by
-    memory address, so its last bits differ from run to run, and names inside an svg are digests of
-    the panels' exact places: they are rounded first.
-    """
+    """Writes a figure as svg and png, whole or not at all, the same bytes in every run."""
+    # The solver behind the layout orders its variables by memory address, so its last bits differ
+    # from run to run, and names inside an svg are digests of the panels' exact places.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axis in figure.axes:
@@ -178,11 +172,7 @@ def colour_of(subnetwork: str) -> str:
 
 
 def legend(figure: Figure, entries: Mapping[str, Any], columns: int = 3) -> None:
-    """Puts the legend below all panels.
-
-    Args:
-        entries: label -> the look of a line or mark, or a patch; what is false is left out.
-    """
+    """Puts the legend below all panels: label -> a patch, or the look of a line; or False."""
     handles = []
     for label, look in entries.items():
         shown = short(label)
@@ -192,6 +182,16 @@ def legend(figure: Figure, entries: Mapping[str, Any], columns: int = 3) -> None
         elif look:
             handles.append(Line2D([], [], label=shown, **look))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def colour_bar(
+    figure: Figure, axes: Sequence[Axes], colours: ScalarMappable, label: str, **look: Any
+) -> Colorbar:
+    """Puts a bar of colours below all panels; the bar drawn last is the lowest."""
+    place = {"location": "bottom", "shrink": 0.5, "aspect": 40, "pad": 0.03}
+    bar = figure.colorbar(colours, ax=axes, label=label, **place | look)
+    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    return bar
 
 
 def task_lines(axis: Axes, tasks: Sequence[str], *, named: bool) -> None:
@@ -209,12 +209,10 @@ def height(tasks: Sequence[str]) -> float:
 
 
 def settle(axis: Axes, *, least: float, whole: bool = False) -> None:
-    """Gives a panel that is drawn an x axis that can be read.
+    """Gives a panel that is drawn an x axis that can be read; `whole`: it shows counts.
 
-    Args:
-        least: the smallest range it shows; values that differ by less are equal to the eye, and
-            matplotlib would enlarge them and print what they have in common next to the axis.
-        whole: whether it shows counts.
+    Values that differ by less than `least` are equal to the eye, and matplotlib would enlarge them
+    and print what they have in common next to the axis.
     """
     if not np.isfinite(axis.dataLim.get_points()).all():
         axis.set_xticks([])
@@ -238,7 +236,6 @@ def draw_seeds(
 
     Args:
         place: the middle of the dots on the axis of categories, which is x where `upright`.
-        hollow: of each seed, whether its dot is hollow.
         spread: the largest distance from the middle.
     """
     values = list(values)

@@ -1,1 +1,0 @@
-"""Figures: they read result files and tables only, never a model."""
