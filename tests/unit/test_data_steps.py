@@ -28,6 +28,7 @@ def fetched(folder: Path, task: Task, glue_folder: Path | None = None) -> dict[s
         path_to_train=paths.get("train"),
         path_to_validation=paths["validation"],
         path_to_validation_mismatched=paths.get("validation_mismatched"),
+        path_to_data_summary=folder / task.id / "summary.json",
     )
     return {split: read_parquet(path) for split, path in paths.items()}
 

@@ -7,9 +7,9 @@ time has been set.
 A rule reaches its step by convention. `params.step` holds the step's name and stage version. What
 the rule has becomes the step's keywords: an input or output `x` becomes `path_to_x`, a list of them
 `paths_to_x` (`NOT_HANDED` and the record aside); the entries of `params.settings` keep their names,
-and so do wildcards that the step asks for. Three more are given to steps that ask for them:
-`checkpoint` (where a long step keeps what it has done), `cuda_graphs` (from the config: how the
-machine is used) and `say` (prints to the terminal).
+and so do wildcards that the step asks for. Four more are given to steps that ask for them:
+`checkpoint` (where a long step keeps what it has done), `cuda_graphs` and `data_warnings` (from the
+config: they change no result) and `say` (prints to the terminal).
 """
 
 from __future__ import annotations
@@ -148,6 +148,7 @@ def _run(snakemake: Any, terminal: TextIO) -> None:
         offered = wildcards_of(snakemake) | {
             "checkpoint": checkpoint,
             "cuda_graphs": compute.get("cuda_graphs", False),
+            "data_warnings": snakemake.config.get("data_warnings", "warn"),
             "say": say,
         }
         asked_for = {name: value for name, value in offered.items() if name in wanted}
