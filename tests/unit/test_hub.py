@@ -51,6 +51,7 @@ class Server(ThreadingHTTPServer):
         self.failures: list[Answer] = []
         self.asked: list[str] = []
         self.tokens: list[str | None] = []
+        self.short = False  # whether files break off
 
     def answer(self, path: str) -> Answer:
         if path == "/api/agent-harnesses":  # for the library's user agent
@@ -91,7 +92,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(answer.body)
+            half = self.server.short and "/resolve/" in self.path
+            self.wfile.write(answer.body[: len(answer.body) // 2] if half else answer.body)
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -149,6 +151,7 @@ FAILURES: dict[str, tuple[Answer, list[str], bool]] = {
     "no_repository": (Answer(404, "RepoNotFound"), ["does not exist", "check the id"], False),
     "no_revision": (Answer(404, "RevisionNotFound"), ["no such revision", "--resolve"], False),
     "no_file": (Answer(404, "EntryNotFound"), ["there is no file"], False),
+    "other_service": (Answer(body=b"hello"), ["none of the hub"], False),
     "gone": (Answer(410), ["status 410"], False),
     "page": (Answer(headers={"Content-Type": "text/html"}, body=PAGE), ["a web page"], False),
     "blocked": (Answer(403, headers={"Content-Type": "text/html"}, body=PAGE), ["page"], False),
@@ -159,7 +162,15 @@ FAILURES: dict[str, tuple[Answer, list[str], bool]] = {
     "away": (Answer(503, headers={"Content-Type": "text/html"}, body=PAGE), ["503 (3"], True),
     "reset": (Answer(0), ["breaks off (3 times)"], True),
 }
-OF_THE_HUB = ("gated", "bad_token", "no_rights", "no_repository", "no_revision", "no_file")
+OF_THE_HUB = (
+    "gated",
+    "bad_token",
+    "no_rights",
+    "no_repository",
+    "no_revision",
+    "no_file",
+    "other_service",
+)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +218,31 @@ def test_a_server_may_ask_to_wait_but_not_for_an_hour(
     server.failures = [Answer(429, headers={"Retry-After": wait}) for wait in ("7", "3600")]
     fetch("model", server, tmp_path)
     assert waited == [7.0, hub.LONGEST_WAIT]
+
+
+def test_a_file_that_breaks_off_is_no_file(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    server.short = True
+    with pytest.raises(StudyError, match=r"the connection to the server breaks off \(3 times\)"):
+        fetch("model", server, tmp_path)
+    server.short = False
+    fetch("model", server, tmp_path)
+
+
+def test_the_login_of_a_mirror_is_not_repeated(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    address = server.address.replace("://", f"://me:{TOKEN}@")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    server.failures = [Answer(503)] * 9
+    with caplog.at_level(logging.INFO), pytest.raises(StudyError, match="503") as error:
+        fetch("model", server, tmp_path)
+    assert TOKEN not in str(error.value) + caplog.text and "503" in caplog.text
 
 
 def test_without_a_token_a_private_model_asks_for_one(

@@ -243,6 +243,7 @@ def _prepare_client() -> None:
             "The token of the hub (HF_TOKEN, or what hf auth login has kept in "
             f"{constants.HF_TOKEN_PATH}) holds a character that no token has; set it again."
         )
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs addresses, signed ones too
     session = get_session()
     if not isinstance(session, _Client):
         hooks = session.event_hooks
