@@ -9,10 +9,11 @@ from lottery.report.tables.model import Cell, Group, Table
 from lottery.report.tables.numbers import NOTHING, compact
 
 CAPTION = (
-    "Data. in train: examples whose text stands in train too, and how many of them stand there with"
-    " another label. duplicates: examples whose text an earlier example of the split has. blank:"
-    " examples with a text without a visible character. cut: examples longer than max_length;"
-    " unknown: tokens that the tokenizer does not know; of several encoders the largest share."
+    "The data of the tasks. In train: examples whose text stands in train too, and how many of them"
+    " stand there with another label. Duplicates: examples whose text an earlier example of the"
+    " split has. Blank: examples with a text without a visible character. Cut: examples longer than"
+    " max_length. Unknown: tokens that the tokenizer does not know; of several encoders the largest"
+    " share."
 )
 COLUMNS = ("", "examples", "in train", "duplicates", "blank", "cut", "unknown", "labels")
 MOST = 4  # classes that a cell counts one by one
