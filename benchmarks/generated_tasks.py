@@ -109,12 +109,18 @@ def prepare_models(folder: Path) -> dict[str, Path]:
 def prepare_tokens(folder: Path, task: Task, path_to_tokenizer: Path) -> Path:
     """Writes and tokenises a task; gives the folder of its tokens."""
     splits = {split: folder / task.id / f"{split}.parquet" for split in task.split_names}
-    fetch_task(task=task, path_to_train=splits["train"], path_to_validation=splits["validation"])
+    fetch_task(
+        task=task,
+        path_to_train=splits["train"],
+        path_to_validation=splits["validation"],
+        path_to_data_summary=folder / task.id / "summary.json",
+    )
     tokens = folder / task.id / "tokens"
     tokenize(
         path_to_tokenizer=path_to_tokenizer,
         paths_to_splits=list(splits.values()),
         paths_to_tokens=[tokens / f"{split}.safetensors" for split in splits],
+        path_to_data_summary=tokens / "summary.json",
         max_length=64,
     )
     return tokens

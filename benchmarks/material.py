@@ -106,5 +106,5 @@ def case_of(name: str, tokenizer: Path, train_examples: int, dev_examples: int |
 
 def _tokens(table: pa.Table, path_to_tokenizer: Path, *, with_halves: bool) -> Tokens:
     pairs = "text_b" in table.column_names
-    tokens = tokens_of(table, load_tokenizer(path_to_tokenizer, MAX_LENGTH, pairs=pairs))
+    tokens, _ = tokens_of(table, load_tokenizer(path_to_tokenizer, MAX_LENGTH, pairs=pairs))
     return replace(tokens, half=halves(tokens.labels, tokens.idx) if with_halves else None)

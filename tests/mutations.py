@@ -39,6 +39,7 @@ compute: {torch_threads: 1, checkpoint_minutes: 5}
 analysis: {permutations: 100, maps_per_cell: 2}
 results: results/mutated
 keep_retrained: false
+data_warnings: warn
 """)
 
 VALUES: dict[str, Any] = {

@@ -30,7 +30,8 @@ def prepared(folder: Path, glue_dir: Path, name: str) -> list[dict]:
         "path_to_train": folder / "train.parquet",
         "path_to_validation": folder / "validation.parquet",
     }
-    fetch_task(task=task, glue_folder=str(glue_dir), **paths)
+    summary = folder / "summary.json"
+    fetch_task(task=task, glue_folder=str(glue_dir), path_to_data_summary=summary, **paths)
     majority(**paths, path_to_metrics=folder / "metrics.json", task=task)
     return read_json(folder / "metrics.json")["scores"]
 

@@ -228,6 +228,7 @@ RERUNS = [
     ),
     ({"compute": "{slots_per_gpu: 4, torch_threads: 2}"}, set()),
     ({"results": "elsewhere", "keep_retrained": "false"}, set()),
+    ({"data_warnings": "error"}, set()),
     # The recipe is the paper's no more, so no published number may stand beside ours.
     (
         {"tasks": "{rte: {training: {learning_rate: 5.0e-5}}, mnli: {}}"},

@@ -174,7 +174,9 @@ def test_fetch_config_refuses_an_unknown_family(tmp_path):
 
 
 def test_fetch_config_without_the_hub_is_one_sentence(tmp_path):
-    with pytest.raises(StudyError, match="cannot be fetched from the hub"):
+    with pytest.raises(
+        StudyError, match=r"nobody/nothing at 0{40} cannot be fetched: HF_HUB_OFFLINE"
+    ):
         fetch_config(
             source="nobody/nothing",
             kind="hub",

@@ -151,6 +151,19 @@ def test_a_step_gets_what_its_rule_has_by_name(folder: Path) -> None:
     ]
 
 
+def test_a_summary_of_data_is_repeated_in_the_record(folder: Path) -> None:
+    script = """
+    def finetune(*, path_to_data_summary, data_warnings, **others):
+        path_to_data_summary.write_text(json.dumps({"warnings": [data_warnings]}))
+    run_as_step(finetune)
+    """
+    output = {"data_summary": "summary.json", "provenance": "provenance.json"}
+    status, _, _ = job(folder, script, output=output, config={"data_warnings": "error"})
+    record = files.read_json(folder / "provenance.json")
+    assert (status, record["data"]) == (0, {"warnings": ["error"]})
+    assert [*record["outputs"]] == ["data_summary"]
+
+
 def test_nothing_heavy_is_imported_and_no_provenance_is_written_unasked(folder: Path) -> None:
     script = """
     def finetune(**others):

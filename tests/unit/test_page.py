@@ -245,6 +245,21 @@ def test_options_unlike_the_presets_are_named(found):
     assert [rows[name][4] for name in ("structured", "magnitude")] == ["units: heads", "–"]
 
 
+def test_the_data_of_the_tasks_are_counted(tree, found):
+    assert "table-data" not in found.tables  # no record has a summary
+    counts = {"examples": 1234, "classes": {"no": 1, ODD: 1233}, "duplicates": 5, "invisible": 0}
+    data = {"task": "rte", "splits": {"train": counts}, "warnings": ["Odd."]}
+    outputs = {"train": [TABLES / "scores.csv"]}
+    synthetic_page.write_record(TABLES / "rte", "fetch_task", {}, outputs, data=data)
+    try:
+        table = seen(synthetic_page.write_page(tree)).tables["table-data"]
+    finally:
+        (TABLES / "rte.provenance.json").unlink()
+    assert table[1] == ["rte"]
+    row = ["train", "1,234", "–", "5", "0", "–", "–", f"{' '.join(ODD.split())} 1,233, no 1"]
+    assert table[2] == row
+
+
 def test_the_paper_is_not_repeated_where_nothing_is_comparable(tree):
     layout = tree.layout | {"published_models": []}
     summary = Path("own/summary.csv")

@@ -30,11 +30,11 @@ def expected_files() -> Iterator[str]:
     names = "config.json config.provenance.json tokenizer.json model.safetensors"
     yield from in_folder("resources/models/tiny", names)
     for task in ("tone", "degree"):
-        yield from in_folder(f"resources/tasks/{task}", "train.parquet validation.parquet")
+        names = "train.parquet validation.parquet summary.json"
+        yield from in_folder(f"resources/tasks/{task}", names)
         yield from in_folder(f"results/majority/{task}", "metrics.json")
-        yield from in_folder(
-            f"results/tiny/{task}/tokens", "train.safetensors validation.safetensors"
-        )
+        names = "train.safetensors validation.safetensors summary.json"
+        yield from in_folder(f"results/tiny/{task}/tokens", names)
         yield from in_folder(
             f"results/tiny/{task}/super/structured",
             "super_good.safetensors super_random.safetensors super_bad.safetensors",

@@ -132,6 +132,13 @@ def test_it_fetches_nothing(page: Path):
     assert "@import" not in text and "url(" not in text
 
 
+def test_it_counts_the_data_of_every_task(page: Path):
+    table = page.read_text(encoding="utf-8").split('id="table-data"')[1].split("</table>")[0]
+    cells = re.findall(r">\s*(tone|degree|train|validation|160|64)\s*<", table)
+    splits = ["train", "160", "validation", "64"]
+    assert cells == ["tone", *splits, "degree", *splits]
+
+
 def test_it_tells_the_cost_of_every_job(page: Path, published: Run):
     """Every benchmark file of the run is counted, but for that of the page itself."""
     text = page.read_text(encoding="utf-8")

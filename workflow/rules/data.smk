@@ -27,6 +27,7 @@ for splits, suffix in split_shapes().items():
             watched=source_files,
         output:
             **{split: f"resources/tasks/{{task}}/{split}.parquet" for split in splits},
+            data_summary="resources/tasks/{task}/summary.json",
             provenance="resources/tasks/{task}/provenance.json",
         log:
             f"{LOGS}/fetch_task/{{task}}.log",
@@ -53,6 +54,7 @@ for splits, suffix in split_shapes().items():
             tokenizer="resources/models/{model}/tokenizer.json",
         output:
             tokens=[f"{TOKENS}/{split}.safetensors" for split in splits],
+            data_summary=f"{TOKENS}/summary.json",
             provenance=f"{TOKENS}/provenance.json",
         log:
             f"{LOGS}/tokenize/{{model}}/{{task}}.log",

@@ -219,6 +219,7 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
         results=_results(config, root),
         keep_retrained=config.get("keep_retrained", True),
         plugins=loaded,
+        data_warnings=config.get("data_warnings", "warn"),
     )
 
 

@@ -16,7 +16,23 @@ from lottery.tasks.entries import task_from_config
 from lottery.tasks.metrics import applicable
 from lottery.tasks.task import GLUE, Task
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+# As the hub's own rules have it.
+_NAME = r"\w(?:[\w.-]{0,94}\w)?"
+_HUB_ID = re.compile(rf"(?!.*(?:--|\.\.)|.*\.git$){_NAME}(?:/{_NAME})?", re.ASCII)
+RESOLVE = "python workflow/scripts/check_config.py --resolve CONFIG"
+
+
+def unpinned(config: Mapping[str, Any], root: Path) -> dict[str, str]:
+    """The models of a config, checked or not, that are hub ids without a revision: id -> hub id."""
+    models = config.get("models")
+    found = {}
+    for name, entry in models.items() if isinstance(models, dict) else ():
+        source = entry.get("source") if isinstance(entry, dict) else None
+        if not isinstance(source, str) or source == "embedded" or entry.get("revision"):
+            continue
+        if _HUB_ID.fullmatch(source) and not (root / expanded(source)).is_dir():
+            found[str(name)] = source
+    return found
 
 
 def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Model:
@@ -35,11 +51,14 @@ def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Mo
     elif revision is not None and _HUB_ID.fullmatch(source):
         kind = "hub"
     elif not folder.is_dir():
-        lacks = " and, as a hub id, lacks a revision" if _HUB_ID.fullmatch(source) else ""
+        lacks = resolve = ""
+        if _HUB_ID.fullmatch(source):
+            lacks = " and, as a hub id, lacks a revision"
+            resolve = f"; `{RESOLVE}` asks the hub for the present revision"
         raise StudyError(
             f"{key}.source is {source!r}{did_you_mean(source, ['embedded'])}, which is no folder"
             f"{lacks}; allowed are a folder with config.json, a hub id (owner/name) with a "
-            "revision (the 40 hexadecimal digits of a commit), and embedded."
+            f"revision (the 40 hexadecimal digits of a commit), and embedded{resolve}."
         )
     else:
         kind, source = "folder", str(expanded(source))

@@ -113,6 +113,7 @@ class Study:
         results: folder of everything that the study makes, but for models and tasks.
         keep_retrained: whether the weights of retrained subnetworks stay.
         plugins: the files of the user's own algorithms.
+        data_warnings: what warnings about the data do: "warn", or "error".
     """
 
     models: Mapping[str, Model]
@@ -127,6 +128,7 @@ class Study:
     results: str = "results"
     keep_retrained: bool = True
     plugins: tuple[Plugin, ...] = ()
+    data_warnings: str = "warn"
 
     @property
     def trained_tasks(self) -> tuple[str, ...]:

@@ -13,11 +13,9 @@ import json
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from urllib.request import urlopen
 
 from lottery.files import expanded
 from lottery.files.errors import StudyError
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 BYTE_ORDER_MARK = "\ufeff"
 LONGEST_FIELD = 2**31 - 1  # characters of a field of csv
 LONGEST_SHOWN = 60
-TIMEOUT = 60  # seconds without an answer
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def read_split(
     if glue_folder is not None:
         return read_data_file(local_glue_file(expanded(glue_folder), task, split, place), wanted)
     file = f"{task.glue}/{place}-00000-of-00001.parquet"
-    raw = read_data_file(_of_the_hub(task, file, cache), wanted)
+    raw = read_data_file(_of_the_hub(file, cache), wanted)
     return replace(
         raw, source=f"{GLUE_REPOSITORY}/{file}", name=GLUE_REPOSITORY, revision=GLUE_REVISION
     )
@@ -101,7 +98,7 @@ def _existing(stem: Path, suffixes: Collection[str]) -> Path | None:
     return next((file for file in files if file.is_file()), stem if is_saved(stem) else None)
 
 
-def _of_the_hub(task: Task, file: str, cache: Path | None) -> Path:
+def _of_the_hub(file: str, cache: Path | None) -> Path:
     """Gives the local copy of a file at the pinned revision, downloaded if need be.
 
     Not `datasets.load_dataset`: it downloads into the user's home whatever its cache_dir, asks the
@@ -109,19 +106,10 @@ def _of_the_hub(task: Task, file: str, cache: Path | None) -> Path:
     """
     if cache is not None:
         os.environ.setdefault("HF_XET_CACHE", str(cache / "xet"))
-    from huggingface_hub import hf_hub_download
+    from lottery.files import hub
 
-    try:
-        return Path(
-            hf_hub_download(
-                GLUE_REPOSITORY, file, repo_type="dataset", revision=GLUE_REVISION, cache_dir=cache
-            )
-        )
-    except Exception as error:  # a dozen classes of three libraries; to the user one thing
-        raise StudyError(
-            f"{file} of {GLUE_REPOSITORY} could not be fetched for task {task.id} "
-            f"({_one_line(error)}); check the network, or set glue_folder to a local copy."
-        ) from error
+    advice = "or set glue_folder to a local copy"
+    return hub.fetch_file(GLUE_REPOSITORY, file, GLUE_REVISION, cache, advice)
 
 
 def _of_the_web(
@@ -142,18 +130,10 @@ def _of_the_web(
 
 
 def _downloaded(task: Task, split: str, address: str) -> bytes:
-    from huggingface_hub import constants
+    from lottery.files import hub
 
-    try:
-        if constants.HF_HUB_OFFLINE:
-            raise OSError("HF_HUB_OFFLINE forbids it")
-        with urlopen(address, timeout=TIMEOUT) as response:
-            return response.read()
-    except (OSError, HTTPException) as error:
-        raise StudyError(
-            f"{address} could not be fetched for task {task.id} ({_one_line(error)}); check the "
-            f"network, or set glue_folder to a folder with a copy as {task.web}/{split}.txt."
-        ) from error
+    copy = f"{task.web}/{split}.txt"
+    return hub.fetch_address(address, f"or set glue_folder to a folder with a copy as {copy}")
 
 
 def _one_line(error: Exception) -> str:

@@ -121,31 +121,44 @@ def load_tokenizer(path: Path, max_length: int, *, pairs: bool) -> Tokenizer:
 
 def encode(
     tokenizer: Tokenizer, text_a: Sequence[str], text_b: Sequence[str] | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Tokenises single texts (`text_b` is None) or pairs.
 
     Returns:
-        input_ids int32 [tokens], token_types uint8 [tokens], offsets int64 [n + 1].
+        input_ids int32 [tokens], token_types uint8 [tokens], offsets int64 [n + 1], and the number
+        of examples that lost tokens.
     """
     inputs = list(text_a) if text_b is None else list(zip(text_a, text_b, strict=True))
     ids, types = [np.empty(0, np.int32)], [np.empty(0, np.uint8)]
     lengths: list[int] = []
+    n_cut, longest = 0, (tokenizer.truncation or {}).get("max_length")
     for start in range(0, len(inputs), CHUNK):
         encoded = tokenizer.encode_batch_fast(inputs[start : start + CHUNK])
         lengths.extend(len(one) for one in encoded)
         ids.extend(np.array(one.ids, np.int32) for one in encoded)
         types.extend(np.array(one.type_ids, np.uint8) for one in encoded)
+        n_cut += sum(len(one) == longest and bool(one.overflowing) for one in encoded)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return np.concatenate(ids), np.concatenate(types), offsets
+    return np.concatenate(ids), np.concatenate(types), offsets, n_cut
 
 
-def tokens_of(table: pa.Table, tokenizer: Tokenizer) -> Tokens:
-    """Tokenises the table of a split."""
+def unknown_token(tokenizer: Tokenizer) -> int | None:
+    """The number of the token that stands for what a tokeniser does not know; None without one."""
+    word = getattr(tokenizer.model, "unk_token", None)
+    return None if word is None else tokenizer.token_to_id(word)
+
+
+def tokens_of(table: pa.Table, tokenizer: Tokenizer) -> tuple[Tokens, int]:
+    """Tokenises the table of a split; gives its tokens and how many examples lost some."""
     text_b = table["text_b"].to_pylist() if "text_b" in table.column_names else None
     labels = table["label"].to_numpy()
-    return Tokens(
-        *encode(tokenizer, table["text_a"].to_pylist(), text_b),
+    ids, types, offsets, n_cut = encode(tokenizer, table["text_a"].to_pylist(), text_b)
+    tokens = Tokens(
+        ids,
+        types,
+        offsets,
         labels.astype(np.float32 if labels.dtype.kind == "f" else np.int64),
         table["idx"].to_numpy(),
         table["half"].to_numpy() if "half" in table.column_names else None,
     )
+    return tokens, n_cut

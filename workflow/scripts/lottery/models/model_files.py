@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocab.txt"
+# What a checkpoint must have: of each group one.
+NEEDED = ((CONFIG,), (TOKENIZER, VOCABULARY), ("*.safetensors",))
+
+logger = logging.getLogger(__name__)
 
 
 def source_folder(
@@ -36,17 +41,29 @@ def source_folder(
         return Path(get_model_path())
     if kind == "folder":
         return files.expanded(source)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
     patterns = [hub_files] if isinstance(hub_files, str) else list(hub_files)
+    return _hub_folder(source, str(revision), patterns)
+
+
+def _hub_folder(source: str, revision: str, patterns: Sequence[str]) -> Path:
+    from lottery.files import hub
+
+    def is_complete(folder: Path) -> bool:
+        groups = [names for names in NEEDED if {*names} & {*patterns}]
+        return all(any(any(folder.glob(name)) for name in names) for names in groups)
+
     try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise StudyError(
-            f"{source} at {revision} cannot be fetched from the hub "
-            f"({type(error).__name__}); check the id, the revision and the network."
-        ) from error
+        folder = hub.fetch_snapshot(source, revision, patterns)
+    except StudyError as error:
+        # A commit's files never change, so a copy serves as well, if nothing is missing.
+        cached = hub.cached_snapshot(source, revision)
+        if cached is None or not is_complete(cached):
+            raise
+        logger.warning("%s Its copy in %s is used.", error, cached)
+        return cached
+    if not (folder / CONFIG).is_file():
+        raise StudyError(f"{source} at {revision} has no {CONFIG}; name a model of transformers.")
+    return folder
 
 
 def check_folder(folder: Path, *, weights: bool) -> Architecture:

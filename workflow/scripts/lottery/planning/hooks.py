@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -142,9 +143,30 @@ class _Run:
         ]
         if not workflow.touch:  # then nothing is fetched
             stop_on_error(preflight.check_inputs, self._study, jobs)
+            dag = workflow.dag
+            kept = [str(f) for job in dag.jobs if not dag.needrun(job) for f in job.output]
+            stop_on_error(repeat_warnings, self._study, kept)
         stop_on_error(run_lock.acquire, workflow)
         stop_on_error(run_lock.end_left_jobs)
         stop_on_error(slurm_cleanup.cancel_orphans, workflow)
+
+
+def repeat_warnings(study: Study, kept: Iterable[str]) -> None:
+    """Prints what earlier runs have warned of in the data that this one uses.
+
+    Args:
+        study: the checked config.
+        kept: the files of finished steps; the others warn when they end.
+
+    Raises:
+        StudyError: the config makes warnings errors, and there are some.
+    """
+    from lottery.data.summary import refuse
+
+    warnings = progress.data_warnings(kept)
+    refuse(warnings, study.data_warnings)
+    for warning in warnings:
+        print(f"Warning: {warning}", file=sys.stderr, flush=True)
 
 
 def reject_older_results(study: Study) -> None:

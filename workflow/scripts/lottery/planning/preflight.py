@@ -15,6 +15,7 @@ from lottery.attention.annotated import read_annotated
 from lottery.config import Study
 from lottery.data.examples import read_task
 from lottery.data.readers import files_of, local_glue_file
+from lottery.data.summary import describe_examples, refuse
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
 from lottery.models.architecture import Architecture
@@ -99,7 +100,9 @@ def _check_task(study: Study, task: Task) -> None:
     if task.kind == "files":
         files = [file for source in task.source_files for file in files_of(source)]
         if sum(expanded(file).stat().st_size for file in files) <= LARGEST:
-            read_task(task, None)
+            tables = read_task(task, None)
+            if study.data_warnings == "error":
+                refuse(describe_examples(tables, task)["warnings"], "error")
     elif task.kind == "glue" and study.glue_folder is not None:
         with blaming(f"tasks.{task.id}"):
             for split, place in task.splits:

@@ -7,8 +7,9 @@ time has been set.
 A rule reaches its step by convention. `params.step` holds the step's name and stage version. What
 the rule has becomes the step's keywords: an input or output `x` becomes `path_to_x`, a list of them
 `paths_to_x` (`NOT_HANDED` and the record aside); the entries of `params.settings` keep their names,
-and so do wildcards that the step asks for. Two more are given to steps that ask for them:
-`checkpoint` (where a long step keeps what it has done) and `say` (prints to the terminal).
+and so do wildcards that the step asks for. Three more are given to steps that ask for them:
+`checkpoint` (where a long step keeps what it has done), `data_warnings` (from the config; no result
+depends on it) and `say` (prints to the terminal).
 """
 
 from __future__ import annotations
@@ -153,7 +154,11 @@ def _run(snakemake: Any, terminal: TextIO) -> None:
             print(line, flush=True)
             print(line, file=terminal, flush=True)
 
-        offered = wildcards_of(snakemake) | {"checkpoint": checkpoint, "say": say}
+        offered = wildcards_of(snakemake) | {
+            "checkpoint": checkpoint,
+            "data_warnings": snakemake.config.get("data_warnings", "warn"),
+            "say": say,
+        }
         asked_for = {name: value for name, value in offered.items() if name in wanted}
         function(**asked_for | keywords_of(snakemake))
         record.write(held, checkpoint.resumed_from)

@@ -8,17 +8,19 @@ for logger plugins documents. `show` is called when a run starts; Snakemake's ow
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import re
 import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 LOGGER = "snakemake.logging"
+DATA_SUMMARY = "summary.json"  # what the steps that fetch and tokenise tasks write of the data
 STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (?P<level>[A-Z]+) ")  # of a job's log
 # Options that choose what is made: they have no place in the command for one step.
 OF_THE_RUN = {
@@ -44,33 +46,48 @@ class Progress(logging.Handler):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
-        self._running: dict[int, tuple[str, float]] = {}
-        self._finished: list[str] = []
+        self._running: dict[int, tuple[str, float, Sequence[str]]] = {}
+        self._finished: list[tuple[str, Sequence[str]]] = []
         self.failures: dict[int, Failure] = {}
 
     def emit(self, record: Any) -> None:
         """Handles one record, with the fields that Snakemake gives it."""
         event = str(getattr(record, "event", ""))
         if event == "job_info":
-            self._running[record.jobid] = (_description(record), time.monotonic())
+            outputs = getattr(record, "output", None) or ()
+            self._running[record.jobid] = (_description(record), time.monotonic(), outputs)
         elif event == "job_finished":
             self.failures.pop(record.job_id, None)  # an earlier attempt
-            step, start = self._running.pop(record.job_id, ("", 0.0))
+            step, start, outputs = self._running.pop(record.job_id, ("", 0.0, ()))
             if step and step != "all":
-                self._finished.append(f"{step} ({time.monotonic() - start:.0f} s)")
+                self._finished.append((f"{step} ({time.monotonic() - start:.0f} s)", outputs))
         elif event == "progress":  # several jobs may share one count
             done, total = record.done, record.total
-            for step in self._finished:
+            for step, outputs in self._finished:
                 self._write(f"{done} of {total} done, {total - done} left:  {step}")
+                for warning in data_warnings(outputs):
+                    self._write(f"  warning: {warning}")
             self._finished.clear()
         elif event == "job_error":
-            step, _ = self._running.pop(record.jobid, (record.rule_name, 0.0))
+            step, *_ = self._running.pop(record.jobid, (record.rule_name, 0.0, ()))
             self.failures[record.jobid] = Failure(step, record.output, record.log)
             logs = f"; see {', '.join(record.log)}" if record.log else ""
             self._write(f"FAILED  {step}{logs}")
 
     def _write(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
+
+
+def data_warnings(paths: Iterable[str]) -> list[str]:
+    """The warnings in the summaries of data among some files; none where one cannot be read."""
+    warnings = []
+    for path in paths:
+        if Path(path).name == DATA_SUMMARY:
+            try:
+                warnings += json.loads(Path(path).read_bytes())["warnings"]
+            except (OSError, ValueError, LookupError, TypeError):
+                continue
+    return warnings
 
 
 def show() -> None:

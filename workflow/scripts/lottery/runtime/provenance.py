@@ -33,6 +33,7 @@ PACKAGES = (
 # Format 1 had no `step`; its trainings and searches wrote fewer files.
 FORMAT = 2
 NAME = "provenance"  # of the output that holds the record
+SUMMARY = "data_summary"  # of the output whose content the record repeats
 LONGEST = 80  # characters of a value
 
 
@@ -93,6 +94,8 @@ class Record:
             # Of the whole device while the job held its slot, other jobs on it included.
             "energy_joules": lease.energy_joules(),
         }
+        if path := job.output.get(SUMMARY):
+            record["data"] = files.read_json(path)
         files.write_json(self._path, record)
 
 

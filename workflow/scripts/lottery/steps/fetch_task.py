@@ -8,10 +8,11 @@ from typing import Any
 
 from lottery.data.examples import read_task
 from lottery.data.splits import halves
-from lottery.files import write_parquet
+from lottery.data.summary import describe_examples, report
+from lottery.files import write_json, write_parquet
 from lottery.tasks.task import Task
 
-VERSION = 1
+VERSION = 2
 
 DOWNLOADS = ".hub"  # among the folders of the tasks: aliases of a task share what they download
 
@@ -23,8 +24,10 @@ def fetch_task(
     path_to_train: Path | None = None,
     path_to_validation: Path,
     path_to_validation_mismatched: Path | None = None,
+    path_to_data_summary: Path,
+    data_warnings: str = "warn",
 ) -> None:
-    """Reads a task's source, checks every row, and writes its splits.
+    """Reads a task's source, checks every row, and writes its splits and a summary of them.
 
     The files hold idx int64, text_a and text_b string (text_b for pairs only), label int64 in the
     order of the task's labels or float64, group string (for tasks that name one), and half uint8
@@ -37,6 +40,8 @@ def fetch_task(
         path_to_train: File to write; None for an evaluation-only task.
         path_to_validation: File to write.
         path_to_validation_mismatched: File to write, for a task that has this split.
+        path_to_data_summary: json file to write (`describe_examples`).
+        data_warnings: "error" raises a StudyError where the summary has warnings.
     """
     task = task if isinstance(task, Task) else Task.from_dict(task)
     paths = {
@@ -48,9 +53,12 @@ def fetch_task(
     if set(wanted) != set(task.split_names):
         raise ValueError(f"task {task.id} has {task.split_names}, paths are for {tuple(wanted)}")
     tables = read_task(task, glue_folder, Path(path_to_validation).parent.parent / DOWNLOADS)
+    summary = describe_examples(tables, task)
+    report(summary, data_warnings)
     for split, path in wanted.items():
         table = tables[split]
         if split != "train":
             half = halves(table["label"].to_numpy(), table["idx"].to_numpy())
             table = table.append_column("half", [half])
         write_parquet(path, table)
+    write_json(path_to_data_summary, summary)

@@ -16,13 +16,14 @@ from lottery.files.text import legible
 from lottery.report.page import cost, study
 from lottery.report.page.figures import caption, gather
 from lottery.report.tables import claims, others, scores
+from lottery.report.tables.data import data_table
 from lottery.report.tables.model import Table, read_caption
 from lottery.results import overlap, summary
 from lottery.results.layout import Layout
 from lottery.statistics import differences, trainability
 from lottery.statistics.claims import check
 
-VERSION = 8
+VERSION = 9
 
 SCHEMAS = {
     "summary": summary.SCHEMA,
@@ -84,12 +85,16 @@ def write_report(
         read.setdefault(path.stem, []).append(files.read_table(path, SCHEMAS[path.stem]))
     frames = {name: pd.concat(of_name) for name, of_name in read.items()}
     judged = frames.get("claims", files.table([], check.SCHEMA))
+    data = data_table([record["data"] for record in used_records if "data" in record])
     captions = {name: read_caption(path) for name, path in templates.items()}
     page = _fill(
         paths_to_templates[0].parent,
         config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100),
         statement=study.statement(facts),
-        study=study.study_tables(facts, study.examples_of(used_records)),
+        study=[
+            *study.study_tables(facts, study.examples_of(used_records)),
+            *([data] if data else []),
+        ],
         summaries=scores.summary_tables(frames["summary"], order, captions.get("summary", "")),
         claims=claims.claims_tables(judged, captions.get("claims", "")),
         verdicts=claims.tally(judged),
