@@ -40,9 +40,9 @@ rule clean_retrained:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings={"results": RESULTS},
+        settings=settings(params.clean_retrained_params),
         step=stage("clean_retrained"),
     message:
-        "remove the retrained weights that have been evaluated"
+        "remove the retrained weights that the study needs no more"
     script:
         "../scripts/run_step.py"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.runtime import plan
 from lottery.runtime.gpu_lease import Lease
 
 PACKAGES = (
@@ -73,6 +74,7 @@ class Record:
             "params": dict(job.params.items()),
             "inputs": self.inputs,
             "outputs": _digests(outputs.items()),
+            "commit": plan.commit(),
             "versions": _versions(),
             "platform": platform.platform(),
             "device": lease.device,
