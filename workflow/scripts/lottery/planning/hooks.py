@@ -120,6 +120,8 @@ class _Run:
 
         async def accept(job: Any, *arguments: Any, **options: Any) -> None:
             await finish(job, *arguments, **options)
+            if workflow.dryrun:
+                return
             for each in job if job.is_group() else [job]:
                 _discard_checkpoint(each)
 
