@@ -73,4 +73,4 @@ rule fetch:
 if workflow.is_main_process:
     from lottery.planning import hooks
 
-    hooks.watch(workflow, STUDY)
+    hooks.watch(workflow, config, STUDY)

@@ -39,7 +39,18 @@ from lottery.files.errors import StudyError
         ("", ["must hold a mapping"]),
         ('{"seeds": [1], "seeds": [2]}', ["line 1: the key 'seeds'"]),
         ("? [a, b]\n: 3", ["line 1: a list or map is no key"]),
-        ("a: !!python/object/apply:os.system [echo]", ["could not determine a constructor"]),
+        (
+            "a: !!python/object/apply:os.system [echo]",
+            ["line 1", "tags such as !!python/o"],
+        ),
+        ("a:\n  - !mine b", ["line 2", "plain values and no tags such as !mine"]),
+        ("a: !!binary YQ==", ["no tags such as !!binary"]),
+        ("__use_yte__: true\na: 1", ["line 1: the key '__use_yte__' would run Python", "plugins"]),
+        ("__use_yte__: false", ["the key '__use_yte__'"]),
+        ("a: 1\n__variables__: {b: 1}", ["line 2: the key '__variables__' would run Python"]),
+        ("__definitions__: [import os]", ["the key '__definitions__' would run Python"]),
+        ("a:\n  ?if 1 > 0:\n    b: 1", ["line 2: the key '?if 1 > 0' would run Python"]),
+        ("a: {'?for x in [1]': {b: 1}}", ["the key '?for x in [1]' would run Python"]),
     ],
 )
 def test_files_that_are_no_config(text: str, words: list[str], tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -57,8 +56,7 @@ PARTS = dict(
 
 
 @pytest.fixture(autouse=True)
-def no_plugins(monkeypatch):
-    monkeypatch.delenv(plugins.VARIABLE, raising=False)
+def no_plugins():
     yield
     register(())
 
@@ -289,20 +287,6 @@ def test_a_job_stops_if_the_file_is_another_than_planned(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text() + "\n")
     with pytest.raises(StudyError, match=r"mine\.py has changed since the run was planned"):
         plugins.planned("mine", 1, vars(made.plugins[0]))
-
-
-def test_processes_of_a_run_compare_the_digest_that_was_announced(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv(plugins.VARIABLE, "{}")
-    made = declared_as(tmp_path, "")
-    plugins.announce(made.plugins)
-    assert "plugin mine.py (sha256 " in capsys.readouterr().err
-    declared_as(tmp_path, "")
-    with pytest.raises(StudyError, match=r"mine\.py has changed since the run was planned"):
-        declared_as(tmp_path, "version=2")
-    plugins.forget()
-    declared_as(tmp_path, "version=2")
-    monkeypatch.setenv(plugins.VARIABLE, json.dumps({"other.py": "0"}))
-    declared_as(tmp_path, "version=2")
 
 
 @pytest.mark.parametrize(

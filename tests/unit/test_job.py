@@ -16,6 +16,7 @@ import pytest
 
 import lottery
 from lottery import files
+from lottery.runtime.resume import SIGNALS
 
 # Stands in for what Snakemake puts before a script: the same classes, filled by hand. The rule has
 # another name than its step, as after a module import.
@@ -312,7 +313,7 @@ def test_a_job_that_has_leased_a_gpu_without_torch_finding_it_ends(folder: Path)
     assert shown.count("\n") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupted_job_cleans_up_and_keeps_the_log_of_each_attempt(
     folder: Path, number: signal.Signals
 ) -> None:
@@ -335,7 +336,8 @@ def test_an_interrupted_job_cleans_up_and_keeps_the_log_of_each_attempt(
     running.communicate(timeout=30)
     assert running.returncode == 128 + number
     log = (folder / "logs/a.log").read_text()
-    assert log.endswith("ERROR interrupted\n"), "the last line is what the run's end shows"
+    said = f"ERROR interrupted ({signal.Signals(number).name})\n"
+    assert log.endswith(said), "the last line is what the run's end shows"
     assert {path.name for path in folder.iterdir()} == {"in.txt", "folder", "logs", "ready"}
     _, _, log = job(folder, SUCCESS)
     assert log.index("interrupted") < log.index("finished")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lottery import files
 from lottery.runtime import resume
-from lottery.runtime.resume import NAME, Checkpoint, State
+from lottery.runtime.resume import NAME, SIGNALS, Checkpoint, State
 
 IDENTITY = {"rule": "finetune", "params": {"version": 1}, "inputs": {"model": {"a": "0" * 64}}}
 ARRAYS = {
@@ -203,6 +203,37 @@ def test_without_a_path_nothing_is_kept_and_signals_do_not_wait() -> None:
     checkpoint.save(STATE)
     assert checkpoint.load() is None
     checkpoint.remove()
+
+
+class Asked(BaseException):
+    """A signal has been answered."""
+
+
+def one_step(checkpoint: Checkpoint, signals: list[int]) -> None:
+    with checkpoint.delay_signals():
+        for number in signals:
+            signal.raise_signal(number)
+        checkpoint.save_if_due(lambda: STATE)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("again", [False, True])
+def test_a_signal_waits_for_the_end_of_a_step_and_a_second_one_does_not(
+    tmp_path: Path, number: signal.Signals, again: bool
+) -> None:
+    def answer(number: int, frame: object) -> None:
+        raise Asked
+
+    kept = not again or number == signal.SIGXCPU  # which the system repeats every second
+    before = signal.signal(number, answer)
+    try:
+        checkpoint = Checkpoint(tmp_path / NAME, IDENTITY)
+        with pytest.raises(Asked):
+            one_step(checkpoint, [number] * (1 + again))
+        assert signal.getsignal(number) is answer
+    finally:
+        signal.signal(number, before)
+    assert (tmp_path / NAME).exists() == kept
 
 
 def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:

@@ -33,6 +33,13 @@ def run(reads: list[str], writes: list[str]) -> SimpleNamespace:
     return SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: [job]))
 
 
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch):
+    """Undoes what a run says to its jobs."""
+    monkeypatch.setenv("LOTTERY_RUN", "")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+
+
 @pytest.fixture
 def holder(tmp_path: Path):
     """Another process that reads a and writes b."""
@@ -92,10 +99,10 @@ SCRIPT = "/study/.snakemake/scripts/tmpab_1.finetune.py"
 
 
 class Process:
-    """Stands in for psutil's: a process of this user with its parents."""
+    """Stands in for psutil's: a process of this user with its environment."""
 
-    def __init__(self, command: str, *parents: Process) -> None:
-        self.command, self._parents = command, parents
+    def __init__(self, command: str, **environment: str) -> None:
+        self.command, self._environment = command, environment
 
     def cmdline(self) -> list[str]:
         return self.command.split()
@@ -103,28 +110,38 @@ class Process:
     def uids(self) -> SimpleNamespace:
         return SimpleNamespace(real=os.getuid())
 
-    def parents(self) -> list[Process]:
-        return list(self._parents)
+    def environ(self) -> dict[str, str]:
+        return self._environment
 
 
-@pytest.mark.parametrize(
-    ("parent", "left"),
-    [
-        ("/sbin/init", True),
-        ("bash", True),
-        ("python -m snakemake --cores 2", False),
-        ("/env/bin/python3 /env/bin/snakemake", False),
-    ],
-)
-def test_a_job_is_left_when_no_snakemake_is_above_it(parent: str, left: bool):
-    above = Process(parent), Process("/sbin/init")
-    shell = Process("bash -c true", *above)
-    job = Process(f"python {SCRIPT}", shell, *above)
+@pytest.mark.parametrize("run_is", ["alive", "killed", "killed and forgotten"])
+def test_a_job_is_left_when_its_run_lives_no_more(
+    tmp_path: Path, holder: subprocess.Popen, run_is: str
+):
+    """The run's process is called python and nothing else, as a notebook is."""
+    (listed,) = (tmp_path / "runs").glob("*.json")
+    if run_is != "alive":
+        holder.kill()
+        holder.wait()
+    if run_is == "killed and forgotten":
+        acquire(run(["x"], ["y"]), tmp_path / "runs")
+        assert not listed.exists()
+    job = Process(f"python {SCRIPT}", LOTTERY_RUN=str(listed))
     others = [
-        Process(f"python {SCRIPT.replace('study', 'other')}", *above),
-        Process(f"vim -p x {SCRIPT}", *above),
+        Process(f"python {SCRIPT.replace('study', 'other')}", LOTTERY_RUN=str(listed)),
+        Process(f"vim -p x {SCRIPT}", LOTTERY_RUN=str(listed)),
+        Process(f"python {SCRIPT}"),  # nothing says which run it is of
+        Process(f"python {SCRIPT}", LOTTERY_RUN=str(listed), SLURM_JOB_ID="7"),
     ]
-    assert left_jobs([*above, shell, job, *others], Path("/study")) == [job] * left
+    assert left_jobs([job, *others], Path("/study")) == [job] * (run_is != "alive")
+
+
+def test_one_process_may_run_one_study_after_the_other(tmp_path: Path):
+    for _ in range(2):
+        acquire(run(["a"], ["b"]), tmp_path)
+    (listed,) = tmp_path.glob("*.json")
+    assert os.environ["LOTTERY_RUN"] == str(listed)
+    assert left_jobs([Process(f"python {SCRIPT}", LOTTERY_RUN=str(listed))], Path("/study")) == []
 
 
 def left_behind(folder: Path, code: str) -> int:
@@ -134,7 +151,10 @@ def left_behind(folder: Path, code: str) -> int:
     script.write_text(code + "\nopen('ready', 'w')\nimport time\ntime.sleep(60)")
     start = "from subprocess import *; print(Popen({!r}, stdout=DEVNULL).pid)"
     command = [sys.executable, "-c", start.format([sys.executable, str(script)])]
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    env = os.environ | {"LOTTERY_RUN": str(folder / "dead.json")}
+    done = subprocess.run(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True, check=True
+    )
     while not (folder / "ready").exists():
         time.sleep(0.01)
     return int(done.stdout)
@@ -149,8 +169,13 @@ signal.signal(signal.SIGTERM, end)
 """
 
 
-def test_left_jobs_may_end_in_peace(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize("stopped", [False, True])
+def test_left_jobs_may_end_in_peace(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], stopped: bool
+):
     pid = left_behind(tmp_path, CAREFUL)
+    if stopped:
+        os.kill(pid, signal.SIGSTOP)
     end_left_jobs(tmp_path)
     assert (tmp_path / "ended").exists()
     told = f"Ending 1 job that an earlier run left behind: process {pid}\n"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from command_line import run_snakemake
+from command_line import ROOT, run_snakemake
 
 GOOD = """
 models: {a: {source: embedded}}
@@ -59,3 +61,32 @@ def test_one_sentence_and_no_job(change: str, sentence: str, tmp_path: Path) -> 
     assert sentence in line
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= {"bad.yaml", ".snakemake"}
+
+
+PLAN = ["-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile")]
+
+
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [
+        ([str(ROOT / "workflow/scripts/check_config.py"), "config.yaml"], False),
+        (PLAN, False),
+        # Snakemake reads this file before the workflow is asked (docs/errors.md).
+        (
+            ["-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile"), "--configfile=config.yaml"],
+            True,
+        ),
+    ],
+    ids=["check_config", "config.yaml", "--configfile"],
+)
+def test_a_template_is_refused_and_not_run_where_that_can_be_helped(
+    words: list[str], runs: bool, tmp_path: Path
+) -> None:
+    code = "__use_yte__: true\n__definitions__: [\"open('ran', 'w')\"]\n"
+    (tmp_path / "config.yaml").write_text(code + GOOD)
+    done = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "config.yaml, line 1: the key '__use_yte__' would run Python" in done.stderr
+    assert (tmp_path / "ran").exists() == runs

@@ -162,7 +162,9 @@ def test_a_terminated_training_goes_on(study: Config, undisturbed: Run, folder: 
         assert status == 1, output
         # Snakemake removes what a failed job declares; the checkpoint is not declared.
         assert listing(folder) == {".resume.safetensors"}
-        assert (folder / TRAINING.log).read_text().splitlines()[-1].endswith("ERROR interrupted")
+        assert (
+            (folder / TRAINING.log).read_text().splitlines()[-1].endswith("interrupted (SIGTERM)")
+        )
     finished = run_snakemake(folder, config, TRAINING.target, "--rerun-incomplete")
     assert finished.returncode == 0, finished.stdout
     steps = check_like(undisturbed, folder)

@@ -5,10 +5,10 @@ use rule local_step as clean_retrained with:
     pathvars:
         job="clean_retrained",
     params:
-        settings={"results": RESULTS},
+        settings=settings(params.clean_retrained_params),
         step=stage("clean_retrained"),
     message:
-        "remove the retrained weights that have been evaluated"
+        "remove the retrained weights that the study needs no more"
 
 
 use rule local_step as list_unnamed with:

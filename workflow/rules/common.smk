@@ -14,18 +14,22 @@ from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
 from lottery.pruning.algorithms.imported import mask_files
 from lottery.pruning.subnetworks import CONSTRAINT, base_name, reference_of
+from lottery.runtime import plan
 from lottery.runtime.bundled import bundled
 from lottery.runtime.provenance import made_with
 from lottery.runtime.stages import stage
 
-for path in workflow.configfiles:
-    stop_on_error(read_config, Path(path))
-# As a module the workflow gets the config that the importing Snakefile states, and no other.
-if not workflow.modifier.skip_configfile:
-    # Inside lists and mappings --config leaves text.
-    update_config(config, typed(workflow.config_settings.config))
 if workflow.is_main_process:
-    plugins.forget()
+    for path in workflow.configfiles:
+        stop_on_error(read_config, Path(path))
+    # As a module the workflow gets the config that the importing Snakefile states, and no other.
+    if not workflow.modifier.skip_configfile:
+        # Inside lists and mappings --config leaves text.
+        update_config(config, typed(workflow.config_settings.config))
+else:
+    planned = stop_on_error(plan.config)
+    config.clear()
+    config.update(planned)
 STUDY = stop_on_error(load_study, config, Path.cwd())
 if workflow.is_main_process:
     plugins.announce(STUDY.plugins)

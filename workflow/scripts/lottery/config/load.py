@@ -23,6 +23,12 @@ from lottery.pruning.subnetworks import base_name
 
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 DEEPEST, MOST = 30, 100_000  # levels and entries of a config
+# Keys by which Snakemake runs Python in a config file (YTE).
+TEMPLATE = re.compile(r"__(use_yte|definitions|variables)__|\?(if|elif|for) .*|\?else")
+PLAIN_TAGS = {
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge")
+}
 
 
 class _Misread(yaml.MarkedYAMLError):
@@ -33,7 +39,17 @@ class _Misread(yaml.MarkedYAMLError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Rejects what YAML would drop or change in silence: a key's first value, 1:30 and 010."""
+    """Rejects what YAML would drop or change in silence, and what is no plain value.
+
+    The first are a key's first value, 1:30 and 010, the second are tags and Snakemake's templates.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
+        node = super().compose_node(parent, index)
+        if node is not None and node.tag not in PLAIN_TAGS:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            raise _Misread(f"a config has plain values and no tags such as {tag}", node)
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -41,6 +57,12 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise _Misread("a list or map is no key", key)
+            if TEMPLATE.fullmatch(key.value):
+                raise _Misread(
+                    f"the key {key.value!r} would run Python in the config; code of your own is "
+                    "named under plugins",
+                    key,
+                )
             if key.value in lines:
                 raise _Misread(
                     f"the key {key.value!r} is there a second time, after line {lines[key.value]}",

@@ -12,7 +12,9 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lottery import files
@@ -21,6 +23,7 @@ from lottery.files.errors import StudyError
 from lottery.planning import grid
 from lottery.runtime import progress, start
 from lottery.runtime.provenance import FORMAT, NAME, changed_leaves
+from lottery.runtime.resume import NAME as CHECKPOINT
 from lottery.runtime.stages import step_of
 from lottery.runtime.start import stop_on_error
 
@@ -28,7 +31,7 @@ MOST = 3  # differences that a sentence names
 RUNNER = "run_step.py"
 
 
-def watch(workflow: Any, study: Study) -> None:
+def watch(workflow: Any, config: Mapping[str, Any], study: Study) -> None:
     """Lets what is planned be checked, dry runs included, and prepares the start of the run.
 
     It is called in the main process, when the workflow has all its rules.
@@ -36,7 +39,7 @@ def watch(workflow: Any, study: Study) -> None:
     stop_on_error(reject_older_results, study)
     ours = {rule for rule in workflow.rules if str(rule.script or "").endswith(RUNNER)}
     _ignore_dates_of_scripts(ours)
-    run = _Run(workflow, study)
+    run = _Run(workflow, config, study)
     for rule in ours:
         rule.set_input(partial(run.planned, rule))
 
@@ -84,8 +87,9 @@ def _compare_records(persistence: Any) -> None:
 class _Run:
     """A run of Snakemake: what happens at its first planned step, its start and its end."""
 
-    def __init__(self, workflow: Any, study: Study) -> None:
-        self._workflow, self._study = workflow, study
+    def __init__(self, workflow: Any, config: Mapping[str, Any], study: Study) -> None:
+        self._workflow, self._config, self._study = workflow, config, study
+        self._imported = workflow.modifier.skip_configfile  # as a module
         self._prepared = False
 
     def planned(self, rule: Any, wildcards: Any) -> list[str]:
@@ -106,13 +110,21 @@ class _Run:
         """Puts the start behind Snakemake's work on the plan, and adds to the end."""
         workflow, dag = self._workflow, self._workflow.dag
         _compare_records(workflow.persistence)
-        finish, succeeded, failed = dag.postprocess, workflow._onsuccess, workflow._onerror
+        plan, finish = dag.postprocess, dag.finish
+        succeeded, failed = workflow._onsuccess, workflow._onerror
 
         async def postprocess(*arguments: Any, check_initial: bool = False, **options: Any) -> None:
-            await finish(*arguments, check_initial=check_initial, **options)
+            await plan(*arguments, check_initial=check_initial, **options)
             # Only the execution of a plan asks for this check.
             if check_initial and not workflow.dryrun and any(dag.needrun_jobs()):
                 self._start()
+
+        async def accept(job: Any, *arguments: Any, **options: Any) -> None:
+            await finish(job, *arguments, **options)
+            if workflow.dryrun:
+                return
+            for each in job if job.is_group() else [job]:
+                _discard_checkpoint(each)
 
         def onsuccess(log: Any) -> None:
             progress.show_results(self._study.results)
@@ -123,13 +135,13 @@ class _Run:
             progress.show_failures(unfinished, moved=bool(workflow.overwrite_workdir))
             failed(log)
 
-        dag.postprocess = postprocess
+        dag.postprocess, dag.finish = postprocess, accept
         workflow._onsuccess, workflow._onerror = onsuccess, onerror
 
     def _start(self) -> None:
         # Here and not above: a dry run has no use for them.
         from lottery.planning import preflight
-        from lottery.runtime import run_lock, slurm_cleanup
+        from lottery.runtime import plan, run_lock, slurm_cleanup
 
         workflow, compute = self._workflow, self._study.compute
         progress.show()
@@ -149,6 +161,18 @@ class _Run:
         stop_on_error(run_lock.acquire, workflow)
         stop_on_error(run_lock.end_left_jobs)
         stop_on_error(slurm_cleanup.cancel_orphans, workflow)
+        # Of steps that were accepted just before an earlier run was killed.
+        for job in {*workflow.dag.jobs} - {*workflow.dag.needrun_jobs()}:
+            _discard_checkpoint(job)
+        stop_on_error(plan.write, workflow, self._config, self._imported)
+
+
+def _discard_checkpoint(job: Any) -> None:
+    """Removes what a job has kept to go on from, once Snakemake has accepted what it made."""
+    record = job.output.get(NAME)
+    if record and (path := Path(record).with_name(CHECKPOINT)).exists():
+        with suppress(OSError):
+            files.discard(path)
 
 
 def repeat_warnings(study: Study, kept: Iterable[str]) -> None:

@@ -148,6 +148,38 @@ def evaluate_on_params(study: Study, eval_task: str) -> Params:
     }
 
 
+def clean_retrained_params(study: Study) -> Params:
+    """Of clean_retrained: the retrained weights, and all that evaluates them."""
+    paths = grid.Paths(study.results)
+
+    def use(step: str, template: str, row: grid.Row, settings: Params) -> list[Any]:
+        threads = study.compute["torch_threads"]
+        made = {"settings": settings, "torch_threads": threads, "step": stage(step)}
+        return [f"{template}/provenance.json".format(**row), made]
+
+    uses: dict[str, list[Any]] = {}
+    for row in grid.evaluate_rows(study):
+        settings = evaluate_params(study, row["task"], row["phase"])
+        if row["phase"] == "retrained":
+            folder = paths.retrained.format(**row)
+            uses[folder] = [use("evaluate", paths.evaluated, row, settings)]
+    for row in grid.evaluate_on_rows(study):
+        settings = evaluate_on_params(study, row["eval_task"])
+        if row["phase"] == "retrained":
+            folder = paths.retrained.format(**row)
+            uses[folder].append(use("evaluate_on", paths.evaluated_on, row, settings))
+    return {
+        "cells": [
+            {
+                "weights": f"{folder}/model.safetensors",
+                "record": f"{folder}/provenance.json",
+                "uses": each,
+            }
+            for folder, each in uses.items()
+        ]
+    }
+
+
 def score_params(study: Study, method: str | None = None) -> Params:
     """Of collect_scores: the metric in which a full model must beat majority."""
     tasks = study.trained_tasks if method is None else study.methods[method].tasks

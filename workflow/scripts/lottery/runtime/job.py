@@ -29,11 +29,12 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from lottery.files.errors import StudyError
+from lottery.runtime import plan
 from lottery.runtime.advice import advice
 from lottery.runtime.bundled import WORKFLOW
 from lottery.runtime.gpu_lease import ORDER, VISIBLE, Lease, device_order, lease, no_gpu
 from lottery.runtime.provenance import NAME, Record
-from lottery.runtime.resume import DEFAULT_MINUTES, Checkpoint
+from lottery.runtime.resume import DEFAULT_MINUTES, REPEATED, SIGNALS, Checkpoint
 from lottery.runtime.resume import NAME as CHECKPOINT
 from lottery.runtime.stages import step_of
 
@@ -64,7 +65,9 @@ def run(snakemake: Any) -> NoReturn:
     # objects takes a fifth of the import.
     gc.set_threshold(50_000, 20, 50)
     # A terminated job ends like a failed one: leases and temporary files are cleaned up.
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in SIGNALS:
+        if number != signal.SIGINT and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _terminated)
     path = snakemake.log[0] if len(snakemake.log) else None
     status = 0
     try:
@@ -74,8 +77,11 @@ def run(snakemake: Any) -> NoReturn:
             except StudyError as error:
                 log.error("%s", error)
                 raise
-            except (KeyboardInterrupt, SystemExit):
-                log.error("interrupted")
+            except KeyboardInterrupt:
+                log.error("interrupted (SIGINT)")
+                raise
+            except _Terminated as ended:
+                log.error("interrupted (%s)", signal.Signals(ended.number).name)
                 raise
             except Exception as error:
                 log.critical("%s", traceback.format_exc().rstrip())
@@ -144,6 +150,7 @@ def _run(snakemake: Any, terminal: TextIO) -> None:
         slot = "" if held.slot is None else f", slot {held.slot}"
         log.info("device %s%s%s", held.device, f" ({held.name})" if held.name else "", slot)
         function = getattr(importlib.import_module(f"lottery.steps.{step}"), step)
+        plan.check(snakemake)
         wanted = inspect.signature(function).parameters
         if "checkpoint" in wanted:
             checkpoint = _checkpoint(snakemake, step, record, compute)
@@ -161,8 +168,8 @@ def _run(snakemake: Any, terminal: TextIO) -> None:
         }
         asked_for = {name: value for name, value in offered.items() if name in wanted}
         function(**asked_for | keywords_of(snakemake))
+        plan.check_code(snakemake)
         record.write(held, checkpoint.resumed_from)
-        checkpoint.remove()
     log.info("finished in %.1f s", record.seconds())
 
 
@@ -240,5 +247,15 @@ def _logging_to(path: str | None) -> Iterator[None]:
             faulthandler.disable()  # it knows the file's number only, which others may get
 
 
+class _Terminated(SystemExit):
+    """A signal ends the job."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
 def _terminated(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
+    if number == REPEATED:
+        signal.signal(number, signal.SIG_IGN)
+    raise _Terminated(number)

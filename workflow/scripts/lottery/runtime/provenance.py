@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.runtime import plan
 from lottery.runtime.gpu_lease import Lease
 
 PACKAGES = (
@@ -75,6 +76,7 @@ class Record:
             "params": dict(job.params.items()),
             "inputs": self.inputs,
             "outputs": _digests(outputs.items()),
+            "commit": plan.commit(),
             "versions": _versions(),
             "platform": platform.platform(),
             "device": lease.device,

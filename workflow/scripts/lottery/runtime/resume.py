@@ -3,7 +3,8 @@
 A checkpoint is one hidden file that no rule declares, so Snakemake leaves it where it is when a job
 fails. It belongs to one job on one kind of machine: inputs, params, threads, device and the version
 of torch enter its key. Any other file in its place is removed and the job begins from its start, so
-a checkpoint can cost time but never a result. A job that succeeds removes its checkpoint.
+a checkpoint can cost time but never a result. It goes when Snakemake has accepted what the job
+made: a run that is killed a moment before loses nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 NAME = ".resume.safetensors"
 FORMAT = 1  # of what a State holds; raised when older ones can no longer be continued
 DEFAULT_MINUTES = 10
+# What ends a job from outside: a person, a terminal that closes, a cluster, a limit of CPU time, a
+# power supply. Not all systems have all.
+SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPWR")
+    if hasattr(signal, name)
+)
+REPEATED = getattr(signal, "SIGXCPU", None)  # by the system, for every further second
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +74,7 @@ class Checkpoint:
         self._period = 60 * minutes if minutes > 0 and path else math.inf
         self._last = time.monotonic()
         self._signal: int | None = None
+        self._handlers: dict[int, Any] = {}
         self.resumed_from: list[int] = []
 
     def load(self) -> State | None:
@@ -115,9 +125,7 @@ class Checkpoint:
         if self._signal is None and time.monotonic() - self._last < period:
             return
         self.save(state())
-        if self._signal is not None:
-            number, self._signal = self._signal, None
-            signal.raise_signal(number)
+        self._end_if_asked()
 
     def save(self, state: State) -> None:
         """Keeps a state now. A disk that is full costs the checkpoint, not the job."""
@@ -138,34 +146,41 @@ class Checkpoint:
 
     @contextmanager
     def delay_signals(self) -> Iterator[None]:
-        """Lets SIGTERM and SIGINT wait for the end of a step, that is for `save_if_due`.
+        """Lets `SIGNALS` wait for the end of a step, that is for `save_if_due`.
 
         There the state is kept and the signal does what it would have done at once. A second
         signal does not wait.
         """
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.getsignal(number) for number in SIGNALS}
         # Ignored signals stay ignored; None is a handler that Python does not know.
-        before = {n: old for n, old in before.items() if old not in (signal.SIG_IGN, None)}
-
-        def restore() -> None:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        self._handlers = {n: old for n, old in before.items() if old not in (signal.SIG_IGN, None)}
 
         def note(number: int, frame: object) -> None:
-            restore()
+            self._restore_handlers()
             self._signal = number
+            if number == REPEATED:
+                signal.signal(number, signal.SIG_IGN)
 
         if self._path is not None:
             with suppress(ValueError):  # only the main thread may, and only it gets signals
-                for number in before:
+                for number in self._handlers:
                     signal.signal(number, note)
         try:
             yield
         finally:
-            with suppress(ValueError):
-                restore()
-        if self._signal is not None:  # after the last step
-            signal.raise_signal(self._signal)
+            self._restore_handlers()
+        self._end_if_asked()  # after the last step
+
+    def _restore_handlers(self) -> None:
+        with suppress(ValueError):
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+
+    def _end_if_asked(self) -> None:
+        if self._signal is not None:
+            number, self._signal = self._signal, None
+            self._restore_handlers()
+            signal.raise_signal(number)
 
     def remove(self) -> None:
         """Removes the file, and what killed writers of it have left."""

@@ -6,13 +6,15 @@ removes the lists of all. So every run also holds a lock of the operating system
 end of its process gives back, on a list of what it reads and writes.
 
 A run on this machine that is killed leaves its jobs working. Nothing waits for them, and the next
-run would start the same steps a second time.
+run would start the same steps a second time. Jobs name their run in their environment, and a run
+lives as long as its lock is held, whatever its process is called.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import sys
 import time
@@ -26,8 +28,11 @@ from filelock import FileLock, Timeout
 
 from lottery.files.errors import StudyError
 
+# The list of a run, whose lock tells whether the run lives; for the jobs that it starts.
+VARIABLE = "LOTTERY_RUN"
 RUNS = Path(".snakemake/runs")
 SCRIPTS = ".snakemake/scripts"
+SLURM_JOB = "SLURM_JOB_ID"
 # Long enough for a step of training and a checkpoint.
 END_SECONDS = 600
 POLL_SECONDS = 0.1
@@ -38,7 +43,8 @@ _held: list[FileLock] = []  # as long as this process lives
 def acquire(workflow: Any, folder: Path = RUNS) -> None:
     """Locks this run's files for as long as the process lives.
 
-    Runs on different files may share a folder. A file system without locks protects nothing.
+    Runs on different files may share a folder. A file system without locks protects nothing. A
+    process that runs one after the other, as a notebook does, holds the lock of the last.
 
     Raises:
         StudyError: another run reads what this one writes, or writes what this one needs.
@@ -48,7 +54,10 @@ def acquire(workflow: Any, folder: Path = RUNS) -> None:
         "writes": sorted({str(path) for job in jobs for path in job.output}),
         "reads": sorted({str(path) for job in jobs for path in job.input}),
     }
+    os.environ.pop(VARIABLE, None)
     try:
+        while _held:
+            _held.pop().release()
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder / "lock"):  # one run at a time reads the lists and adds its own
             for path in sorted(folder.glob("*.json")):
@@ -57,10 +66,13 @@ def acquire(workflow: Any, folder: Path = RUNS) -> None:
                         path.unlink()  # of a dead run
                 except Timeout:
                     _require_apart(mine, json.loads(path.read_bytes()), path.stem)
-            path = folder / f"{socket.gethostname()}-{os.getpid()}.json"
+            # A number of a process may come again, and all too soon in a container.
+            name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.json"
+            path = folder.absolute() / name
             _held.append(_lock(path))
             _held[-1].acquire(blocking=False)
             path.write_text(json.dumps(mine))
+            os.environ[VARIABLE] = str(path)
     except OSError as error:
         print(f"This folder cannot be kept from other runs: {error}", file=sys.stderr, flush=True)
 
@@ -75,7 +87,7 @@ def _require_apart(
 ) -> None:
     for writer, other in ((mine, theirs), (theirs, mine)):
         if both := {*writer["writes"]} & {*other["writes"], *other["reads"]}:
-            host, _, process = run.rpartition("-")
+            host, process, _ = run.rsplit("-", 2)
             raise StudyError(
                 f"Another run works in this folder (process {process} on {host}) and uses "
                 f"{min(both)}, too: wait until it has finished, or end it first."
@@ -85,7 +97,8 @@ def _require_apart(
 def end_left_jobs(folder: Path | None = None, seconds: float = END_SECONDS) -> None:
     """Ends the jobs that a killed run has left on this machine, and waits for their end.
 
-    They get SIGTERM: a training or a search keeps its checkpoint and is continued later.
+    They get SIGTERM: a training or a search keeps its checkpoint and is continued later. One that
+    was stopped (SIGSTOP) is woken up for it.
 
     Raises:
         StudyError: a job does not end in time.
@@ -103,6 +116,7 @@ def end_left_jobs(folder: Path | None = None, seconds: float = END_SECONDS) -> N
     for process in left:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
+            process.resume()
     deadline = time.monotonic() + seconds
     # Not psutil.wait_procs, which also waits for a process that has ended but whose parent never
     # asks for its exit status, as in a container without an init process.
@@ -117,7 +131,10 @@ def end_left_jobs(folder: Path | None = None, seconds: float = END_SECONDS) -> N
 
 
 def left_jobs(processes: Iterable[psutil.Process], folder: Path) -> list[psutil.Process]:
-    """Those of this user's processes that run a step of a run's folder, but below no Snakemake."""
+    """Those of this user's processes that run a step of a run's folder for a run that is dead.
+
+    Jobs of a cluster are left to the cluster.
+    """
     scripts = f"{os.path.realpath(folder)}/{SCRIPTS}/"
     left = []
     for process in processes:
@@ -125,12 +142,24 @@ def left_jobs(processes: Iterable[psutil.Process], folder: Path) -> list[psutil.
             if (
                 any(argument.startswith(scripts) for argument in process.cmdline()[1:3])
                 and process.uids().real == os.getuid()
-                and not any(_is_snakemake(parent) for parent in process.parents())
+                and _is_left(process.environ())
             ):
                 left.append(process)
     return left
 
 
-def _is_snakemake(process: psutil.Process) -> bool:
-    """Whether a process is a run: `snakemake`, or python with the program or its module."""
-    return "snakemake" in [argument.rpartition("/")[2] for argument in process.cmdline()[:6]]
+def _is_left(environment: Mapping[str, str]) -> bool:
+    """Whether a job's environment names a run of this machine that lives no more."""
+    run = environment.get(VARIABLE, "")
+    ours = environment.get(SLURM_JOB) == os.environ.get(SLURM_JOB)
+    return run != "" and ours and not _lives(Path(run))
+
+
+def _lives(run: Path) -> bool:
+    if not run.exists():
+        return False  # the next run has removed it
+    try:
+        with _lock(run).acquire(blocking=False):
+            return False
+    except (Timeout, OSError):
+        return True

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import logging
 import math
-import os
 import re
 import sys
 import traceback
@@ -34,8 +32,6 @@ from lottery.pruning.algorithms.declaration import UNITS, Algorithm, Plugin, pro
 from lottery.pruning.algorithms.search import SearchResult, Step
 from lottery.pruning.masks import Mask, UnitMask, WeightMask, body_shapes
 
-# What the main process read, for the processes that it starts: JSON, file -> SHA-256.
-VARIABLE = "LOTTERY_PLUGINS"
 # Every job imports a plugin, and would pay for these.
 HEAVY = ("torch", "transformers", "datasets")
 
@@ -78,18 +74,9 @@ def planned(name: str, version: int, plugin: dict[str, str] | None) -> Algorithm
 
 
 def announce(plugins: Sequence[Plugin]) -> None:
-    """Names a study's plugins on the terminal, and to every process that this one starts.
-
-    For the main process alone, after the study is loaded. `forget` comes before that.
-    """
+    """Names a study's plugins on the terminal."""
     for plugin in plugins:
         print(f"plugin {plugin.file} (sha256 {plugin.sha256})", file=sys.stderr, flush=True)
-    os.environ[VARIABLE] = json.dumps({plugin.file: plugin.sha256 for plugin in plugins})
-
-
-def forget() -> None:
-    """Drops what the main process may have inherited from another run."""
-    os.environ.pop(VARIABLE, None)
 
 
 @contextmanager
@@ -131,13 +118,11 @@ def _load(
         reason = getattr(error, "strerror", None) or error
         raise StudyError(f"plugins names {file!r}, which cannot be read ({reason}).") from error
     plugin = Plugin(file, hashlib.sha256(source).hexdigest())
-    announced = json.loads(os.environ.get(VARIABLE) or "{}")
-    for digest in (expected, announced.get(file)):
-        if digest not in (None, plugin.sha256):
-            raise StudyError(
-                f"The plugin {file} has changed since the run was planned (sha256 then "
-                f"{digest[:12]}..., now {plugin.sha256[:12]}...); start the run again."
-            )
+    if expected not in (None, plugin.sha256):
+        raise StudyError(
+            f"The plugin {file} has changed since the run was planned (sha256 then "
+            f"{expected[:12]}..., now {plugin.sha256[:12]}...); start the run again."
+        )
     values = [v for v in vars(_run(source, path, plugin)).values() if isinstance(v, Algorithm)]
     declared = [value for value in dict.fromkeys(values) if value not in built_in()]
     if not declared:
