@@ -6,8 +6,6 @@ localrules:
 
 
 rule fetch_model:
-    input:
-        watched=model_files,
     output:
         tokenizer="resources/models/{model}/tokenizer.json",
         model="resources/models/{model}/model.safetensors",
@@ -20,6 +18,7 @@ rule fetch_model:
         "../../envs/torch.yaml"
     params:
         settings=settings(params.model_params, "model"),
+        sources=content(sources.of_model, "model"),
         step=stage("fetch_model"),
     message:
         "fetch model {wildcards.model}"
@@ -32,8 +31,6 @@ for splits, suffix in split_shapes().items():
     rule:
         name:
             f"fetch_task{suffix}"
-        input:
-            watched=source_files,
         output:
             **{split: f"resources/tasks/{{task}}/{split}.parquet" for split in splits},
             provenance="resources/tasks/{task}/provenance.json",
@@ -48,6 +45,7 @@ for splits, suffix in split_shapes().items():
             "../../envs/torch.yaml"
         params:
             settings=settings(params.task_params, "task"),
+            sources=content(sources.of_task, "task"),
             step=stage("fetch_task"),
         message:
             "fetch task {wildcards.task}"

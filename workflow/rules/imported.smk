@@ -6,8 +6,6 @@ localrules:
 
 
 rule fetch_config:
-    input:
-        watched=lambda w: [path for path in model_files(w) if path.endswith("config.json")],
     output:
         config="resources/models/{model}/config.json",
         provenance="resources/models/{model}/config.provenance.json",
@@ -19,6 +17,7 @@ rule fetch_config:
         "../../envs/torch.yaml"
     params:
         settings=settings(params.config_params, "model"),
+        sources=content(sources.of_config, "model"),
         step=stage("fetch_config"),
     message:
         "fetch the config of model {wildcards.model}"
@@ -28,7 +27,6 @@ rule fetch_config:
 
 rule import_masks:
     input:
-        watched=imported_files,
         config="resources/models/{model}/config.json",
     output:
         mask=f"{MASKS}/good.safetensors",
@@ -43,6 +41,7 @@ rule import_masks:
         "../../envs/analysis.yaml"
     params:
         settings=settings(params.import_params, "method", "task"),
+        sources=content(sources.of_mask, "method", "task", "seed"),
         step=stage("import_masks"),
     message:
         "import the mask of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"

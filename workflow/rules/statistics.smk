@@ -87,7 +87,6 @@ rule plot_differences:
 
 rule check_claims:
     input:
-        **params.baseline_files(STUDY),
         scores=f"{TABLES}/scores.csv",
         differences=f"{TABLES}/differences.csv",
         stability=analysis_tables("stability", has_several_seeds),
@@ -112,6 +111,7 @@ rule check_claims:
         "../../envs/analysis.yaml"
     params:
         settings=params.claim_params(STUDY),
+        sources=content(sources.of_baselines),
         resources=bundled(
             published=PUBLISHED,
             paper="resources/paper/claims.csv",

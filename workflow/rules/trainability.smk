@@ -3,7 +3,6 @@
 
 rule tabulate_trainability:
     input:
-        **params.baseline_files(STUDY),
         scores=f"{TABLES}/scores.csv",
     output:
         table=report(
@@ -23,6 +22,7 @@ rule tabulate_trainability:
         "../../envs/analysis.yaml"
     params:
         settings=params.trainability_params(STUDY),
+        sources=content(sources.of_baselines),
         resources=bundled(published=PUBLISHED, caption="report/trainability.rst"),
         step=stage("tabulate_trainability"),
     message:

@@ -18,7 +18,7 @@ from lottery import files
 from lottery.config import Study
 from lottery.files.errors import StudyError
 from lottery.planning import grid
-from lottery.runtime import progress, start
+from lottery.runtime import digests, progress, start
 from lottery.runtime.provenance import FORMAT, NAME, changed_leaves
 from lottery.runtime.stages import step_of
 from lottery.runtime.start import stop_on_error
@@ -140,7 +140,13 @@ class _Run:
             for job in workflow.dag.needrun_jobs()
             if job.rule.params.get("step")
         ]
-        if not workflow.touch:  # then nothing is fetched
+        for job in workflow.dag.needrun_jobs():
+            if job.rule.params.get("sources"):
+                _ = job.params  # reads the files now, not when the job starts or has ended
+        if not workflow.local_exec:
+            stop_on_error(digests.announce)
+        if not workflow.touch:  # then nothing is fetched, and dates are set
+            stop_on_error(start.require_past_dates, workflow)
             stop_on_error(preflight.check_inputs, self._study, jobs)
         stop_on_error(run_lock.acquire, workflow)
         stop_on_error(run_lock.end_left_jobs)
@@ -200,7 +206,7 @@ def reject_other_params(record: str, made: Any, params: Mapping[str, Any], rule:
     changes = changed_leaves(was, json.loads(json.dumps(params)))
     if not changes:
         return
-    words = [f"{name.removeprefix('settings.')} {old} (now {new})" for name, old, new in changes]
+    words = [f"{name} {old} (now {new})" for name, old, new in changes]
     more = f" and {len(words) - MOST} more" if len(words) > MOST else ""
     raise StudyError(
         f"{record} was made with {', '.join(words[:MOST])}{more}, and Snakemake has no record of it"

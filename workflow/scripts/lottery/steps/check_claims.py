@@ -43,7 +43,7 @@ def check_claims(
     paths_to_importance: list[Path] | None = None,
     paths_to_patterns: list[Path] | None = None,
     paths_to_task_overlap: list[Path] | None = None,
-    path_to_baselines: Path | None = None,
+    baselines: str | None = None,
 ) -> None:
     """Writes a row for every claim, model and method: numbers, test and verdict.
 
@@ -55,7 +55,7 @@ def check_claims(
             (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
             other analyses, where they were made (`statistics.claims.evidence.SIDE_TABLES`).
-        path_to_baselines: scores of other systems, where the user gives them.
+        baselines: file of scores of other systems, where the user gives them.
     """
     order = Layout.of(**layout)
     side_tables = {
@@ -65,7 +65,7 @@ def check_claims(
         "task_overlap": paths_to_task_overlap,
     }
     tasks = list(layout["tasks"])
-    baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
+    given = read_baselines(files.expanded(baselines), tasks) if baselines else []
     evidence = Evidence(
         scores=reported_runs(score_table(path_to_scores), order),
         layout=order,
@@ -81,7 +81,7 @@ def check_claims(
         published=Published.read(*paths_to_published),
         paper=read_paper(path_to_paper),
         differences=files.read_table(path_to_differences, DIFFERENCES),
-        baselines=files.table(baselines, BASELINES),
+        baselines=files.table(given, BASELINES),
         tables=read_side_tables(side_tables),
     )
     claims = files.table(check(evidence), SCHEMA)
