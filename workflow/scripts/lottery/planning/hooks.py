@@ -18,7 +18,7 @@ from lottery import files
 from lottery.config import Study
 from lottery.files.errors import StudyError
 from lottery.planning import grid
-from lottery.runtime import digests, progress, start
+from lottery.runtime import progress, start
 from lottery.runtime.provenance import FORMAT, NAME, changed_leaves
 from lottery.runtime.stages import step_of
 from lottery.runtime.start import stop_on_error
@@ -143,8 +143,6 @@ class _Run:
         for job in workflow.dag.needrun_jobs():
             if job.rule.params.get("sources"):
                 _ = job.params  # reads the files now, not when the job starts or has ended
-        if not workflow.local_exec:
-            stop_on_error(digests.announce)
         if not workflow.touch:  # then nothing is fetched, and dates are set
             stop_on_error(start.require_past_dates, workflow)
             stop_on_error(preflight.check_inputs, self._study, jobs)

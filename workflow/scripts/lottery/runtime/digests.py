@@ -21,10 +21,7 @@ from lottery import files
 from lottery.files import expanded
 from lottery.files.errors import StudyError
 
-FOLDER = Path(".snakemake/digests")
-CACHE = FOLDER / "cache"
-# Names the file of planned digests to jobs that read the Snakefile again, as on a cluster.
-VARIABLE = "LOTTERY_DIGESTS"
+CACHE = Path(".snakemake/digests")
 SMALL = 1_000_000  # bytes; a smaller file is read faster than its digest is kept
 # A file may change twice within the resolution of its date, which is 2 s at worst.
 SETTLED = 2_000_000_000  # ns
@@ -36,11 +33,10 @@ _planned: dict[str, str] = {}
 def begin() -> None:
     """Forgets what another run has read; for the main process, before it plans."""
     _planned.clear()
-    os.environ.pop(VARIABLE, None)
 
 
 def digests(paths: Iterable[str]) -> dict[str, str]:
-    """The SHA-256 of the user's files as they were when the run was planned.
+    """The SHA-256 of the user's files, as they were when this process first looked at them.
 
     Args:
         paths: as the config names them, relative to the working directory or with ~.
@@ -51,22 +47,12 @@ def digests(paths: Iterable[str]) -> dict[str, str]:
     Raises:
         StudyError: A file cannot be read, or is a pipe, a device or a folder.
     """
-    if not _planned and VARIABLE in os.environ:
-        _planned.update(files.read_json(os.environ[VARIABLE], "start the run again"))
     found = {}
     for path in sorted(paths):
         if path not in _planned:
             _planned[path] = _kept_or_read(path)
         found[path] = _planned[path]
     return found
-
-
-def announce() -> None:
-    """Hands what this process has read to jobs that read the Snakefile again."""
-    text = json.dumps(_planned, sort_keys=True)
-    path = FOLDER / f"{_checksum(text)[:16]}.json"
-    files.write_json(path, _planned)
-    os.environ[VARIABLE] = str(path.resolve())
 
 
 def require(planned: Mapping[str, str]) -> None:
