@@ -72,13 +72,13 @@ def _kept_or_read(path: str) -> str:
     if facts.st_size < SMALL:
         return _read(path)
     kept, key = _cache(), _key(facts)
-    if key not in kept:
-        digest = _read(path)
-        if _key(_facts(path)) != key or start - max(facts.st_mtime_ns, facts.st_ctime_ns) < SETTLED:
-            return digest
+    if key in kept:
+        return kept[key]
+    digest = _read(path)
+    settled = start - max(facts.st_mtime_ns, facts.st_ctime_ns) >= SETTLED
+    if settled and _key(_facts(path)) == key:
         _keep(kept | {key: digest})
-        return digest
-    return kept[key]
+    return digest
 
 
 def _facts(path: str) -> os.stat_result:

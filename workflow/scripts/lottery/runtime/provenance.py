@@ -116,7 +116,7 @@ def _require_as_written(inputs: Mapping[str, Mapping[str, str]]) -> None:
         if written and digest not in written:
             raise StudyError(
                 f"{path} is not what its step wrote (its sha256 is {digest[:12]}..., "
-                f"{written.popitem()[1]} has another one); delete it and run again."
+                f"{next(iter(written.values()))} has another one); delete it and run again."
             )
 
 
