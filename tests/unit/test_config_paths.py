@@ -10,7 +10,6 @@ from test_config_refusals import OWN, changed
 
 from lottery.config import load_study
 from lottery.files.errors import StudyError
-from lottery.planning.grid import require_plain
 
 IMPORTED = {"algorithm": "imported", "subnetworks": ["good"]}
 
@@ -60,13 +59,3 @@ def test_every_key_refuses_what_snakemake_replaces(
     if key != "results":  # which allows letters, digits, _, - and . alone
         refused = "without <word>, which Snakemake replaces" in said
         assert refused == means, said
-
-
-@pytest.mark.parametrize(("name", "means"), NAMES.items())
-def test_files_below_a_folder_are_looked_at_too(name: str, means: bool) -> None:
-    paths = ["data/a.arrow", f"data/{name}.arrow"]
-    if means:
-        with pytest.raises(StudyError, match="which Snakemake replaces: rename it"):
-            require_plain(paths)
-    else:
-        assert require_plain(paths) == paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -74,6 +75,7 @@ def job(
     return running.returncode, output + errors, log.read_text() if log.exists() else ""
 
 
+STEP = {"step": "finetune 3"}
 SUCCESS = """
 def finetune(*, path_to_model, rate, **others):
     print("printed by the step")
@@ -121,7 +123,7 @@ def test_a_step_gets_what_its_rule_has_by_name(folder: Path) -> None:
     run_as_step(finetune)
     """
     given = {
-        "input": {"data": "in.txt", "many": ["in.txt", "in.txt"], "watched": ["in.txt"]},
+        "input": {"data": "in.txt", "many": ["in.txt", "in.txt"]},
         "output": {"provenance": "p.json", "model": "out.txt", "both": ["a", "b"]},
         "params": {
             "step": "finetune 3",
@@ -206,6 +208,80 @@ def test_any_other_error_leaves_its_trace_in_the_log_and_one_line(folder: Path) 
     assert not (folder / "sub").exists()
 
 
+DIGEST = hashlib.sha256(b"abc").hexdigest()  # of in.txt
+
+
+def test_the_record_names_the_users_files(folder: Path) -> None:
+    params = STEP | {"settings": {"rate": 0.5}, "sources": {"in.txt": DIGEST}}
+    status, shown, _ = job(folder, SUCCESS, params=params)
+    assert (status, shown) == (0, "")
+    record = files.read_json(folder / "sub" / "provenance.json")
+    assert record["params"] == params
+    assert record["inputs"]["sources"] == {"in.txt": DIGEST}
+
+
+CHANGING = """
+def finetune(*, path_to_model, **others):
+    print("the step runs")
+    path_to_model.write_text("made")
+    open("in.txt", "a").write("d")
+run_as_step(finetune)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "before", "says", "runs"),
+    [
+        (SUCCESS, "abd", "in.txt has changed since the run was planned; run again.", False),
+        (SUCCESS, None, "in.txt cannot be read (No such file or directory).", False),
+        (CHANGING, "abc", "in.txt has changed since the run was planned; run again.", True),
+    ],
+    ids=["before", "removed", "while the step runs"],
+)
+def test_a_users_file_that_changed_after_planning_stops_the_job(
+    folder: Path, script: str, before: str | None, says: str, runs: bool
+) -> None:
+    (folder / "in.txt").unlink()
+    if before is not None:
+        (folder / "in.txt").write_text(before)
+    params = STEP | {"settings": {"rate": 0.5}, "sources": {"in.txt": DIGEST}}
+    status, shown, log = job(folder, script, params=params, input={})
+    assert (status, shown) == (1, says + "\n")
+    assert ("the step runs" in log) == runs
+    assert not (folder / "sub").exists()
+
+
+WRITTEN = {"outputs": {"data": {"in.txt": DIGEST}}}
+OTHER = {"outputs": {"data": {"in.txt": "0" * 64, "x.txt": DIGEST}}}
+
+
+@pytest.mark.parametrize(
+    ("records", "accepted"),
+    [
+        ({}, True),
+        ({"provenance": WRITTEN}, True),
+        ({"provenance": OTHER}, False),
+        ({"in.provenance": OTHER}, False),
+        # Of an earlier version of the workflow, under another name.
+        ({"old.provenance": OTHER, "provenance": WRITTEN}, True),
+        ({"provenance": {"outputs": {"data": {"x.txt": "0" * 64}}}}, True),
+        ({"provenance": ["damaged"]}, True),
+    ],
+)
+def test_an_input_that_is_not_what_its_step_wrote_is_rejected(
+    folder: Path, records: dict[str, object], accepted: bool
+) -> None:
+    for name, record in records.items():
+        files.write_json(folder / f"{name}.json", record)
+    status, shown, _ = job(folder, SUCCESS)
+    assert status == (0 if accepted else 1)
+    if not accepted:
+        assert shown == (
+            f"in.txt is not what its step wrote (its sha256 is {DIGEST[:12]}..., "
+            f"{next(iter(records))}.json has another one); delete it and run again.\n"
+        )
+
+
 def test_an_unknown_step_fails_in_the_log(folder: Path) -> None:
     status, shown, log = job(folder, "run(snakemake)", params={"step": "no_such_step 1"})
     assert status == 1
@@ -222,7 +298,6 @@ def test_missing_input_and_unwritable_log_are_sentences(folder: Path) -> None:
     assert "The log in.txt/a.log cannot be written" in shown
 
 
-STEP = {"step": "finetune 3"}
 GPU = {"gpu": 1}
 
 ENVIRONMENT = """

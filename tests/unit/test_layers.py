@@ -66,7 +66,10 @@ def test_a_module_imports_only_packages_before_its_own(path: Path):
     assert imported_packages(path) - {own} <= set(earlier)
 
 
-PLANNING = ("config", "planning.hooks", "planning.params", "runtime.job", "runtime.progress")
+PLANNING = (
+    *("config", "planning.hooks", "planning.params", "planning.sources"),
+    *("runtime.digests", "runtime.job", "runtime.progress"),
+)
 LIGHT_STEPS = (
     "sample_masks",
     "sample_super_masks",

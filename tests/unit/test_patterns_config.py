@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from small_study import study
 
 from lottery.planning import params
@@ -38,15 +37,6 @@ def test_each_rule_depends_on_its_own_sizes_alone():
     assert of_patterns == {"published": {}, "averaged_tasks": ["rte"], "permutations": 21}
 
 
-def test_annotated_maps_are_inputs(tmp_path: Path):
-    assert params.annotated_files(study()) == []
-    for name in ("raw/block/b.npy", "raw/block/a.npy", "normed/vertical/a.npy", "raw/notes.txt"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.eye(2))
+def test_the_classifier_learns_from_the_maps_that_the_config_names(tmp_path: Path):
     made = study(f"analysis: {{annotated_maps: {tmp_path}}}")
-    assert params.annotated_files(made) == [
-        str(tmp_path / name)
-        for name in ("normed/vertical/a.npy", "raw/block/a.npy", "raw/block/b.npy")
-    ]
     assert params.classifier_params(made)["annotated_maps"] == str(tmp_path)

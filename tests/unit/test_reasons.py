@@ -13,7 +13,11 @@ from lottery import files
 from lottery.runtime.provenance import changed_leaves
 from lottery.runtime.status import FOLLOWS, _reason
 
-RECORD = {"step": "search 2", "settings": {"options": {"keep_score": 0.9, "on": [1]}}}
+RECORD = {
+    "step": "search 2",
+    "settings": {"options": {"keep_score": 0.9, "on": [1]}},
+    "sources": {"a.csv": "0" * 64},
+}
 
 
 @pytest.mark.parametrize(
@@ -29,7 +33,8 @@ RECORD = {"step": "search 2", "settings": {"options": {"keep_score": 0.9, "on": 
         (
             {"software_stack_changed": True, "params_changed": True},
             "its environment has changed; options.keep_score 0.9 -> 0.8, "
-            "step 'search 2' -> 'search 3', torch_threads none -> 2",
+            "content of a.csv 00000000 -> 1a1a1a1a, step 'search 2' -> 'search 3', "
+            "content of b/b.csv none -> 2b2b2b2b, torch_threads none -> 2",
         ),
     ],
 )
@@ -37,7 +42,9 @@ def test_a_reason_in_a_few_words(tmp_path, fields: dict, words: str) -> None:
     path = tmp_path / "provenance.json"
     files.write_json(path, {"params": RECORD})
     options = {"keep_score": 0.8, "on": (1,)}
-    params = {"step": "search 3", "settings": {"options": options}, "torch_threads": 2}
+    sources = {"a.csv": "1a" * 32, "b/b.csv": "2b" * 32}
+    params = {"step": "search 3", "settings": {"options": options}, "sources": sources}
+    params["torch_threads"] = 2
     job = SimpleNamespace(output={"provenance": str(path)}, params=params)
     reason = Reason()
     for name, value in fields.items():

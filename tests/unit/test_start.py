@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import lottery
-from lottery.runtime.start import warn_of_threads
+from lottery.files.errors import StudyError
+from lottery.runtime.start import require_past_dates, warn_of_threads
 
+DAY = 86_400  # seconds
 LIBRARY = Path(lottery.__file__).parents[1]
 SIGNALLED = """
 import os, signal, threading
@@ -53,6 +57,33 @@ def test_more_threads_than_cores_are_reported(capsys, threads, cores, local, war
     warn_of_threads(SimpleNamespace(local_exec=local, cores=cores), threads)
     told = capsys.readouterr().err
     assert ("torch_threads is 3, but this run has 2 cores" in told) == warned
+
+
+@pytest.mark.parametrize(
+    ("ahead", "sentence"),
+    [
+        ({"a": -DAY, "b": -1}, None),
+        ({"a": 30}, None),  # clocks differ a little
+        ({}, None),  # nothing is there yet
+        ({"a": 120, "b": -1}, "1 file of this study is dated after now, as a ("),
+        ({"a": 120, "b": DAY}, "2 files of this study are dated after now, as b ("),
+    ],
+)
+def test_results_dated_after_now_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: dict[str, int], sentence: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, seconds in ahead.items():
+        Path(name).touch()
+        os.utime(name, (0, time.time() + seconds))
+    # Of all jobs, whether they run or not.
+    jobs = [SimpleNamespace(output=["a"]), SimpleNamespace(output=["b", "missing"])]
+    workflow = SimpleNamespace(dag=SimpleNamespace(jobs=jobs))
+    if sentence is None:
+        require_past_dates(workflow)
+    else:
+        with pytest.raises(StudyError, match=f"^{re.escape(sentence)}.*, and Snakemake goes by da"):
+            require_past_dates(workflow)
 
 
 INTERRUPTED = """

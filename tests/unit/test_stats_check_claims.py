@@ -26,7 +26,7 @@ def write_tables(root: Path, world: World) -> dict[str, object]:
         files.write_csv(path, rows, list(SIDE_TABLES[name]))
         keywords[f"paths_to_{name}"] = [path]
     files.write_csv(root / "baselines.csv", world.baselines(), list(BASELINES))
-    return keywords | {"path_to_baselines": root / "baselines.csv"}
+    return keywords | {"baselines": str(root / "baselines.csv")}
 
 
 def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str]]:

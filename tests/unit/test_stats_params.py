@@ -9,6 +9,7 @@ from lottery.planning.params import (
     comparison_params,
     difference_rows,
     method_layout_params,
+    trainability_params,
 )
 
 METHODS = """
@@ -30,6 +31,15 @@ def test_claims_are_judged_on_pretrained_models_and_know_the_kinds_of_subnetwork
     assert (facts["m"]["granularity"], facts["m"]["units"]) == ("weights", [])
     assert (facts["s"]["granularity"], facts["heads"]["units"]) == ("units", ["head"])
     assert (facts["s"]["controls"], facts["s_strict"]["controls"]) == ("published", "strict")
+
+
+def test_claims_and_the_table_of_what_still_learns_read_the_other_systems(tmp_path):
+    path = tmp_path / "others.csv"
+    path.touch()
+    entry = study(METHODS + f"analysis: {{baselines: {path}}}")
+    for function in (claim_params, trainability_params):
+        assert function(entry)["baselines"] == str(path)
+        assert function(study(METHODS))["baselines"] is None
 
 
 def test_sizes_are_comparable_where_the_searches_stop_alike():

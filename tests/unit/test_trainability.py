@@ -93,7 +93,7 @@ def tabulate(folder: Path, given: list[Score], baselines: str | None = None):
         path_to_printed=folder / "trainability.md",
         path_to_latex=folder / "trainability.tex",
         path_to_caption=PAPER.parents[1] / "report/trainability.rst",
-        path_to_baselines=path,
+        baselines=path and str(path),
         **SETTINGS,
     )
     return files.read_csv(folder / "trainability.csv"), (folder / "trainability.md").read_text()

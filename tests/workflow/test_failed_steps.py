@@ -55,7 +55,8 @@ def test_the_others_run_on_and_the_failed_one_can_be_run_alone(
     assert not (run / TOKENS.format("degree")).exists()
     end = failed.stdout[failed.stdout.index("\n1 step failed") :]
     assert "FAILED  tokenize degree for tiny" in end
-    assert re.search(r"said: .*degree/train\.parquet is cut short .*; delete it and run again", end)
+    said = r"said: .*degree/train\.parquet is not what its step wrote .*; delete it and run again"
+    assert re.search(said, end)
     (log,) = re.findall(r"^  log:   (.*)$", end, re.MULTILINE)
     assert Path(given, log).is_file()
     (again,) = re.findall(r"^  again: (.*)$", end, re.MULTILINE)

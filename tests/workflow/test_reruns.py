@@ -203,25 +203,6 @@ def runs(run: Run, *options: str) -> dict[str, int]:
     return planned(run.folder, run.config, *TOKENS, *CONFIGS, *options)
 
 
-def test_an_unchanged_input_that_is_newer_runs_nothing(own: Run) -> None:
-    for path in (own.folder / "given").rglob("*"):
-        path.touch()
-    assert runs(own) == {}
-
-
-def test_a_large_input_that_is_newer_counts_as_changed(own: Run) -> None:
-    # Snakemake compares contents up to a size only; here the bound is put below the file's.
-    (own.folder / "given/tone.csv").touch()
-    jobs = runs(own, "--max-checksum-file-size", "10")
-    assert jobs == {"fetch_task": 1, "tokenize": 1, "majority": 1}
-
-
-def test_a_changed_task_file_runs_its_task(own: Run) -> None:
-    with (own.folder / "given/tone_dev.csv").open("a") as file:
-        file.write("the film was good now,yes\n")
-    assert runs(own) == {"fetch_task": 1, "tokenize": 1, "majority": 1}
-
-
 def test_changed_weights_run_everything_of_the_model(own: Run) -> None:
     write_model(own.folder / "given/model", seed=1)
     jobs = runs(own)

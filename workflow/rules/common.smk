@@ -6,20 +6,18 @@ from operator import attrgetter
 from snakemake.utils import update_config
 
 from lottery.config import load_study, read_config, typed
-from lottery.data.readers import files_of
-from lottery.models.checks import FILES
-from lottery.planning import folders, grid, params
+from lottery.planning import folders, grid, params, sources
 from lottery.planning.params import has_patterns
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
-from lottery.pruning.algorithms.imported import mask_files
 from lottery.pruning.subnetworks import CONSTRAINT, base_name, reference_of
-from lottery.runtime import plan
+from lottery.runtime import digests, plan
 from lottery.runtime.bundled import bundled
 from lottery.runtime.provenance import made_with
 from lottery.runtime.stages import stage
 
 if workflow.is_main_process:
+    digests.begin()
     for path in workflow.configfiles:
         stop_on_error(read_config, Path(path))
     # As a module the workflow gets the config that the importing Snakefile states, and no other.
@@ -75,6 +73,11 @@ def settings(function, *names):
     return lambda wildcards: function(STUDY, *(wildcards[name] for name in names))
 
 
+def content(of_what, *names):
+    """The `sources` of a rule's params: the user's files that its jobs read, by content."""
+    return lambda wildcards: stop_on_error(of_what, STUDY, *(wildcards[name] for name in names))
+
+
 def growing(amount):
     """A size of a job that grows with the attempt: one that ran out of it is repeated with more."""
     return lambda wildcards, attempt: attempt * amount
@@ -100,39 +103,7 @@ def has_several_seeds(method):
     return len(STUDY.seeds) > 1
 
 
-# --- inputs: the user's files, examples and tokens ---
-
-
-def local_files(paths):
-    """The user's files as inputs, which a module's prefix does not change."""
-    return [local(path) for path in stop_on_error(grid.require_plain, paths)]
-
-
-def model_files(wildcards):
-    """The files of a model that is read from the user's folder, so that an edit is noticed."""
-    model = STUDY.models[wildcards.model]
-    if model.kind != "folder":
-        return []
-    folder = Path(model.source).expanduser()
-    return local_files(sorted(str(path) for name in FILES for path in folder.glob(name)))
-
-
-def source_files(wildcards):
-    """The user's files that a task is read from; of a folder, what it holds."""
-    sources = STUDY.tasks[wildcards.task].source_files
-    return local_files([file for source in sources for file in files_of(source)])
-
-
-def imported_files(wildcards):
-    """What a mask is read from: the npz, or its two files; the folder where one is missing.
-
-    So a missing seed is reported by the step, which knows what there is, not by Snakemake.
-    """
-    settings = params.import_params(STUDY, wildcards.method, wildcards.task)
-    place = Path(settings["masks"]).expanduser()
-    files = mask_files(place, settings["task_name"], wildcards.seed) if place.is_dir() else []
-    complete = files and all(map(Path.is_file, files))
-    return local_files(map(str, files if complete else [place]))
+# --- inputs: examples and tokens ---
 
 
 def split_shapes():

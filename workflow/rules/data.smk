@@ -2,8 +2,6 @@
 
 
 use rule torch_step as fetch_model with:
-    input:
-        watched=model_files,
     output:
         tokenizer="resources/models/{model}/tokenizer.json",
         model="resources/models/{model}/model.safetensors",
@@ -13,6 +11,7 @@ use rule torch_step as fetch_model with:
     localrule: True
     params:
         settings=settings(params.model_params, "model"),
+        sources=content(sources.of_model, "model"),
         step=stage("fetch_model"),
     message:
         "fetch model {wildcards.model}"
@@ -23,8 +22,6 @@ for splits, suffix in split_shapes().items():
     rule:
         name:
             f"fetch_task{suffix}"
-        input:
-            watched=source_files,
         output:
             **{split: f"resources/tasks/{{task}}/{split}.parquet" for split in splits},
             data_summary="resources/tasks/{task}/summary.json",
@@ -40,6 +37,7 @@ for splits, suffix in split_shapes().items():
             "../../envs/torch.yaml"
         params:
             settings=settings(params.task_params, "task"),
+            sources=content(sources.of_task, "task"),
             step=stage("fetch_task"),
         message:
             "fetch task {wildcards.task}"

@@ -2,8 +2,6 @@
 
 
 use rule torch_step as fetch_config with:
-    input:
-        watched=lambda w: [path for path in model_files(w) if path.endswith("config.json")],
     output:
         config="resources/models/{model}/config.json",
         provenance="resources/models/{model}/config.provenance.json",
@@ -12,6 +10,7 @@ use rule torch_step as fetch_config with:
     localrule: True
     params:
         settings=settings(params.config_params, "model"),
+        sources=content(sources.of_config, "model"),
         step=stage("fetch_config"),
     message:
         "fetch the config of model {wildcards.model}"
@@ -19,7 +18,6 @@ use rule torch_step as fetch_config with:
 
 use rule analysis_step as import_masks with:
     input:
-        watched=imported_files,
         config="resources/models/{model}/config.json",
     output:
         mask=f"{MASKS}/good.safetensors",
@@ -30,6 +28,7 @@ use rule analysis_step as import_masks with:
         method=wildcard(methods_where(lambda method: method.declared.imported)),
     params:
         settings=settings(params.import_params, "method", "task"),
+        sources=content(sources.of_mask, "method", "task", "seed"),
         step=stage("import_masks"),
     message:
         "import the mask of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"

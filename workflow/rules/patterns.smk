@@ -2,8 +2,6 @@
 
 
 use rule torch_step as train_pattern_classifier with:
-    input:
-        watched=local_files(params.annotated_files(STUDY)),
     output:
         weights=f"{TABLES}/pattern_classifier.safetensors",
         facts=f"{TABLES}/pattern_classifier.json",
@@ -17,6 +15,7 @@ use rule torch_step as train_pattern_classifier with:
         runtime=growing(60),
     params:
         settings=params.classifier_params(STUDY),
+        sources=content(sources.of_annotated_maps),
         torch_threads=TORCH_THREADS,
         step=stage("train_pattern_classifier"),
     message:

@@ -60,7 +60,6 @@ use rule local_step as plot_differences with:
 
 use rule analysis_step as check_claims with:
     input:
-        **params.baseline_files(STUDY),
         scores=f"{TABLES}/scores.csv",
         differences=f"{TABLES}/differences.csv",
         stability=analysis_tables("stability", has_several_seeds),
@@ -76,6 +75,7 @@ use rule analysis_step as check_claims with:
         job="check_claims",
     params:
         settings=params.claim_params(STUDY),
+        sources=content(sources.of_baselines),
         resources=bundled(
             published=PUBLISHED,
             paper="resources/paper/claims.csv",
@@ -89,7 +89,6 @@ use rule analysis_step as check_claims with:
 # Bad subnetworks, an untrained model and the user's other systems.
 use rule analysis_step as tabulate_trainability with:
     input:
-        **params.baseline_files(STUDY),
         scores=f"{TABLES}/scores.csv",
     output:
         table=listed("trainability", "what still learns"),
@@ -100,6 +99,7 @@ use rule analysis_step as tabulate_trainability with:
         job="tabulate_trainability",
     params:
         settings=params.trainability_params(STUDY),
+        sources=content(sources.of_baselines),
         resources=bundled(published=PUBLISHED, caption="report/trainability.rst"),
         step=stage("tabulate_trainability"),
     message:

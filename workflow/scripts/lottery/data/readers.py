@@ -119,14 +119,17 @@ def _of_the_web(
 
     Without `datasets`, which needs aiohttp to read from an address.
     """
-    if folder is not None:
-        path = _existing(expanded(folder) / str(task.web) / split, [".txt", *READERS])
-        if path is not None:
-            return read_data_file(path, wanted, suffix=".tsv" if path.suffix == ".txt" else None)
+    if folder is not None and (path := _local_copy(task, split, folder)) is not None:
+        return read_data_file(path, wanted, suffix=".tsv" if path.suffix == ".txt" else None)
     with TemporaryDirectory() as temporary:
         path = Path(temporary) / f"{split}.tsv"
         path.write_bytes(_downloaded(task, split, address))
         return replace(read_data_file(path, wanted), source=address, name=address)
+
+
+def _local_copy(task: Task, split: str, folder: str) -> Path | None:
+    """The copy in glue_folder of a file that would be read from an address."""
+    return _existing(expanded(folder) / str(task.web) / split, [".txt", *READERS])
 
 
 def _downloaded(task: Task, split: str, address: str) -> bytes:
@@ -157,6 +160,22 @@ def files_of(source: str) -> list[str]:
     if not is_saved(folder):
         return [source]
     return sorted(str(file) for file in folder.iterdir() if file.is_file())
+
+
+def local_files(task: Task, glue_folder: str | None) -> list[str]:
+    """The user's files that a task is read from; none where the hub or a generator is its source.
+
+    Raises:
+        StudyError: glue_folder lacks a split of the task.
+    """
+    places = list(task.source_files)
+    if glue_folder is not None and task.kind == "glue":
+        folder = expanded(glue_folder)
+        places = [str(local_glue_file(folder, task, *split)) for split in task.splits]
+    elif glue_folder is not None and task.kind == "web":
+        copies = (_local_copy(task, split, glue_folder) for split in task.split_names)
+        places = [str(path) for path in copies if path is not None]
+    return [file for place in places for file in files_of(place)]
 
 
 def read_data_file(path: Path, wanted: Collection[str], suffix: str | None = None) -> RawTable:

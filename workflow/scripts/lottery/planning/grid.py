@@ -7,17 +7,14 @@ The grid is never a full product.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lottery.config.study import Method, Study
-from lottery.files.errors import StudyError
 from lottery.pruning.algorithms.declaration import SEARCHED
 from lottery.pruning.subnetworks import base_name
 
 PHASES = ("pruned", "retrained")
-# What Snakemake replaces in a path: wildcards, and the names of its folders.
-REPLACED = re.compile("[{}]|<[a-z][a-z0-9_]*>")
 
 Row = Mapping[str, Any]
 
@@ -39,20 +36,6 @@ class Paths:
         self.tables = f"{results}/tables"
         self.tables_of_method = f"{self.tables}/{{model}}/{{method}}"
         self.figures = f"{results}/figures/{{model}}/{{method}}"
-
-
-def require_plain(paths: Sequence[str]) -> Sequence[str]:
-    """Gives back the paths of a user's files; a StudyError names one that Snakemake would change.
-
-    The config is checked earlier; the user's home and the files of a folder come on top.
-    """
-    for path in paths:
-        if found := REPLACED.search(path):
-            raise StudyError(
-                f"The path {path} holds {found[0]}, which Snakemake replaces: rename it, or link "
-                "to it under another name."
-            )
-    return paths
 
 
 class Cell(NamedTuple):

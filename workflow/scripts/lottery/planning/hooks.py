@@ -153,7 +153,11 @@ class _Run:
             for job in workflow.dag.needrun_jobs()
             if job.rule.params.get("step")
         ]
-        if not workflow.touch:  # then nothing is fetched
+        for job in workflow.dag.needrun_jobs():
+            if job.rule.params.get("sources"):
+                _ = job.params  # reads the files now, not when the job starts or has ended
+        if not workflow.touch:  # then nothing is fetched, and dates are set
+            stop_on_error(start.require_past_dates, workflow)
             stop_on_error(preflight.check_inputs, self._study, jobs)
             dag = workflow.dag
             kept = [str(f) for job in dag.jobs if not dag.needrun(job) for f in job.output]
@@ -246,7 +250,7 @@ def reject_other_params(record: str, made: Any, params: Mapping[str, Any], rule:
     changes = changed_leaves(was, json.loads(json.dumps(params)))
     if not changes:
         return
-    words = [f"{name.removeprefix('settings.')} {old} (now {new})" for name, old, new in changes]
+    words = [f"{name} {old} (now {new})" for name, old, new in changes]
     more = f" and {len(words) - MOST} more" if len(words) > MOST else ""
     raise StudyError(
         f"{record} was made with {', '.join(words[:MOST])}{more}, and Snakemake has no record of it"

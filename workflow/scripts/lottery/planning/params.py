@@ -2,8 +2,9 @@
 
 Snakemake runs a job again when its params change, so a value is here if and only if the files that
 the job writes depend on it. The keys are the keyword arguments of the steps. Not here: paths of
-inputs and wildcards, which are no params; and two params that rules name themselves, the version
-of the stage and, for torch steps, the number of threads, on which results depend bit for bit.
+inputs and wildcards, which are no params; and three params that rules name themselves: the version
+of the stage, the content of the user's files, and, for torch steps, the number of threads, on which
+results depend bit for bit.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import Any, cast
 
 from lottery.config.presets import DISPLAY_SPLIT
 from lottery.config.study import Method, Model, Study
-from lottery.files import expanded
 from lottery.planning import grid
 from lottery.pruning.algorithms import Algorithm
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, spelled
@@ -370,19 +370,15 @@ def trainability_params(study: Study) -> Params:
         "layout": layout_params(study),
         "controls": {method.id: _roles(method) for method in study.methods.values()},
         "untrained": [model.id for model in study.models.values() if model.init == "random"],
+        "baselines": study.analysis["baselines"],
     }
-
-
-def baseline_files(study: Study) -> dict[str, str]:
-    """The file of other systems' scores as a rule's input; none where the user names none."""
-    path = study.analysis["baselines"]
-    return {"baselines": str(expanded(path))} if path else {}
 
 
 def claim_params(study: Study) -> Params:
     """Of check_claims: the layout, and what the claims need to know of the methods."""
     facts = {method.id: _claim_facts(study, method) for method in study.methods.values()}
-    return {"layout": layout_params(study), "facts": facts}
+    baselines = study.analysis["baselines"]
+    return {"layout": layout_params(study), "facts": facts, "baselines": baselines}
 
 
 def _claim_facts(study: Study, method: Method) -> Params:
@@ -483,12 +479,6 @@ def has_patterns(method: Method) -> bool:
     """
     declared = method.declared
     return not declared.imported and declared.prunes("head", method.options)
-
-
-def annotated_files(study: Study) -> list[str]:
-    """The annotated maps that the study names."""
-    folder = study.analysis["annotated_maps"]
-    return sorted(map(str, expanded(folder).glob("*/*/*.npy"))) if folder else []
 
 
 def classifier_params(study: Study) -> Params:

@@ -7,7 +7,8 @@ time has been set.
 A rule reaches its step by convention. `params.step` holds the step's name and stage version. What
 the rule has becomes the step's keywords: an input or output `x` becomes `path_to_x`, a list of them
 `paths_to_x` (`NOT_HANDED` and the record aside); the entries of `params.settings` keep their names,
-and so do wildcards that the step asks for. Three more are given to steps that ask for them:
+and so do wildcards that the step asks for. `params.sources` holds the digests of the user's own
+files, which a step finds by its settings. Three more are given to steps that ask for them:
 `checkpoint` (where a long step keeps what it has done), `data_warnings` (from the config; no result
 depends on it) and `say` (prints to the terminal).
 """
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from lottery.files.errors import StudyError
-from lottery.runtime import plan
+from lottery.runtime import digests, plan
 from lottery.runtime.advice import advice
 from lottery.runtime.bundled import WORKFLOW
 from lottery.runtime.gpu_lease import ORDER, VISIBLE, Lease, device_order, lease, no_gpu
@@ -46,9 +47,8 @@ THREAD_VARIABLES = (
     "RAYON_NUM_THREADS",  # the tokenizers' own pool
 )
 FETCH = "fetch_"  # the steps that may use the network begin with it
-# Inputs that are not handed to steps: the user's own files, which a step finds by its settings and
-# which are listed so that an edit is seen; and a text that the caption of a figure includes.
-NOT_HANDED = ("watched", "note")
+# An input that is not handed to steps: a text that the caption of a figure includes.
+NOT_HANDED = "note"
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def _sentence(error: Exception, job: Any, log_path: str | None) -> str:
 
 def keywords_of(job: Any) -> dict[str, Any]:
     """What a job's rule gives its step: keyword -> value (see this module's docstring)."""
-    named = {name: value for name, value in job.input.items() if name not in NOT_HANDED}
+    named = {name: value for name, value in job.input.items() if name != NOT_HANDED}
     named |= {name: value for name, value in job.output.items() if name != NAME}
     for name, pairs in job.params.get("resources", {}).items():  # see lottery.runtime.bundled
         if isinstance(pairs[0], str):
@@ -143,6 +143,8 @@ def _run(snakemake: Any, terminal: TextIO) -> None:
     _set_environment(snakemake, step)
     cell = " ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
     log.info("%s %s", step, cell)
+    sources = dict(snakemake.params.get("sources", {}))
+    digests.require(sources)
     record = Record(snakemake, step)
     # From the config, not from params: how jobs use the machine changes no result.
     compute = snakemake.config.get("compute", {})
@@ -169,6 +171,7 @@ def _run(snakemake: Any, terminal: TextIO) -> None:
         asked_for = {name: value for name, value in offered.items() if name in wanted}
         function(**asked_for | keywords_of(snakemake))
         plan.check_code(snakemake)
+        digests.require(sources)  # they may have changed while the step read them
         record.write(held, checkpoint.resumed_from)
     log.info("finished in %.1f s", record.seconds())
 

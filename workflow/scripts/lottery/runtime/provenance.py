@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lottery import files
+from lottery.files.errors import StudyError
 from lottery.runtime import plan
 from lottery.runtime.gpu_lease import Lease
 
@@ -41,7 +43,11 @@ LONGEST = 80  # characters of a value
 class Record:
     """The provenance of one job, begun before its step runs.
 
-    `inputs` holds the inputs' digests by name and path; it is empty if the rule has no record.
+    `inputs` holds the digests of inputs and of the user's files (`sources`), by name and path; it
+    is empty if the rule has no record.
+
+    Raises:
+        StudyError: An input is missing, or is not what its step has written.
     """
 
     def __init__(self, snakemake: Any, step: str) -> None:
@@ -50,7 +56,12 @@ class Record:
         self._path: str | None = snakemake.output.get(NAME)
         self._start = time.monotonic()
         self._started = datetime.now(UTC)
-        self.inputs = _digests(snakemake.input.items()) if self._path else {}
+        self.inputs: dict[str, dict[str, str]] = {}
+        if self._path:
+            self.inputs = _digests(snakemake.input.items())
+            _require_as_written(self.inputs)
+            if sources := snakemake.params.get("sources"):
+                self.inputs["sources"] = dict(sources)
 
     def seconds(self) -> float:
         """The time since the record was begun."""
@@ -101,6 +112,36 @@ class Record:
         files.write_json(self._path, record)
 
 
+def _require_as_written(inputs: Mapping[str, Mapping[str, str]]) -> None:
+    """Rejects inputs that have been damaged or exchanged since their steps wrote them.
+
+    The digests are there anyway, and the record of the step lies in the folder of what it wrote.
+    """
+    found = {path: digest for named in inputs.values() for path, digest in named.items()}
+    for path, digest in found.items():
+        written = _written_in(Path(path).parent).get(path)
+        if written and digest not in written:
+            raise StudyError(
+                f"{path} is not what its step wrote (its sha256 is {digest[:12]}..., "
+                f"{next(iter(written.values()))} has another one); delete it and run again."
+            )
+
+
+@cache
+def _written_in(folder: Path) -> dict[str, dict[str, str]]:
+    """What the records in a folder say was written: path -> SHA-256 -> the record that has it."""
+    written: dict[str, dict[str, str]] = {}
+    for record in sorted(folder.glob(f"*{NAME}.json")):
+        try:
+            outputs = json.loads(record.read_bytes())["outputs"].values()
+            pairs = [pair for named in outputs for pair in named.items()]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            continue  # a record that cannot be read says nothing
+        for path, digest in pairs:
+            written.setdefault(path, {})[digest] = str(record)
+    return written
+
+
 def made_with(path: str | Path, params: Mapping[str, Any]) -> bool:
     """Whether a step has left a record at a path, and was run with all these params."""
     try:
@@ -114,7 +155,8 @@ def changed_leaves(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple
     """The leaves in which the params of a record and those of a rule differ.
 
     Returns:
-        Dotted name (without `settings.`), old value and new value, as short text.
+        Dotted name (without `settings.`; `content of` a user's file), old value and new value, as
+        short text.
     """
     # As JSON, which knows no tuples; as text, because True is 1 to Python but not to Snakemake.
     before, after = (
@@ -122,10 +164,18 @@ def changed_leaves(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple
         for params in (old, new)
     )
     return [
-        (name.removeprefix("settings."), _short(before.get(name)), _short(after.get(name)))
+        _shown(name, before.get(name), after.get(name))
         for name in before | after
         if before.get(name) != after.get(name)
     ]
+
+
+def _shown(leaf: str, old: str | None, new: str | None) -> tuple[str, str, str]:
+    if leaf.startswith("sources."):
+        # The first digits of a digest are enough to see that two differ.
+        before, after = (text.strip("'")[:8] if text else "none" for text in (old, new))
+        return f"content of {leaf.removeprefix('sources.')}", before, after
+    return leaf.removeprefix("settings."), _short(old), _short(new)
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

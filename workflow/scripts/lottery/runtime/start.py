@@ -6,12 +6,16 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import FrameType
 from typing import Any
 
 from lottery.files.errors import StudyError
 from lottery.runtime.gpu_lease import VISIBLE, allowed_devices, no_gpu
+
+CLOCKS_DIFFER = 60  # seconds at most, between this machine and one that has written files
 
 
 def stop_on_error(function: Callable[..., Any], *arguments: object) -> Any:
@@ -68,6 +72,38 @@ def warn_of_threads(workflow: Any, torch_threads: int) -> None:
             file=sys.stderr,
             flush=True,
         )
+
+
+def require_past_dates(workflow: Any) -> None:
+    """Rejects a run in a study whose files are dated after now, as when a clock was set back.
+
+    Snakemake goes by dates. A step that is made again would look older than what was made of it
+    before, which would then stay as it is if the run ends in between. And a step that reads a file
+    of the future would end with outputs older than its input, which Snakemake removes.
+
+    Raises:
+        StudyError: a finished file is dated after now.
+    """
+    now = time.time()
+    dates = {
+        str(path): os.path.getmtime(path)
+        for job in workflow.dag.jobs
+        for path in job.output
+        if os.path.exists(path)
+    }
+    later = {path: date for path, date in dates.items() if date > now + CLOCKS_DIFFER}
+    if later:
+        path = max(later, key=dates.__getitem__)
+        raise StudyError(
+            f"{len(later)} file{'s' * (len(later) > 1)} of this study "
+            f"{'are' if len(later) > 1 else 'is'} dated after now, as {path} "
+            f"({_local_time(later[path])}; now it is {_local_time(now)}), and Snakemake goes by "
+            "dates: set the clock right, or set the dates back as docs/reruns.md shows."
+        )
+
+
+def _local_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).isoformat(" ", "seconds")
 
 
 def check_gpus(workflow: Any, compute: Mapping[str, Any]) -> None:

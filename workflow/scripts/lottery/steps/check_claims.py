@@ -37,7 +37,7 @@ def check_claims(
     paths_to_importance: list[Path] | None = None,
     paths_to_patterns: list[Path] | None = None,
     paths_to_task_overlap: list[Path] | None = None,
-    path_to_baselines: Path | None = None,
+    baselines: str | None = None,
 ) -> None:
     """Writes a row for every claim, model and method: numbers, test and verdict.
 
@@ -49,7 +49,7 @@ def check_claims(
             (`MethodFacts`).
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
             other analyses, where they were made.
-        path_to_baselines: scores of other systems, where the user gives them.
+        baselines: file of scores of other systems, where the user gives them.
     """
     # Not at the top: the step imports quickly, and a study may have none of these analyses.
     import pandas as pd
@@ -64,7 +64,7 @@ def check_claims(
         "task_overlap": (paths_to_task_overlap, survivors.OVERLAP),
     }
     tasks = list(layout["tasks"])
-    baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
+    given = read_baselines(files.expanded(baselines), tasks) if baselines else []
     evidence = Evidence(
         scores=reported_runs(score_table(path_to_scores), order),
         layout=order,
@@ -80,7 +80,7 @@ def check_claims(
         published=Published.read(*paths_to_published),
         paper=read_paper(path_to_paper),
         differences=files.read_table(path_to_differences, differences.SCHEMA),
-        baselines=files.table(baselines, BASELINES),
+        baselines=files.table(given, BASELINES),
         tables={
             name: pd.concat([files.read_table(path, schema) for path in paths])
             for name, (paths, schema) in analyses.items()

@@ -29,21 +29,21 @@ def tabulate_trainability(
     layout: dict[str, Any],
     controls: dict[str, str],
     untrained: list[str],
-    path_to_baselines: Path | None = None,
+    baselines: str | None = None,
 ) -> None:
     """Writes the table of what still learns, long for programs and printed for readers.
 
     Args:
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         untrained: the models whose weights are drawn.
-        path_to_baselines: scores of other systems, where the user supplies them.
+        baselines: file of scores of other systems, where the user supplies them.
     """
     order = Layout.of(**layout)
     tasks = [task.id for task in order.tasks]
-    baselines = read_baselines(path_to_baselines, tasks) if path_to_baselines else []
+    given = read_baselines(files.expanded(baselines), tasks) if baselines else []
     published = Published.read(*paths_to_published)
     scores = score_table(path_to_scores)
-    frame = trainability(scores, order, controls, untrained, baselines, published)
+    frame = trainability(scores, order, controls, untrained, given, published)
     files.write_table(path_to_table, frame, SCHEMA)
     table = trainability_table(frame, order, read_caption(path_to_caption))
     write_printed(path_to_printed, path_to_latex, "What still learns", [table])
