@@ -43,7 +43,7 @@ def test_hans_comes_from_its_pinned_address_otherwise(tmp_path: Path, monkeypatc
 
     (tmp_path / "glue").mkdir()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("lottery.data.readers.urlopen", answer)
+    monkeypatch.setattr("urllib.request.urlopen", answer)
     entry = HANS_ENTRY | {"validation_examples": 4}
     (table,) = fetched(tmp_path, task_from_config("h", entry), tmp_path / "glue").values()
     assert table.num_rows == 4 and table.column("group").to_pylist().count("constituent") == 2
@@ -60,7 +60,7 @@ def test_hans_that_cannot_be_fetched_is_one_sentence(tmp_path: Path, monkeypatch
         raise URLError("no route\nto host")
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("lottery.data.readers.urlopen", fail)
+    monkeypatch.setattr("urllib.request.urlopen", fail)
     with pytest.raises(StudyError, match=r"task h .*no route to host.*glue_folder") as error:
         fetched(tmp_path, task_from_config("h", HANS_ENTRY))
     assert "\n" not in str(error.value)

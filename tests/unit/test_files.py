@@ -136,10 +136,10 @@ def test_npz_rejects_objects_both_ways(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="allow_pickle"):
         files.write_npz(tmp_path / "a.npz", {"a": np.array([{}])})
     np.savez(tmp_path / "b.npz", a=np.array([{}]))
-    with pytest.raises(StudyError, match=r"b\.npz.*it holds Python objects"):
+    with pytest.raises(StudyError, match=r"b\.npz, a is an array of Python objects"):
         files.read_npz(tmp_path / "b.npz")
     np.save(tmp_path / "c.npz.npy", np.zeros(3))
-    with pytest.raises(StudyError, match="single array"):
+    with pytest.raises(StudyError, match="not a zip file"):
         files.read_npz(tmp_path / "c.npz.npy")
 
 

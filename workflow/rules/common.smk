@@ -6,7 +6,7 @@ from operator import attrgetter
 from snakemake.utils import update_config
 
 from lottery.config import load_study, read_config, typed
-from lottery.data.readers import files_of
+from lottery.tasks.places import files_of
 from lottery.models.checks import FILES
 from lottery.planning import folders, grid, params
 from lottery.planning.params import has_patterns

@@ -14,7 +14,7 @@ from pathlib import Path
 from lottery.attention.annotated import read_annotated
 from lottery.config import Study
 from lottery.data.examples import read_task
-from lottery.data.readers import files_of, local_glue_file
+from lottery.data.sources import local_glue_file
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
 from lottery.models.architecture import Architecture
@@ -30,6 +30,7 @@ from lottery.planning.params import import_params
 from lottery.pruning.algorithms.imported import read_imported
 from lottery.results.baselines import read_baselines
 from lottery.tasks import Task
+from lottery.tasks.places import files_of
 
 # Larger files are checked when they are fetched: a start should not take minutes.
 LARGEST = 100_000_000  # bytes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from lottery.data.splits import halves
 from lottery.files import write_parquet
 from lottery.tasks import Task
 
-VERSION = 1
+VERSION = 2
+
+log = logging.getLogger(__name__)
 
 DOWNLOADS = ".hub"  # among the folders of the tasks: aliases of a task share what they download
 
@@ -50,6 +54,10 @@ def fetch_task(
     tables = read_task(task, glue_folder, Path(path_to_validation).parent.parent / DOWNLOADS)
     for split, path in wanted.items():
         table = tables[split]
+        for reason, count in (
+            json.loads(table.schema.metadata[b"lottery"]).get("left_out", {}).items()
+        ):
+            log.info("%s: left out %d examples (%s)", split, count, reason)
         if split != "train":
             half = halves(table["label"].to_numpy(), table["idx"].to_numpy())
             table = table.append_column("half", [half])

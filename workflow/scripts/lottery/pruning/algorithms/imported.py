@@ -6,16 +6,14 @@ Their controls are drawn as those of `structured`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lottery.files import expanded
-from lottery.files.arrays import NPZ_DAMAGE
+from lottery.files import expanded, npz_names, read_npy, read_npz
 from lottery.files.errors import StudyError
-from lottery.files.reading import GIVEN, reading
+from lottery.files.reading import GIVEN
 from lottery.models.architecture import Architecture
 from lottery.models.units import ALWAYS, KINDS
 from lottery.pruning.algorithms.declaration import (
@@ -103,32 +101,21 @@ def _of_folder(folder: Path, task: str, seed: int) -> Iterator[tuple[str, np.nda
                 f"{path} does not exist, so there is no mask of {task} with seed {seed}; "
                 f"{_content(task, seeds, tasks)}."
             )
-        with reading(path, "npy", advice=GIVEN), _no_objects(str(path)):
-            array = np.load(path, allow_pickle=False)
-            if not isinstance(array, np.ndarray):
-                raise ValueError("it is an archive")
-        yield str(path), array
+        yield str(path), read_npy(path, GIVEN)
 
 
 def _of_npz(path: Path, task: str, seed: int) -> Iterator[tuple[str, np.ndarray]]:
     """The same from an npz file; only the two arrays of the mask are read."""
-    with reading(path, "npz", *NPZ_DAMAGE, advice=GIVEN):
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it is a single array")
-        named = []
-        with archive:
-            for kind in ALWAYS:
-                key = f"{task}/{seed}/{KINDS[kind].array}"
-                if key not in archive.files:
-                    parts = [name.split("/") for name in archive.files]
-                    parts = [part for part in parts if len(part) == 3]
-                    seeds = dict.fromkeys(part[1] for part in parts if part[0] == task)
-                    content = _content(task, seeds, (part[0] for part in parts))
-                    raise StudyError(f"{path} lacks the key {key}; {content}.")
-                with _no_objects(f"{path}, {key}"):
-                    named.append((f"{path}, {key}", archive[key]))
-    yield from named
+    keys = [f"{task}/{seed}/{KINDS[kind].array}" for kind in ALWAYS]
+    names = npz_names(path, GIVEN)
+    for key in keys:
+        if key not in names:
+            parts = [part for name in names if len(part := name.split("/")) == 3]
+            seeds = dict.fromkeys(part[1] for part in parts if part[0] == task)
+            content = _content(task, seeds, (part[0] for part in parts))
+            raise StudyError(f"{path} lacks the key {key}; {content}.")
+    arrays = read_npz(path, keys, GIVEN)
+    return ((f"{path}, {key}", arrays[key]) for key in keys)
 
 
 def _content(task: str, seeds: Iterable[str], tasks: Iterable[str]) -> str:
@@ -137,19 +124,6 @@ def _content(task: str, seeds: Iterable[str], tasks: Iterable[str]) -> str:
         return f"of {task} it holds the seeds {', '.join(seeds)}"
     tasks = sorted(set(tasks))
     return f"it holds the tasks {', '.join(tasks)}" if tasks else "it holds no masks"
-
-
-@contextmanager
-def _no_objects(name: str) -> Iterator[None]:
-    """Tells an array of Python objects, which numpy does not unpickle, from a damaged file."""
-    try:
-        yield
-    except ValueError as error:
-        if "Object arrays" not in str(error):
-            raise
-        raise StudyError(
-            f"{name} is an array of Python objects; save it as numbers, each 0 or 1."
-        ) from error
 
 
 def _check(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
