@@ -26,6 +26,7 @@ from lottery.tasks.labels import label_name
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MOST_SHOWN = 20  # columns in a sentence
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, as broken JSON escapes leave it
 
 
@@ -198,10 +199,11 @@ def _check_columns(raw: RawTable, task: Task) -> None:
             other = next((mark for mark in OTHER_DELIMITERS if mark in only), None)
             if other:
                 hint = f" (are they separated by {other!r}? Then save it as csv or tsv)"
+            more = ", ..." if len(raw.available) > MOST_SHOWN else ""
             why = f"tasks.{task.id}.{key} names" if task.kind == "files" else f"{task.id} needs"
             raise StudyError(
                 f"{raw.source} has no column {name!r}, which {why}; its columns are "
-                f"{', '.join(raw.available) or 'none'}{hint}."
+                f"{', '.join(raw.available[:MOST_SHOWN]) or 'none'}{more}{hint}."
             )
 
 

@@ -128,7 +128,8 @@ def _lines(path: Path, encoding: str | None, newline: str = "") -> Iterator[str]
         # All lines before those in the decoder have been yielded.
         before = error.object[: error.start].decode(codec, "ignore")
         number += 1 + len(re.findall(newline or r"\r\n?|\n", before))
-        other = "save the file as UTF-8, or name its encoding (as `encoding: latin-1`)"
+        likely = "utf-16-le" if b"\0" in error.object else "latin-1"
+        other = f"save the file as UTF-8, or name its encoding (as `encoding: {likely}`)"
         raise StudyError(
             f"{path}, line {number} holds the byte 0x{error.object[error.start]:02x}, which is not "
             f"{codec.upper()}; {'name another encoding' if encoding else other} next to the file."

@@ -18,10 +18,10 @@ from lottery.files.reading import MADE_HERE, reading
 if TYPE_CHECKING:
     import numpy as np
 
-# What is raised, besides the usual errors, at a header that numpy cannot make sense of, and at an
-# archive that is damaged or is none.
-NPY_DAMAGE = (SyntaxError, TokenError, TypeError, LookupError)
-NPZ_DAMAGE = (*NPY_DAMAGE, zipfile.BadZipFile, NotImplementedError, zlib.error)
+# What is raised, besides the usual errors, at an archive that is damaged or is none.
+NPZ_DAMAGE = (zipfile.BadZipFile, NotImplementedError, LookupError, zlib.error)
+# What numpy raises at a header that is no literal of Python, a too long one, or a foreign one.
+HEADER_DAMAGE = (ValueError, SyntaxError, TokenError, TypeError, LookupError, RecursionError)
 UNPACKED = 100_000_000  # bytes that the arrays of an archive may have if they exceed its size
 ENCRYPTED = 1  # bit of a zip entry's flags
 # In the order in which safetensors ranks them: it puts what needs the widest alignment first.
@@ -113,7 +113,7 @@ def read_npy(path: str | Path, advice: str = MADE_HERE) -> np.ndarray:
         StudyError: The file is missing, cut short, no npy file, or holds Python objects.
     """
     path = Path(path)
-    with reading(path, "npy", *NPY_DAMAGE, advice=advice), path.open("rb") as file:
+    with reading(path, "npy", advice=advice), path.open("rb") as file:
         return _read_array(file, path.stat().st_size, str(path))
 
 
@@ -168,7 +168,10 @@ def _read_array(file: IO[bytes], size: int, name: str) -> np.ndarray:
     headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in headers:
         raise ValueError(f"its format {version} is none of numbers")
-    shape, _, dtype = headers[version](file)
+    try:
+        shape, _, dtype = headers[version](file)
+    except HEADER_DAMAGE as error:
+        raise ValueError("its header cannot be understood") from error
     if dtype.hasobject:
         raise StudyError(f"{name} is an array of Python objects; save it as numbers.")
     announced, follow = math.prod(shape) * dtype.itemsize, size - file.tell()

@@ -79,9 +79,12 @@ def require_file(path: str | Path) -> None:
 
 def one_line(error: Exception) -> str:
     """An exception's message without line breaks, at most 200 characters."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     text = " ".join(str(error).split()).rstrip(".")
     if "magic string" in text:  # numpy
-        text = "its first bytes are of another format"
+        return "its first bytes are of another format"
+    text = text.partition("; use sys.set_int_max_str_digits")[0]
     return text[:200] or type(error).__name__
 
 
