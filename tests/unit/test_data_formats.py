@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import socket
@@ -13,11 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lottery.config.sources import tasks_from_config
 from lottery.data.examples import checked_examples, read_task, with_gold_label
 from lottery.data.readers import read_data_file
 from lottery.data.sources import local_glue_file
+from lottery.data.text import DELIMITERS
 from lottery.files.errors import StudyError
 from lottery.steps.fetch_task import fetch_task
 from lottery.tasks import GLUE, Task, task_from_config
@@ -489,11 +493,10 @@ def test_a_glue_download_that_lacks_a_file_is_one_sentence(tmp_path: Path) -> No
         read_task(GLUE["rte"], str(tmp_path))
 
 
-@pytest.mark.parametrize("quoted", [False, True])
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize(("suffix", "quoted"), [(".csv", False), (".csv", True), (".jsonl", False)])
 def test_a_large_file_is_read_in_little_memory(tmp_path: Path, suffix: str, quoted: bool) -> None:
     path = tmp_path / f"a{suffix}"
-    n = 40_000
+    n = 8000
     with path.open("w") as file:
         if suffix == ".csv":
             file.write("text,label,more\n")
@@ -541,3 +544,44 @@ def test_pipes_devices_sockets_and_folders_are_refused_while_planning(tmp_path: 
                 tasks_from_config({"tasks": {"own": entry}}, tmp_path)
             with pytest.raises(StudyError, match=what):
                 read_data_file(tmp_path / name, WANTED)
+
+
+FIELDS = st.text('ab", \t\n\r', min_size=1, max_size=6)
+
+
+@given(texts=st.lists(FIELDS, min_size=1, max_size=4), how=st.sampled_from(["minimal", "all"]))
+@settings(max_examples=150)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_enclosed_texts_are_read_back_or_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, texts: list[str], how: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"enclosed{suffix}"
+    quoting = csv.QUOTE_ALL if how == "all" else csv.QUOTE_MINIMAL
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=DELIMITERS[suffix], quoting=quoting)
+        writer.writerows([("text", "label"), *((text, "x") for text in texts)])
+    read_back_or_asked_for(path, texts)
+    assert list(read_data_file(path, ("text",), quoting="csv").values("text")) == texts
+
+
+@given(texts=st.lists(st.text('ab", ', min_size=1, max_size=6), min_size=1, max_size=4))
+@settings(max_examples=150)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_plain_texts_are_read_back_or_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, texts: list[str]
+) -> None:
+    if suffix == ".csv":  # where an enclosed text alone is what it looks like
+        texts = [text.replace(",", "") + "a" for text in texts]
+    path = tmp_path_factory.getbasetemp() / f"plain{suffix}"
+    lines = [f"{text}{DELIMITERS[suffix]}x" for text in texts]
+    path.write_text("\n".join([f"text{DELIMITERS[suffix]}label", *lines]))
+    read_back_or_asked_for(path, texts)
+    assert list(read_data_file(path, ("text",), quoting="none").values("text")) == texts
+
+
+def read_back_or_asked_for(path: Path, texts: list[str]) -> None:
+    try:
+        found: list[str] | str = list(read_data_file(path, ("text",)).values("text"))
+    except StudyError as error:
+        found = str(error)
+    assert found == texts or "quoting: " in found

@@ -225,8 +225,10 @@ def _quoting(path: Path, delimiter: str, encoding: str | None) -> str:
     usual = USUAL[delimiter]
     opening: tuple[int, str] | None = None
     loose = doubled = False
-    for number, line in enumerate(_lines(path, encoding), 1):
-        for field in line.rstrip("\r\n").split(delimiter) if '"' in line else ():
+    end = _line_end(path, encoding)
+    for number, line in enumerate(_lines(path, encoding, end), 1):
+        text = line.removesuffix(end).removesuffix("\r")
+        for field in text.split(delimiter) if '"' in text else ():
             enclosed = ENCLOSED.fullmatch(field) is not None
             if field.lstrip(" ").startswith('"'):
                 opening = opening or (number, field)
