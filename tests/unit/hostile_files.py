@@ -214,6 +214,7 @@ LARGE = {
     "bomb.npz",
     "long_field.csv",
     "many_keys.jsonl",
+    "other_keys.jsonl",
     "wide.csv",
     "quotes.csv",
 }
@@ -263,6 +264,7 @@ MADE: dict[str, Callable[[], bytes]] = {
     "list.jsonl": lambda: b'{"text": ["a"], "label": "neg"}\n',
     "array.jsonl": lambda: b'[{"text": "a", "label": "neg"}]',
     "many_keys.jsonl": lambda: json.dumps({str(i): i for i in range(50_000)}).encode(),
+    "other_keys.jsonl": lambda: b"".join(b'{"%d": 1}\n' % i for i in range(50_000)),
     "nul.jsonl": lambda: b'{"text": "a\0", "label": "neg"}\n',
     # parquet
     "repeated.parquet": lambda: as_parquet(repeated(100, "x" * 20_000_000), compression="zstd"),

@@ -296,6 +296,18 @@ def test_the_row_whose_label_is_wrong_is_named(
     assert f"a{suffix}" in str(caught.value)
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_column_may_serve_twice(tmp_path: Path, suffix: str) -> None:
+    """As the label and as the group of an evaluation-only task."""
+    path = tmp_path / f"a{suffix}"
+    labels_of(path, ["neg", "pos"], own_task())
+    raw = read_data_file(path, ("text", "label", "label", "idx"))
+    assert {name: list(raw.values(name)) for name in raw.columns} == {
+        "text": ["text 0", "text 1"],
+        "label": ["neg", "pos"],
+    }
+
+
 def test_the_cases_of_mixed_labels(tmp_path: Path) -> None:
     """A number, a text, a whole number with a point, and the text of one."""
     assert labels_of(tmp_path / "a.jsonl", [0, "1", 1.0, "1.0"], own_task()) == [0, 1, 1, 1]

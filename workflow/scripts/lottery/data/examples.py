@@ -193,7 +193,7 @@ def _check_columns(raw: RawTable, task: Task) -> None:
         for name in columns:
             if name is None or name in raw.columns:
                 continue
-            near = difflib.get_close_matches(name, raw.available, n=1)
+            near = difflib.get_close_matches(name, raw.available[:1000], n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             only = raw.available[0] if len(raw.available) == 1 else ""
             other = next((mark for mark in OTHER_DELIMITERS if mark in only), None)

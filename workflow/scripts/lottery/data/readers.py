@@ -152,12 +152,11 @@ def _of_rows(
 
 def _of_objects(path: Path, encoding: str | None, wanted: Collection[str]) -> RawTable:
     available: dict[str, None] = {}
+    wanted = dict.fromkeys(wanted)  # a column may serve twice, as label and as group
 
     def picked() -> Iterator[tuple[int, list[Any]]]:
         for number, value in json_rows(path, encoding):
-            if not value.keys() <= available.keys():
-                available.update(dict.fromkeys(value))
-                _names(path, [*available], wanted)
+            available.update(dict.fromkeys(value))
             named = {column_name(name): each for name, each in value.items()}
             row = [named.get(name) for name in wanted]
             for name, each in zip(wanted, row, strict=True):
