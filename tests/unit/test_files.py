@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import hypothesis.extra.numpy as npst
@@ -185,3 +186,24 @@ def test_equal_arrays_and_metadata_give_equal_bytes(tmp_path: Path) -> None:
     assert len(contents) == 1
     read, told = files.read_arrays(tmp_path / "a.safetensors")
     assert told == metadata and np.array_equal(read["y"], arrays["y"])
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        files.read_json,
+        files.read_csv,
+        files.read_npy,
+        files.read_npz,
+        files.read_arrays,
+        files.read_metadata,
+        files.read_parquet,
+        files.sha256,
+    ],
+)
+def test_no_reader_waits_for_a_pipe_or_reads_a_device(tmp_path: Path, read) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StudyError, match=r"pipe is a pipe and no file"):
+        read(tmp_path / "pipe")
+    with pytest.raises(StudyError, match=r"/dev/zero is a device and no file"):
+        read("/dev/zero")
