@@ -40,6 +40,7 @@ def test_hans_comes_from_its_pinned_address_otherwise(tmp_path: Path, monkeypatc
         return HANS_FILE.encode()
 
     (tmp_path / "glue").mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("lottery.files.hub.fetch_address", answer)
     entry = HANS_ENTRY | {"validation_examples": 4}
     (table,) = fetched(tmp_path, task_from_config("h", entry), tmp_path / "glue").values()

@@ -15,9 +15,10 @@ import pytest
 from datasets import Dataset, DatasetDict
 
 from lottery.data.examples import checked_examples, wanted_columns
-from lottery.data.readers import files_of, read_data_file
+from lottery.data.readers import read_data_file
 from lottery.files.errors import StudyError
 from lottery.tasks.entries import task_from_config
+from lottery.tasks.places import files_of
 from lottery.tasks.task import Task
 
 ROWS = [
@@ -145,14 +146,6 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(
     assert marked.equals(plain)
 
 
-def test_quotes_join_lines_in_csv_and_are_plain_in_tsv(tmp_path: Path) -> None:
-    csv_file, tsv_file = tmp_path / "a.csv", tmp_path / "a.tsv"
-    csv_file.write_text('premise,hypothesis,gold\n"two\nlines",b,no\n\nc,d,yes\n')
-    tsv_file.write_text('premise\thypothesis\tgold\n"half\tb\tno\nc"\td\tyes\n')
-    assert examples(csv_file)["text_a"].to_pylist() == ["two\nlines", "c"]
-    assert examples(tsv_file)["text_a"].to_pylist() == ['"half', 'c"']
-
-
 def test_very_long_texts_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"premise,hypothesis,gold\n{'word ' * 40_000},b,no\nc,d,yes\n")
@@ -245,7 +238,7 @@ GOOD = "a,b,no\nc,d,yes\n"
         (HEADER + GOOD + "e,f,maybe\n", ["line 4", "'gold' holds 'maybe'", "'no', 'yes'"]),
         (HEADER + GOOD + "e,f,-1\n", ["line 4", "'gold' holds '-1'", "'no', 'yes'"]),
         (HEADER + GOOD + "e,f,\n", ["line 4, column 'gold' is missing"]),
-        (HEADER + "a,b,1\nc,d,2\n", ["line 2", "holds '1'", "all of 0 to 1"]),
+        (HEADER + "a,b,1\nc,d,2\n", ["line 3", "holds '2'", "all of 0 to 1"]),
         (HEADER + GOOD + "e,,no\n", ["line 4, column 'hypothesis' is empty"]),
         (HEADER + GOOD + "e,f\n", ["line 4 has 2 fields", "header has 3"]),
         (HEADER + GOOD + "e,f,no,g\n", ["line 4 has 4 fields"]),
@@ -309,7 +302,10 @@ def test_missing_labels_of_a_table_with_types(tmp_path: Path) -> None:
     rows = [{**row, "gold": score} for row, score in zip(ROWS, (1.0, 2.0, None), strict=True)]
     path = written(tmp_path, ".parquet", rows)
     assert_refused(path, own_task(labels=None), ["row 3, column 'gold' is missing"])
-    assert_refused(path, own_task(), ["row 1", "allowed labels"])
+    assert_refused(path, own_task(), ["row 2", "holds '2'", "allowed labels"])
+    rows = [{**row, "gold": score} for row, score in zip(ROWS, (0.0, 1.0, None), strict=True)]
+    path = written(tmp_path, ".parquet", rows)
+    assert_refused(path, own_task(), ["row 3, column 'gold' is missing"])
 
 
 def test_bytes_that_are_no_utf8_are_found_by_line(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 import synthetic
 from test_data_evaluation_only import HANS_ENTRY, HANS_FILE
 
-from lottery.data.readers import read_split
+from lottery.data.sources import read_split
 from lottery.files import hub
 from lottery.files.errors import StudyError, blaming
 from lottery.steps.fetch_config import fetch_config

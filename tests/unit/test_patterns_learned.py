@@ -103,7 +103,7 @@ def broken(folder: Path, what: str) -> None:
         ("objects", "0.npy is an array of Python objects"),
         ("words", "0.npy is no array of numbers"),
         ("cut", "0.npy"),
-        ("npz", "0.npy is no array of numbers"),
+        ("npz", "no npy file (its first bytes are of another format)"),
     ],
 )
 def test_bad_annotations_are_one_sentence(tmp_path, what, sentence):

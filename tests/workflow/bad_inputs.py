@@ -63,7 +63,8 @@ def spoil(folder: Path, changes: dict[str, Any]) -> None:
     """Changes files: a text replaces the content, null removes the file, a mapping says more.
 
     `cut` keeps that share of the bytes, `hex` gives bytes, `edit` changes keys of a JSON file (null
-    removes one), `rename` moves it, `folder` makes one, `array` and `npz` write what numpy reads.
+    removes one), `rename` moves it, `folder` makes one, `link` makes a link to a path, `array` and
+    `npz` write what numpy reads.
     """
     for name, change in changes.items():
         path = folder / name
@@ -90,6 +91,9 @@ def _spoil(folder: Path, path: Path, change: dict[str, Any]) -> None:
         path.rename(folder / value)
     elif kind == "folder":
         path.mkdir()
+    elif kind == "link":
+        path.unlink(missing_ok=True)
+        path.symlink_to(value)
     elif kind == "array":
         np.save(path, np.array(value, dtype=change.get("type")), allow_pickle=True)
     elif kind == "npz":

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from lottery.attention.classes import ATTENTION, CLASSES
+from lottery.files import read_npy
 from lottery.files.errors import StudyError
-from lottery.files.reading import reading
+from lottery.files.reading import GIVEN
 
 # One map in five tests, one in five of the rest selects: a class needs this many for each part.
 FEWEST = 5
@@ -69,16 +70,8 @@ def read_map(path: Path) -> np.ndarray:
         StudyError: it is no array, not square, smaller than 2 x 2, all zeros, or holds what is no
             number from 0 up.
     """
-    with reading(path, "npy", SyntaxError):
-        try:
-            values = np.load(path, allow_pickle=False)
-        except ValueError as error:
-            if "Object arrays" in str(error):
-                raise StudyError(
-                    f"{path} is an array of Python objects; save it as numbers."
-                ) from error
-            raise
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+    values = read_npy(path, GIVEN)
+    if values.dtype.kind not in "fiub":
         raise StudyError(f"{path} is no array of numbers; an attention map is one of floats.")
     if values.ndim != 2 or values.shape[0] != values.shape[1] or not values.size:
         shape = " x ".join(map(str, values.shape))

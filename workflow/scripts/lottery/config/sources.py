@@ -11,9 +11,10 @@ from typing import Any
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Model
 from lottery.files import expanded
-from lottery.files.errors import StudyError
+from lottery.files.errors import StudyError, blaming
 from lottery.tasks.entries import task_from_config
 from lottery.tasks.metrics import applicable
+from lottery.tasks.places import glue_place, require_files
 from lottery.tasks.task import GLUE, Task
 
 # As the hub's own rules have it.
@@ -109,6 +110,8 @@ def _check_files(key: str, task: Task, root: Path) -> None:
         file = root / expanded(path)
         if not file.exists():
             raise StudyError(f"{key}.data.{split} is {path!r}, which does not exist.")
+        with blaming(f"{key}.data.{split}"):
+            require_files(file)
         if (other := seen.setdefault(file.resolve(), split)) != split:
             raise StudyError(
                 f"{key}.data gives {path!r} as {other} and as {split}; no example may be in both."
@@ -160,7 +163,7 @@ def _check_glue_folder(folder: str | None, tasks: Mapping[str, Task], root: Path
     if not path.is_dir():
         raise StudyError(f"glue_folder is {folder!r}, which is no folder.")
     for task in tasks.values():
-        if task.glue is not None and not (path / task.glue).is_dir():
+        if task.glue is not None and glue_place(path, task) is None:
             raise StudyError(
                 f"glue_folder {folder!r} has no folder {task.glue}, which tasks.{task.id} needs."
             )

@@ -6,23 +6,27 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from lottery.data.generated import generate
-from lottery.data.readers import RawTable, read_split, shown
+from lottery.data.readers import RawTable
+from lottery.data.sources import INDEX_COLUMN, read_split
 from lottery.data.splits import subset
+from lottery.data.text import OTHER_DELIMITERS, shown
 from lottery.files.errors import StudyError, blaming
+from lottery.tasks.labels import label_name
 from lottery.tasks.task import Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-INDEX_COLUMN = "idx"
-OTHER_SEPARATORS = (";", "\t", "|", ",")
+MOST_SHOWN = 20  # columns in a sentence
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, as broken JSON escapes leave it
 
 
@@ -39,6 +43,8 @@ def read_task(
     Returns:
         The wanted examples of each split: idx int64 (distinct), text_a, text_b (of pairs), label
         (int64 in the order of the task's labels, or float64) and group (of tasks that name one).
+        The note in the schema's metadata (key lottery, JSON) has the task, its labels, n, the
+        source, and, where rows were left out, left_out: reason -> how many.
 
     Raises:
         StudyError: One sentence that begins with the key of the config.
@@ -50,12 +56,15 @@ def read_task(
         place = f".data.{split}" if task.kind == "files" else ""
         with blaming(f"tasks.{task.id}{place}"):
             raw = read_split(task, split, wanted_columns(task), glue_folder, cache)
+            raw, left_out = with_gold_label(raw, task)
             wanted = _wanted_part(checked_examples(raw, task, split), task, split, raw)
-            tables[split] = _noted(wanted, task, raw.name, raw.revision)
+            tables[split] = _noted(wanted, task, raw.name, raw.revision, left_out)
     return tables
 
 
 def _generated(task: Task) -> dict[str, pa.Table]:
+    import pyarrow as pa
+
     name = cast(str, task.generated)
     source = f"generated task {name}"
     train_examples = task.train_examples if "train" in task.split_names else None
@@ -64,7 +73,9 @@ def _generated(task: Task) -> dict[str, pa.Table]:
     for split, written in made.items():
         *texts, targets, _, groups = zip(*written, strict=True)
         labels = np.array(targets, float if task.is_regression else np.int64)
-        table = _table(np.arange(len(written)), texts[: len(task.text)], labels, groups, task)
+        texts = [pa.chunked_array([text], pa.string()) for text in texts[: len(task.text)]]
+        groups = pa.chunked_array([groups], pa.string())
+        table = _table(np.arange(len(written)), texts, labels, groups, task)
         check_variety(table, task, split, f"{source}, {split}")
         tables[split] = _noted(table, task, source)
     return tables
@@ -72,27 +83,34 @@ def _generated(task: Task) -> dict[str, pa.Table]:
 
 def _table(
     idx: np.ndarray,
-    texts: Sequence[Sequence[str]],
+    texts: Sequence[pa.ChunkedArray],
     labels: np.ndarray,
-    groups: Sequence[str] | None,
+    groups: pa.ChunkedArray | None,
     task: Task,
 ) -> pa.Table:
     import pyarrow as pa
 
     names = ("text_a", "text_b")
     columns = {"idx": pa.array(idx)}
-    columns |= {name: pa.array(text, pa.string()) for name, text in zip(names, texts, strict=False)}
+    columns |= dict(zip(names, texts, strict=False))
     columns["label"] = pa.array(labels)
     if task.group is not None:
-        columns["group"] = pa.array(groups, pa.string())
-    return pa.table(columns)
+        columns["group"] = groups
+    return pa.table(columns).combine_chunks()
 
 
-def _noted(table: pa.Table, task: Task, source: str, revision: str = "") -> pa.Table:
+def _noted(
+    table: pa.Table,
+    task: Task,
+    source: str,
+    revision: str = "",
+    left_out: Mapping[str, int] | None = None,
+) -> pa.Table:
     """The table with a note of its origin in the metadata."""
     labels = None if task.labels is None else list(task.labels)
     note = {"task": task.id, "labels": labels, "n": len(table), "source": source}
-    text = json.dumps(note | {"revision": revision}, sort_keys=True)
+    more = {"left_out": dict(left_out)} if left_out else {}
+    text = json.dumps(note | {"revision": revision} | more, sort_keys=True)
     return table.replace_schema_metadata({"lottery": text})
 
 
@@ -116,6 +134,26 @@ def _wanted_part(table: pa.Table, task: Task, split: str, raw: RawTable) -> pa.T
     return table
 
 
+def with_gold_label(raw: RawTable, task: Task) -> tuple[RawTable, dict[str, int]]:
+    """Leaves out the rows whose label `drop_labels` names; the others keep their numbers.
+
+    Returns:
+        The rest, and why rows are left out with how many: `label -` -> 12.
+    """
+    left_out = {"fewer fields than the header": raw.cut_short} if raw.cut_short else {}
+    if task.label not in raw.columns or not task.drop_labels:
+        return raw, left_out
+    names = [name or "" for name in _label_names(raw, task.label)]
+    counts = Counter(names)
+    left_out |= {f"label {name}": counts[name] for name in task.drop_labels if counts[name]}
+    keep = [name not in task.drop_labels for name in names]
+    if not any(keep):
+        raise StudyError(f"{raw.source} holds no other labels than those of drop_labels.")
+    if INDEX_COLUMN not in raw.columns:
+        raw = replace(raw, columns=raw.columns | {INDEX_COLUMN: [[*range(len(raw))]]})
+    return raw.kept(keep), left_out
+
+
 def wanted_columns(task: Task) -> tuple[str, ...]:
     """Names the source columns a task reads; `idx` only where the source has it."""
     group = () if task.group is None else (task.group,)
@@ -132,11 +170,11 @@ def checked_examples(raw: RawTable, task: Task, split: str) -> pa.Table:
     _check_columns(raw, task)
     # GLUE holds a few pairs with an empty question; in files of the user an empty text is a slip.
     texts = [_texts(raw, name, may_be_empty=task.kind == "glue") for name in task.text]
-    for name, values in zip(task.text, texts, strict=True):
-        if not raw.typed and all(_number(value) is not None for value in values):
+    for name in task.text:
+        if not raw.typed and all(_number(value) is not None for value in raw.values(name)):
             raise StudyError(
-                f"{raw.at(0, name)} holds {shown(values[0])} and every other row a number too; "
-                "name a column that holds text."
+                f"{raw.at(0, name)} holds {shown(next(raw.values(name)))} and every other row a "
+                "number too; name a column that holds text."
             )
     if task.labels is None:
         labels = score_labels(raw, task.label)
@@ -155,16 +193,17 @@ def _check_columns(raw: RawTable, task: Task) -> None:
         for name in columns:
             if name is None or name in raw.columns:
                 continue
-            near = difflib.get_close_matches(name, raw.available, n=1)
+            near = difflib.get_close_matches(name, raw.available[:1000], n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             only = raw.available[0] if len(raw.available) == 1 else ""
-            other = next((mark for mark in OTHER_SEPARATORS if mark in only), None)
+            other = next((mark for mark in OTHER_DELIMITERS if mark in only), None)
             if other:
                 hint = f" (are they separated by {other!r}? Then save it as csv or tsv)"
+            more = ", ..." if len(raw.available) > MOST_SHOWN else ""
             why = f"tasks.{task.id}.{key} names" if task.kind == "files" else f"{task.id} needs"
             raise StudyError(
                 f"{raw.source} has no column {name!r}, which {why}; its columns are "
-                f"{', '.join(raw.available) or 'none'}{hint}."
+                f"{', '.join(raw.available[:MOST_SHOWN]) or 'none'}{more}{hint}."
             )
 
 
@@ -184,9 +223,10 @@ def check_variety(table: pa.Table, task: Task, split: str, source: str) -> None:
         )
 
 
-def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> list[str]:
-    values = raw.columns[name]
-    for row, value in enumerate(values):
+def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    for row, value in enumerate(raw.values(name)):
         if not isinstance(value, str):
             missing = value is None or (isinstance(value, float) and math.isnan(value))
             what = "is missing" if missing else f"holds {shown(value)}, which is no text"
@@ -195,11 +235,13 @@ def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> list[str]:
             raise StudyError(f"{raw.at(row, name)} is empty; every example needs its text.")
         if HALF_A_PAIR.search(value):
             raise StudyError(f"{raw.at(row, name)} holds half a surrogate pair, which is no text.")
-    return values
+    return pa.chunked_array(raw.columns[name], pa.string())
 
 
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and "_" in value:  # 1_000 is a number to Python alone
         return None
     try:
         return float(value)
@@ -212,9 +254,9 @@ def _numbers(raw: RawTable) -> np.ndarray:
     if INDEX_COLUMN not in raw.columns:
         return np.arange(len(raw), dtype=np.int64)
     first: dict[int, int] = {}
-    for row, value in enumerate(raw.columns[INDEX_COLUMN]):
+    for row, value in enumerate(raw.values(INDEX_COLUMN)):
         try:
-            number = int(value) if isinstance(value, int | str) else None
+            number = int(value) if isinstance(value, int | str) and "_" not in str(value) else None
         except ValueError:
             number = None
         if isinstance(value, bool) or number is None or not -(2**63) <= number < 2**63:
@@ -236,7 +278,8 @@ def class_labels(
     """Maps a label column onto the positions of `labels`, by name.
 
     A source whose numbers have names (ClassLabel) is read by those names. Numbers without names
-    are taken as positions, but only if they are exactly 0 to k-1: anything else could be shifted.
+    are taken as positions, but only if they are exactly 0 to k-1 and no label is named so: anything
+    else could be shifted.
 
     Args:
         raw: The source.
@@ -248,47 +291,43 @@ def class_labels(
     Returns:
         int64 [n].
     """
-    names = [_label_name(value) for value in raw.columns[column]]
-    given = {str(i): name for i, name in enumerate(raw.label_names.get(column, ()))}
-    if given:
-        names = [None if name is None else given.get(name, name) for name in names]
+    names = _label_names(raw, column)
     positions: dict[str | None, int] = {name: i for i, name in enumerate(labels)}
-    present = set(names)
     bare: dict[str | None, int] = {str(i): i for i in range(len(labels))}
-    fits = present == bare.keys() if complete else present <= bare.keys()
-    if fits and not given and not present <= positions.keys():
+    counts = Counter(names)
+    by_name, by_number = (sum(counts[n] for n in known) for known in (positions, bare))
+    # 0 is neither the first of the labels 1 and 0 nor of true and false.
+    may_count = positions.keys().isdisjoint([*bare, "true", "false"])
+    may_count &= not raw.label_names.get(column)
+    hint = f" (or all of 0 to {len(labels) - 1}, in that order)" if may_count else ""
+    allowed = f"allowed labels are {', '.join(map(repr, labels))}"
+    if by_number > by_name and may_count:
         positions = bare
     for row, name in enumerate(names):
+        if name is None:
+            raise StudyError(f"{raw.at(row, column)} is missing; {allowed}.")
         if name not in positions:
-            raise StudyError(_bad_label(raw.at(row, column), name, labels, bool(given)))
+            hint = hint if name.removeprefix("-").isdecimal() else ""
+            raise StudyError(f"{raw.at(row, column)} holds {shown(name)}; {allowed}{hint}.")
+    if positions is bare and complete and (lacking := bare.keys() - counts.keys()):
+        raise StudyError(
+            f"{raw.source}, column {column!r} holds numbers, but no {min(map(str, lacking))}; "
+            f"{allowed}{hint}."
+        )
     return np.array([positions[name] for name in names], np.int64)
 
 
-def _label_name(value: object) -> str | None:
-    """A label as text; 1, 1.0 and True as a user would write them in a list of names."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        return str(int(value)) if value.is_integer() else repr(value)
-    return None if value is None else str(value).strip() or None
-
-
-def _bad_label(place: str, name: str | None, labels: Sequence[str], named: bool) -> str:
-    allowed = ", ".join(repr(label) for label in labels)
-    if name is None:
-        return f"{place} is missing; allowed labels are {allowed}."
-    hint = ""
-    if not named and name.removeprefix("-").isdecimal():
-        hint = f" (or all of 0 to {len(labels) - 1}, in that order)"
-    return f"{place} holds {shown(name)}; allowed labels are {allowed}{hint}."
+def _label_names(raw: RawTable, column: str) -> list[str | None]:
+    """The names of a column's labels, those that the source gives to numbers in their place."""
+    given = {str(i): name for i, name in enumerate(raw.label_names.get(column, ()))}
+    names = map(label_name, raw.values(column))
+    return [None if name is None else given.get(name, name) for name in names]
 
 
 def score_labels(raw: RawTable, column: str) -> np.ndarray:
     """Reads the scores of a regression, float64 [n]; each must be a finite number."""
     scores = []
-    for row, value in enumerate(raw.columns[column]):
+    for row, value in enumerate(raw.values(column)):
         score = _number(value)
         if score is None or not math.isfinite(score):
             empty = value is None or (isinstance(value, str) and not value.strip())

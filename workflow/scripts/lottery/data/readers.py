@@ -1,32 +1,32 @@
-"""Reading a task's source, with the place of every value: files, the hub, or an address.
+"""Data files of every format: the wanted columns, and the place of every value.
 
-Parquet, Arrow and the hub's files hold types, and the library `datasets` reads them. csv, tsv and
-jsonl hold none, and are read here: `datasets` and pandas take the texts "NA" and "None" for missing
-values, skip or merge damaged rows, and do not name the line of a fault.
+Text files are read by `lottery.data.text`, files that hold types by `lottery.data.typed`. Columns
+are kept in chunks, as Arrow arrays where they can be: as Python objects, texts take several times
+the size of their file.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import os
-from collections.abc import Collection, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from lottery.files import expanded
+from lottery.data.text import DELIMITERS, delimited_rows, equally_long, json_rows
+from lottery.data.typed import typed
 from lottery.files.errors import StudyError
-from lottery.tasks.task import GLUE_REPOSITORY, GLUE_REVISION, Task
+from lottery.tasks.labels import column_name, label_name
+from lottery.tasks.places import is_saved, require_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BYTE_ORDER_MARK = "\ufeff"
-LONGEST_FIELD = 2**31 - 1  # characters of a field of csv
-LONGEST_SHOWN = 60
+CHUNK = 1000  # rows
+SUFFIXES = (*DELIMITERS, ".jsonl", ".arrow", ".parquet")
+
+Column = list[Any]  # chunks, each a pyarrow array or a list of values
 
 
 @dataclass(frozen=True)
@@ -34,166 +34,83 @@ class RawTable:
     """The wanted columns of a source, unchanged."""
 
     source: str  # what to call it in a sentence: a file, or a file of the hub
-    columns: dict[str, list[Any]]  # of the same length; None where a value is missing
+    columns: dict[str, Column]  # of the same length, under their names in NFC
     available: tuple[str, ...]  # every column name of the source
     # Class names that the source itself gives to the numbers of a column.
-    label_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    label_names: dict[str, list[str | None]] = field(default_factory=dict)
     unit: str = "row"  # what a row is called: "line" of a text file
-    numbers: Sequence[int] = ()  # of each row, counted from 1 (for csv the line on which it ends)
+    numbers: Sequence[int] = ()  # of each row, counted from 1 (the line on which it begins)
     typed: bool = True  # whether the source distinguishes numbers from text (csv and tsv do not)
     name: str = ""  # what to call the source in the record of the fetched files
     revision: str = ""  # commit of the hub's repository
+    cut_short: int = 0  # rows of the original GLUE download that lack fields, and were left out
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def values(self, column: str) -> Iterator[Any]:
+        """The values of a column; None where one is missing."""
+        for chunk in self.columns[column]:
+            yield from chunk if isinstance(chunk, list) else chunk.to_pylist()
 
     def at(self, row: int, column: str) -> str:
         """Names the place of a value, to open a sentence with."""
         return f"{self.source}, {self.unit} {self.numbers[row]}, column {column!r}"
 
+    def kept(self, keep: Sequence[bool]) -> RawTable:
+        """The table without some of its rows."""
+        columns = {name: self._kept(column, iter(keep)) for name, column in self.columns.items()}
+        return replace(self, columns=columns, numbers=array("q", compress(self.numbers, keep)))
 
-def read_split(
-    task: Task, split: str, wanted: Collection[str], glue_folder: str | None, cache: Path | None
+    def _kept(self, column: Column, keep: Iterator[bool]) -> Column:
+        import pyarrow as pa
+
+        chunks = []
+        for chunk in column:
+            of_chunk = list(islice(keep, len(chunk)))
+            is_list = isinstance(chunk, list)
+            chunks.append(
+                list(compress(chunk, of_chunk)) if is_list else chunk.filter(pa.array(of_chunk))
+            )
+        return chunks
+
+
+def read_data_file(
+    path: Path,
+    wanted: Collection[str],
+    suffix: str | None = None,
+    quoting: str | None = None,
+    encoding: str | None = None,
+    header: Sequence[str] | None = None,
+    *,
+    skip_short: bool = False,
 ) -> RawTable:
-    """Reads the wanted columns of a split of a task of any kind but "generated".
-
-    Args:
-        task: The task.
-        split: One of its split names.
-        wanted: The columns to keep where they exist.
-        glue_folder: A folder `<task>/<split>.parquet` (or another type of file) that takes the
-            hub's place for GLUE tasks, and the address's for a task of the web that it has; None
-            for the network.
-        cache: Folder for downloads from the hub; None takes huggingface_hub's own.
-    """
-    place = dict(task.splits)[split]
-    if task.kind == "files":
-        return replace(read_data_file(expanded(place), wanted), name=place)
-    if task.kind == "web":
-        return _of_the_web(task, split, place, wanted, glue_folder)
-    if glue_folder is not None:
-        return read_data_file(local_glue_file(expanded(glue_folder), task, split, place), wanted)
-    file = f"{task.glue}/{place}-00000-of-00001.parquet"
-    raw = read_data_file(_of_the_hub(file, cache), wanted)
-    return replace(
-        raw, source=f"{GLUE_REPOSITORY}/{file}", name=GLUE_REPOSITORY, revision=GLUE_REVISION
-    )
-
-
-def local_glue_file(folder: Path, task: Task, split: str, hub_split: str) -> Path:
-    """Finds a split under our name or the hub's, as in mnli/validation_matched.parquet."""
-    for name in dict.fromkeys((hub_split, split)):
-        path = _existing(folder / str(task.glue) / name, READERS)
-        if path is not None:
-            return path
-    raise StudyError(
-        f"glue_folder {folder} has no file {task.glue}/{hub_split} with the ending "
-        f"{', '.join(READERS)}, and no such folder of save_to_disk, which task {task.id} needs."
-    )
-
-
-def _existing(stem: Path, suffixes: Collection[str]) -> Path | None:
-    """The file with that stem, those that hold label names first, or the folder of that name."""
-    files = (stem.with_name(stem.name + suffix) for suffix in reversed([*suffixes]))
-    return next((file for file in files if file.is_file()), stem if is_saved(stem) else None)
-
-
-def _of_the_hub(file: str, cache: Path | None) -> Path:
-    """Gives the local copy of a file at the pinned revision, downloaded if need be.
-
-    Not `datasets.load_dataset`: it downloads into the user's home whatever its cache_dir, asks the
-    hub for a list of files first, and prepares every split, the unlabelled one for tests too.
-    """
-    if cache is not None:
-        os.environ.setdefault("HF_XET_CACHE", str(cache / "xet"))
-    from lottery.files import hub
-
-    advice = "or set glue_folder to a local copy"
-    return hub.fetch_file(GLUE_REPOSITORY, file, GLUE_REVISION, cache, advice)
-
-
-def _of_the_web(
-    task: Task, split: str, address: str, wanted: Collection[str], folder: str | None
-) -> RawTable:
-    """Reads a tab-separated file without quoting from an address, or a local copy of it.
-
-    Without `datasets`, which needs aiohttp to read from an address.
-    """
-    if folder is not None and (path := _local_copy(task, split, folder)) is not None:
-        return read_data_file(path, wanted, suffix=".tsv" if path.suffix == ".txt" else None)
-    with TemporaryDirectory() as temporary:
-        path = Path(temporary) / f"{split}.tsv"
-        path.write_bytes(_downloaded(task, split, address))
-        return replace(read_data_file(path, wanted), source=address, name=address)
-
-
-def _local_copy(task: Task, split: str, folder: str) -> Path | None:
-    """The copy in glue_folder of a file that would be read from an address."""
-    return _existing(expanded(folder) / str(task.web) / split, [".txt", *READERS])
-
-
-def _downloaded(task: Task, split: str, address: str) -> bytes:
-    from lottery.files import hub
-
-    copy = f"{task.web}/{split}.txt"
-    return hub.fetch_address(address, f"or set glue_folder to a folder with a copy as {copy}")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".")
-
-
-def shown(value: object) -> str:
-    """A value for a sentence: quoted, and cut if long."""
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
-
-
-def is_saved(path: Path) -> bool:
-    """Whether a path is a folder, as `Dataset.save_to_disk` makes it."""
-    return path.is_dir() and not path.suffix
-
-
-def files_of(source: str) -> list[str]:
-    """The files that a source is read from: itself, or what a folder of `save_to_disk` holds."""
-    folder = expanded(source)
-    if not is_saved(folder):
-        return [source]
-    return sorted(str(file) for file in folder.iterdir() if file.is_file())
-
-
-def local_files(task: Task, glue_folder: str | None) -> list[str]:
-    """The user's files that a task is read from; none where the hub or a generator is its source.
-
-    Raises:
-        StudyError: glue_folder lacks a split of the task.
-    """
-    places = list(task.source_files)
-    if glue_folder is not None and task.kind == "glue":
-        folder = expanded(glue_folder)
-        places = [str(local_glue_file(folder, task, *split)) for split in task.splits]
-    elif glue_folder is not None and task.kind == "web":
-        copies = (_local_copy(task, split, glue_folder) for split in task.split_names)
-        places = [str(path) for path in copies if path is not None]
-    return [file for place in places for file in files_of(place)]
-
-
-def read_data_file(path: Path, wanted: Collection[str], suffix: str | None = None) -> RawTable:
     """Reads the wanted columns of a file as its ending (or `suffix`) decides, or of a saved folder.
 
-    Text is UTF-8 with or without a byte order mark. csv follows the usual quoting; in tsv, as in
-    GLUE's own files, a quotation mark is a character like any other. Empty lines are skipped.
+    Args:
+        path: The file or folder.
+        wanted: Names of columns in NFC; those that the file lacks are passed over.
+        suffix: The ending that decides instead of the file's.
+        quoting: Of csv and tsv; see `lottery.data.text.delimited_rows`.
+        encoding: Of csv, tsv and jsonl; see there.
+        header: The names of the columns of a csv or tsv file that has no header line.
+        skip_short: Whether rows of csv and tsv with too few fields are left out and counted.
 
     Raises:
         StudyError: The file is missing, empty, damaged, or of another type.
     """
-    reader = _read_typed if is_saved(path) else READERS.get(suffix or path.suffix.lower())
-    if reader is None:
-        raise StudyError(f"{path} is of no known type; allowed are {', '.join(READERS)}.")
-    if not path.is_file() and not is_saved(path):
-        raise StudyError(f"{path} is no file; give the path of an existing data file.")
+    suffix = "" if is_saved(path) else suffix or path.suffix.lower()
+    if suffix not in ("", *SUFFIXES):
+        raise StudyError(f"{path} is of no known type; allowed are {', '.join(SUFFIXES)}.")
+    require_files(path)
     try:
-        table = reader(path, wanted)
+        if suffix in DELIMITERS:
+            rows = delimited_rows(path, DELIMITERS[suffix], quoting, encoding)
+            table = _of_rows(path, rows, DELIMITERS[suffix], wanted, header, skip_short)
+        elif suffix == ".jsonl":
+            table = _of_objects(path, encoding, wanted)
+        else:
+            table = _read_typed(path, wanted, suffix[1:] or "folder")
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not len(table):
@@ -201,141 +118,106 @@ def read_data_file(path: Path, wanted: Collection[str], suffix: str | None = Non
     return replace(table, name=str(path))
 
 
-def _read_text(path: Path) -> str:
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8").removeprefix(BYTE_ORDER_MARK)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise StudyError(
-            f"{path}, line {line} holds the byte 0x{data[error.start]:02x}, which is not UTF-8; "
-            "save the file as UTF-8."
-        ) from error
+def _of_rows(
+    path: Path,
+    rows: Iterator[tuple[int, list[str]]],
+    delimiter: str,
+    wanted: Collection[str],
+    header: Sequence[str] | None,
+    skip_short: bool,
+) -> RawTable:
+    if header is None:
+        _, header = next(rows, (1, []))
+    width, short = len(header), 0
+
+    def long_enough() -> Iterator[tuple[int, list[str]]]:
+        nonlocal short
+        yield 0, list(header)
+        for number, row in rows:
+            if skip_short and len(row) < width:
+                short += 1
+            else:
+                yield number, row
+
+    found = equally_long(path, long_enough(), delimiter)
+    next(found)
+    names = _names(path, header, wanted)
+    places = [header.index(name) for name in names.values()]
+    picked = ((number, [row[place] for place in places]) for number, row in found)
+    columns, numbers = _packed(picked, names)
+    return RawTable(
+        str(path), columns, tuple(header), {}, "line", numbers, typed=False, cut_short=short
+    )
 
 
-def _read_csv(path: Path, wanted: Collection[str]) -> RawTable:
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
-    # The limit of 131072 characters a field is the process's, so it is restored.
-    limit = csv.field_size_limit(LONGEST_FIELD)
-    try:
-        rows = [(reader.line_num, row) for row in reader if row]
-    except csv.Error as error:
-        raise StudyError(f"{path}, line {reader.line_num} is no valid csv: {error}.") from error
-    finally:
-        csv.field_size_limit(limit)
-    return _delimited(path, rows, wanted)
+def _of_objects(path: Path, encoding: str | None, wanted: Collection[str]) -> RawTable:
+    available: dict[str, None] = {}
+    wanted = dict.fromkeys(wanted)  # a column may serve twice, as label and as group
+
+    def picked() -> Iterator[tuple[int, list[Any]]]:
+        for number, value in json_rows(path, encoding):
+            available.update(dict.fromkeys(value))
+            named = {column_name(name): each for name, each in value.items()}
+            row = [named.get(name) for name in wanted]
+            for name, each in zip(wanted, row, strict=True):
+                if isinstance(each, list | dict):
+                    raise StudyError(
+                        f"{path}, line {number}, column {name!r} holds {type(each).__name__} "
+                        "values; allowed are text, numbers and truth values."
+                    )
+            yield number, row
+
+    columns, numbers = _packed(picked(), wanted)
+    names = _names(path, [*available], wanted)
+    columns = {name: column for name, column in columns.items() if name in names}
+    return RawTable(str(path), columns, tuple(available), {}, "line", numbers)
 
 
-def _read_tsv(path: Path, wanted: Collection[str]) -> RawTable:
-    rows = [(number, line.split("\t")) for number, line in _numbered_lines(path)]
-    return _delimited(path, rows, wanted)
-
-
-def _numbered_lines(path: Path) -> list[tuple[int, str]]:
-    # Not splitlines(): texts may hold the further line separators of Unicode.
-    lines = (line.removesuffix("\r") for line in _read_text(path).split("\n"))
-    return [(number, line) for number, line in enumerate(lines, 1) if line]
-
-
-def _delimited(path: Path, rows: list[tuple[int, list[str]]], wanted: Collection[str]) -> RawTable:
-    header = rows[0][1] if rows else []
-    doubled = [name for name in header if name in wanted and header.count(name) > 1]
+def _names(path: Path, available: Sequence[str], wanted: Collection[str]) -> dict[str, str]:
+    """The wanted names that a file has, each with the file's own spelling."""
+    names: dict[str, str] = {}
+    for name in available:
+        if column_name(name) in wanted and names.setdefault(column_name(name), name) != name:
+            raise StudyError(f"{path} has two columns {name!r}, in two spellings of Unicode.")
+    doubled = [name for name in names.values() if available.count(name) > 1]
     if doubled:
         raise StudyError(f"{path} has two columns {doubled[0]!r}; each name may occur once.")
-    for number, row in rows:
-        if len(row) != len(header):
-            raise StudyError(
-                f"{path}, line {number} has {len(row)} fields where the header has {len(header)}."
-            )
-    columns = {
-        name: [row[i] for _, row in rows[1:]] for i, name in enumerate(header) if name in wanted
-    }
-    numbers = [number for number, _ in rows[1:]]
-    return RawTable(str(path), columns, tuple(header), {}, "line", numbers, typed=False)
+    return names
 
 
-def _read_jsonl(path: Path, wanted: Collection[str]) -> RawTable:
-    objects = {}
-    for number, line in _numbered_lines(path):
-        if line.isspace():
-            continue
-        try:
-            objects[number] = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise StudyError(
-                f"{path}, line {number} is not JSON: {error.msg} at character {error.colno}."
-            ) from error
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits, deep nests
-            raise StudyError(f"{path}, line {number} cannot be read as JSON: {error}.") from error
-        if not isinstance(objects[number], dict):
-            raise StudyError(f"{path}, line {number} is no JSON object with a key per column.")
-    available = tuple(dict.fromkeys(name for value in objects.values() for name in value))
-    columns = {
-        name: [value.get(name) for value in objects.values()]
-        for name in available
-        if name in wanted
-    }
-    return RawTable(str(path), columns, available, {}, "line", [*objects])
+def _packed(
+    rows: Iterator[tuple[int, Sequence[Any]]], names: Iterable[str]
+) -> tuple[dict[str, Column], array[int]]:
+    """The columns of rows, and the rows' numbers."""
+    columns: dict[str, Column] = {name: [] for name in names}
+    numbers = array("q")
+    while chunk := list(islice(rows, CHUNK)):
+        numbers.extend(number for number, _ in chunk)
+        for place, column in enumerate(columns.values()):
+            column.append(_array([row[place] for _, row in chunk]))
+    return columns, numbers
 
 
-def _read_typed(path: Path, wanted: Collection[str]) -> RawTable:
-    """Reads parquet, Arrow, or a folder of `save_to_disk`: types as they are stored, no cache."""
+def _array(values: list[Any]) -> pa.Array | list[Any]:
+    """Texts as an Arrow array; other values and half a surrogate pair stay as they are."""
     import pyarrow as pa
-    from datasets import ClassLabel, Dataset, disable_progress_bars, load_from_disk
 
-    disable_progress_bars()
-    kind = "folder of save_to_disk" if is_saved(path) else f"{path.suffix[1:]} file"
     try:
-        if is_saved(path):
-            data = load_from_disk(str(path))
-            if not isinstance(data, Dataset):
-                raise ValueError(f"it holds the splits {', '.join(data)}; name the folder of one")
-            available, n = data.column_names, len(data)
-            data = data.select_columns([name for name in available if name in wanted])
-        else:
-            available, n, table = _arrow_table(path, wanted)
-            data = Dataset(table)
-        values = data.with_format("arrow")[:]
-    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
-        raise StudyError(f"{path} is no readable {kind}: {_one_line(error)}.") from error
-    columns = {name: values.column(name).to_pylist() for name in data.column_names}
-    classes = {
-        name: tuple(feature.names)
-        for name, feature in data.features.items()
-        if isinstance(feature, ClassLabel)
-    }
-    return RawTable(str(path), columns, tuple(available), classes, "row", range(1, n + 1))
+        return pa.array(values, pa.string())
+    except (pa.ArrowException, UnicodeEncodeError):
+        return values
 
 
-def _arrow_table(path: Path, wanted: Collection[str]) -> tuple[list[str], int, pa.Table]:
-    """All columns' names and the number of rows of a parquet or Arrow file, and what is wanted."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with pa.OSFile(str(path)) as file:
-        if path.suffix.lower() == ".parquet":
-            parquet = pq.ParquetFile(file)
-            available = parquet.schema_arrow.names
-            table = parquet.read(columns=[name for name in available if name in wanted])
-        else:
-            try:
-                table = pa.ipc.open_stream(file).read_all()
-            except pa.ArrowInvalid:  # the other of the two formats with this ending
-                file.seek(0)
-                table = pa.ipc.open_file(file).read_all()
-            available = table.column_names
-            table = table.select([name for name in available if name in wanted])
-    # `datasets` gives numbers the names of their classes only where they are nullable int64.
-    types = [pa.int64() if pa.types.is_integer(kind) else kind for kind in table.schema.types]
-    fields = zip(table.column_names, types, strict=True)
-    typed = table.cast(pa.schema(fields, metadata=table.schema.metadata))
-    return available, table.num_rows, typed
-
-
-READERS = {
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".jsonl": _read_jsonl,
-    ".arrow": _read_typed,
-    ".parquet": _read_typed,
-}
+def _read_typed(path: Path, wanted: Collection[str], kind: str) -> RawTable:
+    columns: dict[str, Column] = {}
+    n = 0
+    with typed(path, wanted, kind) as found:
+        names = _names(path, found.available, wanted)
+        for batch in found.batches:
+            for name, spelt in names.items():
+                columns.setdefault(name, []).append(batch.column(spelt))
+            n += len(batch)
+    classes = {column_name(name): [*map(label_name, each)] for name, each in found.classes.items()}
+    # Without any of the wanted columns the rows do not matter.
+    numbers = range(1, n + 1) if names else range(1, 2)
+    return RawTable(str(path), columns, tuple(found.available), classes, "row", numbers)

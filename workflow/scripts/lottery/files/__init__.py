@@ -5,7 +5,15 @@ truncated or foreign file into a `StudyError` that names it. The libraries behin
 imported where they are used: most jobs need one or two of them.
 """
 
-from lottery.files.arrays import read_arrays, read_metadata, read_npz, write_arrays, write_npz
+from lottery.files.arrays import (
+    npz_names,
+    read_arrays,
+    read_metadata,
+    read_npy,
+    read_npz,
+    write_arrays,
+    write_npz,
+)
 from lottery.files.atomic import atomic, discard
 from lottery.files.parquet import read_parquet, write_parquet
 from lottery.files.reading import expanded, sha256
@@ -17,10 +25,12 @@ __all__ = [
     "atomic",
     "discard",
     "expanded",
+    "npz_names",
     "read_arrays",
     "read_csv",
     "read_json",
     "read_metadata",
+    "read_npy",
     "read_npz",
     "read_parquet",
     "read_table",

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tokenize import TokenError
+from typing import IO, TYPE_CHECKING
 
 from lottery.files.atomic import atomic
-from lottery.files.reading import reading
+from lottery.files.errors import StudyError
+from lottery.files.reading import MADE_HERE, reading
 
 if TYPE_CHECKING:
     import numpy as np
 
-# What numpy raises, besides the usual errors, at an npz file that is damaged or is none.
-NPZ_DAMAGE = (zipfile.BadZipFile, NotImplementedError, KeyError, SyntaxError)
+# What is raised, besides the usual errors, at an archive that is damaged or is none.
+NPZ_DAMAGE = (zipfile.BadZipFile, NotImplementedError, LookupError, zlib.error)
+# What numpy raises at a header that is no literal of Python, a too long one, or a foreign one.
+HEADER_DAMAGE = (ValueError, SyntaxError, TokenError, TypeError, LookupError, RecursionError)
+UNPACKED = 100_000_000  # bytes that the arrays of an archive may have if they exceed its size
+ENCRYPTED = 1  # bit of a zip entry's flags
 # In the order in which safetensors ranks them: it puts what needs the widest alignment first.
 KINDS = ("BOOL", "U8", "I8", "I16", "U16", "F16", "I32", "U32", "F32", "F64", "I64", "U64")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip file can hold: equal content, equal bytes
@@ -98,17 +106,76 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
                 write_array(file, array, allow_pickle=False)
 
 
-def read_npz(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads an npz file, all arrays at once; pickled objects are rejected.
+def read_npy(path: str | Path, advice: str = MADE_HERE) -> np.ndarray:
+    """Reads an npy file; `advice`: see `reading`.
 
     Raises:
-        StudyError: The file is missing, cut short, no npz file, or holds objects.
+        StudyError: The file is missing, cut short, no npy file, or holds Python objects.
     """
-    import numpy as np
+    path = Path(path)
+    with reading(path, "npy", advice=advice), path.open("rb") as file:
+        return _read_array(file, path.stat().st_size, str(path))
 
-    with reading(path, "npz", *NPZ_DAMAGE):
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise ValueError("it is a single array")
-        with loaded:
-            return dict(loaded)
+
+def read_npz(
+    path: str | Path, names: Collection[str] | None = None, advice: str = MADE_HERE
+) -> dict[str, np.ndarray]:
+    """Reads the named arrays of an npz file, or all, once their sizes are known to be possible.
+
+    Raises:
+        StudyError: The file is missing, cut short, no npz file, or holds Python objects; or it
+            unpacks to far more than its size.
+    """
+    path = Path(path)
+    with reading(path, "npz", *NPZ_DAMAGE, advice=advice), zipfile.ZipFile(path) as archive:
+        entries = _entries(archive)
+        wanted = {name: entries[name] for name in (entries if names is None else names)}
+        total = sum(entry.file_size for entry in wanted.values())
+        limit = max(UNPACKED, path.stat().st_size)
+        if total > limit:
+            raise ValueError(f"its arrays have {total} bytes, of at most {limit} for its size")
+        arrays = {}
+        for name, entry in wanted.items():
+            with archive.open(entry) as file:
+                arrays[name] = _read_array(file, entry.file_size, f"{path}, {name}")
+        return arrays
+
+
+def npz_names(path: str | Path, advice: str = MADE_HERE) -> list[str]:
+    """The names of the arrays in an npz file.
+
+    Raises:
+        StudyError: The file is missing, cut short, or no npz file.
+    """
+    with reading(path, "npz", *NPZ_DAMAGE, advice=advice), zipfile.ZipFile(path) as archive:
+        return [*_entries(archive)]
+
+
+def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    entries = {}
+    for entry in archive.infolist():
+        if not entry.filename.endswith(".npy") or entry.flag_bits & ENCRYPTED:
+            raise ValueError(f"its entry {entry.filename} is encrypted or no npy file")
+        entries[entry.filename.removesuffix(".npy")] = entry
+    return entries
+
+
+def _read_array(file: IO[bytes], size: int, name: str) -> np.ndarray:
+    """Reads an npy file of `size` bytes, once its header announces as many as there are."""
+    from numpy.lib import format as npy
+
+    version = npy.read_magic(file)
+    headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    if version not in headers:
+        raise ValueError(f"its format {version} is none of numbers")
+    try:
+        shape, _, dtype = headers[version](file)
+    except HEADER_DAMAGE as error:
+        raise ValueError("its header cannot be understood") from error
+    if dtype.hasobject:
+        raise StudyError(f"{name} is an array of Python objects; save it as numbers.")
+    announced, follow = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if announced != follow:
+        raise ValueError(f"its header announces {announced} bytes, and {follow} follow")
+    file.seek(0)
+    return npy.read_array(file, allow_pickle=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ def reading(
         advice: What to do with a damaged file: one that a user brought along is not to be deleted.
     """
     damage: tuple[type[Exception], ...] = (OSError, ValueError, EOFError, csv.Error, *foreign)
+    # A header may announce more than there is memory, or be nested as deep as no parser goes.
+    damage += (MemoryError, RecursionError, OverflowError)
+    require_no_device(path)
     try:
         yield
     except StudyError:
@@ -49,12 +53,42 @@ def reading(
         ) from error
 
 
+def require_no_device(path: str | Path) -> None:
+    """Rejects what can be opened but not read to its end: pipes, devices and sockets.
+
+    Raises:
+        StudyError: The path is one of them.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # what opens the file has its own sentence
+        return
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = kinds.get(stat.S_IFMT(mode), "device")
+        raise StudyError(f"{path} is a {kind} and no file; give the path of an existing file.")
+
+
+def require_file(path: str | Path) -> None:
+    """Rejects what is no regular file.
+
+    Raises:
+        StudyError: It is missing, a folder, a pipe, a device or a socket.
+    """
+    require_no_device(path)
+    if not os.path.isfile(path):
+        what = " but a folder" if os.path.isdir(path) else ""
+        raise StudyError(f"{path} is no file{what}; give the path of an existing file.")
+
+
 def one_line(error: Exception) -> str:
     """An exception's message without line breaks, at most 200 characters."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     text = " ".join(str(error).split()).rstrip(".")
-    if "pickle" in text:  # numpy advises to load pickles, which may run any code
-        objects = "Object arrays" in text
-        text = "it holds Python objects" if objects else "its first bytes are of no known format"
+    if "magic string" in text:  # numpy
+        return "its first bytes are of another format"
+    text = text.partition("; use sys.set_int_max_str_digits")[0]
     return text[:200] or type(error).__name__
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from lottery.attention.annotated import read_annotated
 from lottery.config import Study
 from lottery.data.examples import read_task
-from lottery.data.readers import files_of, local_glue_file
+from lottery.data.sources import local_glue_file
 from lottery.data.summary import describe_examples, refuse
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
@@ -30,6 +30,7 @@ from lottery.models.model_files import (
 from lottery.planning.params import import_params
 from lottery.pruning.algorithms.imported import read_imported
 from lottery.results.baselines import read_baselines
+from lottery.tasks.places import files_of
 from lottery.tasks.task import Task
 
 # Larger files are checked when they are fetched: a start should not take minutes.

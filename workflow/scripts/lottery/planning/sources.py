@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery.config.study import Study
-from lottery.data.readers import local_files
+from lottery.data.sources import local_files
 from lottery.files import expanded
 from lottery.files.errors import blaming
 from lottery.models.checks import CONFIG, FILES

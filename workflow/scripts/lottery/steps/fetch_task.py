@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from lottery.files import write_json, write_parquet
 from lottery.tasks.task import Task
 
 VERSION = 2
+
+log = logging.getLogger(__name__)
 
 DOWNLOADS = ".hub"  # among the folders of the tasks: aliases of a task share what they download
 
@@ -57,6 +61,10 @@ def fetch_task(
     report(summary, data_warnings)
     for split, path in wanted.items():
         table = tables[split]
+        for reason, count in (
+            json.loads(table.schema.metadata[b"lottery"]).get("left_out", {}).items()
+        ):
+            log.info("%s: left out %d examples (%s)", split, count, reason)
         if split != "train":
             half = halves(table["label"].to_numpy(), table["idx"].to_numpy())
             table = table.append_column("half", [half])

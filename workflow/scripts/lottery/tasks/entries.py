@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from lottery.files.errors import StudyError
+from lottery.tasks.labels import column_name, label_name
 from lottery.tasks.metrics import always_scored, applicable
 from lottery.tasks.task import GENERATED, LARGEST_GENERATED, PRESETS, SPLITS, Task
 
 ORIGINS = ("preset", "generated", "data")
+# Codecs of Python that decode a word, an escape or nothing, but no file.
+NOT_OF_FILES = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
 
 
 def task_from_config(task_id: str, entry: Mapping[str, Any] | None) -> Task:
@@ -45,7 +50,7 @@ def task_from_config(task_id: str, entry: Mapping[str, Any] | None) -> Task:
 
 
 def _preset(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
-    for name in ("text", "label", "labels"):
+    for name in ("text", "label", "labels", "drop_labels"):
         if name in entry:
             raise StudyError(f"{key}.{name} is allowed only with data: a preset has its own.")
     which, table = ("generated", GENERATED) if "generated" in entry else ("preset", PRESETS)
@@ -72,10 +77,13 @@ def _own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
         raise StudyError(f"{key}.text is missing; give the names of one or two text columns.")
     text = entry["text"]
     text = _names(f"{key}.text", [text] if isinstance(text, str) else text)
-    label = entry.get("label", "label").strip()
+    label = column_name(entry.get("label", "label").strip())
     if label in text:
         raise StudyError(f"{key}.label and {key}.text both name the column {label!r}.")
-    labels = _names(f"{key}.labels", entry["labels"]) if "labels" in entry else None
+    labels = _labels(f"{key}.labels", entry["labels"]) if "labels" in entry else None
+    dropped = tuple(label_name(value) or "" for value in entry.get("drop_labels", ()))
+    if both := next((name for name in dropped if name in (labels or ())), None):
+        raise StudyError(f"{key}.drop_labels and {key}.labels both name {both!r}.")
     metrics = always_scored(1 if labels is None else len(labels))
     trains = "evaluate_with" not in entry
     data = entry["data"]
@@ -95,6 +103,9 @@ def _own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
         labels=labels,
         metric=metrics[0],
         metrics=metrics,
+        quoting=_of_files(key, data, "quoting", (".csv", ".tsv")),
+        encoding=_encoding(key, data),
+        drop_labels=tuple(dict.fromkeys(dropped)),
         splits=tuple((name, data[name]) for name in SPLITS if data.get(name) is not None),
     )
 
@@ -134,31 +145,70 @@ def _evaluation_only(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str
         raise StudyError(
             f"{key}.train_examples is not allowed with evaluate_with: nothing is trained."
         )
-    label_map = entry.get("map") or dict(task.label_map or ())
+    label_map = dict(task.label_map or ())
+    if "map" in entry:
+        sources = _labels(f"{key}.map", [*entry["map"]])
+        targets = [label_name(target) or "" for target in entry["map"].values()]
+        label_map = dict(zip(sources, targets, strict=True))
     for name, target in label_map.items():
         if target not in (task.labels or ()):
             raise StudyError(
                 f"{key}.map turns {name!r} into {target!r}; allowed are the labels of {task.id}: "
                 f"{', '.join(task.labels or ('none, it is a regression',))}."
             )
+    group = entry.get("group", task.group)
     splits = task.splits or (("validation", "validation"),)  # of a generated task
     return {
         "evaluate_with": entry["evaluate_with"],
         "label_map": tuple(label_map.items()) or None,
-        "group": entry.get("group", task.group),
+        "group": None if group is None else column_name(group),
         "splits": tuple(pair for pair in splits if pair[0] != "train"),
     }
 
 
-def _names(key: str, values: Sequence[str | int]) -> tuple[str, ...]:
-    """Names of columns or labels as text; whole numbers are taken as their digits."""
-    names = tuple(str(value).strip() for value in values)
+def _of_files(
+    key: str, data: Mapping[str, Any], name: str, suffixes: Collection[str]
+) -> str | None:
+    """A key that says how files are read, if any of them is read by it."""
+    used = {PurePath(data[split]).suffix.lower() for split in SPLITS if data.get(split)}
+    if data.get(name) is not None and not used & {*suffixes}:
+        raise StudyError(f"{key}.data.{name} goes with {', '.join(suffixes)} files only.")
+    return data.get(name)
+
+
+def _encoding(key: str, data: Mapping[str, Any]) -> str | None:
+    encoding = _of_files(key, data, "encoding", (".csv", ".tsv", ".jsonl"))
+    try:
+        known = encoding is None or b"a,b\n".decode(encoding) is not None
+    except UnicodeDecodeError:  # one of two bytes a character
+        known = True
+    except (LookupError, ValueError):
+        known = False
+    if not known or (encoding and codecs.lookup(encoding).name in NOT_OF_FILES):
+        raise StudyError(
+            f"{key}.data.encoding is {encoding!r}; allowed are Python's names of text encodings, "
+            "as utf-8, utf-16-le, latin-1 or cp1252."
+        )
+    return encoding
+
+
+def _labels(key: str, values: Sequence[object]) -> tuple[str, ...]:
+    """Names of labels, by the one rule for all formats."""
+    return _distinct(key, [label_name(value) or "" for value in values])
+
+
+def _names(key: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns."""
+    return _distinct(key, [column_name(value.strip()) for value in values])
+
+
+def _distinct(key: str, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if not name:
             raise StudyError(f"{key} holds a blank name; each name must be text.")
         if names.count(name) > 1:
             raise StudyError(f"{key} names {name!r} twice.")
-    return names
+    return tuple(names)
 
 
 def _did_you_mean(name: str, allowed: Collection[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,11 @@ class Task:
     generated: str | None = None  # name of the generated task,
     glue: str | None = None  # of the GLUE preset,
     web: str | None = None  # or of the preset that is read from an address
+    # Of files: how quotation marks are meant ("csv" or "none"), the encoding (None to find out),
+    # and the labels whose examples are left out ("" for a missing one).
+    quoting: str | None = None
+    encoding: str | None = None
+    drop_labels: tuple[str, ...] = ()
     # Sizes of the subsets, None for all; of a generated task, how many examples are made.
     train_examples: int | None = None
     validation_examples: int | None = None  # of each validation split
@@ -84,7 +89,8 @@ class Task:
         names = ["id", "kind", "text", "label", "labels", "splits", "generated", "glue"]
         names += ["train_examples", "validation_examples", "data_seed", "group"]
         # Only where it is set: the params of all other tasks would change.
-        names += ["web"] if self.web else []
+        rare = ("web", "quoting", "encoding", "drop_labels")
+        names += [name for name in rare if getattr(self, name)]
         names += ["metric", "metrics"] if with_metrics else []
         return {name: _as_lists(getattr(self, name)) for name in names}
 
@@ -143,6 +149,31 @@ GLUE: dict[str, Task] = _by_id(
     # Not in averages: its training and validation sentences contradict each other.
     _glue("wnli", "sentence1 sentence2", "not_entailment entailment", "accuracy", in_average=False),
 )
+
+
+@dataclass(frozen=True)
+class Download:
+    """How the original GLUE download holds a task: as tsv files without quoting."""
+
+    folder: str
+    columns: dict[str, str] = field(default_factory=dict)  # the hub's names -> theirs, if different
+    header: tuple[str, ...] | None = None  # the columns of files without a header line
+    has_short_rows: bool = False  # which lack fields; the hub's version leaves them out
+
+
+_NUMBERED = {"sentence1": "#1 String", "sentence2": "#2 String", "label": "Quality"}
+_OF_MNLI = {"premise": "sentence1", "hypothesis": "sentence2", "label": "gold_label"}
+DOWNLOADS = {
+    "cola": Download("CoLA", header=("source", "label", "mark", "sentence")),
+    "sst2": Download("SST-2"),
+    "mrpc": Download("MRPC", _NUMBERED),
+    "stsb": Download("STS-B", {"label": "score"}),
+    "qqp": Download("QQP", {"label": "is_duplicate"}, has_short_rows=True),
+    "mnli": Download("MNLI", _OF_MNLI),
+    "qnli": Download("QNLI"),
+    "rte": Download("RTE"),
+    "wnli": Download("WNLI"),
+}
 
 # Evaluation-only tasks with two labels, for models of three classes or of other two-class tasks.
 _HEURISTICS: dict[str, Any] = {

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lottery.files import expanded
-from lottery.files.arrays import NPZ_DAMAGE
+from lottery.files import expanded, npz_names, read_npy, read_npz
 from lottery.files.errors import StudyError
-from lottery.files.reading import GIVEN, reading
+from lottery.files.reading import GIVEN
 from lottery.models.architecture import Architecture
 from lottery.models.units import ALWAYS, KINDS
 from lottery.pruning.algorithms.declaration import (
@@ -89,32 +88,21 @@ def _of_folder(folder: Path, task: str, seed: int) -> Iterator[tuple[str, np.nda
                 f"{path} does not exist, so there is no mask of {task} with seed {seed}; "
                 f"{_content(task, seeds, tasks)}."
             )
-        with reading(path, "npy", advice=GIVEN):
-            array = np.load(path, allow_pickle=False)
-            if not isinstance(array, np.ndarray):
-                raise ValueError("it is an archive")
-        yield str(path), array
+        yield str(path), read_npy(path, GIVEN)
 
 
 def _of_npz(path: Path, task: str, seed: int) -> Iterator[tuple[str, np.ndarray]]:
     """The same from an npz file; only the two arrays of the mask are read."""
-    with reading(path, "npz", *NPZ_DAMAGE, advice=GIVEN):
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it is a single array")
-        named = []
-        with archive:
-            for kind in ALWAYS:
-                key = f"{task}/{seed}/{KINDS[kind].array}"
-                if key not in archive.files:
-                    parts = [name.split("/") for name in archive.files]
-                    parts = [part for part in parts if len(part) == 3]
-                    seeds = dict.fromkeys(part[1] for part in parts if part[0] == task)
-                    content = _content(task, seeds, (part[0] for part in parts))
-                    raise StudyError(f"{path} lacks the key {key}; {content}.")
-                with reading(f"{path}, {key}", "npy", *NPZ_DAMAGE, advice=GIVEN):
-                    named.append((f"{path}, {key}", archive[key]))
-    yield from named
+    keys = [f"{task}/{seed}/{KINDS[kind].array}" for kind in ALWAYS]
+    names = npz_names(path, GIVEN)
+    for key in keys:
+        if key not in names:
+            parts = [part for name in names if len(part := name.split("/")) == 3]
+            seeds = dict.fromkeys(part[1] for part in parts if part[0] == task)
+            content = _content(task, seeds, (part[0] for part in parts))
+            raise StudyError(f"{path} lacks the key {key}; {content}.")
+    arrays = read_npz(path, keys, GIVEN)
+    return ((f"{path}, {key}", arrays[key]) for key in keys)
 
 
 def _content(task: str, seeds: Iterable[str], tasks: Iterable[str]) -> str:

@@ -25,6 +25,8 @@ import numpy as np
 
 from lottery.files import expanded
 from lottery.files.errors import StudyError
+from lottery.files.errors import blaming as of_key
+from lottery.files.reading import require_no_device
 from lottery.models.architecture import Architecture
 from lottery.models.units import KINDS
 from lottery.pruning.algorithms import algorithm, built_in, register
@@ -112,6 +114,8 @@ def _load(
     path = root / expanded(file)
     if path.suffix != ".py":
         raise StudyError(f"plugins names {file!r}; allowed are Python files, as my_pruner.py.")
+    with of_key("plugins"):
+        require_no_device(path)
     try:
         source = path.read_bytes()
     except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
