@@ -73,8 +73,7 @@ def test_the_advice_names_what_is_full(error, step, slots, said):
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_names_what_can_help(step, precision, said, not_said, loss):
     history = History(10, torch.device("cpu"), precision)
-    history.add_loss(torch.tensor(loss))
-    history.count(3)
+    history.add(torch.tensor(loss), 3)
     with pytest.raises(StudyError, match=f"is {loss} at step {step} ") as caught:
         history.flush(step, 1, 2e-5)
     assert f"2.00e-05, {precision}): {said}" in str(caught.value)

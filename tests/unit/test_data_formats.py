@@ -390,6 +390,7 @@ def test_examples_without_a_gold_label_are_left_out_and_counted(
             task=task.to_dict(),
             path_to_train=tmp_path / "t.parquet",
             path_to_validation=tmp_path / "v.parquet",
+            path_to_data_summary=tmp_path / "summary.json",
         )
     assert "train: left out 2 examples (label -)" in caplog.text
     with pytest.raises(StudyError, match="no other labels than those of drop_labels"):

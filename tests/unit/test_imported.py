@@ -66,7 +66,7 @@ def test_other_keys_are_ignored_even_where_they_could_not_be_read(tmp_path):
         ({"mlps": np.array(1)}, ["single number"]),
         ({"mlps": np.array(["1", "0", "1"])}, ["<U1", "where a mask holds numbers"]),
         ({"heads": HEADS.astype(complex)}, ["complex128"]),
-        ({"heads": HEADS.astype(object)}, ["it holds Python objects"]),
+        ({"heads": HEADS.astype(object)}, ["array of Python objects"]),
     ],
 )
 def test_what_is_no_mask_is_one_sentence(tmp_path, write, arrays, words):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.files.reading import GIVEN
+from lottery.files.reading import GIVEN, require_no_device
 from lottery.models.architecture import Architecture
 from lottery.models.checks import CONFIG, check_headers
 
@@ -90,6 +90,7 @@ def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None
         if (folder / VOCABULARY).exists():
             return None
         raise StudyError(f"{folder}: neither {TOKENIZER} nor {VOCABULARY} is there.")
+    require_no_device(path)
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower

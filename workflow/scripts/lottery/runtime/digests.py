@@ -20,6 +20,7 @@ from pathlib import Path
 from lottery import files
 from lottery.files import expanded
 from lottery.files.errors import StudyError
+from lottery.files.reading import require_no_device
 
 CACHE = Path(".snakemake/digests")
 SMALL = 1_000_000  # bytes; a smaller file is read faster than its digest is kept
@@ -92,6 +93,7 @@ def _facts(path: str) -> os.stat_result:
 
 
 def _read(path: str) -> str:
+    require_no_device(expanded(path))
     try:
         with expanded(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
