@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,13 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scene import TARGETS, Run, Scene
+from scene import ON_CLUSTER, TARGETS, Run, Scene
 
 Record = dict[str, Any]
+OTHERS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGPWR)
 LOCKED = "Directory cannot be locked"  # Snakemake's own words
 OCCUPIED = "Another run works in this folder"
 # Of a run that writes Snakemake's locks while another, which is ending, removes their folder.
 REMOVED = r"FileNotFoundError: .*/\.snakemake/locks/"
+TELLING = (
+    *("dated after now", "Ending as soon", "said: ", LOCKED, OCCUPIED),
+    *("Errno", "FAILED", "Error:"),
+)
 
 # Who reads a file next: a rule to force, or a target to ask for.
 READERS = (
@@ -98,7 +105,16 @@ def lost_its_locks(run: Run) -> bool:
 def last_words(run: Run) -> str:
     """The line of a run that says most about its end."""
     lines = [line.strip() for line in run.said().splitlines() if line.strip()]
-    telling = ("Ending as soon", "said: ", LOCKED, OCCUPIED, "Errno", "FAILED", "Error:")
+    telling = (
+        "dated after now",
+        "Ending as soon",
+        "said: ",
+        LOCKED,
+        OCCUPIED,
+        "Errno",
+        "FAILED",
+        "Error:",
+    )
     for words in telling:
         found = [line for line in lines if words in line]
         if found:
@@ -106,8 +122,8 @@ def last_words(run: Run) -> str:
     return lines[-1][:300] if lines else ""
 
 
-def to_job(number: int) -> Callable[[Strike], None]:
-    """A signal to one job."""
+def to_job(*numbers: int) -> Callable[[Strike], None]:
+    """One of some signals to one job."""
 
     def strike(fault: Strike) -> None:
         run = fault.run_until(lambda: bool(fault.scene.jobs()))
@@ -115,7 +131,8 @@ def to_job(number: int) -> Callable[[Strike], None]:
         if not jobs:
             raise TooLate
         job = jobs[fault.random.integers(len(jobs))]
-        fault.record["job"] = job.rule
+        number = int(fault.random.choice(numbers))
+        fault.record |= {"job": job.rule, "signal": signal.Signals(number).name}
         with suppress(ProcessLookupError):
             os.kill(job.process, number)
         fault.end(run)
@@ -232,6 +249,51 @@ def reader_of(path: str) -> str:
     return next((reader for name, reader in READERS if path.endswith(name)), "")
 
 
+def config_edited(fault: Strike) -> None:
+    """The config is edited while jobs of a cluster work, and is as before when they have ended."""
+    scene = fault.scene
+    if scene.living is not None:
+        raise TooLate
+    scene.living = scene.command(*ON_CLUSTER)
+    run = fault.run_until(lambda: bool(scene.jobs()))
+    before = scene.config.read_text()
+    scene.config.write_text(before.replace("epochs: 20", "epochs: 1"))
+    assert scene.config.read_text() != before
+    fault.end(run)
+    scene.config.write_text(before)
+    assert fault.record["status"] == 0, run.said()[-3000:]
+
+
+def temporary_folder_emptied(fault: Strike) -> None:
+    """A cleaner removes whatever is in the temporary folder while a run works."""
+    fault.run_until(lambda: bool(fault.scene.jobs()))
+    left = list(fault.scene.temporary.iterdir())
+    for path in left:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    fault.record |= {"status": None, "said": f"{len(left)} files and folders removed"}
+
+
+def clock_set_back(fault: Strike) -> None:
+    """Between two runs the clock is set back: all that was made is dated after now."""
+    scene = fault.scene
+    run = fault.run_until(lambda: bool(scene.finished_files()))
+    os.kill(run.process.pid, signal.SIGTERM)
+    fault.end(run)
+    ahead = float(fault.random.uniform(120, 86_400))
+    for folder in ("resources", "results"):
+        for path in (scene.run / folder).rglob("*"):
+            date = path.stat().st_mtime + ahead
+            os.utime(path, (date, date))
+    after = scene.command()
+    fault.record |= {"status": after.wait(), "said": last_words(after), "ahead": round(ahead)}
+    if "Nothing to be done" in after.said():
+        raise TooLate
+    assert after.status == 1 and "dated after now" in after.said(), after.said()[-3000:]
+    # As docs/reruns.md shows.
+    repair = "find resources results -newermt now -exec touch -r {} -d '-2 days' {} \\;"
+    subprocess.run(repair, shell=True, cwd=scene.run, check=True)
+
+
 def disk_full(fault: Strike) -> None:
     """The disk takes nothing more for a while, or only small files where there is no own disk."""
     scene = fault.scene
@@ -266,6 +328,7 @@ KINDS: dict[str, Callable[[Strike], None]] = {
     "kill -9 of a job": to_job(signal.SIGKILL),
     "SIGTERM to a job": to_job(signal.SIGTERM),
     "SIGINT to a job": to_job(signal.SIGINT),
+    "another signal to a job": to_job(*OTHERS),
     "kill -9 of Snakemake": to_master(signal.SIGKILL),
     "kill -9 of Snakemake amid long jobs": to_master_amid_steps,
     "kill -9 of Snakemake and its jobs": to_master(signal.SIGKILL, group=True),
@@ -277,4 +340,7 @@ KINDS: dict[str, Callable[[Strike], None]] = {
     "two runs in the same moment": two_at_once,
     "a finished file cut short": cut_short,
     "disk full": disk_full,
+    "config edited under a cluster's jobs": config_edited,
+    "temporary folder emptied": temporary_folder_emptied,
+    "clock set back": clock_set_back,
 }

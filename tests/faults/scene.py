@@ -41,6 +41,8 @@ TARGETS = (
     *(f"{CELL}/evaluate/{cell}/metrics.json" for cell in CELLS),
 )
 LOCKS = ".snakemake/locks"
+# Every job is a Snakemake of its own, which reads the config again.
+ON_CLUSTER = ("--executor", "loopback", "--jobs", "2", "--seconds-between-status-checks", "0")
 SIZE = 64_000_000  # bytes of the run's own disk, a few times what a run writes
 RUN = "LOTTERY_TEST_RUN"  # the environment variable by which a job names the run that started it
 PATIENCE = 240  # seconds after which something hangs
@@ -84,8 +86,16 @@ class Run:
         fixed = {
             "CUDA_VISIBLE_DEVICES": "",
             "OMP_NUM_THREADS": "1",
+            "TMPDIR": str(said.parent / "temporary"),
+            "PATH": f"{said.parent / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT / "tests/workflow/loopback"),
             RUN: self.name,
         }
+        for name in ("temporary", "bin"):
+            (said.parent / name).mkdir(exist_ok=True)
+        squeue = said.parent / "bin/squeue"  # of a cluster without jobs: see `ON_CLUSTER`
+        squeue.write_text("#!/bin/sh\n")
+        squeue.chmod(0o755)
         with said.open("w") as out:
             self.process = subprocess.Popen(
                 command,
@@ -118,6 +128,8 @@ class Scene:
         run: the folder of the runs.
         undisturbed: a copy of it after a run that nobody disturbed.
         own_disk: whether the folder of the runs is a small disk of its own.
+        config: the study's.
+        temporary: the temporary folder of the runs.
         seconds: what the undisturbed run took.
         living: the run that is disturbed next.
         commands: the runs of the documented command, in order.
@@ -140,16 +152,17 @@ class Scene:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         (folder / "given").mkdir()
         study = yaml.safe_dump(small_study(folder / "given"), sort_keys=False)
-        (folder / "study.yaml").write_text(study)
+        self.config, self.temporary = folder / "study.yaml", folder / "temporary"
+        self.config.write_text(study)
         whole = self.start()
         assert whole.wait() == 0, whole.said()
         self.seconds = time.monotonic() - whole.began
         shutil.copytree(self.run, self.undisturbed)
 
-    def command(self) -> Run:
+    def command(self, *arguments: str) -> Run:
         """The documented command: `--unlock` after a run that was killed, then the same again."""
         unlocked = self.unlock()
-        run = self.start()
+        run = self.start(*arguments)
         run.unlocked = unlocked
         self.commands.append(run)
         self._release(run)
