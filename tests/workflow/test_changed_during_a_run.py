@@ -82,8 +82,8 @@ def break_(config: Path) -> None:
     ("given", "change"),
     [
         ("by --configfile", edit),
-        ("by --configfile", Path.unlink),
-        ("by the Snakefile", break_),
+        pytest.param("by --configfile", Path.unlink, marks=pytest.mark.long),
+        pytest.param("by the Snakefile", break_, marks=pytest.mark.long),
         ("as a module", edit),
     ],
 )

@@ -36,6 +36,7 @@ def reported(scores: list[dict], metric: str) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_full_models_learn_and_good_masks_are_worth_a_look(tmp_path: Path):
     searched = [
