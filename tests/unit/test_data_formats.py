@@ -111,17 +111,19 @@ ASCII = "text,label\na,x\nb,y\n"
     ("content", "encoding", "words"),
     [
         # without the byte order mark that utf-16 and utf-32 need
-        (TABLE.encode("utf-16-le"), "utf-16", ["byte order mark", "to utf-16-le (or utf-16-be)"]),
-        (TABLE.encode("utf-16-be"), "UTF_16", ["byte order mark", "to utf-16-be (or utf-16-le)"]),
-        (TABLE.encode("utf-32-le"), "utf-32", ["byte order mark", "to utf-32-le (or utf-32-be)"]),
-        (TABLE.encode("utf-32-be"), "utf-32", ["byte order mark", "to utf-32-be (or utf-32-le)"]),
-        (TABLE.encode(), "utf-16", ["byte order mark", "or save the file as UTF-8"]),
+        (TABLE.encode("utf-16-le"), "utf-16", ["byte order mark", "to utf-16-le."]),
+        (TABLE.encode("utf-16-be"), "UTF_16", ["byte order mark", "to utf-16-be."]),
+        (TABLE.encode("utf-32-le"), "utf-32", ["byte order mark", "to utf-32-le."]),
+        (TABLE.encode("utf-32-be"), "utf-32", ["byte order mark", "to utf-32-be."]),
+        (TABLE.encode(), "utf-16", ["byte order mark", "utf-16-le or utf-16-be, or leave"]),
+        (TABLE.encode("utf-16-le"), "utf-32", ["byte order mark", "to utf-16-le."]),
         # the places of the zero bytes
         (ASCII.encode("utf-16-le"), None, ["NUL", "encoding: utf-16-le`"]),
         (ASCII.encode("utf-16-be"), None, ["NUL", "encoding: utf-16-be`"]),
         (ASCII.encode("utf-32-le"), None, ["NUL", "encoding: utf-32-le`"]),
         (ASCII.encode("utf-32-be"), None, ["NUL", "encoding: utf-32-be`"]),
         (TABLE.encode("utf-16-be"), "cp1252", ["NUL", "encoding: utf-16-be`", "not CP1252"]),
+        (ASCII.encode() + 1999 * b"c,y\n" + b"\0,x\n", None, ["line 2003", "NUL", "; correct the"]),
         # cut at an odd byte, or within a pair of surrogates
         (("\ufeff" + TABLE).encode("utf-16-le")[:-1], None, ["line 3", "cut short"]),
         (("\ufeff" + TABLE).encode("utf-16-be")[:-3], None, ["line 3", "UTF-16-BE", "cut short"]),

@@ -32,6 +32,8 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 OTHER_DELIMITERS = (";", "\t", "|", ",")
 USUAL = {",": "csv", "\t": "none"}  # how the quotation marks of an ordinary file are meant
 WIDE = ("utf-16", "utf-32")
+NARROW = "latin-1"  # what is proposed where no zero byte speaks for another
+CUT = ("truncated data", "unexpected end of data")  # Python's reasons, of half a character
 HEAD, BLOCK = 4096, 2**20  # bytes
 ENCLOSED = re.compile('"(?:[^"]|"")*"')
 LONGEST_FIELD = 2**31 - 1  # characters of a field of csv
@@ -122,20 +124,23 @@ def _lines(path: Path, encoding: str | None, newline: str = "") -> Iterator[str]
         with path.open(encoding=codec, newline=newline) as file:
             for number, line in enumerate(file, 1):
                 if "\0" in line:
+                    likely = _likely(path)
+                    other = f"name the encoding (as `encoding: {likely}`, next to the file) if it "
+                    other += f"is not {codec.upper()}"
                     raise StudyError(
-                        f"{path}, line {number} holds a NUL character, which is no text; name the "
-                        f"encoding (as `encoding: {_likely(path)}`, next to the file) if it is not "
-                        f"{codec.upper()}."
+                        f"{path}, line {number} holds a NUL character, which is no text; "
+                        f"{'correct the file' if likely == NARROW else other}."
                     )
                 yield line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
     except UnicodeDecodeError as error:
         # All lines before those in the decoder have been yielded.
         before = error.object[: error.start].decode(codec, "ignore")
         number += 1 + len(re.findall(newline or r"\r\n?|\n", before))
-        if codec[:6] in WIDE and error.end == len(error.object):
+        if codec[:6] in WIDE and error.reason in CUT:
+            other = ", or its encoding is another" if encoding else ""
             raise StudyError(
                 f"{path}, line {number} ends within a character of {codec.upper()}: the file is "
-                "cut short; copy it again."
+                f"cut short{other}."
             ) from error
         other = f"save the file as UTF-8, or name its encoding (as `encoding: {_likely(path)}`)"
         raise StudyError(
@@ -157,10 +162,12 @@ def _codec(path: Path, encoding: str | None) -> str:
             f"to {encoding}; leave encoding out, or set it to {codec}."
         )
     if head and not codec and given in WIDE:
-        first, second = ("be", "le") if _likely(path).endswith("be") else ("le", "be")
+        likely = _likely(path)
+        if likely == NARROW:
+            likely = f"{given}-le or {given}-be, or leave it out if the file is UTF-8"
         raise StudyError(
             f"{path} has no byte order mark, which `encoding: {encoding}` needs; set encoding to "
-            f"{given}-{first} (or {given}-{second}), or save the file as UTF-8."
+            f"{likely}."
         )
     return codec or encoding or "utf-8"
 
@@ -171,7 +178,7 @@ def _likely(path: Path) -> str:
         head = file.read(HEAD)
     zeros = [head[place::4].count(0) for place in range(4)]
     if not any(zeros):
-        return "latin-1"
+        return NARROW
     # An ASCII character has one zero byte of two or three of four, which come first in big endian.
     width = "utf-32" if min(zeros[1:3]) > len(head) / 8 else "utf-16"
     return f"{width}-{'be' if zeros[0] + zeros[2] > zeros[1] + zeros[3] else 'le'}"
