@@ -103,6 +103,60 @@ def test_an_encoding_that_is_named_is_used(tmp_path: Path) -> None:
     refused(tmp_path / "a.csv", b"text,label\n\x81,x\n", ["line 2", "0x81"], encoding="cp1252")
 
 
+TABLE = "text,label\ncafé,x\nb,y\n"
+ASCII = "text,label\na,x\nb,y\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "words"),
+    [
+        # without the byte order mark that utf-16 and utf-32 need
+        (TABLE.encode("utf-16-le"), "utf-16", ["byte order mark", "to utf-16-le."]),
+        (TABLE.encode("utf-16-be"), "UTF_16", ["byte order mark", "to utf-16-be."]),
+        (TABLE.encode("utf-32-le"), "utf-32", ["byte order mark", "to utf-32-le."]),
+        (TABLE.encode("utf-32-be"), "utf-32", ["byte order mark", "to utf-32-be."]),
+        (TABLE.encode(), "utf-16", ["byte order mark", "utf-16-le or utf-16-be, or leave"]),
+        (TABLE.encode("utf-16-le"), "utf-32", ["byte order mark", "to utf-16-le."]),
+        # the places of the zero bytes
+        (ASCII.encode("utf-16-le"), None, ["NUL", "encoding: utf-16-le`"]),
+        (ASCII.encode("utf-16-be"), None, ["NUL", "encoding: utf-16-be`"]),
+        (ASCII.encode("utf-32-le"), None, ["NUL", "encoding: utf-32-le`"]),
+        (ASCII.encode("utf-32-be"), None, ["NUL", "encoding: utf-32-be`"]),
+        (TABLE.encode("utf-16-be"), "cp1252", ["NUL", "encoding: utf-16-be`", "not CP1252"]),
+        (ASCII.encode() + 1999 * b"c,y\n" + b"\0,x\n", None, ["line 2003", "NUL", "; correct the"]),
+        # cut at an odd byte, or within a pair of surrogates
+        (("\ufeff" + TABLE).encode("utf-16-le")[:-1], None, ["line 3", "cut short"]),
+        (("\ufeff" + TABLE).encode("utf-16-be")[:-3], None, ["line 3", "UTF-16-BE", "cut short"]),
+        (TABLE.encode("utf-16-le")[:-1], "utf-16-le", ["line 3", "cut short"]),
+        (("\ufeff" + TABLE).encode("utf-32-le")[:-2], None, ["UTF-32-LE", "cut short"]),
+        (("\ufeff" + TABLE + "😀").encode("utf-16-le")[:-2], None, ["line 4", "cut short"]),
+        # UTF-8 that another encoding would garble
+        (TABLE.encode(), "latin-1", ["is UTF-8", "set to latin-1"]),
+        (TABLE.encode(), "cp1252", ["is UTF-8", "set to cp1252"]),
+        (TABLE.encode(), "cp037", ["is UTF-8", "set to cp037"]),
+        # no line ends
+        (ASCII.encode(), "cp037", ["no row of data", "read as cp037", "encoding is another"]),
+    ],
+)
+def test_a_wrong_encoding_is_one_sentence(
+    tmp_path: Path, content: bytes, encoding: str | None, words: list[str]
+) -> None:
+    refused(tmp_path / "a.csv", content, words, encoding=encoding)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("encoding", [None, "utf-8", "utf8", "utf-8-sig", "UTF_8_SIG"])
+def test_utf_8_may_have_a_mark_under_each_of_its_names(
+    tmp_path: Path, mark: bytes, encoding: str | None
+) -> None:
+    found = rows(tmp_path / "a.csv", mark + TABLE.encode(), encoding=encoding)
+    assert found == [("café", "x"), ("b", "y")]
+
+
+def test_a_file_of_ascii_is_of_every_such_encoding(tmp_path: Path) -> None:
+    assert rows(tmp_path / "a.csv", ASCII, encoding="latin-1") == [("a", "x"), ("b", "y")]
+
+
 # Content of a tsv file (each , stands for a tab) or a csv file, and its rows, or words of the
 # sentence. Every file has the columns text and label.
 QUOTING: dict[str, tuple[str, str, Any]] = {
@@ -260,6 +314,7 @@ def labels_of(path: Path, values: list[Any], task: Task) -> list[int | float]:
         (["neg", "pos"], [0.0, 1.0, 0.0], [0, 1, 0]),
         (["cafe\u0301", "b"], ["caf\u00e9", "b", "cafe\u0301"], [0, 1, 0]),
         (["0.5", "1.5"], [0.5, 1.5, 0.5], [0, 1, 0]),
+        (["0.1", "1.7"], [0.1, 1.7, 0.1], [0, 1, 0]),
     ],
 )
 def test_labels_follow_one_rule_in_every_format(
@@ -295,6 +350,69 @@ def test_the_row_whose_label_is_wrong_is_named(
         labels_of(tmp_path / f"a{suffix}", values, own_task(labels=labels))
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert f"a{suffix}" in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_a_label_is_the_shortest_number_of_its_type(
+    tmp_path: Path, suffix: str, kind: pa.DataType
+) -> None:
+    task = own_task(labels=["0.1", "2"], drop_labels=[""])
+    values = pa.array([0.1, 2, None, 0.1], kind)
+    assert labels_of(tmp_path / f"a{suffix}", values, task) == [0, 1, 0]
+    scores = own_task(labels=None, metric="pearson")
+    values = pa.array([0.1, 2, 0.1], kind)
+    assert (
+        labels_of(tmp_path / f"a{suffix}", values, scores) == values.cast(pa.float64()).to_pylist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "expected"),
+    [
+        ("abc", "cb", [2, 1]),
+        ("012", "12", [1, 2]),
+        ("012", "cb", [2, 1]),
+        ("abc", "12", ["2, column 'label' holds '1'", "only if the first split holds numbers"]),
+        ("abc", "012", ["2, column 'label' holds '0'", "only if the first split holds numbers"]),
+        ("012", "13", ["3, column 'label' holds '3'", "all of 0 to 2"]),
+    ],
+)
+def test_numbers_are_positions_in_every_split_or_in_none(
+    tmp_path: Path, train: str, validation: str, expected: list[Any]
+) -> None:
+    data = {}
+    for split, labels in (("train", train), ("validation", validation)):
+        data[split] = str(tmp_path / f"{split}.csv")
+        lines = [f"text {i},{label}" for i, label in enumerate(labels)]
+        Path(data[split]).write_text("\n".join(["text,label", *lines]))
+    task = own_task(data=data, labels=["a", "b", "c"])
+    if isinstance(expected[0], int):
+        assert read_task(task, None)["validation"]["label"].to_pylist() == expected
+        return
+    with pytest.raises(StudyError) as caught:
+        read_task(task, None)
+    assert all(word in str(caught.value) for word in [*expected, "validation.csv"])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("name", ["text ", " text", "\ttext\u00a0"])
+def test_blanks_around_the_name_of_a_column_do_not_count(
+    tmp_path: Path, suffix: str, name: str
+) -> None:
+    def read(columns: list[str]) -> list[Any]:
+        path = tmp_path / f"a{suffix}"
+        if suffix == ".csv":
+            path.write_text(f"{','.join(columns)}\n{','.join('a' for _ in columns)}\n")
+        elif suffix == ".jsonl":
+            path.write_text(json.dumps(dict.fromkeys(columns, "a")))
+        else:
+            pq.write_table(pa.table({column: ["a"] for column in columns}), path)
+        return list(read_data_file(path, WANTED).values("text"))
+
+    assert read([name, "label"]) == ["a"]
+    with pytest.raises(StudyError, match=f"a{suffix} has two columns 'text', .* blanks"):
+        read([name, "label", "text"])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
@@ -402,6 +520,8 @@ def test_labels_are_dropped_of_numbers_of_scores_and_where_they_are_missing(tmp_
     assert labels_of(tmp_path / "a.parquet", [0, 1, -1, 1], task) == [0, 1, 1]
     task = own_task(drop_labels=[""])
     assert labels_of(tmp_path / "a.jsonl", [0, None, 1], task) == [0, 1]
+    raw = read_data_file(tmp_path / "a.jsonl", ("text", "label"))
+    assert with_gold_label(raw, task)[1] == {"no label": 1}
     scores = own_task(labels=None, metric="pearson", drop_labels=[-1])
     assert labels_of(tmp_path / "a.csv", [0.5, -1.0, 2], scores) == [0.5, 2.0]
 

@@ -117,6 +117,12 @@ def test_texts_are_compared_as_they_are(name: str) -> None:
         ("\x00\x07\x1b", False),
         ("\u00ad\u2060\u202e", False),
         ("\u3164\u2800\ufe0f", False),
+        ("\U000e0100\U000e01ef", False),
+        ("\u180b\u180d\u180f", False),
+        ("\u2065\U00016fe4", False),
+        ("\ufff8\U000e0fff", False),
+        ("葛\U000e0100", True),
+        ("\u180a", True),
     ],
 )
 def test_a_text_that_shows_nothing_is_counted(text: str, visible: bool) -> None:

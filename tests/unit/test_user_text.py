@@ -120,6 +120,8 @@ def test_printed_tables_keep_their_lines(name: str) -> None:
         ("a\x00b\x1bc\x85", "a\ufffdb\ufffdc\ufffd"),
         ("\ud800", "\ufffd"),
         ("\ufffe😀é", "\ufffd😀é"),
+        ("a\u202eb\u2066c\u2069", "a\ufffdb\ufffdc\ufffd"),
+        ("\u200e\u2029שלום", "\u200e\u2029שלום"),
     ],
 )
 def test_what_no_document_may_hold_is_replaced(text: str, shown: str) -> None:

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -51,13 +51,17 @@ def read_task(
     """
     if task.kind == "generated":
         return _generated(task)
-    tables = {}
+    tables: dict[str, pa.Table] = {}
+    numbered: bool | None = None
     for split in task.split_names:
         place = f".data.{split}" if task.kind == "files" else ""
         with blaming(f"tasks.{task.id}{place}"):
             raw = read_split(task, split, wanted_columns(task), glue_folder, cache)
             raw, left_out = with_gold_label(raw, task)
-            wanted = _wanted_part(checked_examples(raw, task, split), task, split, raw)
+            examples = checked_examples(raw, task, split, numbered)
+            if numbered is None and task.labels is not None:
+                numbered = are_positions(raw, task.label, task.labels)
+            wanted = _wanted_part(examples, task, split, raw)
             tables[split] = _noted(wanted, task, raw.name, raw.revision, left_out)
     return tables
 
@@ -138,14 +142,16 @@ def with_gold_label(raw: RawTable, task: Task) -> tuple[RawTable, dict[str, int]
     """Leaves out the rows whose label `drop_labels` names; the others keep their numbers.
 
     Returns:
-        The rest, and why rows are left out with how many: `label -` -> 12.
+        The rest, and why rows are left out with how many: `label -` -> 12, or `no label` -> 3.
     """
     left_out = {"fewer fields than the header": raw.cut_short} if raw.cut_short else {}
     if task.label not in raw.columns or not task.drop_labels:
         return raw, left_out
     names = [name or "" for name in _label_names(raw, task.label)]
     counts = Counter(names)
-    left_out |= {f"label {name}": counts[name] for name in task.drop_labels if counts[name]}
+    for name in task.drop_labels:
+        if counts[name]:
+            left_out[f"label {name}" if name else "no label"] = counts[name]
     keep = [name not in task.drop_labels for name in names]
     if not any(keep):
         raise StudyError(f"{raw.source} holds no other labels than those of drop_labels.")
@@ -160,8 +166,16 @@ def wanted_columns(task: Task) -> tuple[str, ...]:
     return (*task.text, task.label, *group, INDEX_COLUMN)
 
 
-def checked_examples(raw: RawTable, task: Task, split: str) -> pa.Table:
+def checked_examples(
+    raw: RawTable, task: Task, split: str, numbered: bool | None = None
+) -> pa.Table:
     """Turns a source's rows into examples.
+
+    Args:
+        raw: The rows.
+        task: Whose examples they are.
+        split: Which split they are.
+        numbered: See `class_labels`.
 
     Raises:
         StudyError: A column is missing, or a value is not what the study can use; one sentence
@@ -179,7 +193,8 @@ def checked_examples(raw: RawTable, task: Task, split: str) -> pa.Table:
     if task.labels is None:
         labels = score_labels(raw, task.label)
     else:
-        labels = class_labels(raw, task.label, task.labels, complete=split == task.split_names[0])
+        complete = split == task.split_names[0]
+        labels = class_labels(raw, task.label, task.labels, numbered, complete=complete)
     groups = None if task.group is None else _texts(raw, task.group, may_be_empty=False)
     table = _table(_numbers(raw), texts, labels, groups, task)
     check_variety(table, task, split, raw.source)
@@ -272,8 +287,32 @@ def _numbers(raw: RawTable) -> np.ndarray:
     return np.array([*first], np.int64)
 
 
+def are_positions(raw: RawTable, column: str, labels: Sequence[str]) -> bool:
+    """Whether the labels of a column are numbers that stand for positions in `labels`."""
+    counts = Counter(_label_names(raw, column))
+    by_name = sum(counts[name] for name in labels)
+    by_number = sum(counts[name] for name in _positions(labels))
+    return by_number > by_name and _may_be_positions(raw, column, labels)
+
+
+def _positions(labels: Sequence[str]) -> dict[str | None, int]:
+    return {str(i): i for i in range(len(labels))}
+
+
+def _may_be_positions(raw: RawTable, column: str, labels: Sequence[str]) -> bool:
+    # 0 is neither the first of the labels 1 and 0 nor of true and false.
+    return not {*labels} & {*_positions(labels), "true", "false"} and not raw.label_names.get(
+        column
+    )
+
+
 def class_labels(
-    raw: RawTable, column: str, labels: Sequence[str], *, complete: bool
+    raw: RawTable,
+    column: str,
+    labels: Sequence[str],
+    numbered: bool | None = None,
+    *,
+    complete: bool,
 ) -> np.ndarray:
     """Maps a label column onto the positions of `labels`, by name.
 
@@ -285,31 +324,32 @@ def class_labels(
         raw: The source.
         column: Its label column.
         labels: The task's label names, in the order of the model's outputs.
+        numbered: Whether the split read first holds positions; if not, numbers in a further one
+            are none. None for the first.
         complete: Whether bare numbers must cover all of 0 to k-1 (the split read first), or may
             lack some (a further split, which may be small).
 
     Returns:
         int64 [n].
     """
-    names = _label_names(raw, column)
     positions: dict[str | None, int] = {name: i for i, name in enumerate(labels)}
-    bare: dict[str | None, int] = {str(i): i for i in range(len(labels))}
-    counts = Counter(names)
-    by_name, by_number = (sum(counts[n] for n in known) for known in (positions, bare))
-    # 0 is neither the first of the labels 1 and 0 nor of true and false.
-    may_count = positions.keys().isdisjoint([*bare, "true", "false"])
-    may_count &= not raw.label_names.get(column)
-    hint = f" (or all of 0 to {len(labels) - 1}, in that order)" if may_count else ""
+    hint = ""
+    if _may_be_positions(raw, column, labels):
+        hint = f" (or all of 0 to {len(labels) - 1}, in that order)"
+        if numbered is False:
+            hint = " (numbers stand for them only if the first split holds numbers too)"
     allowed = f"allowed labels are {', '.join(map(repr, labels))}"
-    if by_number > by_name and may_count:
-        positions = bare
+    is_bare = numbered is not False and are_positions(raw, column, labels)
+    names = [*_label_names(raw, column)]
+    if is_bare:
+        positions = _positions(labels)
     for row, name in enumerate(names):
         if name is None:
             raise StudyError(f"{raw.at(row, column)} is missing; {allowed}.")
         if name not in positions:
             hint = hint if name.removeprefix("-").isdecimal() else ""
             raise StudyError(f"{raw.at(row, column)} holds {shown(name)}; {allowed}{hint}.")
-    if positions is bare and complete and (lacking := bare.keys() - counts.keys()):
+    if is_bare and complete and (lacking := positions.keys() - {*names}):
         raise StudyError(
             f"{raw.source}, column {column!r} holds numbers, but no {min(map(str, lacking))}; "
             f"{allowed}{hint}."
@@ -317,11 +357,11 @@ def class_labels(
     return np.array([positions[name] for name in names], np.int64)
 
 
-def _label_names(raw: RawTable, column: str) -> list[str | None]:
+def _label_names(raw: RawTable, column: str) -> Iterator[str | None]:
     """The names of a column's labels, those that the source gives to numbers in their place."""
     given = {str(i): name for i, name in enumerate(raw.label_names.get(column, ()))}
-    names = map(label_name, raw.values(column))
-    return [None if name is None else given.get(name, name) for name in names]
+    names = map(label_name, raw.label_values(column))
+    return (None if name is None else given.get(name, name) for name in names)
 
 
 def score_labels(raw: RawTable, column: str) -> np.ndarray:

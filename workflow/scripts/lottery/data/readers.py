@@ -14,7 +14,15 @@ from itertools import compress, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lottery.data.text import DELIMITERS, delimited_rows, equally_long, json_rows
+import numpy as np
+
+from lottery.data.text import (
+    DELIMITERS,
+    check_encoding,
+    delimited_rows,
+    equally_long,
+    json_rows,
+)
 from lottery.data.typed import typed
 from lottery.files.errors import StudyError
 from lottery.tasks.labels import column_name, label_name
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK = 1000  # rows
+NARROW = {"float": np.float32, "halffloat": np.float16}  # by Arrow's names
 SUFFIXES = (*DELIMITERS, ".jsonl", ".arrow", ".parquet")
 
 Column = list[Any]  # chunks, each a pyarrow array or a list of values
@@ -34,7 +43,7 @@ class RawTable:
     """The wanted columns of a source, unchanged."""
 
     source: str  # what to call it in a sentence: a file, or a file of the hub
-    columns: dict[str, Column]  # of the same length, under their names in NFC
+    columns: dict[str, Column]  # of the same length, under their names as `column_name` has them
     available: tuple[str, ...]  # every column name of the source
     # Class names that the source itself gives to the numbers of a column.
     label_names: dict[str, list[str | None]] = field(default_factory=dict)
@@ -52,6 +61,16 @@ class RawTable:
         """The values of a column; None where one is missing."""
         for chunk in self.columns[column]:
             yield from chunk if isinstance(chunk, list) else chunk.to_pylist()
+
+    def label_values(self, column: str) -> Iterator[Any]:
+        """The values of a column, where 0.1 of any width is 0.1 as in a text file."""
+        for chunk in self.columns[column]:
+            width = None if isinstance(chunk, list) else NARROW.get(str(chunk.type))
+            values = chunk if isinstance(chunk, list) else chunk.to_pylist()
+            if width is None:
+                yield from values
+            else:  # the shortest number that is read back as the same
+                yield from (None if each is None else float(str(width(each))) for each in values)
 
     def at(self, row: int, column: str) -> str:
         """Names the place of a value, to open a sentence with."""
@@ -104,6 +123,8 @@ def read_data_file(
         raise StudyError(f"{path} is of no known type; allowed are {', '.join(SUFFIXES)}.")
     require_files(path)
     try:
+        if suffix in (*DELIMITERS, ".jsonl"):
+            check_encoding(path, encoding)
         if suffix in DELIMITERS:
             rows = delimited_rows(path, DELIMITERS[suffix], quoting, encoding)
             table = _of_rows(path, rows, DELIMITERS[suffix], wanted, header, skip_short)
@@ -114,6 +135,11 @@ def read_data_file(
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not len(table):
+        if encoding:
+            raise StudyError(
+                f"{path} has no row of data where it is read as {encoding}; it is empty, or its "
+                "encoding is another."
+            )
         raise StudyError(f"{path} is empty: it has no row of data.")
     return replace(table, name=str(path))
 
@@ -178,7 +204,10 @@ def _names(path: Path, available: Sequence[str], wanted: Collection[str]) -> dic
     names: dict[str, str] = {}
     for name in available:
         if column_name(name) in wanted and names.setdefault(column_name(name), name) != name:
-            raise StudyError(f"{path} has two columns {name!r}, in two spellings of Unicode.")
+            raise StudyError(
+                f"{path} has two columns {column_name(name)!r}, which differ in blanks around "
+                "the name or in the spelling of Unicode alone."
+            )
     doubled = [name for name in names.values() if available.count(name) > 1]
     if doubled:
         raise StudyError(f"{path} has two columns {doubled[0]!r}; each name may occur once.")

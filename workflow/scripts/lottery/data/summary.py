@@ -32,8 +32,14 @@ MOST = 5  # classes that a sentence names
 
 USUAL = re.compile("[!-~]")
 INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # categories: control, format, separators
-# Letters, marks and symbols that show nothing: fillers, a blank pattern, variation selectors.
-BLANK = {*"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0", *map(chr, range(0xFE00, 0xFE10))}
+# Other characters that show nothing: Unicode's Default_Ignorable_Code_Point, a blank pattern of
+# Braille, and a filler of Khitan.
+BLANK = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\u2800\U00016fe4]"
+)
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +161,7 @@ def _labels(labels: np.ndarray, task: Task) -> dict[str, Any]:
 def _is_visible(text: str) -> bool:
     if USUAL.search(text):
         return True
-    return any(unicodedata.category(c) not in INVISIBLE and c not in BLANK for c in {*text})
+    return any(unicodedata.category(c) not in INVISIBLE for c in {*BLANK.sub("", text)})
 
 
 def _in_train(train: list[Any], examples: list[Any]) -> dict[str, int]:

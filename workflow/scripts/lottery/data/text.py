@@ -31,6 +31,10 @@ MARKS = {
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 OTHER_DELIMITERS = (";", "\t", "|", ",")
 USUAL = {",": "csv", "\t": "none"}  # how the quotation marks of an ordinary file are meant
+WIDE = ("utf-16", "utf-32")
+NARROW = "latin-1"  # what is proposed where no zero byte speaks for another
+CUT = ("truncated data", "unexpected end of data")  # Python's reasons, of half a character
+HEAD, BLOCK = 4096, 2**20  # bytes
 ENCLOSED = re.compile('"(?:[^"]|"")*"')
 LONGEST_FIELD = 2**31 - 1  # characters of a field of csv
 LONGEST_SHOWN = 60
@@ -120,17 +124,25 @@ def _lines(path: Path, encoding: str | None, newline: str = "") -> Iterator[str]
         with path.open(encoding=codec, newline=newline) as file:
             for number, line in enumerate(file, 1):
                 if "\0" in line:
+                    likely = _likely(path)
+                    other = f"name the encoding (as `encoding: {likely}`, next to the file) if it "
+                    other += f"is not {codec.upper()}"
                     raise StudyError(
-                        f"{path}, line {number} holds a NUL character, which is no text; name the "
-                        "encoding (as `encoding: utf-16-le`, next to the file) if it is not UTF-8."
+                        f"{path}, line {number} holds a NUL character, which is no text; "
+                        f"{'correct the file' if likely == NARROW else other}."
                     )
                 yield line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
     except UnicodeDecodeError as error:
         # All lines before those in the decoder have been yielded.
         before = error.object[: error.start].decode(codec, "ignore")
         number += 1 + len(re.findall(newline or r"\r\n?|\n", before))
-        likely = "utf-16-le" if b"\0" in error.object else "latin-1"
-        other = f"save the file as UTF-8, or name its encoding (as `encoding: {likely}`)"
+        if codec[:6] in WIDE and error.reason in CUT:
+            other = ", or its encoding is another" if encoding else ""
+            raise StudyError(
+                f"{path}, line {number} ends within a character of {codec.upper()}: the file is "
+                f"cut short{other}."
+            ) from error
+        other = f"save the file as UTF-8, or name its encoding (as `encoding: {_likely(path)}`)"
         raise StudyError(
             f"{path}, line {number} holds the byte 0x{error.object[error.start]:02x}, which is not "
             f"{codec.upper()}; {'name another encoding' if encoding else other} next to the file."
@@ -142,13 +154,59 @@ def _codec(path: Path, encoding: str | None) -> str:
     with path.open("rb") as file:
         head = file.read(4)
     codec = next((codec for mark, codec in MARKS.items() if head.startswith(mark)), None)
+    given = codecs.lookup(encoding or "utf-8").name.removesuffix("-sig")
     # utf-16 and utf-8-sig stand for the same as what a mark says in more detail.
-    if codec and encoding and codecs.lookup(encoding).name[:6] != codec[:6]:
+    if codec and encoding and given[:6] != codec[:6]:
         raise StudyError(
             f"{path} begins with the byte order mark of {codec.upper()}, but its encoding is set "
             f"to {encoding}; leave encoding out, or set it to {codec}."
         )
+    if head and not codec and given in WIDE:
+        likely = _likely(path)
+        if likely == NARROW:
+            likely = f"{given}-le or {given}-be, or leave it out if the file is UTF-8"
+        raise StudyError(
+            f"{path} has no byte order mark, which `encoding: {encoding}` needs; set encoding to "
+            f"{likely}."
+        )
     return codec or encoding or "utf-8"
+
+
+def _likely(path: Path) -> str:
+    """The encoding that the places of zero bytes speak for, of a file that is not UTF-8."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    zeros = [head[place::4].count(0) for place in range(4)]
+    if not any(zeros):
+        return NARROW
+    # An ASCII character has one zero byte of two or three of four, which come first in big endian.
+    width = "utf-32" if min(zeros[1:3]) > len(head) / 8 else "utf-16"
+    return f"{width}-{'be' if zeros[0] + zeros[2] > zeros[1] + zeros[3] else 'le'}"
+
+
+def check_encoding(path: Path, encoding: str | None) -> None:
+    """Rejects a file of UTF-8 whose encoding is set to another: its texts would be garbled.
+
+    Raises:
+        StudyError: The encoding is none of Unicode's, and the file has bytes outside of ASCII, all
+            of which are UTF-8.
+    """
+    if encoding is None or codecs.lookup(encoding).name.startswith("utf"):
+        return
+    decoder, ascii_only = codecs.getincrementaldecoder("utf-8")(), True
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(BLOCK):
+                ascii_only &= chunk.isascii()
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return
+    if not ascii_only:
+        raise StudyError(
+            f"{path} is UTF-8, but its encoding is set to {encoding}; leave encoding out, and save "
+            "the other files of the task as UTF-8 if they are not."
+        )
 
 
 def _line_end(path: Path, encoding: str | None) -> str:

@@ -39,7 +39,7 @@ class Typed:
 def typed(path: Path, wanted: Collection[str], kind: str) -> Iterator[Typed]:
     """Opens a parquet or Arrow file, or a folder of `save_to_disk`.
 
-    The batches hold texts, bytes, whole numbers, float64 and truth values, in columns named as the
+    The batches hold texts, bytes, numbers and truth values, in columns named as the
     file names them, those whose name in NFC is wanted.
 
     Args:
@@ -108,7 +108,7 @@ def _plain(path: Path, name: str, column: pa.Array, first: int) -> pa.Array:
     kind = column.type
     if types.is_large_string(kind) or types.is_string_view(kind):
         return column.cast(pa.string())
-    if types.is_float16(kind) or types.is_decimal(kind):
+    if types.is_decimal(kind):
         return column.cast(pa.float64())
     allowed = (types.is_string, types.is_boolean, types.is_integer, types.is_floating)
     if not any(is_of(kind) for is_of in (*allowed, types.is_null, types.is_binary)):

@@ -16,7 +16,10 @@ from lottery.files.atomic import atomic
 from lottery.files.reading import MADE_HERE, reading
 
 # Control characters, lone surrogates and what is no character: XML and HTML have no place for them.
-ILLEGIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Bidirectional controls: they would change the order of the text after them.
+ILLEGIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def legible(text: str) -> str:

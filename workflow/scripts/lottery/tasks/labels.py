@@ -31,5 +31,5 @@ def label_name(value: object) -> str | None:
 
 
 def column_name(name: str) -> str:
-    """The name of a column as it is compared."""
-    return normalize("NFC", name)
+    """The name of a column as it is compared: in NFC, without blanks around it."""
+    return normalize("NFC", name).strip()
