@@ -128,8 +128,9 @@ def test_weights_that_are_no_numbers_are_rejected(folder):
     # Token 77 occurs in no probe and hardly in any text.
     state["embeddings.word_embeddings.weight"][77, 3] = float("nan")
     save_file(state, path, metadata={"format": "pt"})
-    with pytest.raises(StudyError, match=r"word_embeddings\.weight holds NaN"):
+    with pytest.raises(StudyError, match=r"word_embeddings\.weight holds NaN") as refusal:
         fetch(folder)
+    assert str(path) in str(refusal.value)
     assert not (folder.parent / "fetched" / "model.safetensors").exists()
 
 

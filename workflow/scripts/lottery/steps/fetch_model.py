@@ -14,7 +14,15 @@ from lottery import files
 from lottery.files.errors import StudyError, blaming
 from lottery.models.architecture import Architecture, describe, full_plan
 from lottery.models.checkpoints import load_pretrained
-from lottery.models.checks import FILES, check_headers, check_tokens, check_values
+from lottery.models.checks import (
+    CONFIG,
+    FILES,
+    INDEX,
+    check_headers,
+    check_tokens,
+    check_values,
+    weight_files,
+)
 from lottery.models.encoder import Encoder, draw_weights
 from lottery.models.model_files import (
     TOKENIZER,
@@ -61,7 +69,8 @@ def fetch_model(
             check_headers(folder, architecture)
         _write_tokenizer(folder, path_to_tokenizer, architecture)
         reference = _reference(folder, init, init_seed)
-        _write_weights(path_to_model, architecture, reference, init, init_seed)
+        origin = folder / CONFIG if init == "random" else _named_by(folder)
+        _write_weights(path_to_model, architecture, reference, init, init_seed, origin)
         _compare(path_to_model, architecture, reference, init)
 
 
@@ -113,10 +122,24 @@ def _reference(folder: Path, init: str, seed: int) -> PreTrainedModel:
     return model.eval()
 
 
+def _named_by(folder: Path) -> Path:
+    """The file in which a user looks for a checkpoint's weights: the only one, or the index."""
+    paths = weight_files(folder)
+    return paths[0] if len(paths) == 1 else folder / INDEX
+
+
 def _write_weights(
-    path: Path, architecture: Architecture, reference: PreTrainedModel, init: str, seed: int
+    path: Path,
+    architecture: Architecture,
+    reference: PreTrainedModel,
+    init: str,
+    seed: int,
+    origin: Path,
 ) -> None:
-    """Saves the weights under a sequence classifier's names, the classifier itself left out."""
+    """Saves the weights under a sequence classifier's names, the classifier itself left out.
+
+    A sentence about their values names `origin`, the file that they come from.
+    """
     family = architecture.family
     names = [name for name, _ in Encoder(architecture, 1).named_parameters()]
     if init == "random":
@@ -127,7 +150,7 @@ def _write_weights(
         weights = {family.prefix + name: tensor for name, tensor in reference.state_dict().items()}
     wanted = [family.checkpoint_name(name) for name in names if not name.startswith("classifier.")]
     arrays = {name: weights[name].detach().float().numpy() for name in wanted}
-    check_values(arrays, path)
+    check_values(arrays, origin)
     metadata = {"format": "pt"} | describe(architecture, 1, full_plan(architecture))
     files.write_arrays(path, arrays, metadata)
 
