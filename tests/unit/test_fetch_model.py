@@ -236,7 +236,7 @@ def test_a_vocabulary_that_is_no_text(folder):
         check_folder(folder, weights=False)
     path.unlink()
     path.mkdir()
-    with pytest.raises(StudyError, match=r"neither tokenizer\.json nor vocab\.txt is there"):
+    with pytest.raises(StudyError, match=r"vocab\.txt is a folder where a UTF-8 text file"):
         check_folder(folder, weights=False)
 
 

@@ -95,7 +95,7 @@ def weight_files(folder: Path) -> list[Path]:
         StudyError: there is none, or one that the index names is missing or in another folder.
     """
     index = folder / INDEX
-    if (folder / WEIGHTS).is_file():
+    if (folder / WEIGHTS).exists():
         return [folder / WEIGHTS]
     if index.exists():
         names = files.read_json(index, GIVEN)
@@ -108,7 +108,7 @@ def weight_files(folder: Path) -> list[Path]:
                 raise StudyError(
                     f"{index} names {shard!a}; allowed are names of files in the same folder."
                 )
-            if not (folder / shard).is_file():
+            if not (folder / shard).exists():
                 raise StudyError(f"{index} names {shard}, which is not in {folder}.")
         return [folder / shard for shard in shards]
     others = [path.name for kind in ("*.safetensors", *PICKLED) for path in folder.glob(kind)]

@@ -94,7 +94,7 @@ def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None
 
     path = folder / TOKENIZER
     if not path.exists():
-        if (folder / VOCABULARY).is_file():
+        if (folder / VOCABULARY).exists():
             _check_vocabulary_file(folder)
             return None
         raise StudyError(f"{folder}: neither {TOKENIZER} nor {VOCABULARY} is there.")
@@ -104,7 +104,7 @@ def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None
     except Exception as error:  # the library raises nothing narrower
         raise StudyError(f"{path}: not a readable tokenizer file.") from error
     check_vocabulary(tokenizer, folder, architecture)
-    if (folder / VOCABULARY).is_file():
+    if (folder / VOCABULARY).exists():
         check_ids(tokenizer, folder)
     return tokenizer
 
