@@ -258,6 +258,13 @@ def test_a_vocabulary_that_contradicts_the_tokenizer(folder, words, found):
     assert files in str(refusal.value) and found in str(refusal.value)
 
 
+def test_a_vocabulary_of_which_transformers_makes_other_words(folder):
+    # transformers leaves out blanks at the end of a line.
+    (folder / "vocab.txt").write_text("\n".join([*WORDS, "c "]))
+    with pytest.raises(StudyError, match=r"and the tokenizer that .*: 'c ' has the id 8"):
+        fetch(folder)
+
+
 def test_a_hub_model_that_cannot_be_reached_is_one_sentence(folder):
     with pytest.raises(StudyError, match=r"nobody/nothing at 0{40} cannot be fetched"):
         fetch(folder, source="nobody/nothing", kind="hub", revision="0" * 40)
