@@ -94,6 +94,41 @@ def test_shards_are_read_by_their_index_and_a_missing_one_is_named(folder: Path)
         check(folder)
 
 
+WORD = "embeddings.word_embeddings.weight"
+NORM = "embeddings.LayerNorm.weight"
+OLD_NORM = "embeddings.LayerNorm.gamma"
+
+
+@pytest.mark.parametrize(
+    ("name", "copy"), [(WORD, f"bert.{WORD}"), (NORM, OLD_NORM), (NORM, f"bert.{OLD_NORM}")]
+)
+def test_a_tensor_under_two_names_is_refused(folder: Path, name: str, copy: str):
+    edit_weights(folder, lambda state: state.update({copy: state[name].clone()}))
+    with pytest.raises(StudyError, match="two names of the same tensor") as refusal:
+        check(folder)
+    assert name in str(refusal.value) and copy in str(refusal.value)
+
+
+@pytest.mark.parametrize("part", ["weight", "bias"])
+def test_half_a_pooler_is_refused(folder: Path, part: str):
+    other = {"weight": "bias", "bias": "weight"}[part]
+    edit_weights(folder, lambda state: state.pop(f"pooler.dense.{part}"))
+    sentence = rf"have pooler\.dense\.{other} and lack pooler\.dense\.{part}; .* both or neither"
+    with pytest.raises(StudyError, match=sentence):
+        check(folder)
+
+
+@pytest.mark.parametrize("shard", ["sub/m.safetensors", "{}/sub/m.safetensors", "../m", "..", ""])
+def test_an_index_names_files_of_its_own_folder(folder: Path, shard: str):
+    (folder / "sub").mkdir()
+    (folder / "model.safetensors").rename(folder / "sub" / "m.safetensors")
+    (folder / "m.safetensors").write_bytes((folder / "sub" / "m.safetensors").read_bytes())
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {WORD: shard.format(folder)}}))
+    with pytest.raises(StudyError, match="allowed are names of files in the same folder"):
+        check(folder)
+
+
 WRONG_CONFIGS = [
     ({"vocab_size": 91}, "vocab_size is 91; the weights .* have 90 rows"),
     ({"vocab_size": 89}, "vocab_size is 89; the weights .* have 90 rows"),

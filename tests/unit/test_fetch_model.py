@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, Ber
 from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_pretrained
 from lottery.models.families import FAMILIES
+from lottery.models.model_files import check_folder
 from lottery.steps.fetch_model import fetch_model
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##c"]
@@ -122,14 +123,68 @@ def test_bad_checkpoints_are_one_sentence_each(folder):
         fetch(folder)
 
 
+# What the encoder or transformers cannot use is found at planning where no library is needed.
+WRONG_AT_PLANNING = [
+    ({"quantization_config": {"quant_method": "x"}}, "quantization_config is .*; allowed is null"),
+    ({"attn_implementation": "flash_attention_2"}, "is 'flash_attention_2'; allowed is 'sdpa'"),
+    ({"chunk_size_feed_forward": 5}, "chunk_size_feed_forward is 5; allowed is 0"),
+    ({"pad_token_id": 90}, "pad_token_id is 90; it must be null or a whole number from 0 to 89"),
+    ({"pad_token_id": -1}, "pad_token_id is -1; it must be"),
+    ({"pad_token_id": True}, "pad_token_id is True; it must be"),
+]
+WRONG_WHEN_READ = [
+    ({"dtype": "bogus"}, "transformers cannot read it .*bogus"),
+    ({"num_labels": "x"}, "transformers cannot read it"),
+    ({"id2label": "x"}, "transformers cannot read it"),
+    ({"tie_word_embeddings": "x"}, "transformers cannot read it"),
+    ({"base_model_tp_plan": 3}, "transformers cannot make the model that it asks for"),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), WRONG_AT_PLANNING)
+def test_a_config_that_asks_for_something_else_is_named_at_planning(folder, changes, sentence):
+    edit_config(folder, **changes)
+    with pytest.raises(StudyError, match=rf"config\.json: .*{sentence}"):
+        check_folder(folder, weights=False)
+
+
+@pytest.mark.parametrize("init", ["pretrained", "random"])
+@pytest.mark.parametrize(("changes", "sentence"), WRONG_WHEN_READ)
+def test_a_config_that_transformers_cannot_use_is_named(folder, changes, sentence, init):
+    edit_config(folder, **changes)
+    with pytest.raises(StudyError, match=rf"config\.json: {sentence}"):
+        fetch(folder, init=init)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_config_is_plain_utf_8(folder, encoding):
+    path = folder / "config.json"
+    path.write_text(path.read_text(), encoding=encoding)
+    with pytest.raises(StudyError, match=r"config\.json (begins with a byte order mark|is cut)"):
+        check_folder(folder, weights=False)
+
+
+@pytest.mark.parametrize("changes", [{"pad_token_id": None}, {"return_dict": False}])
+def test_a_config_with_harmless_values_passes(folder, changes):
+    edit_config(folder, **changes)
+    fetch(folder)
+
+
+def test_a_tokenizer_that_transformers_does_not_know_is_one_sentence(folder):
+    edit_config(folder, tokenizer_class="Nope")
+    with pytest.raises(StudyError, match=r"cannot make a tokenizer of vocab\.txt .*config\.json"):
+        fetch(folder)
+
+
 def test_weights_that_are_no_numbers_are_rejected(folder):
     path = folder / "model.safetensors"
     state = load_file(path)
     # Token 77 occurs in no probe and hardly in any text.
     state["embeddings.word_embeddings.weight"][77, 3] = float("nan")
     save_file(state, path, metadata={"format": "pt"})
-    with pytest.raises(StudyError, match=r"word_embeddings\.weight holds NaN"):
+    with pytest.raises(StudyError, match=r"word_embeddings\.weight holds NaN") as refusal:
         fetch(folder)
+    assert str(path) in str(refusal.value)
     assert not (folder.parent / "fetched" / "model.safetensors").exists()
 
 
@@ -138,6 +193,75 @@ def test_a_tokenizer_that_adds_no_special_tokens_is_rejected(folder):
     tokenizer = json.loads((target / "tokenizer.json").read_text())
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer | {"post_processor": None}))
     with pytest.raises(StudyError, match=r"tokenizer\.json"):
+        fetch(folder)
+
+
+WRONG_VOCABULARIES = [
+    (["a", "b", "a"], r"vocab\.txt: lines 6 and 8 both hold 'a'"),
+    (["a", "", "b"], r"vocab\.txt: line 7 is blank"),
+    (["a", ""], r"vocab\.txt: line 7 is blank"),
+    (["a", " "], r"vocab\.txt: line 7 is blank"),
+]
+
+
+@pytest.mark.parametrize(("words", "sentence"), WRONG_VOCABULARIES)
+def test_a_vocabulary_gives_each_word_one_id(folder, words, sentence):
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in [*WORDS[:5], *words]))
+    with pytest.raises(StudyError, match=sentence):
+        check_folder(folder, weights=False)
+
+
+@pytest.mark.parametrize("token", WORDS[:5])
+def test_a_vocabulary_has_the_special_tokens_that_the_checkpoint_names(folder, token):
+    words = [word.replace(token, "<other>") for word in WORDS]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    with pytest.raises(StudyError) as refusal:
+        check_folder(folder, weights=False)
+    assert f"vocab.txt lacks '{token}', a special token" in str(refusal.value)
+    key = f"{token[1:-1].lower()}_token"
+    (folder / "tokenizer_config.json").write_text(json.dumps({key: {"content": "<other>"}}))
+    check_folder(folder, weights=False)
+
+
+def test_a_vocabulary_that_is_no_text(folder):
+    path = folder / "vocab.txt"
+    path.write_bytes(b"")
+    with pytest.raises(StudyError, match=r"vocab\.txt is empty"):
+        check_folder(folder, weights=False)
+    path.write_text("\n".join(WORDS), encoding="utf-16")
+    with pytest.raises(StudyError, match=r"vocab\.txt is cut short or no UTF-8 text file"):
+        check_folder(folder, weights=False)
+    path.write_text("\n".join(WORDS), encoding="utf-8-sig")
+    with pytest.raises(StudyError, match=r"vocab\.txt lacks '\[PAD\]'"):
+        check_folder(folder, weights=False)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StudyError, match=r"vocab\.txt is a folder where a UTF-8 text file"):
+        check_folder(folder, weights=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["b", "a", "##c"], "'b' has the id 5 in the first and the id 6"),
+        (["a", "b", "c"], "'c' has the id 7 in the first and no id"),
+    ],
+)
+def test_a_vocabulary_that_contradicts_the_tokenizer(folder, words, found):
+    made = fetch(folder) / "tokenizer.json"
+    (folder / "tokenizer.json").write_bytes(made.read_bytes())
+    check_folder(folder, weights=False)
+    (folder / "vocab.txt").write_text("\n".join([*WORDS[:5], *words]))
+    with pytest.raises(StudyError) as refusal:
+        check_folder(folder, weights=False)
+    files = f"{folder / 'vocab.txt'} and {folder / 'tokenizer.json'} do not agree"
+    assert files in str(refusal.value) and found in str(refusal.value)
+
+
+def test_a_vocabulary_of_which_transformers_makes_other_words(folder):
+    # transformers leaves out blanks at the end of a line.
+    (folder / "vocab.txt").write_text("\n".join([*WORDS, "c "]))
+    with pytest.raises(StudyError, match=r"and the tokenizer that .*: 'c ' has the id 8"):
         fetch(folder)
 
 

@@ -95,6 +95,14 @@ class Architecture:
             classifier_dropout=number("classifier_dropout", hidden_dropout),
             initializer_range=number("initializer_range", 0.02),
         )
+        padding = config.get("pad_token_id")
+        if padding is not None and (
+            type(padding) is not int or not 0 <= padding < sizes.vocabulary
+        ):
+            raise StudyError(
+                f"{source}: pad_token_id is {padding!r}; it must be null or a whole number from 0 "
+                f"to {sizes.vocabulary - 1}."
+            )
         if sizes.hidden % sizes.heads:
             raise StudyError(
                 f"{source}: hidden_size {sizes.hidden} is not a multiple of "

@@ -92,7 +92,7 @@ def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that hold a checkpoint's weights.
 
     Raises:
-        StudyError: there is none, or one that the index names is missing.
+        StudyError: there is none, or one that the index names is missing or in another folder.
     """
     index = folder / INDEX
     if (folder / WEIGHTS).exists():
@@ -102,8 +102,12 @@ def weight_files(folder: Path) -> list[Path]:
         names = names.get("weight_map") if isinstance(names, dict) else None
         if not isinstance(names, dict) or not all(isinstance(v, str) for v in names.values()):
             raise StudyError(f"{index} holds no weight_map from tensors to files.")
-        shards = sorted({Path(name).name for name in names.values()})
+        shards = sorted(set(names.values()))
         for shard in shards:
+            if shard in ("", ".", "..") or "/" in shard or "\\" in shard:
+                raise StudyError(
+                    f"{index} names {shard!a}; allowed are names of files in the same folder."
+                )
             if not (folder / shard).exists():
                 raise StudyError(f"{index} names {shard}, which is not in {folder}.")
         return [folder / shard for shard in shards]
@@ -141,13 +145,18 @@ def check_headers(folder: Path, architecture: Architecture) -> None:
 
     Raises:
         StudyError: one sentence with the two numbers, or with the tensor that is missing, that
-            nothing reads, or that holds no floats.
+            nothing reads, that is there twice, or that holds no floats.
     """
     config = folder / CONFIG
-    found = {
-        _plain(name, architecture): (name, *entry)
-        for name, entry in headers(weight_files(folder)).items()
-    }
+    found: dict[str, tuple[str, str, tuple[int, ...]]] = {}
+    for stored, entry in headers(weight_files(folder)).items():
+        name = _plain(stored, architecture)
+        if name in found:
+            raise StudyError(
+                f"{folder}: {found[name][0]} and {stored} are two names of the same tensor; the "
+                "weights may have one of them."
+            )
+        found[name] = (stored, *entry)
     expected = {
         architecture.family.checkpoint_name(name).removeprefix(architecture.family.prefix): (
             name,
@@ -168,6 +177,14 @@ def check_headers(folder: Path, architecture: Architecture) -> None:
             )
         if theirs != shape:
             raise StudyError(_mismatch(config, stored, TABLES.get(ours), shape, theirs))
+    pooler = [name for name, (ours, _) in expected.items() if ours.startswith("pooler.")]
+    if lacking := [name for name in pooler if name not in found]:
+        for name in pooler:
+            if name in found:
+                raise StudyError(
+                    f"{folder}: the weights have {found[name][0]} and lack {lacking[0]}; they may "
+                    "have both or neither."
+                )
     parts = {name.split(".")[0] for name in expected}
     for name, (stored, *_) in found.items():
         known = name in expected or name.rsplit(".", 1)[-1] in BUFFERS

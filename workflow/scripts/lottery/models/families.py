@@ -77,6 +77,10 @@ SUPPORTED = {
     "is_decoder": (False, None),
     "add_cross_attention": (False, None),
     "use_task_id": (False, None),
+    "quantization_config": (None,),
+    "chunk_size_feed_forward": (0,),
+    "attn_implementation": ("sdpa", "eager", None),
+    "_attn_implementation": ("sdpa", "eager", None),
 }
 
 
@@ -90,5 +94,6 @@ def find_family(config: dict[str, Any], source: str) -> Family:
         )
     for key, allowed in SUPPORTED.items():
         if key in config and config[key] not in allowed:
-            raise StudyError(f"{source}: {key} is {config[key]!r}; allowed is {allowed[0]!r}.")
+            first = "null" if allowed[0] is None else repr(allowed[0])
+            raise StudyError(f"{source}: {key} is {repr(config[key])[:100]}; allowed is {first}.")
     return FAMILIES[model_type]

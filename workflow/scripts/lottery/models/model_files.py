@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.files.reading import GIVEN, require_no_device
+from lottery.files.reading import GIVEN, reading, require_no_device
 from lottery.models.architecture import Architecture
 from lottery.models.checks import CONFIG, check_headers
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocab.txt"
+# Either may name a checkpoint's special tokens; the last counts.
+SPECIAL_TOKENS = ("special_tokens_map.json", "tokenizer_config.json")
 # What a checkpoint must have: of each group one.
 NEEDED = ((CONFIG,), (TOKENIZER, VOCABULARY), ("*.safetensors",))
 
@@ -78,7 +80,12 @@ def check_folder(folder: Path, *, weights: bool) -> Architecture:
 def architecture_of(folder: Path) -> Architecture:
     """Reads the sizes of a checkpoint."""
     path = folder / CONFIG
-    return Architecture.from_config(files.read_json(path, GIVEN), str(path))
+    config = files.read_json(path, GIVEN)
+    with reading(path, "UTF-8", advice=GIVEN):
+        # JSON is read in other encodings, too, but not by transformers.
+        if path.read_text(encoding="utf-8").startswith("\ufeff"):
+            raise StudyError(f"{path} begins with a byte order mark; save it without one.")
+    return Architecture.from_config(config, str(path))
 
 
 def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None:
@@ -88,6 +95,7 @@ def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None
     path = folder / TOKENIZER
     if not path.exists():
         if (folder / VOCABULARY).exists():
+            _check_vocabulary_file(folder)
             return None
         raise StudyError(f"{folder}: neither {TOKENIZER} nor {VOCABULARY} is there.")
     require_no_device(path)
@@ -96,7 +104,72 @@ def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None
     except Exception as error:  # the library raises nothing narrower
         raise StudyError(f"{path}: not a readable tokenizer file.") from error
     check_vocabulary(tokenizer, folder, architecture)
+    if (folder / VOCABULARY).exists():
+        check_ids(tokenizer, folder)
     return tokenizer
+
+
+def _words(path: Path) -> list[str]:
+    """The lines of vocab.txt, split as transformers does: a word's id is the number of its line."""
+    with reading(path, "UTF-8 text", advice=GIVEN), path.open(encoding="utf-8") as file:
+        return [line.removesuffix("\n") for line in file]
+
+
+def _check_vocabulary_file(folder: Path) -> None:
+    """Rejects a vocab.txt that is the only source of ids and does not give each word one.
+
+    Raises:
+        StudyError: it is empty, a line is blank or there twice, or a special token is missing.
+    """
+    path = folder / VOCABULARY
+    words = _words(path)
+    if not words:
+        raise StudyError(f"{path} is empty; it must have a word per line.")
+    lines: dict[str, int] = {}
+    for number, word in enumerate(words, 1):
+        if not word.strip(" \t\r"):
+            raise StudyError(f"{path}: line {number} is blank; it must hold a word.")
+        if word in lines:
+            raise StudyError(
+                f"{path}: lines {lines[word]} and {number} both hold {word!a}; each word may be "
+                "there once."
+            )
+        lines[word] = number
+    for token in _special_tokens(folder):
+        if token not in lines:
+            raise StudyError(f"{path} lacks {token!a}, a special token that the model needs.")
+
+
+def _special_tokens(folder: Path) -> list[str]:
+    """A checkpoint's special tokens, BERT's own where no file names others."""
+    names = {f"{kind.lower()}_token": f"[{kind}]" for kind in ("PAD", "UNK", "CLS", "SEP", "MASK")}
+    for file in SPECIAL_TOKENS:
+        given = files.read_json(folder / file, GIVEN) if (folder / file).is_file() else {}
+        if not isinstance(given, dict):
+            raise StudyError(f"{folder / file} holds no JSON object.")
+        for key in names.keys() & given.keys():
+            token = given[key].get("content") if isinstance(given[key], dict) else given[key]
+            if isinstance(token, str):
+                names[key] = token
+    return list(names.values())
+
+
+def check_ids(tokenizer: Tokenizer, folder: Path) -> None:
+    """Rejects a tokenizer that gives a word of vocab.txt another id than its line does.
+
+    Raises:
+        StudyError: the first word, with both ids.
+    """
+    ids = tokenizer.get_vocab()
+    for number, word in enumerate(_words(folder / VOCABULARY)):
+        if ids.get(word) != number:
+            found = f"the id {ids[word]}" if word in ids else "no id"
+            other = folder / TOKENIZER
+            theirs = other if other.is_file() else "the tokenizer that transformers makes of it"
+            raise StudyError(
+                f"{folder / VOCABULARY} and {theirs} do not agree: {word!a} has the id {number} in "
+                f"the first and {found} in the second."
+            )
 
 
 def check_vocabulary(tokenizer: Tokenizer, folder: Path, architecture: Architecture) -> None:

@@ -21,6 +21,7 @@ from lottery.files.errors import StudyError, blaming
 from lottery.models.architecture import Architecture
 from lottery.models.checks import CONFIG
 from lottery.models.model_files import (
+    SPECIAL_TOKENS,
     TOKENIZER,
     VOCABULARY,
     architecture_of,
@@ -35,7 +36,7 @@ from lottery.tasks.task import Task
 
 # Larger files are checked when they are fetched: a start should not take minutes.
 LARGEST = 100_000_000  # bytes
-LIGHT_FILES = (CONFIG, TOKENIZER, VOCABULARY)
+LIGHT_FILES = (CONFIG, TOKENIZER, VOCABULARY, *SPECIAL_TOKENS)
 
 Fetch = tuple[str, dict[str, str]]
 

@@ -8,25 +8,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
 
 from lottery import files
 from lottery.files.errors import StudyError, blaming
+from lottery.files.reading import one_line
 from lottery.models.architecture import Architecture, describe, full_plan
 from lottery.models.checkpoints import load_pretrained
-from lottery.models.checks import FILES, check_headers, check_tokens, check_values
+from lottery.models.checks import (
+    CONFIG,
+    FILES,
+    INDEX,
+    check_headers,
+    check_tokens,
+    check_values,
+    weight_files,
+)
 from lottery.models.encoder import Encoder, draw_weights
 from lottery.models.model_files import (
     TOKENIZER,
     VOCABULARY,
     architecture_of,
+    check_ids,
     check_vocabulary,
     read_tokenizer,
     source_folder,
 )
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
 VERSION = 1
 
@@ -59,9 +68,11 @@ def fetch_model(
         architecture = architecture_of(folder)
         if init == "pretrained":
             check_headers(folder, architecture)
+        config = _config(folder)
         _write_tokenizer(folder, path_to_tokenizer, architecture)
-        reference = _reference(folder, init, init_seed)
-        _write_weights(path_to_model, architecture, reference, init, init_seed)
+        reference = _reference(folder, config, init, init_seed)
+        origin = folder / CONFIG if init == "random" else _named_by(folder)
+        _write_weights(path_to_model, architecture, reference, init, init_seed, origin)
         _compare(path_to_model, architecture, reference, init)
 
 
@@ -72,8 +83,17 @@ def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> No
         read_from = VOCABULARY
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            ).backend_tokenizer
+        except Exception as error:  # the library raises nothing narrower
+            raise StudyError(
+                f"{folder}: transformers cannot make a tokenizer of {VOCABULARY} and what "
+                f"tokenizer_config.json and {CONFIG} ask for ({one_line(error)})."
+            ) from error
         check_vocabulary(tokenizer, folder, architecture)
+        check_ids(tokenizer, folder)
     # The checkpoint's padding and length do not matter: this workflow pads and cuts by itself.
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -82,15 +102,28 @@ def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> No
         temporary.write_text(tokenizer.to_str(), encoding="utf-8")
 
 
-def _reference(folder: Path, init: str, seed: int) -> PreTrainedModel:
+def _config(folder: Path) -> PretrainedConfig:
+    """The config as transformers reads it, before anything else reads the file."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # of any class: transformers checks few values by itself
+        raise StudyError(
+            f"{folder / CONFIG}: transformers cannot read it ({one_line(error)})."
+        ) from error
+    return config
+
+
+def _reference(folder: Path, config: PretrainedConfig, init: str, seed: int) -> PreTrainedModel:
     """The model as transformers loads it, without a classifier, in evaluation mode."""
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
     torch.manual_seed(seed)  # a checkpoint may lack the pooler, which is then drawn
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if init == "random":
-        return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
     try:
+        if init == "random":
+            drawn = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
+            return drawn.eval()
         model, report = AutoModel.from_pretrained(
             folder,
             dtype=torch.float32,
@@ -99,9 +132,12 @@ def _reference(folder: Path, init: str, seed: int) -> PreTrainedModel:
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise StudyError(f"{folder}: the weights cannot be loaded ({reason}).") from error
+    except Exception as error:  # of any class, too
+        what = "" if init == "random" else " with these weights"
+        raise StudyError(
+            f"{folder / CONFIG}: transformers cannot make the model that it asks for{what} "
+            f"({one_line(error)})."
+        ) from error
     # Only a pooler may be missing: checkpoints of the bare masked language model have none.
     missing = sorted(report["missing_keys"])
     if odd := [name for name in missing if not name.startswith("pooler.")]:
@@ -113,10 +149,24 @@ def _reference(folder: Path, init: str, seed: int) -> PreTrainedModel:
     return model.eval()
 
 
+def _named_by(folder: Path) -> Path:
+    """The file in which a user looks for a checkpoint's weights: the only one, or the index."""
+    paths = weight_files(folder)
+    return paths[0] if len(paths) == 1 else folder / INDEX
+
+
 def _write_weights(
-    path: Path, architecture: Architecture, reference: PreTrainedModel, init: str, seed: int
+    path: Path,
+    architecture: Architecture,
+    reference: PreTrainedModel,
+    init: str,
+    seed: int,
+    origin: Path,
 ) -> None:
-    """Saves the weights under a sequence classifier's names, the classifier itself left out."""
+    """Saves the weights under a sequence classifier's names, the classifier itself left out.
+
+    A sentence about their values names `origin`, the file that they come from.
+    """
     family = architecture.family
     names = [name for name, _ in Encoder(architecture, 1).named_parameters()]
     if init == "random":
@@ -127,7 +177,7 @@ def _write_weights(
         weights = {family.prefix + name: tensor for name, tensor in reference.state_dict().items()}
     wanted = [family.checkpoint_name(name) for name in names if not name.startswith("classifier.")]
     arrays = {name: weights[name].detach().float().numpy() for name in wanted}
-    check_values(arrays, path)
+    check_values(arrays, origin)
     metadata = {"format": "pt"} | describe(architecture, 1, full_plan(architecture))
     files.write_arrays(path, arrays, metadata)
 
@@ -150,7 +200,8 @@ def _compare(path: Path, architecture: Architecture, reference: PreTrainedModel,
         model.classifier.weight.copy_(torch.eye(architecture.hidden))
         ours = model(ids, types, mask)
         inputs: dict[str, Any] = {"input_ids": ids, "token_type_ids": types}
-        theirs = reference(**inputs, attention_mask=mask.long()).pooler_output
+        theirs = reference(**inputs, attention_mask=mask.long(), return_dict=True)
+        theirs = theirs.pooler_output
     difference = float((ours - theirs).abs().max())
     if not difference <= TOLERANCE:
         path.unlink()
