@@ -299,6 +299,8 @@ def test_a_profile_knows_the_operations_of_a_training():
     assert told[profiles.REST] == pytest.approx(0.3)
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_trainings_that_share_a_device_are_held_against_as_many_in_turn(monkeypatch):
     """The workers really train here, on the CPU, with one small layer."""
     monkeypatch.setenv("PYTHONPATH", str(measuring.ROOT / "workflow" / "scripts"))

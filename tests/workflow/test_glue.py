@@ -13,10 +13,10 @@ SMALL = {"train_examples": 64, "validation_examples": 32}
 
 
 @pytest.mark.slow
-def test_rte_and_mrpc_with_the_embedded_model(glue_dir: Path, tmp_path: Path) -> None:
+def test_rte_with_the_embedded_model(glue_dir: Path, tmp_path: Path) -> None:
     config = {
         "models": {"embedded": {"source": "embedded"}},
-        "tasks": {"rte": SMALL, "mrpc": SMALL},
+        "tasks": {"rte": SMALL},
         "seeds": [1],
         "training": {"learning_rate": 1e-4, "epochs": 1, "max_length": 64, "batch_size": 16},
         "methods": {
@@ -43,7 +43,7 @@ def test_rte_and_mrpc_with_the_embedded_model(glue_dir: Path, tmp_path: Path) ->
     assert (table["n_examples"] == table["split"].map(EXAMPLES)).all()
     runs = table[table["subnetwork"] != "majority"]
     cells = runs.groupby(["task", "method", "subnetwork", "phase"]).size()
-    assert len(cells) == 2 * (1 + 3 * 2)
+    assert len(cells) == 1 + 3 * 2
     # Where a full model hardly beats majority, the published search may leave nothing.
     assert runs["kept_fraction"].between(0, 1).all()
     good = runs[(runs["method"] == "magnitude") & (runs["subnetwork"] == "good")]

@@ -304,5 +304,6 @@ def test_what_is_no_file_ends_in_a_sentence(fetched: Path) -> None:
     (fetched / "dev.csv").unlink()
     os.mkfifo(fetched / "dev.csv")
     assert last_line(ran(fetched, OWN)) == (
-        "Error: tasks.own: dev.csv is a folder, a pipe or a device where a file is expected."
+        f"Error: tasks.own.data.validation: {fetched / 'dev.csv'} is a pipe and no file; give the "
+        "path of an existing file."
     )

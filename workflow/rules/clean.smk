@@ -24,6 +24,7 @@ rule list_unnamed:
 use rule list_unnamed as clean_unnamed with:
     pathvars:
         job="clean_unnamed",
+    localrule: True
     params:
         step=stage("clean_unnamed"),
     message:
@@ -33,6 +34,7 @@ use rule list_unnamed as clean_unnamed with:
 use rule list_unnamed as clean_retrained with:
     pathvars:
         job="clean_retrained",
+    localrule: True
     params:
         settings=settings(params.clean_retrained_params),
         step=stage("clean_retrained"),

@@ -20,7 +20,7 @@ use rule analysis_step as summarize_on with:
 wants("on_{eval_task}", grid.on_rows(STUDY))
 
 
-use rule local_step as plot_on with:
+use rule analysis_step as plot_on with:
     input:
         metrics=metrics_on,
         note=OVERLAP_NOTE,
@@ -29,6 +29,7 @@ use rule local_step as plot_on with:
         provenance=f"{FIGURES}/on_{{eval_task}}.provenance.json",
     pathvars:
         job="plot_on/{model}/{method}/{eval_task}",
+    localrule: True
     params:
         settings=settings(params.plot_on_params, "eval_task"),
         resources=bundled(published="resources/paper/hans.csv"),

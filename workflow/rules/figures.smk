@@ -4,7 +4,7 @@
 wants("scores", figure_rows(lambda method: method.subnetworks), by="all")
 
 
-use rule local_step as plot_scores with:
+use rule analysis_step as plot_scores with:
     input:
         scores=f"{ANALYSED}/scores.csv",
         note=OVERLAP_NOTE,
@@ -13,6 +13,7 @@ use rule local_step as plot_scores with:
         provenance=f"{FIGURES}/scores.provenance.json",
     pathvars:
         job="plot_scores/{model}/{method}",
+    localrule: True
     params:
         settings=settings(params.method_layout_params, "model", "method"),
         resources=bundled(published=PUBLISHED),
@@ -25,7 +26,7 @@ wants("survival_tasks", figure_rows(), by="all")
 wants("survival_all", figure_rows(), by="all")
 
 
-use rule local_step as plot_survival with:
+use rule analysis_step as plot_survival with:
     input:
         masks=good_masks_of_all_tasks,
         config="resources/models/{model}/config.json",
@@ -36,6 +37,7 @@ use rule local_step as plot_survival with:
         provenance=f"{FIGURES}/survival.provenance.json",
     pathvars:
         job="plot_survival/{model}/{method}",
+    localrule: True
     params:
         settings=settings(params.survival_params, "model", "method"),
         step=stage("plot_survival"),
@@ -47,7 +49,7 @@ use rule local_step as plot_survival with:
 wants("trajectories", figure_rows(lambda method: method.declared.to_threshold), by="all")
 
 
-use rule local_step as plot_trajectories with:
+use rule analysis_step as plot_trajectories with:
     input:
         searches=trajectories_of_all_tasks,
     output:
@@ -55,6 +57,7 @@ use rule local_step as plot_trajectories with:
         provenance=f"{FIGURES}/trajectories.provenance.json",
     pathvars:
         job="plot_trajectories/{model}/{method}",
+    localrule: True
     params:
         settings=settings(params.trajectory_params, "model", "method"),
         step=stage("plot_trajectories"),
@@ -65,7 +68,7 @@ use rule local_step as plot_trajectories with:
 wants("training", scored_pairs(), by="all")
 
 
-use rule local_step as plot_training with:
+use rule analysis_step as plot_training with:
     input:
         finetuned=of_all_tasks(f"{CELL}/finetune/history.csv"),
         retrained=lambda w: targets(
@@ -76,6 +79,7 @@ use rule local_step as plot_training with:
         provenance=f"{FIGURES}/training.provenance.json",
     pathvars:
         job="plot_training/{model}/{method}",
+    localrule: True
     params:
         step=stage("plot_training"),
     message:

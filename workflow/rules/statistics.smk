@@ -41,7 +41,7 @@ use rule analysis_step as gather_differences with:
 wants("differences", figure_rows(lambda method: method.subnetworks))
 
 
-use rule local_step as plot_differences with:
+use rule analysis_step as plot_differences with:
     input:
         differences=lambda w: f"{TABLES}/{w.model}/{w.method}/differences/"
         + f"{params.display_split(STUDY, w.method)}.csv",
@@ -51,6 +51,7 @@ use rule local_step as plot_differences with:
         provenance=f"{FIGURES}/differences.provenance.json",
     pathvars:
         job="plot_differences/{model}/{method}",
+    localrule: True
     params:
         settings=settings(params.method_layout_params, "model", "method"),
         step=stage("plot_differences"),
@@ -113,7 +114,7 @@ COMPARISONS = params.comparison_rows(STUDY)
 wants("methods", COMPARISONS)
 
 
-use rule local_step as compare_methods with:
+use rule analysis_step as compare_methods with:
     input:
         scores=lambda w: [
             f"{TABLES}/{w.model}/{method}/scores.csv"
@@ -128,6 +129,7 @@ use rule local_step as compare_methods with:
         job="compare_methods/{model}/{method}",
     wildcard_constraints:
         method=wildcard(row["method"] for row in COMPARISONS),
+    localrule: True
     params:
         settings=settings(params.method_params, "model", "method"),
         resources=bundled(published=PUBLISHED),

@@ -1,6 +1,7 @@
-"""What the rules of steps inherit: log, environment, script, device. None of the four runs itself.
+"""What the rules of steps inherit: log, environment, script, device. None of the three runs itself.
 
-A rule that inherits names its jobs by the path variable `job`, and its step in the params.
+A rule that inherits names its jobs by the path variable `job`, and its step in the params. What takes
+seconds runs where the run was started, also on a cluster: `localrule`, which is not inherited.
 """
 
 
@@ -15,11 +16,6 @@ rule analysis_step:
         "../../envs/analysis.yaml"
     script:
         "../scripts/run_step.py"
-
-
-# Figures take seconds each: on a cluster they are drawn where the run was started.
-use rule analysis_step as local_step with:
-    localrule: True
 
 
 use rule analysis_step as torch_step with:
