@@ -49,14 +49,14 @@ def write(*jobs: SimpleNamespace, config: dict | None = None, imported: bool = F
         for each in jobs
     ]
     settings = SimpleNamespace(configfiles=["mine.yaml"])
-    told: list[str] = []
+    registered: list[str] = []
     workflow = SimpleNamespace(
         dag=SimpleNamespace(needrun_jobs=lambda: needed),
         config_settings=settings,
-        register_envvars=told.append,
+        register_envvars=registered.append,
     )
     plan.write(workflow, config or {"seeds": [1]}, imported)
-    assert told == [plan.VARIABLE]
+    assert registered == [plan.VARIABLE]
     plan._read.cache_clear()
     return settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -81,3 +82,18 @@ def planned(
     assert counts.pop("total") == sum(counts.values())
     counts.pop("all", None)
     return counts
+
+
+def run_many(commands: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs commands of Snakemake in one process; many_commands.py says what each is and gives."""
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("many_commands.py"))],
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT / "workflow/scripts")},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from bad_inputs import changed_config, spoil, write_base
-from command_line import ROOT
+from command_line import ROOT, run_many
 
 from lottery.config import Study, load_study
 from lottery.files.errors import StudyError
@@ -106,17 +102,7 @@ def refused(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, d
     text = [*given["arguments"][:-1], "good.yaml", "--config", "seeds=[1, x]"]
     (above / names[0] / "study" / "good.yaml").write_text(yaml.safe_dump(changed_config({})))
     extra = {"missing": missing, "profile": unknown, "text": given | {"arguments": text}}
-    done = subprocess.run(
-        [sys.executable, str(HERE / "many_commands.py")],
-        input=json.dumps([*commands, *extra.values()]),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT / "workflow/scripts")},
-    )
-    assert done.returncode == 0, done.stderr
-    answers = zip([*names, *extra], json.loads(done.stdout), strict=True)
+    answers = zip([*names, *extra], run_many([*commands, *extra.values()]), strict=True)
     return {name: answer | {"above": above / name} for name, answer in answers}
 
 

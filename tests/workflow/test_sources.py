@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import yaml
 from bad_inputs import changed_config, write_base
-from command_line import ROOT, run_snakemake
+from command_line import ROOT, run_many, run_snakemake
 
 from lottery.attention.classes import ATTENTION, CLASSES
 from lottery.runtime.digests import SMALL
@@ -182,30 +182,20 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
         (done / name).parent.mkdir(parents=True, exist_ok=True)
         (done / name).touch()
     # As if all had been made by this config: Snakemake records the params of what is there.
-    accepted = run_many([(done, "--touch", "--forceall")])
+    accepted = run_steps([(done, "--touch", "--forceall")])
     assert accepted[0]["status"] == 0, accepted[0]["output"]
     folders = {name: above / str(number) for number, name in enumerate(EDITS)}
     for name, (edit, paths, _) in EDITS.items():
         shutil.copytree(done, folders[name])
         for path in paths:
             edit(folders[name] / path)
-    found = run_many([(folder, "--dry-run", "--quiet", "rules") for folder in folders.values()])
+    found = run_steps([(folder, "--dry-run", "--quiet", "rules") for folder in folders.values()])
     return dict(zip(EDITS, found, strict=True))
 
 
-def run_many(commands: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+def run_steps(commands: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     each = [{"folder": str(f), "arguments": [*TARGETS, *words, *OPTIONS]} for f, *words in commands]
-    done = subprocess.run(
-        [sys.executable, str(HERE / "many_commands.py")],
-        input=json.dumps(each),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT / "workflow/scripts")},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_many(each)
 
 
 @pytest.mark.parametrize("name", EDITS)
