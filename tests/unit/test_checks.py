@@ -170,7 +170,7 @@ def test_every_kind_of_float_passes(folder: Path, dtype: torch.dtype):
     check(folder)
 
 
-def test_values_are_finite_and_no_matrix_is_zero():
+def test_values_are_finite_and_matrices_vary():
     rng = np.random.default_rng(0)
     arrays = {"encoder.a.weight": rng.normal(size=(3, 4)), "encoder.a.bias": np.zeros(3)}
     arrays["embeddings.token_type_embeddings.weight"] = np.zeros((2, 4))
@@ -180,8 +180,14 @@ def test_values_are_finite_and_no_matrix_is_zero():
         bad[2, 3] = value
         with pytest.raises(StudyError, match=rf"here: the tensor encoder\.a\.weight holds {what}"):
             checks.check_values(arrays | {"encoder.a.weight": bad}, "here")
-    with pytest.raises(StudyError, match="is zero throughout"):
-        checks.check_values(arrays | {"encoder.a.weight": np.zeros((3, 4))}, "here")
+    for name, bad, number in (
+        ("encoder.a.weight", np.zeros((3, 4)), "0"),
+        ("encoder.a.weight", np.full((3, 4), 0.02), "0.02"),
+        ("encoder.a.LayerNorm.weight", np.zeros(4), "0"),
+    ):
+        with pytest.raises(StudyError, match=rf"{name} is {number} throughout"):
+            checks.check_values(arrays | {name: bad}, "here")
+    checks.check_values(arrays | {"encoder.a.LayerNorm.weight": np.ones(4)}, "here")
 
 
 def tokenizer(folder: Path) -> Tokenizer:

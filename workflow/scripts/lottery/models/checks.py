@@ -221,9 +221,10 @@ def _plain(name: str, architecture: Architecture) -> str:
 
 
 def check_values(arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
-    """Checks that weights are finite, and that no matrix is zero throughout.
+    """Checks that weights are finite, that matrices vary and that no scale is zero throughout.
 
-    A table of token types may be zero: models that were trained without them have such a table.
+    A matrix of one number passes on nothing, nor does a LayerNorm whose weight is zero. A table of
+    token types may be constant: models that were trained without them have a table of zeros.
 
     Args:
         arrays: parameters by the names of a checkpoint, float32.
@@ -236,8 +237,11 @@ def check_values(arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
         if not np.isfinite(array).all():
             what = "NaN" if np.isnan(array).any() else "an infinite number"
             raise StudyError(f"{source}: the tensor {name} holds {what}.")
-        if array.ndim > 1 and "token_type" not in name and not array.any():
-            raise StudyError(f"{source}: the tensor {name} is zero throughout.")
+        scale = array.ndim == 1 and name.endswith("LayerNorm.weight")
+        matrix = array.ndim > 1 and array.size > 1 and "token_type" not in name
+        if (matrix and np.ptp(array) == 0) or (scale and not array.any()):
+            number = array.flat[0]
+            raise StudyError(f"{source}: the tensor {name} is {number:g} throughout.")
 
 
 def check_tokens(tokenizer: Tokenizer, folder: Path, read_from: str) -> None:
