@@ -5,6 +5,7 @@ What the config says must then be compared with the records that lie beside the 
 
 from __future__ import annotations
 
+import base64
 import shutil
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,24 @@ def test_more_cells_are_planned_beside_those_that_are_there(bare: Run, tmp_path:
     config = edited(bare.config, {"seeds": [7, 3, 5], "methods.structured.subnetworks": ["good"]})
     found = planned(bare.folder, config, config_folder=tmp_path)
     assert (found["finetune"], found["retrain"], found["evaluate"]) == (2, 4, 10)
+
+
+def test_tables_of_another_config_are_made_again(bare: Run, tmp_path: Path) -> None:
+    config = edited(bare.config, {"seeds": [7]})
+    found = planned(bare.folder, config, config_folder=tmp_path)
+    assert {"collect_scores", "summarize", "check_claims", "write_report"} <= {*found}
+    assert not {"finetune", "retrain", "evaluate", "fetch_task"} & {*found}
+
+
+def test_a_table_whose_record_is_damaged_follows_the_config(published: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(published.folder, folder)
+    table = "results/tables/differences.csv"
+    for record in (folder / ".snakemake/metadata").iterdir():
+        if "differences" in base64.urlsafe_b64decode(record.name.lstrip("@")).decode():
+            record.write_text("{")
+    config = edited(published.config, {"analysis.bootstrap_samples": 123})
+    assert planned(folder, config, table)["compare_subnetworks"] == 4
 
 
 def test_what_is_asked_for_anew_is_not_refused(bare: Run, tmp_path: Path) -> None:

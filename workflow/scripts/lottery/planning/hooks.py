@@ -97,14 +97,36 @@ class _Run:
         if not self._prepared:
             self._prepared = True
             self._prepare()
-        path = rule.output.get(NAME)
-        # Tables, figures and the report depend on the whole config, and are quickly made again.
-        of_all = tuple(
-            f"{self._study.results}/{name}" for name in ("tables/", "figures/", "report.")
-        )
-        if path is not None and not path.startswith(of_all):
-            stop_on_error(_check, self._workflow, rule, wildcards)
+        if rule.output.get(NAME) is not None:
+            stop_on_error(self._check, rule, wildcards)
         return []
+
+    def _check(self, rule: Any, wildcards: Any) -> None:
+        """Compares a finished step that Snakemake has no record of with what the config gives.
+
+        Snakemake keeps in .snakemake what each file was made with. Of a file that it has no record
+        of, as in a folder that was copied without .snakemake, it compares the date alone, and uses
+        what another config has made as if it were of this one. So the step's provenance.json is
+        read there. Tables, figures and the report depend on the whole config and are quickly made:
+        those with other params are made again. Other steps are rejected.
+        """
+        workflow = self._workflow
+        path = str(rule.output[NAME].apply_wildcards(wildcards))
+        forced = workflow.dag_settings
+        if workflow.touch or forced.forceall or {rule.name, path} & {*forced.forcerun}:
+            return
+        if not os.path.exists(path) or workflow.persistence.metadata(path) is not None:
+            return
+        params = _params(rule, wildcards)
+        of_all = (f"{self._study.results}/{name}" for name in ("tables/", "figures/", "report."))
+        if not path.startswith(tuple(of_all)):
+            reject_other_params(path, files.read_json(path), params, rule.name)
+            return
+        made = None
+        with suppress(StudyError):  # a damaged record is made again as well
+            made = files.read_json(path)
+        if _changes(made, params) != []:
+            workflow.dag.forcefiles.add(path)
 
     def _prepare(self) -> None:
         """Puts the start behind Snakemake's work on the plan, and adds to the end."""
@@ -215,23 +237,18 @@ def reject_older_results(study: Study) -> None:
         )
 
 
-def _check(workflow: Any, rule: Any, wildcards: Any) -> None:
-    """Rejects a finished step that Snakemake has no record of, if it was made with other params.
+def _params(rule: Any, wildcards: Any) -> dict[str, Any]:
+    """A rule's params for one of its jobs."""
+    return {
+        key: value(wildcards) if callable(value) else value for key, value in rule.params.items()
+    }
 
-    Snakemake keeps in .snakemake what each file was made with. Of a file that it has no record of,
-    as in a folder that was copied without .snakemake, it compares the date alone, and uses what
-    another config has made as if it were of this one. So the step's provenance.json is read there.
-    """
-    path = rule.output[NAME].apply_wildcards(wildcards)
-    forced = workflow.dag_settings
-    if workflow.touch or forced.forceall or {rule.name, path} & {*forced.forcerun}:
-        return
-    if os.path.exists(path) and workflow.persistence.metadata(path) is None:
-        params = {
-            key: value(wildcards) if callable(value) else value
-            for key, value in rule.params.items()
-        }
-        reject_other_params(path, files.read_json(path), params, rule.name)
+
+def _changes(made: Any, params: Mapping[str, Any]) -> list[tuple[str, str, str]] | None:
+    """How the params in a provenance.json differ from a job's; None if it names none."""
+    was = made.get("params") if isinstance(made, dict) else None
+    # As JSON, which knows no tuples.
+    return changed_leaves(was, json.loads(json.dumps(params))) if isinstance(was, dict) else None
 
 
 def reject_other_params(record: str, made: Any, params: Mapping[str, Any], rule: str) -> None:
@@ -243,11 +260,9 @@ def reject_other_params(record: str, made: Any, params: Mapping[str, Any], rule:
         params: what the config gives.
         rule: that makes it.
     """
-    was = made.get("params") if isinstance(made, dict) else None
-    if not isinstance(was, dict):
+    changes = _changes(made, params)
+    if changes is None:
         raise StudyError(f"{record} names no params of its step; delete it and run again.")
-    # As JSON, which knows no tuples.
-    changes = changed_leaves(was, json.loads(json.dumps(params)))
     if not changes:
         return
     words = [f"{name} {old} (now {new})" for name, old, new in changes]
