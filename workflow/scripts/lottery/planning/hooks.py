@@ -111,7 +111,7 @@ class _Run:
         those with other params are made again. Other steps are rejected.
         """
         workflow = self._workflow
-        path = str(rule.output[NAME].apply_wildcards(wildcards))
+        path = rule.output[NAME].apply_wildcards(wildcards)
         forced = workflow.dag_settings
         if workflow.touch or forced.forceall or {rule.name, path} & {*forced.forcerun}:
             return
@@ -247,8 +247,7 @@ def _params(rule: Any, wildcards: Any) -> dict[str, Any]:
 def _changes(made: Any, params: Mapping[str, Any]) -> list[tuple[str, str, str]] | None:
     """How the params in a provenance.json differ from a job's; None if it names none."""
     was = made.get("params") if isinstance(made, dict) else None
-    # As JSON, which knows no tuples.
-    return changed_leaves(was, json.loads(json.dumps(params))) if isinstance(was, dict) else None
+    return changed_leaves(was, params) if isinstance(was, dict) else None
 
 
 def reject_other_params(record: str, made: Any, params: Mapping[str, Any], rule: str) -> None:

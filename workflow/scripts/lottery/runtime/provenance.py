@@ -158,10 +158,8 @@ def changed_leaves(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple
         Dotted name (without `settings.`; `content of` a user's file), old value and new value, as
         short text.
     """
-    # As JSON, which knows no tuples; as text, because True is 1 to Python but not to Snakemake.
     before, after = (
-        {name: repr(value) for name, value in _leaves("", json.loads(json.dumps(dict(params))))}
-        for params in (old, new)
+        {name: _text(value) for name, value in _leaves("", dict(params))} for params in (old, new)
     )
     return [
         _shown(name, before.get(name), after.get(name))
@@ -184,6 +182,14 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _leaves(f"{name}.{key}" if name else key, below)
     else:
         yield name, value
+
+
+def _text(value: Any) -> str:
+    """A value as JSON holds it, without tuples, the keys in order.
+
+    As text, because True is 1 to Python but not to Snakemake.
+    """
+    return repr(json.loads(json.dumps(value, sort_keys=True)))
 
 
 def _short(text: str | None) -> str:
