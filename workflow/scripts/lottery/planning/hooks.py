@@ -8,7 +8,6 @@ the start of the run.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
