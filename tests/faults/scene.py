@@ -45,7 +45,7 @@ LOCKS = ".snakemake/locks"
 ON_CLUSTER = ("--executor", "loopback", "--jobs", "2", "--seconds-between-status-checks", "0")
 SIZE = 64_000_000  # bytes of the run's own disk, a few times what a run writes
 RUN = "LOTTERY_TEST_RUN"  # the environment variable by which a job names the run that started it
-PATIENCE = 240  # seconds after which something hangs
+PATIENCE = 240  # seconds without a word after which something hangs
 
 
 def small_study(folder: Path) -> dict[str, Any]:
@@ -115,10 +115,12 @@ class Run:
         return self._said.read_text(errors="replace")
 
     def wait(self, seconds: float = PATIENCE) -> int:
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"it hangs: {self.said()[-3000:]}") from None
+        """Waits for the end of the process, which hangs if it prints nothing for so long."""
+        said = None
+        while said != (said := self.said()):
+            with suppress(subprocess.TimeoutExpired):
+                return self.process.wait(seconds)
+        raise AssertionError(f"it hangs: {said[-3000:]}")
 
 
 class Scene:
