@@ -65,4 +65,4 @@ def test_the_others_run_on_and_the_failed_one_can_be_run_alone(
     alone = shell(again, given)
     assert alone.returncode == 0, alone.stdout
     assert (run / TOKENS.format("degree")).exists()
-    assert "tone" not in alone.stdout[alone.stdout.index(" done, ") :]
+    assert "tone" not in alone.stdout[alone.stdout.index(" done:  ") :]

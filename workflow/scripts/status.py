@@ -20,7 +20,7 @@ def main(words: list[str]) -> int:
         print(__doc__)
         return 0
     try:
-        jobs = plan([word for word in words if word not in OPTIONS])
+        jobs = plan([word for word in words if word not in OPTIONS]).jobs
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1

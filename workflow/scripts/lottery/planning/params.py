@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from lottery.config.presets import DISPLAY_SPLIT
 from lottery.config.study import Method, Model, Study
-from lottery.planning import grid
+from lottery.planning import grid, partial
 from lottery.pruning.algorithms import Algorithm
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, spelled
 from lottery.runtime.stages import stage
@@ -186,6 +186,12 @@ def score_params(study: Study, method: str | None = None) -> Params:
     return {"reported_metrics": {name: study.tasks[name].metric for name in tasks}}
 
 
+def missing_params(study: Study) -> Params:
+    """Of tables with a caption: what a partial study lacks."""
+    sentence = partial.sentence(study)
+    return {"missing": sentence} if sentence else {}
+
+
 def display_split(study: Study, method: str) -> str:
     """The split that shows a method: the one that its preset does not search on."""
     return DISPLAY_SPLIT[study.methods[method].preset]
@@ -330,7 +336,16 @@ def compared_methods(study: Study, model: str, method: str) -> list[str]:
         for name in study.methods_of(study.methods[method].algorithm)
         if model in study.methods[name].models
         and "good" in study.methods[name].subnetworks_on(model)
+        and _is_scored(study, model, name, "good")
     ]
+
+
+def _is_scored(study: Study, model: str, method: str, subnetwork: str | None = None) -> bool:
+    """Whether a partial study has a score of a method, or of one of its subnetworks."""
+    return study.unfinished is None or any(
+        (cell.model, cell.method) == (model, method) and subnetwork in (None, cell.subnetwork)
+        for cell in grid.cells(study)
+    )
 
 
 def method_params(study: Study, model: str, method: str) -> Params:
@@ -360,6 +375,7 @@ def difference_rows(study: Study) -> list[dict[str, str]]:
         for model in study.models
         for method in study.methods.values()
         if model in method.models and method.subnetworks_on(model)
+        if _is_scored(study, model, method.id)
         for split in dict.fromkeys([splits[method.id], *["report_half"] * strict])
     ]
 
@@ -371,14 +387,15 @@ def trainability_params(study: Study) -> Params:
         "controls": {method.id: _roles(method) for method in study.methods.values()},
         "untrained": [model.id for model in study.models.values() if model.init == "random"],
         "baselines": study.analysis["baselines"],
-    }
+    } | missing_params(study)
 
 
 def claim_params(study: Study) -> Params:
     """Of check_claims: the layout, and what the claims need to know of the methods."""
     facts = {method.id: _claim_facts(study, method) for method in study.methods.values()}
     baselines = study.analysis["baselines"]
-    return {"layout": layout_params(study), "facts": facts, "baselines": baselines}
+    claims = {"layout": layout_params(study), "facts": facts, "baselines": baselines}
+    return claims | missing_params(study)
 
 
 def _claim_facts(study: Study, method: Method) -> Params:
@@ -433,9 +450,10 @@ def noise_params(study: Study, method: str) -> Params:
     return {"search_on": {name: study.methods[name].options["search_on"] for name in family}}
 
 
-def importance_params(study: Study, method: str) -> Params:
+def importance_params(study: Study, model: str, method: str) -> Params:
     """Of measure_importance."""
-    return {"tasks": list(study.methods[method].tasks), "seeds": list(study.seeds)}
+    tasks, seeds = grid.block(study, model, method)
+    return {"tasks": tasks, "seeds": seeds}
 
 
 def family_of(study: Study, method: str) -> list[str]:
@@ -504,8 +522,12 @@ def pattern_params(study: Study, model: str, method: str) -> Params:
     }
 
 
-def report_params(study: Study, config: Mapping[str, Any]) -> Params:
-    """Of write_report: what results/report.html shows of the study itself, and the whole config."""
+def report_params(study: Study, config: Mapping[str, Any], unmade: Collection[str] = ()) -> Params:
+    """Of write_report: what results/report.html shows of the study itself, and the whole config.
+
+    `unmade` are the tables and figures that a partial study could not make.
+    """
+    missing = partial.missing(study) + [f"not made: {path}" for path in unmade]
     return {
         "layout": layout_params(study),
         "models": [_model_facts(model) for model in study.models.values()],
@@ -521,7 +543,7 @@ def report_params(study: Study, config: Mapping[str, Any]) -> Params:
         "results": study.results,
         "jobs_share_gpus": study.compute["slots_per_gpu"] > 1,
         "config": json.loads(json.dumps(config, default=str)),
-    }
+    } | ({"missing": missing} if study.unfinished is not None else {})
 
 
 def _model_facts(model: Model) -> dict[str, str]:

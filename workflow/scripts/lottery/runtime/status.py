@@ -51,6 +51,7 @@ class Job:
     existing: list[str]  # those of its files that are there
     begun: set[str]  # those of its files whose making has begun and not ended
     reason: str  # why it would run; empty if it would not
+    outputs: list[str]
 
     @property
     def name(self) -> str:
@@ -64,7 +65,15 @@ class Job:
         return model, task, "-" if method == "none" else method
 
 
-def plan(words: Sequence[str]) -> list[Job]:
+@dataclass(frozen=True)
+class Planned:
+    """What Snakemake would do: the jobs of a study, and its folder."""
+
+    jobs: list[Job]
+    folder: Path
+
+
+def plan(words: Sequence[str]) -> Planned:
     """Lets Snakemake plan a run; to be called once in a process.
 
     Args:
@@ -77,6 +86,7 @@ def plan(words: Sequence[str]) -> list[Job]:
     from snakemake.workflow import Workflow
 
     jobs: list[Job] = []
+    folders: list[Path] = []
     errors: list[str] = []
     execute = Workflow.execute
 
@@ -87,6 +97,7 @@ def plan(words: Sequence[str]) -> list[Job]:
             making = [job for job in level if job.output]
             making.sort(key=lambda job: (job.rule.name, *job.wildcards))
             jobs.extend(_job(workflow, job) for job in making)
+        folders.append(Path.cwd())
         return finished
 
     def keep_error(record: logging.LogRecord) -> bool:
@@ -109,7 +120,7 @@ def plan(words: Sequence[str]) -> list[Job]:
     if not finished:
         last = printed.getvalue().strip().rpartition("\n")[2]
         raise StudyError("\n".join(errors) or last)
-    return jobs
+    return Planned(jobs, folders[0])
 
 
 def _require_writable(folder: Path) -> None:
@@ -136,7 +147,8 @@ def _job(workflow: Any, job: Any) -> Job:
     else:
         state = "again" if existing == outputs else "missing"
     reason = "" if state == "done" else _reason(job, workflow.dag.reason(job), bool(begun))
-    return Job(job.rule.name, dict(job.wildcards.items()), state, existing, begun, reason)
+    wildcards = dict(job.wildcards.items())
+    return Job(job.rule.name, wildcards, state, existing, begun, reason, outputs)
 
 
 def _reason(job: Any, reason: Any, begun: bool) -> str:
