@@ -108,12 +108,13 @@ def test_a_line_says_time_share_of_the_work_and_what_runs(tmp_path: Path) -> Non
     trained, other = run.start("finetune", "mnli"), run.start("finetune", "mnli")
     run.now = 110
     run.finish(trained)
+    text = kept.read_text()
     # 10 s of fetching and two trainings of 100 s: one is done, one runs for as long; two are left.
     assert run.lines[-1] == (
         "110 s, 51 % of the work, 105 s left; 2 of 5 done:  finetune  mnli (100 s); "
         "running: finetune  mnli (100 s)"
     ).replace("110 s", "2 min").replace("105 s", "2 min").replace("100 s", "2 min")
-    told = json.loads(kept.read_text())
+    told = json.loads(text)
     assert told["share"] == pytest.approx(210 / 410)
     assert told["left"] == pytest.approx(110 * 200 / 210)
     assert told["running"] == [["finetune  mnli", 100.0]]

@@ -22,12 +22,11 @@ from typing import TYPE_CHECKING, Any
 from lottery import files
 from lottery.config.study import Study
 from lottery.planning import grid
+from lottery.runtime.plan import PARTIAL as VARIABLE
 
 if TYPE_CHECKING:
     from lottery.runtime.status import Job
 
-# The list of unfinished files, for the processes of a partial run.
-VARIABLE = "LOTTERY_PARTIAL"
 LIST = Path(".snakemake/unfinished.json")
 FOLDER = "partial"
 LAST = "write_report"  # the rule of the report

@@ -71,7 +71,9 @@ class Progress(logging.Handler):
         self._running: dict[int, tuple[str, Sequence[str]]] = {}  # in words, and its files
         self._finished: list[str] = []
         self._warnings: list[str] = []
-        self._shown = self._kept = (-1.0, -1.0)  # when something was shown or kept: seconds, share
+        self._shown = (-1.0, -1.0)  # of the last line: seconds, share of the work
+        self._kept = -float(KEEP_SECONDS)  # seconds
+        self._counts = 0, sum(work.planned.values()) if work else 0  # steps done, and all
         self.failures: dict[int, Failure] = {}
 
     def emit(self, record: Any) -> None:
@@ -90,7 +92,8 @@ class Progress(logging.Handler):
                     self._finished.append(f"{step} ({spoken(seconds)})")
                 self._warnings += data_warnings(outputs)
         elif event == "progress":  # several jobs may share one count
-            self._show(record.done, record.total)
+            self._counts = record.done, record.total
+            self._show(*self._counts)
             for warning in self._warnings:
                 self._write(f"  warning: {warning}")
             self._warnings.clear()
@@ -100,13 +103,13 @@ class Progress(logging.Handler):
             self.failures[record.jobid] = Failure(step, record.output, record.log)
             logs = f"; see {', '.join(record.log)}" if record.log else ""
             self._write(f"FAILED  {step}{logs}")
+        if self._path and self._work.elapsed() - self._kept >= KEEP_SECONDS:
+            self._kept = self._work.elapsed()
+            self._keep(*self._counts)
 
     def _show(self, done: int, total: int) -> None:
         """Shows what has finished, unless little has happened since the last line."""
         elapsed, share = self._work.elapsed(), self._work.share()
-        if self._path and (done == total or elapsed - self._kept[0] >= KEEP_SECONDS):
-            self._kept = elapsed, share or 0.0
-            self._keep(done, total)
         before, share_before = self._shown
         moved = elapsed - before >= LINE_SECONDS or (share or 0.0) - share_before >= LINE_SHARE
         if self._finished and (total <= FEW_STEPS or moved or done == total):

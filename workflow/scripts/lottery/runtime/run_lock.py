@@ -162,10 +162,11 @@ def _is_left(environment: Mapping[str, str]) -> bool:
     """Whether a job's environment names a run of this machine that lives no more."""
     run = environment.get(VARIABLE, "")
     ours = environment.get(SLURM_JOB) == os.environ.get(SLURM_JOB)
-    return run != "" and ours and not _lives(Path(run))
+    return run != "" and ours and not lives(Path(run))
 
 
-def _lives(run: Path) -> bool:
+def lives(run: Path) -> bool:
+    """Whether the run whose list this is still works."""
     if not run.exists():
         return False  # the next run has removed it
     try:

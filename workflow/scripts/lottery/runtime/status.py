@@ -7,6 +7,7 @@ no second model of what an edit of the config touches.
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import tempfile
@@ -19,8 +20,10 @@ from typing import Any
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.runtime.progress import LOGGER
+from lottery.runtime.progress import KEPT, LOGGER, work_in_words
 from lottery.runtime.provenance import NAME, changed_leaves
+from lottery.runtime.run_lock import lives
+from lottery.runtime.workload import spoken
 
 STATES = ("done", "running", "missing", "again")
 # The columns, by the first word of the rules' names; other rules make tables and figures.
@@ -184,13 +187,19 @@ def _changed_params(job: Any) -> str:
     return ", ".join(f"{name} {old} -> {new}" for name, old, new in changes) or "changed params"
 
 
-def report(jobs: Sequence[Job], with_files: bool = False, with_jobs: bool = False) -> list[str]:
+def report(
+    jobs: Sequence[Job],
+    with_files: bool = False,
+    with_jobs: bool = False,
+    live: Sequence[str] = (),
+) -> list[str]:
     """The lines to print.
 
     Args:
         jobs: all of the study.
         with_files: whether to list the files that would be overwritten.
         with_jobs: whether to list every job with its state.
+        live: of `live_run`.
     """
     lines: list[str] = []
     if with_jobs:
@@ -202,7 +211,7 @@ def report(jobs: Sequence[Job], with_files: bool = False, with_jobs: bool = Fals
     lines += _table(jobs)
     lines += ["", "a number alone: all done; else " + "/".join(STATES)]
     lines.append(f"{len(jobs)} jobs: " + ", ".join(f"{total[name]} {name}" for name in STATES))
-    lines += [f"running: {job.name}" for job in jobs if job.state == "running"]
+    lines += live or [f"running: {job.name}" for job in jobs if job.state == "running"]
     if left := sum(len(job.begun) for job in jobs if job.state in ("missing", "again")):
         lines.append(f"{left} files were left half done by an interruption")
     lines += _reasons([job for job in jobs if job.state == "again"])
@@ -215,6 +224,27 @@ def report(jobs: Sequence[Job], with_files: bool = False, with_jobs: bool = Fals
         lines.append(f"{sum(len(job.existing) for job in overwritten)} files would be overwritten;")
         lines.append("--files lists them")
     return lines
+
+
+def live_run(folder: Path, now: float) -> list[str]:
+    """How far the run is that works in a folder: lines to print; none if there is no such run.
+
+    Args:
+        folder: of the study.
+        now: seconds since the epoch.
+    """
+    try:
+        told = json.loads((folder / KEPT).read_bytes())
+        if not told["run"] or not lives(Path(told["run"])):
+            return []
+        since, left = now - told["at"], told["left"]
+        left = None if left is None else max(0.0, left - since)
+        words = work_in_words(told["elapsed"] + since, told["share"], left)
+        lines = [f"a run works here: {words}; {told['done']} of {told['total']} steps are done"]
+        running = [(step, age + since) for step, age in told["running"]]
+        return lines + [f"running: {step} ({spoken(age)})" for step, age in running]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
 
 
 def _table(jobs: Sequence[Job]) -> list[str]:

@@ -46,8 +46,8 @@ class Workload:
         earlier: Mapping[Kind, Sequence[float]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._left = Counter(planned or {})
-        self._planned = bool(planned)
+        self.planned = dict(planned or {})
+        self._left = Counter(self.planned)
         self._earlier = {kind: list(each) for kind, each in (earlier or {}).items()}
         self._taken: dict[Kind, list[float]] = defaultdict(list)
         self._running: dict[int, tuple[Kind, float]] = {}
@@ -80,7 +80,7 @@ class Workload:
 
     def share(self) -> float | None:
         """The share of the work that is done, from 0 to 1; None while nothing is known of it."""
-        if not self._planned or not (self._taken or self._earlier):
+        if not self.planned or not (self._taken or self._earlier):
             return None
         now = self._clock()
         done = sum(map(sum, self._taken.values()))
