@@ -10,12 +10,15 @@ results depend bit for bit.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from lottery.config.presets import DISPLAY_SPLIT
 from lottery.config.study import Method, Model, Study
+from lottery.files import expanded
 from lottery.planning import grid, partial
 from lottery.pruning.algorithms import Algorithm
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, spelled
@@ -542,17 +545,37 @@ def report_params(study: Study, config: Mapping[str, Any], unmade: Collection[st
         },
         "results": study.results,
         "jobs_share_gpus": study.compute["slots_per_gpu"] > 1,
-        "config": json.loads(json.dumps(config, default=str)),
+        "config": shareable(json.loads(json.dumps(config, default=str))),
     } | ({"missing": missing} if study.unfinished is not None else {})
+
+
+def shareable(value: Any) -> Any:
+    """A value of the config as others may see it: without the folders of this machine.
+
+    A path outside the working directory, which is the study's folder, keeps its last part.
+    """
+    if isinstance(value, dict):
+        return {key: shareable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [shareable(each) for each in value]
+    if not isinstance(value, str) or not value.startswith(("/", "~", "../")):
+        return value
+    path = Path(os.path.abspath(expanded(value)))
+    if path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return f".../{path.name}"
 
 
 def _model_facts(model: Model) -> dict[str, str]:
     embedded = model.kind == "embedded"
     drawn = f"drawn at random, seed {model.init_seed}"
+    inside = "all-MiniLM-L6-v2, embedded in the installation"
     return {
         "id": model.id,
         "kind": model.kind,
-        "source": "all-MiniLM-L6-v2, embedded in the installation" if embedded else model.source,
+        "source": "all-MiniLM-L6-v2, embedded in the installation"
+        if embedded
+        else shareable(model.source),
         "revision": model.revision or "",
         "weights": "pretrained" if model.init == "pretrained" else drawn,
     }
@@ -563,9 +586,9 @@ def _task_facts(study: Study, task: Task) -> Params:
     if task.kind == "generated":
         source = f"generated: {task.generated}, data seed {task.data_seed}"
     elif task.kind == "files":
-        source = ", ".join(task.source_files)
+        source = ", ".join(map(shareable, task.source_files))
     elif study.glue_folder is not None:
-        source = f"{task.glue}, from {study.glue_folder}"
+        source = f"{task.glue}, from {shareable(study.glue_folder)}"
     else:
         source, revision = f"{GLUE_REPOSITORY}: {task.glue}", GLUE_REVISION
     return {
@@ -580,9 +603,10 @@ def _task_facts(study: Study, task: Task) -> Params:
 
 def _method_facts(method: Method) -> Params:
     declared = method.declared
+    plugin = f" ({shareable(declared.plugin.file)})" if declared.plugin else ""
     # The options that have no column, where they differ from the preset's.
     options = {
-        name: spelled(value)
+        name: spelled(shareable(value))
         for name, value in method.options.items()
         if name != "search_on" and value != declared.options[name].preset(method.preset)
     }
@@ -590,7 +614,8 @@ def _method_facts(method: Method) -> Params:
         options["sizes_from"] = method.sizes_from
     return {
         "id": method.id,
-        "algorithm": method.algorithm + (f" ({declared.plugin.file})" if declared.plugin else ""),
+        "algorithm": method.algorithm
+        + (f" ({shareable(declared.plugin.file)})" if declared.plugin else ""),
         "paper": declared.paper or "",
         "preset": method.preset,
         "search_on": str(method.options.get("search_on", "")),
