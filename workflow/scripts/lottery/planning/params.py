@@ -573,9 +573,7 @@ def _model_facts(model: Model) -> dict[str, str]:
     return {
         "id": model.id,
         "kind": model.kind,
-        "source": "all-MiniLM-L6-v2, embedded in the installation"
-        if embedded
-        else shareable(model.source),
+        "source": inside if embedded else shareable(model.source),
         "revision": model.revision or "",
         "weights": "pretrained" if model.init == "pretrained" else drawn,
     }
@@ -614,8 +612,7 @@ def _method_facts(method: Method) -> Params:
         options["sizes_from"] = method.sizes_from
     return {
         "id": method.id,
-        "algorithm": method.algorithm
-        + (f" ({shareable(declared.plugin.file)})" if declared.plugin else ""),
+        "algorithm": f"{method.algorithm}{plugin}",
         "paper": declared.paper or "",
         "preset": method.preset,
         "search_on": str(method.options.get("search_on", "")),
