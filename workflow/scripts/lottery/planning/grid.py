@@ -103,7 +103,7 @@ def block(study: Study, model: str, method: str, *templates: str) -> tuple[list[
     """Tasks and seeds of a method for analyses that need every task under every seed.
 
     Of a partial study the largest choice of tasks and seeds whose masks, and whose files by
-    `templates`, are all finished.
+    `templates`, are all finished; of two as large the one with more tasks.
     """
     tasks, seeds = [*study.methods[method].tasks], [*study.seeds]
     if study.unfinished is None:
@@ -123,7 +123,9 @@ def block(study: Study, model: str, method: str, *templates: str) -> tuple[list[
         for chosen in sorted(common, key=sorted)
         if chosen
     ]
-    return max(blocks, key=lambda block: (len(block[0]) * len(block[1]), block), default=([], []))
+    return max(
+        blocks, key=lambda each: (len(each[0]) * len(each[1]), len(each[0])), default=([], [])
+    )
 
 
 def distinct(rows: Iterable[Row], *names: str) -> list[Row]:

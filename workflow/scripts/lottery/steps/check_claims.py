@@ -92,5 +92,5 @@ def check_claims(
     claims = files.table(check(evidence), SCHEMA)
     files.write_table(path_to_claims, claims, SCHEMA)
     tables = printed.narrow_tables(claims)
-    introduction = f"{read_caption(path_to_caption)} {missing}".rstrip()
+    introduction = f"{missing} {read_caption(path_to_caption)}".lstrip()
     write_printed(path_to_printed, path_to_latex, "Claims", tables, introduction)

@@ -36,5 +36,5 @@ def summarize(
     published = Published.read(*paths_to_published)
     frame = summary.summarize(score_table(path_to_scores), order, published)
     files.write_table(path_to_summary, frame, summary.SCHEMA)
-    tables = summary_tables(frame, order, f"{read_caption(path_to_caption)} {missing}".rstrip())
+    tables = summary_tables(frame, order, f"{missing} {read_caption(path_to_caption)}".lstrip())
     write_printed(path_to_printed, path_to_latex, "Summary", tables)

@@ -47,5 +47,5 @@ def tabulate_trainability(
     scores = score_table(path_to_scores)
     frame = trainability(scores, order, controls, untrained, given, published)
     files.write_table(path_to_table, frame, SCHEMA)
-    table = trainability_table(frame, order, f"{read_caption(path_to_caption)} {missing}".rstrip())
+    table = trainability_table(frame, order, f"{missing} {read_caption(path_to_caption)}".lstrip())
     write_printed(path_to_printed, path_to_latex, "What still learns", [table])
