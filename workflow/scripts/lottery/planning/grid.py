@@ -123,9 +123,8 @@ def block(study: Study, model: str, method: str, *templates: str) -> tuple[list[
         for chosen in sorted(common, key=sorted)
         if chosen
     ]
-    return max(
-        blocks, key=lambda each: (len(each[0]) * len(each[1]), len(each[0])), default=([], [])
-    )
+    sizes = [(len(some) * len(of), len(some)) for some, of in blocks]
+    return blocks[sizes.index(max(sizes))] if blocks else ([], [])
 
 
 def distinct(rows: Iterable[Row], *names: str) -> list[Row]:
