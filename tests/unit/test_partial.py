@@ -137,8 +137,10 @@ def test_only_rules_of_tables_figures_and_report_are_left(tmp_path: Path) -> Non
         "all": [],
     }
     rules = {name: SimpleNamespace(name=name, output=each) for name, each in outputs.items()}
-    workflow = SimpleNamespace(_rules=rules, rules=rules.values())
+    local = {"finetune", "collect_scores"}
+    workflow = SimpleNamespace(_rules=rules, rules=rules.values(), _localrules=local)
     partial.leave_out_cells(workflow, lacking())
+    assert local == {"collect_scores"}
     assert [*rules] == ["collect_scores", "all"]
 
 

@@ -53,6 +53,7 @@ def leave_out_cells(workflow: Any, study: Study) -> None:
     for rule in list(workflow.rules):
         if any(not str(path).startswith(shown) for path in rule.output):
             del workflow._rules[rule.name]
+            workflow._localrules.discard(rule.name)
 
 
 def report_what_is_there(words: Sequence[str]) -> int:
@@ -73,11 +74,15 @@ def report_what_is_there(words: Sequence[str]) -> int:
     if all(job.state == "done" for job in planned.jobs):
         print("Nothing is missing: the study has its report.")
         return 0
+    if not any(job.rule == "evaluate" and job.state == "done" for job in planned.jobs):
+        print("No cell is scored yet, so there is nothing to report.", file=sys.stderr)
+        return 1
     environment = os.environ | {VARIABLE: str(write_list(planned.jobs, planned.folder))}
     # Without the lock, which a run of the whole study may hold: both make files of their own.
     # A profile may keep nothing going, but one figure that fails costs no other.
     command = [sys.executable, "-m", "snakemake"]
     options = [*words, "--nolock", "--keep-going", "--rerun-incomplete"]
+    options += ["--quiet", "host", "reason"]
     print("\nTables, figures and a report of what there is:", file=sys.stderr, flush=True)
     for targets in ([], [LAST]):
         status = subprocess.run([*command, *targets, *options], env=environment, check=False)
