@@ -114,10 +114,10 @@ def test_a_line_says_time_share_of_the_work_and_what_runs(tmp_path: Path) -> Non
         "110 s, 51 % of the work, 105 s left; 2 of 5 done:  finetune  mnli (100 s); "
         "running: finetune  mnli (100 s)"
     ).replace("110 s", "2 min").replace("105 s", "2 min").replace("100 s", "2 min")
-    told = json.loads(text)
-    assert told["share"] == pytest.approx(210 / 410)
-    assert told["left"] == pytest.approx(110 * 200 / 210)
-    assert told["running"] == [["finetune  mnli", 100.0]]
+    shown = json.loads(text)
+    assert shown["share"] == pytest.approx(210 / 410)
+    assert shown["left"] == pytest.approx(110 * 200 / 210)
+    assert shown["running"] == [["finetune  mnli", 100.0]]
     run.finish(other)
 
 

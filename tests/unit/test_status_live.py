@@ -14,9 +14,9 @@ from lottery.runtime.status import live_run
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder in which a run has told, 100 s after the epoch, how far it is."""
+    """A folder in which a run has written, 100 s after the epoch, how far it is."""
     (tmp_path / ".snakemake").mkdir()
-    told = {
+    kept = {
         "run": str(tmp_path / "run.json"),
         "at": 100.0,
         "elapsed": 3600.0,
@@ -27,11 +27,11 @@ def folder(tmp_path: Path) -> Path:
         "running": [["train a", 1000.0], ["train b", 5.0]],
     }
     (tmp_path / "run.json").write_text("{}")
-    (tmp_path / KEPT).write_text(json.dumps(told))
+    (tmp_path / KEPT).write_text(json.dumps(kept))
     return tmp_path
 
 
-def test_a_run_that_lives_tells_its_time_and_what_runs_as_of_now(folder: Path) -> None:
+def test_a_run_that_lives_has_its_time_and_what_runs_as_of_now(folder: Path) -> None:
     with FileLock(folder / "run.json", fallback_to_soft=False):
         # Ten minutes later: less is left, and what runs has run for longer.
         assert live_run(folder, now=700.0) == [
@@ -43,12 +43,12 @@ def test_a_run_that_lives_tells_its_time_and_what_runs_as_of_now(folder: Path) -
     assert "0 s left" in late[0]
 
 
-def test_of_a_run_that_is_dead_nothing_is_told(folder: Path) -> None:
+def test_of_a_run_that_is_dead_nothing_is_said(folder: Path) -> None:
     assert live_run(folder, now=700.0) == []
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[]", "rubbish"])
-def test_what_cannot_be_read_tells_nothing(folder: Path, content: str | None) -> None:
+def test_what_cannot_be_read_says_nothing(folder: Path, content: str | None) -> None:
     if content is None:
         (folder / KEPT).unlink()
     else:

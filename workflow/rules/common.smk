@@ -242,12 +242,12 @@ def metrics_on(wildcards):
     return targets(f"{EVALUATED_ON}/metrics.json", wanted)
 
 
-def of_all_tasks(template, condition=lambda method: True, beside=None):
+def of_all_tasks(template, condition=lambda method: True, also=None):
     """A file of every task and seed of one (model, method), tasks first.
 
-    In a partial run of those that have it, and the file `beside` it.
+    In a partial run of those that have it, and the file `also`.
     """
-    needed = [path for path in (template, beside) if path]
+    needed = [path for path in (template, also) if path]
 
     def files(wildcards):
         if not condition(STUDY.methods[wildcards.method]):

@@ -132,7 +132,7 @@ wants("magnitudes", figure_rows(prunes_models_of_ours))
 
 use rule analysis_step as measure_magnitudes with:
     input:
-        masks=of_all_tasks(f"{MASKS}/good.safetensors", beside=f"{CELL}/finetune/magnitudes.npz"),
+        masks=of_all_tasks(f"{MASKS}/good.safetensors", also=f"{CELL}/finetune/magnitudes.npz"),
         magnitudes=of_all_tasks(f"{CELL}/finetune/magnitudes.npz"),
         config="resources/models/{model}/config.json",
     output:

@@ -140,9 +140,9 @@ class _Run:
             return partial_study.LAST in steps
 
         def onsuccess(log: Any) -> None:
-            if reported():
-                if whole:
-                    partial_study.remove(self._study)
+            if whole and reported() and not self._imported:
+                partial_study.remove(self._study)
+            if whole or reported():
                 progress.show_results(partial_study.shown_folder(self._study))
             succeeded(log)
 

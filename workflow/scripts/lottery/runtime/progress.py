@@ -131,7 +131,7 @@ class Progress(logging.Handler):
         return f"; running: {self._running[first][0]} ({spoken(self._work.age(first))}){more}"
 
     def _keep(self, done: int, total: int) -> None:
-        """Writes what is shown; without it a run goes on as well."""
+        """Writes what is shown; a run does not depend on it."""
         content = {
             "run": os.environ.get(RUN, ""),
             "at": time.time(),

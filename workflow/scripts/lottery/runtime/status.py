@@ -234,14 +234,14 @@ def live_run(folder: Path, now: float) -> list[str]:
         now: seconds since the epoch.
     """
     try:
-        told = json.loads((folder / KEPT).read_bytes())
-        if not told["run"] or not lives(Path(told["run"])):
+        kept = json.loads((folder / KEPT).read_bytes())
+        if not kept["run"] or not lives(Path(kept["run"])):
             return []
-        since, left = now - told["at"], told["left"]
+        since, left = now - kept["at"], kept["left"]
         left = None if left is None else max(0.0, left - since)
-        words = work_in_words(told["elapsed"] + since, told["share"], left)
-        lines = [f"a run works here: {words}; {told['done']} of {told['total']} steps are done"]
-        running = [(step, age + since) for step, age in told["running"]]
+        words = work_in_words(kept["elapsed"] + since, kept["share"], left)
+        lines = [f"a run works here: {words}; {kept['done']} of {kept['total']} steps are done"]
+        running = [(step, age + since) for step, age in kept["running"]]
         return lines + [f"running: {step} ({spoken(age)})" for step, age in running]
     except (OSError, ValueError, LookupError, TypeError):
         return []
