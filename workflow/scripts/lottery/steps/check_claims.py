@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,5 +93,7 @@ def check_claims(
     claims = files.table(check(evidence), SCHEMA)
     files.write_table(path_to_claims, claims, SCHEMA)
     tables = printed.narrow_tables(claims)
+    if missing:
+        tables = [replace(each, caption=f"{missing} {each.caption}") for each in tables]
     introduction = f"{missing} {read_caption(path_to_caption)}".lstrip()
     write_printed(path_to_printed, path_to_latex, "Claims", tables, introduction)
