@@ -149,7 +149,8 @@ class _Run:
         def onerror(log: Any) -> None:
             unfinished = len(list(dag.needrun_jobs()))
             failures = progress.show_failures(unfinished, moved=bool(workflow.overwrite_workdir))
-            if failures and whole and reported() and not self._imported:
+            going = workflow.execution_settings.keep_going
+            if failures and going and whole and reported() and not self._imported:
                 # When Snakemake is back in the folder of the command, and has given its lock back.
                 atexit.register(self._report_partly)
             failed(log)
@@ -195,7 +196,8 @@ class _Run:
         # What a partial run reads is finished, though a living run may have made it.
         stop_on_error(partial(run_lock.acquire, reads=self._study.unfinished is None), workflow)
         stop_on_error(run_lock.end_left_jobs)
-        stop_on_error(slurm_cleanup.cancel_orphans, workflow)
+        if self._study.unfinished is None:  # tables of a living run go by the same names
+            stop_on_error(slurm_cleanup.cancel_orphans, workflow)
         # Of steps that were accepted just before an earlier run was killed.
         for job in {*workflow.dag.jobs} - {*workflow.dag.needrun_jobs()}:
             _discard_checkpoint(job)
