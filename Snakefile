@@ -57,7 +57,7 @@ rule all:
         cells=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
         tables=[f"{TABLES}/{name}" for name in ("scores.csv", "summary.csv", "overlap.csv")],
         figures=WANTED["all"],
-        report=f"{RESULTS}/report.html",
+        report=f"{SHOWN}/report.html" if STUDY.unfinished is None else [],
         analyses=rules.analyses.input,
         steps=step_targets(),
 
@@ -68,6 +68,9 @@ rule fetch:
         models=targets("resources/models/{model}/model.safetensors", MODEL_ROWS),
         tasks=targets("resources/tasks/{task}/validation.parquet", grid.fetch_rows(STUDY)),
 
+
+if STUDY.unfinished is not None:
+    partial_study.leave_out_cells(workflow, STUDY)
 
 # At the end, when all rules are there; not in the jobs, which read this file too.
 if workflow.is_main_process:

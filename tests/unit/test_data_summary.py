@@ -321,7 +321,7 @@ def test_a_run_shows_the_warnings_of_a_step_that_ends(tmp_path: Path) -> None:
         record("progress", done=1, total=2),
     ]
     assert lines(*events) == [
-        "1 of 2 done, 1 left:  fetch t (0 s)",
+        "0 s; 1 of 2 done:  fetch t (0 s)",
         "  warning: It is odd.",
         "  warning: Very odd.",
     ]

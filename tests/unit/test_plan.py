@@ -48,11 +48,13 @@ def write(*jobs: SimpleNamespace, config: dict | None = None, imported: bool = F
         SimpleNamespace(**vars(each) | {"rule": SimpleNamespace(name="theirs", params=each.params)})
         for each in jobs
     ]
-    settings = SimpleNamespace(configfiles=["mine.yaml"])
+    settings = SimpleNamespace(configfiles=["mine.yaml"], config={"seeds": [1, 2]})
     registered: list[str] = []
     workflow = SimpleNamespace(
         dag=SimpleNamespace(needrun_jobs=lambda: needed),
         config_settings=settings,
+        configfiles=["mine.yaml"],
+        main_snakefile="/there/Snakefile",
         register_envvars=registered.append,
     )
     plan.write(workflow, config or {"seeds": [1]}, imported)
@@ -204,3 +206,16 @@ def test_the_commit_is_that_of_the_clone(folder: Path, monkeypatch: pytest.Monke
     assert plan._commit() == head
     (folder / "a").write_text("2")
     assert plan._commit() == f"{head}-dirty"
+
+
+def test_the_last_run_is_found_by_its_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan.last_words() == []
+    write(config={"seeds": [1]})
+    words = ["--snakefile", "/there/Snakefile", "--configfile", str(folder / "mine.yaml")]
+    words += ["--config", "seeds=[1, 2]"]
+    assert plan.last_words() == words
+    # A later report on a partial study is not what status.py is asked about.
+    monkeypatch.setenv(plan.PARTIAL, "list.json")
+    write(config={"seeds": [2]})
+    assert len([*plan.FOLDER.glob("*.json")]) == 2
+    assert plan.last_words() == words

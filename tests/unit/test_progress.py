@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import re
 import shlex
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 
 import lottery
 from lottery.runtime.progress import Failure, Progress, last_line, rerun_command, summary
+from lottery.runtime.workload import Kind, Workload
 
 
 def record(event: str | None, **fields: object) -> logging.LogRecord:
@@ -52,8 +55,8 @@ def test_jobs_that_run_at_the_same_time_are_distinguished() -> None:
         record("progress", done=3, total=3),
     )
     assert shown == [
-        "1 of 3 done, 2 left:  Evaluate m on rte (0 s)",
-        "2 of 3 done, 1 left:  finetune  m, 1 (0 s)",
+        "0 s; 1 of 3 done:  Evaluate m on rte (0 s); running: finetune  m, 1 (0 s)",
+        "0 s; 2 of 3 done:  finetune  m, 1 (0 s)",
     ]
 
 
@@ -67,8 +70,71 @@ def test_a_failed_job_names_its_log_and_may_be_tried_again() -> None:
     )
     assert shown == [
         "FAILED  finetune  m; see logs/a.log",
-        "1 of 1 done, 0 left:  finetune  m (0 s)",
+        "0 s; 1 of 1 done:  finetune  m (0 s)",
     ]
+
+
+class Run:
+    """A run on a clock of its own: Progress, and the lines that it has shown."""
+
+    def __init__(self, planned: dict[Kind, int], path: Path | None = None) -> None:
+        self.now = 0.0
+        self._stream = io.StringIO()
+        work = Workload(planned, clock=lambda: self.now)
+        self._progress = Progress(self._stream, work, path)
+        self._total, self._done, self._job = sum(planned.values()), 0, 0
+
+    def start(self, rule: str, task: str) -> int:
+        self._job += 1
+        self._progress.emit(job_info(self._job, rule, {"task": task}))
+        return self._job
+
+    def finish(self, job: int) -> None:
+        self._done += 1
+        self._progress.emit(record("job_finished", job_id=job))
+        self._progress.emit(record("progress", done=self._done, total=self._total))
+
+    @property
+    def lines(self) -> list[str]:
+        return self._stream.getvalue().splitlines()
+
+
+def test_a_line_says_time_share_of_the_work_and_what_runs(tmp_path: Path) -> None:
+    kept = tmp_path / "progress.json"
+    run = Run({Kind("finetune", "mnli"): 4, Kind("fetch", "mnli"): 1}, kept)
+    fetch = run.start("fetch", "mnli")
+    run.now = 10
+    run.finish(fetch)
+    trained, other = run.start("finetune", "mnli"), run.start("finetune", "mnli")
+    run.now = 110
+    run.finish(trained)
+    text = kept.read_text()
+    # 10 s of fetching and two trainings of 100 s: one is done, one runs for as long; two are left.
+    assert run.lines[-1] == (
+        "110 s, 51 % of the work, 105 s left; 2 of 5 done:  finetune  mnli (100 s); "
+        "running: finetune  mnli (100 s)"
+    ).replace("110 s", "2 min").replace("105 s", "2 min").replace("100 s", "2 min")
+    shown = json.loads(text)
+    assert shown["share"] == pytest.approx(210 / 410)
+    assert shown["left"] == pytest.approx(110 * 200 / 210)
+    assert shown["running"] == [["finetune  mnli", 100.0]]
+    run.finish(other)
+
+
+def test_thousands_of_short_steps_take_some_hundred_lines() -> None:
+    steps = 5000
+    run = Run({Kind("evaluate", "rte"): steps})
+    for _ in range(steps):
+        step = run.start("evaluate", "rte")
+        run.now += 1
+        run.finish(step)
+    assert 150 < len(run.lines) < 300
+    assert f"{steps} of {steps} done" in run.lines[-1]
+    shown = [int(line.split(" of ")[1].split("; ")[-1]) for line in run.lines]
+    assert shown == sorted(shown)
+    # Every step is counted in the line that it is part of.
+    more = [re.search(r" and (\d+) more", line) for line in run.lines]
+    assert sum(1 + (int(found[1]) if found else 0) for found in more) == steps
 
 
 SNAKEFILE = """
@@ -97,7 +163,7 @@ def test_under_snakemake_itself(tmp_path: Path) -> None:
     command += ["--quiet", "host", "reason"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "of 3 done, 2 left:  make_it  a (" in done.stderr
+    assert "1 of 3 done:  make_it  a (" in done.stderr
     assert "FAILED  fail; see b.log" in done.stderr
     assert "Error in rule fail" in done.stderr  # Snakemake's own words on errors stay
     assert "Select jobs to execute" not in done.stderr

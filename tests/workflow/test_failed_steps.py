@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import yaml
-from command_line import ROOT
-from runs import Config
+from command_line import ROOT, planned, run_snakemake
+from runs import Config, Run, copy_run
 
 TOKENS = "results/tiny/{}/tokens/train.safetensors"
 
@@ -65,4 +65,61 @@ def test_the_others_run_on_and_the_failed_one_can_be_run_alone(
     alone = shell(again, given)
     assert alone.returncode == 0, alone.stdout
     assert (run / TOKENS.format("degree")).exists()
-    assert "tone" not in alone.stdout[alone.stdout.index(" done, ") :]
+    assert "tone" not in alone.stdout[alone.stdout.index(" done:  ") :]
+
+
+def times(folder: Path) -> dict[Path, int]:
+    """When the files of the cells were written."""
+    cells = folder / "results" / "tiny"
+    return {path: path.stat().st_mtime_ns for path in cells.rglob("*") if path.is_file()}
+
+
+def test_what_is_finished_has_a_report_that_names_what_is_missing(
+    published: Run, tmp_path: Path
+) -> None:
+    folder, page = tmp_path / "run", tmp_path / "run/results/partial/report.html"
+    copy_run(published, folder)
+    config = published.config | {"methods": {"magnitude": published.config["methods"]["magnitude"]}}
+    cell = folder / "results/tiny/degree/seed_3"
+    damaged = cell / "retrain/magnitude/good/logits.safetensors"
+    before = damaged.stat()
+    content = damaged.read_bytes()
+    damaged.unlink()  # it may be shared with the other run
+    damaged.write_bytes(content[:-60])
+    os.utime(damaged, ns=(before.st_atime_ns, before.st_mtime_ns))
+    (cell / "evaluate/magnitude/good/retrained/metrics.json").unlink()
+    written = (folder / "results/report.html").read_bytes()
+    others = {path: at for path, at in times(folder).items() if "retrained" not in path.parts}
+
+    failed = run_snakemake(folder, config, "all", "--keep-going")
+    assert failed.returncode == 1, failed.stdout
+    assert "1 step failed" in failed.stdout
+    assert "Report:  results/partial/report.html" in failed.stdout, failed.stdout
+    named = "tiny on degree, seed 3: magnitude (good retrained)"
+    text = page.read_text(encoding="utf-8")
+    assert "This study is not finished." in text and f"<li>{named}</li>" in text
+    assert "not made: " not in text
+    assert "1 of 12 evaluated cells are missing" in text
+    for name in ("summary", "claims"):
+        assert named in (page.parent / f"tables/{name}.md").read_text(encoding="utf-8")
+    summary = (page.parent / "tables/summary.csv").read_text().splitlines()
+    columns = summary[0].split(",")
+    rows = [dict(zip(columns, line.split(","), strict=True)) for line in summary[1:]]
+    n = {
+        (row["task"], row["phase"]): int(row["n"])
+        for row in rows
+        if row["subnetwork"] == "good" and row["split"] == "validation"
+    }
+    assert (n["degree", "retrained"], n["degree", "pruned"], n["tone", "retrained"]) == (1, 2, 2)
+    # Nothing of the study itself has been touched, and nothing that is finished runs again.
+    assert (folder / "results/report.html").read_bytes() == written
+    assert others.items() <= times(folder).items()
+
+    damaged.unlink()  # as the sentence says
+    jobs = planned(folder, config, "all")
+    assert jobs["retrain"] == jobs["evaluate"] == 1 and "finetune" not in jobs
+    done = run_snakemake(folder, config, "all")
+    assert done.returncode == 0, done.stdout
+    text = (folder / "results/report.html").read_text(encoding="utf-8")
+    assert text.encode() != written and "This study is not finished." not in text
+    assert not page.parent.exists()

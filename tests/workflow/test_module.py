@@ -99,7 +99,7 @@ def test_an_import_runs(study: Config, tmp_path: Path, prefix: str, names: str, 
     said = snakemake(snakefile, tmp_path)
     # The start of theirs and what ours does at the start: progress and the lock of the run.
     assert "the start of their own" in said
-    assert "done, " in said and "finetune tiny on tone, seed 7" in said
+    assert " done:  " in said and "finetune tiny on tone, seed 7" in said
     assert list((tmp_path / ".snakemake/runs").glob("*.json"))
     # Header; majority, full, pruned and retrained on three splits.
     assert (tmp_path / "mine.txt").read_text().strip() == "13"

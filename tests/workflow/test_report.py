@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+from getpass import getuser
 from html.parser import HTMLParser
 from pathlib import Path
+from socket import gethostname
 
 import matplotlib.image
 import numpy as np
 import pytest
 from browser import browser, look_at, photograph, print_page
-from command_line import run_snakemake
+from command_line import ROOT, run_snakemake
 from runs import Run, copy_run
 
 WIDE, NARROW = 1280, 500
+COMMON = ("root", "localhost")  # names that are words of other kinds, too
 LEAST_DRAWN = 0.01  # share of a figure's pixels that are not background
 PAGES = re.compile(rb"/Type\s*/Page\b")  # in a pdf
 BLANK = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/%3E"
@@ -32,6 +36,26 @@ def page(published: Run) -> Path:
 
 def figures_of(run: Run) -> list[Path]:
     return sorted((run.folder / "results" / "figures").rglob("*.svg"))
+
+
+def test_what_is_shared_names_no_folder_of_the_machine(page: Path, published: Run) -> None:
+    results = published.folder / "results"
+    shared = [
+        page,
+        *(path for name in ("tables", "figures") for path in (results / name).rglob("*")),
+    ]
+    shared = [path for path in shared if path.is_file() and "provenance" not in path.name]
+    assert {path.suffix for path in shared} >= {".html", ".csv", ".md", ".tex", ".svg", ".png"}
+    given = Path(published.config["models"]["tiny"]["source"]).parent
+    names = {str(published.folder), str(given), str(Path.home()), str(ROOT), f"/{getuser()}"}
+    names |= {name for name in (getuser(), gethostname()) if name not in COMMON and len(name) > 3}
+    embedded = re.compile(rb"data:image/[a-z+]+;base64,([A-Za-z0-9+/=]+)")
+    for path in shared:
+        content = path.read_bytes()
+        pictures = [base64.b64decode(data) for data in embedded.findall(content)]
+        assert path != page or len(pictures) > 5
+        for name in names:
+            assert not any(name.encode() in each for each in (content, *pictures)), (path, name)
 
 
 @in_browser

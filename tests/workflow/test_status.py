@@ -73,6 +73,16 @@ def test_the_study_may_be_in_another_folder(published: Run, tmp_path: Path) -> N
     assert counts["done"] > 60 and counts["missing"] == counts["again"] == 0
 
 
+def test_without_words_it_speaks_of_the_last_run(published: Run, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "workflow/scripts/status.py")]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=published.folder
+    )
+    counts = total(done.stdout)
+    assert counts["done"] > 60 and counts["missing"] == counts["again"] == 0, done.stderr
+    assert "a run works here" not in done.stdout
+
+
 def test_a_changed_config_shows_what_it_would_overwrite_and_why(
     published: Run, tmp_path: Path
 ) -> None:

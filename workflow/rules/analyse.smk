@@ -25,7 +25,8 @@ use rule analysis_step as collect_scores_of_method with:
             f"{EVALUATED}/metrics.json", rows_of(w, grid.evaluate_rows(STUDY))
         ),
         majority=lambda w: [
-            f"{RESULTS}/majority/{task}/metrics.json" for task in STUDY.methods[w.method].tasks
+            f"{RESULTS}/majority/{row['task']}/metrics.json"
+            for row in grid.majority_rows(STUDY, STUDY.methods[w.method].tasks)
         ],
     output:
         scores=f"{ANALYSED}/scores.csv",
@@ -50,7 +51,7 @@ use rule analysis_step as summarize with:
     pathvars:
         job="summarize",
     params:
-        settings={"layout": params.layout_params(STUDY)},
+        settings={"layout": params.layout_params(STUDY)} | params.missing_params(STUDY),
         resources=bundled(published=PUBLISHED, caption="report/summary.rst"),
         step=stage("summarize"),
     message:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from snakemake.utils import update_config
 
 from lottery.config import load_study, read_config, typed
-from lottery.planning import folders, grid, params, sources
+from lottery.planning import folders, grid, params, partial as partial_study, sources
 from lottery.planning.params import has_patterns
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
@@ -28,16 +28,18 @@ else:
     planned = stop_on_error(plan.config)
     config.clear()
     config.update(planned)
-STUDY = stop_on_error(load_study, config, Path.cwd())
+# In a partial run (lottery.planning.partial) what is finished of it.
+STUDY = partial_study.restricted(stop_on_error(load_study, config, Path.cwd()))
 if workflow.is_main_process:
     plugins.announce(STUDY.plugins)
 RESULTS = STUDY.results
 
-PATHS = grid.Paths(RESULTS)
+SHOWN = partial_study.shown_folder(STUDY)
+PATHS = grid.Paths(RESULTS, SHOWN)
 CELL, TOKENS, MASKS = PATHS.cell, PATHS.tokens, PATHS.masks
 RETRAINED, EVALUATED, EVALUATED_ON = PATHS.retrained, PATHS.evaluated, PATHS.evaluated_on
 FIGURES, TABLES, ANALYSED = PATHS.figures, PATHS.tables, PATHS.tables_of_method
-LOGS, BENCHMARKS = f"{RESULTS}/logs", f"{RESULTS}/benchmarks"
+LOGS, BENCHMARKS = f"{SHOWN}/logs", f"{SHOWN}/benchmarks"
 # What captions of good-versus-bad figures note of controls that overlap with the good subnetwork.
 OVERLAP_NOTE = f"{ANALYSED}/overlap_note.rst"
 # What comes with the workflow is no input but part of the params, by content: where a clone or an
@@ -100,7 +102,9 @@ def prunes_models_of_ours(method):
 
 def has_several_seeds(method):
     """Whether agreement over seeds is defined."""
-    return len(STUDY.seeds) > 1
+    models = method.searched_models(STUDY.models)
+    blocks = [grid.block(STUDY, model, method.id) for model in models]
+    return all(len(seeds) > 1 for tasks, seeds in blocks if tasks)
 
 
 # --- inputs: examples and tokens ---
@@ -238,13 +242,18 @@ def metrics_on(wildcards):
     return targets(f"{EVALUATED_ON}/metrics.json", wanted)
 
 
-def of_all_tasks(template, condition=lambda method: True):
-    """A file of every task and seed of one (model, method), tasks first."""
+def of_all_tasks(template, condition=lambda method: True, also=None):
+    """A file of every task and seed of one (model, method), tasks first.
+
+    In a partial run of those that have it, and the file `also`.
+    """
+    needed = [path for path in (template, also) if path]
 
     def files(wildcards):
-        method = STUDY.methods[wildcards.method]
-        tasks = method.tasks if condition(method) else []
-        return expand(template, task=tasks, seed=STUDY.seeds, allow_missing=True)
+        if not condition(STUDY.methods[wildcards.method]):
+            return []
+        tasks, seeds = grid.block(STUDY, wildcards.model, wildcards.method, *needed)
+        return expand(template, task=tasks, seed=seeds, allow_missing=True)
 
     return files
 
@@ -255,13 +264,10 @@ trajectories_of_all_tasks = of_all_tasks(f"{MASKS}/search.csv")
 
 def good_masks_of_family(wildcards):
     """The good masks of all methods of a family, which search on the same tasks."""
-    return expand(
-        f"{MASKS}/good.safetensors",
-        model=wildcards.model,
-        method=params.family_of(STUDY, wildcards.method),
-        task=STUDY.methods[wildcards.method].tasks,
-        seed=STUDY.seeds,
-    )
+    family, mask = params.family_of(STUDY, wildcards.method), f"{MASKS}/good.safetensors"
+    masks = [mask.replace("{method}", method) for method in family]
+    tasks, seeds = grid.block(STUDY, wildcards.model, wildcards.method, *masks)
+    return expand(mask, model=wildcards.model, method=family, task=tasks, seed=seeds)
 
 
 def analysis_tables(name, condition):
@@ -304,12 +310,20 @@ def scored_pairs():
     return grid.distinct(grid.retrain_rows(STUDY), "model", "method")
 
 
+def scored(rows):
+    """The pairs that have scores: all, unless the study is partial."""
+    return [row for row in rows if STUDY.unfinished is None or row in scored_pairs()]
+
+
 def step_targets():
     """A small file of every step that others build on, which a study wants for itself.
 
     A job that fails loses its old outputs. If only tables and scores were wanted, those that were
     made of the old outputs would still be there, and the next run would take them for finished.
+    A partial run makes none of them.
     """
+    if STUDY.unfinished is not None:
+        return []
     rows = {
         "resources/models/{model}/config.provenance.json": MODEL_ROWS,
         "resources/models/{model}/provenance.json": MODEL_ROWS,
@@ -328,6 +342,8 @@ def step_targets():
 
 def analysis_step_targets():
     """As `step_targets`, for the analyses."""
+    if STUDY.unfinished is not None:
+        return []
 
     def cells(condition):
         return [row for row in grid.mask_rows(STUDY) if condition(STUDY.methods[row["method"]])]

@@ -1,7 +1,7 @@
 """Figures, each as svg and png."""
 
 # Nothing is scored without subnetworks.
-wants("scores", figure_rows(lambda method: method.subnetworks), by="all")
+wants("scores", scored(figure_rows(lambda method: method.subnetworks)), by="all")
 
 
 use rule analysis_step as plot_scores with:

@@ -52,7 +52,7 @@ wants("example_maps", figure_rows(params.has_patterns))
 use rule analysis_step as measure_patterns with:
     input:
         patterns=of_all_tasks(f"{CELL}/finetune/patterns.npz"),
-        masks=good_masks_of_all_tasks,
+        masks=of_all_tasks(f"{MASKS}/good.safetensors", also=f"{CELL}/finetune/patterns.npz"),
         config="resources/models/{model}/config.json",
         facts=f"{TABLES}/pattern_classifier.json",
         note=f"{TABLES}/pattern_classifier.rst",

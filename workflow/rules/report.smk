@@ -2,23 +2,37 @@
 
 from lottery.runtime.bundled import below
 
+REPORTED_TABLES = (
+    [
+        f"{TABLES}/{name}.csv"
+        for name in ("summary", "overlap", "differences", "claims", "trainability")
+    ]
+    + targets(f"{TABLES}/evaluation_only.csv", grid.evaluate_on_rows(STUDY))
+    + analysis_tables("pattern_association", params.has_patterns)
+)
+REPORTED_FIGURES = [path for paths in WANTED.values() for path in paths if path.endswith(".svg")]
+
+
+def made(paths):
+    """All of the paths; of a partial study those that there are, since its report is made last."""
+    return [path for path in paths if STUDY.unfinished is None or os.path.exists(path)]
+
 
 use rule analysis_step as write_report with:
     input:
-        tables=[
-            f"{TABLES}/{name}.csv"
-            for name in ("summary", "overlap", "differences", "claims", "trainability")
-        ]
-        + targets(f"{TABLES}/evaluation_only.csv", grid.evaluate_on_rows(STUDY))
-        + analysis_tables("pattern_association", params.has_patterns),
-        figures=[path for paths in WANTED.values() for path in paths if path.endswith(".svg")],
+        tables=made(REPORTED_TABLES),
+        figures=made(REPORTED_FIGURES),
     output:
-        report=f"{RESULTS}/report.html",
-        provenance=f"{RESULTS}/report.provenance.json",
+        report=f"{SHOWN}/report.html",
+        provenance=f"{SHOWN}/report.provenance.json",
     pathvars:
         job="write_report",
     params:
-        settings=params.report_params(STUDY, config),
+        settings=params.report_params(
+            STUDY,
+            config,
+            unmade=[path for path in REPORTED_TABLES + REPORTED_FIGURES if not made([path])],
+        ),
         resources=bundled(
             templates=below("report/page", "*"),
             captions=below("report", "*.rst"),

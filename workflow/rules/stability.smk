@@ -104,7 +104,7 @@ use rule analysis_step as measure_importance with:
     wildcard_constraints:
         method=wildcard(methods_where(leaves_importances)),
     params:
-        settings=settings(params.importance_params, "method"),
+        settings=settings(params.importance_params, "model", "method"),
         step=stage("measure_importance"),
     message:
         "show the importances in {wildcards.model}: {wildcards.method}"
@@ -132,7 +132,7 @@ wants("magnitudes", figure_rows(prunes_models_of_ours))
 
 use rule analysis_step as measure_magnitudes with:
     input:
-        masks=good_masks_of_all_tasks,
+        masks=of_all_tasks(f"{MASKS}/good.safetensors", also=f"{CELL}/finetune/magnitudes.npz"),
         magnitudes=of_all_tasks(f"{CELL}/finetune/magnitudes.npz"),
         config="resources/models/{model}/config.json",
     output:

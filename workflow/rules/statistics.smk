@@ -38,7 +38,7 @@ use rule analysis_step as gather_differences with:
         "gather the differences of all methods"
 
 
-wants("differences", figure_rows(lambda method: method.subnetworks))
+wants("differences", scored(figure_rows(lambda method: method.subnetworks)))
 
 
 use rule analysis_step as plot_differences with:

@@ -2,14 +2,19 @@
 
     python workflow/scripts/status.py [--cells] [--files] [the words of a snakemake command]
 
+Without the words of a command it speaks of the last run in this folder, else of config.yaml. Of a
+run that works it tells the time, the share of the work that is done, and what is running.
+
 `--cells` first lists every job with its state; `--files` also lists every file that the run would
 overwrite, with the reason. docs/reruns.md explains what it prints.
 """
 
 import sys
+import time
 
 from lottery.files.errors import StudyError
-from lottery.runtime.status import plan, report
+from lottery.runtime.plan import last_words
+from lottery.runtime.status import live_run, plan, report
 
 OPTIONS = ("--cells", "--files")
 
@@ -19,12 +24,14 @@ def main(words: list[str]) -> int:
     if {"-h", "--help"} & {*words}:
         print(__doc__)
         return 0
+    given = [word for word in words if word not in OPTIONS] or last_words()
     try:
-        jobs = plan([word for word in words if word not in OPTIONS])
+        planned = plan(given)
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1
-    print("\n".join(report(jobs, "--files" in words, "--cells" in words)))
+    live = live_run(planned.folder, time.time())
+    print("\n".join(report(planned.jobs, "--files" in words, "--cells" in words, live)))
     return 0
 
 

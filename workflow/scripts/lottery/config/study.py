@@ -14,7 +14,7 @@ from lottery.tasks.task import Task
 # Words that tables and paths have in the place of an id.
 RESERVED_WORDS = ("none", "majority", "full")
 # Folders of results/ that are next to those of the models.
-RESERVED_MODELS = ("tables", "figures", "logs", "benchmarks")
+RESERVED_MODELS = ("tables", "figures", "logs", "benchmarks", "partial")
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ class Study:
         keep_retrained: whether the weights of retrained subnetworks stay.
         plugins: the files of the user's own algorithms.
         data_warnings: what warnings about the data do: "warn", or "error".
+        unfinished: of a partial study, the files that its steps have not made (any more); None
+            where the whole study is meant.
     """
 
     models: Mapping[str, Model]
@@ -129,6 +131,7 @@ class Study:
     keep_retrained: bool = True
     plugins: tuple[Plugin, ...] = ()
     data_warnings: str = "warn"
+    unfinished: frozenset[str] | None = None
 
     @property
     def trained_tasks(self) -> tuple[str, ...]:

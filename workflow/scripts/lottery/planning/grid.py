@@ -1,7 +1,8 @@
 """The grid: which cells a study has, which jobs each rule has, and where their files are.
 
 Every row is a mapping from wildcards to values, so that targets are `targets(template, rows)`.
-The grid is never a full product.
+The grid is never a full product. Of a partial study (`lottery.planning.partial`) the functions give
+what is finished.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ from lottery.pruning.algorithms.declaration import SEARCHED
 from lottery.pruning.subnetworks import base_name
 
 PHASES = ("pruned", "retrained")
+FULL = ("none", "full", "finetuned")  # method, subnetwork and phase
 
 Row = Mapping[str, Any]
 
 
 class Paths:
-    """Templates of the paths below the folder of results."""
+    """Templates of the paths below the folder of results.
 
-    def __init__(self, results: str) -> None:
+    `shown` is the folder of tables, figures and the report, if it is another one.
+    """
+
+    def __init__(self, results: str, shown: str | None = None) -> None:
+        self.shown = shown or results
         task = f"{results}/{{model}}/{{task}}"
         self.cell = f"{task}/seed_{{seed}}"
         self.tokens = f"{task}/tokens"
@@ -33,9 +39,9 @@ class Paths:
         self.retrained = f"{self.cell}/retrain/{{method}}/{{subnetwork}}"
         self.evaluated = f"{self.cell}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
         self.evaluated_on = f"{self.evaluated}/on_{{eval_task}}"
-        self.tables = f"{results}/tables"
+        self.tables = f"{self.shown}/tables"
         self.tables_of_method = f"{self.tables}/{{model}}/{{method}}"
-        self.figures = f"{results}/figures/{{model}}/{{method}}"
+        self.figures = f"{self.shown}/figures/{{model}}/{{method}}"
 
 
 class Cell(NamedTuple):
@@ -53,7 +59,21 @@ class Cell(NamedTuple):
 
 
 def cells(study: Study) -> list[Cell]:
-    """Every cell in the order of the config: model, task, seed; there full first, then methods."""
+    """Every cell in the order of the config: model, task, seed; there full first, then methods.
+
+    Of a partial study those that are scored, as their full model is, with which they are compared.
+    """
+    every = all_cells(study)
+    if study.unfinished is None:
+        return every
+    paths = Paths(study.results)
+    needed = f"{paths.evaluated}/metrics.json", f"{paths.majority}/metrics.json"
+    done = {Cell(**row) for row in finished(study, (c._asdict() for c in every), *needed)}
+    return [cell for cell in every if {cell, Cell(*cell[:3], *FULL)} <= done]
+
+
+def all_cells(study: Study) -> list[Cell]:
+    """Every cell that the config asks for, finished or not."""
     return [
         Cell(model, task, seed, *rest)
         for model in study.models
@@ -64,12 +84,47 @@ def cells(study: Study) -> list[Cell]:
 
 
 def _cells_of_one_model(study: Study, model: str, task: str) -> Iterator[tuple[str, str, str]]:
-    yield "none", "full", "finetuned"
+    yield FULL
     for method in study.methods.values():
         if model in method.models and task in method.tasks:
             for subnetwork in method.subnetworks_on(model):
                 for phase in PHASES:
                     yield method.id, subnetwork, phase
+
+
+def finished(study: Study, rows: Iterable[Row], *templates: str) -> list[Row]:
+    """The rows whose files are finished: all of them unless the study is partial."""
+    if study.unfinished is None:
+        return list(rows)
+    return [row for row in rows if not {t.format(**row) for t in templates} & study.unfinished]
+
+
+def block(study: Study, model: str, method: str, *templates: str) -> tuple[list[str], list[int]]:
+    """Tasks and seeds of a method for analyses that need every task under every seed.
+
+    Of a partial study the largest choice of tasks and seeds whose masks, and whose files by
+    `templates`, are all finished; of two as large the one with more tasks.
+    """
+    tasks, seeds = [*study.methods[method].tasks], [*study.seeds]
+    if study.unfinished is None:
+        return tasks, seeds
+    cell = {"model": model, "method": method}
+    rows = [{**cell, "task": task, "seed": seed} for task in tasks for seed in seeds]
+    needed = f"{Paths(study.results).masks}/provenance.json", *templates
+    done = {(row["task"], row["seed"]) for row in finished(study, rows, *needed)}
+    of_task = {task: {seed for seed in seeds if (task, seed) in done} for task in tasks}
+    # The seeds of the largest block are those that some tasks have in common: all sets that are
+    # common to several tasks are tried.
+    common = {frozenset(each) for each in of_task.values()}
+    for each in of_task.values():
+        common |= {frozenset(each & other) for other in common}
+    blocks = [
+        ([task for task in tasks if of_task[task] >= chosen], [s for s in seeds if s in chosen])
+        for chosen in sorted(common, key=sorted)
+        if chosen
+    ]
+    sizes = [(len(some) * len(of), len(some)) for some, of in blocks]
+    return blocks[sizes.index(max(sizes))] if blocks else ([], [])
 
 
 def distinct(rows: Iterable[Row], *names: str) -> list[Row]:
@@ -89,12 +144,13 @@ def evaluate_rows(study: Study) -> list[Row]:
 
 def evaluate_on_rows(study: Study) -> list[Row]:
     """Jobs of evaluate_on: a cell, and as eval_task a task that its model is only evaluated on."""
-    return [
+    rows = [
         {**row, "eval_task": name}
         for name in study.evaluation_only_tasks
         for row in evaluate_rows(study)
         if row["task"] == study.tasks[name].evaluate_with
     ]
+    return finished(study, rows, f"{Paths(study.results).evaluated_on}/metrics.json")
 
 
 def on_rows(study: Study) -> list[Row]:
@@ -122,9 +178,10 @@ def finetune_rows(study: Study) -> list[Row]:
     return _rows_of_phase(study, "finetuned", "model", "task", "seed")
 
 
-def majority_rows(study: Study) -> list[Row]:
-    """Jobs of majority: task."""
-    return [{"task": task} for task in study.trained_tasks]
+def majority_rows(study: Study, tasks: Iterable[str] | None = None) -> list[Row]:
+    """Jobs of majority: task; of some trained tasks, or of all."""
+    rows = [{"task": task} for task in (study.trained_tasks if tasks is None else tasks)]
+    return finished(study, rows, f"{Paths(study.results).majority}/metrics.json")
 
 
 def fetch_rows(study: Study) -> list[Row]:
@@ -148,13 +205,14 @@ def search_rows(study: Study, algorithm_name: str) -> list[Row]:
 
     A model that only lends its sizes is searched as well.
     """
-    return [
+    rows = [
         {"model": model, "task": task, "seed": seed, "method": name}
         for name in study.methods_of(algorithm_name)
         for model in study.methods[name].searched_models(study.models)
         for task in study.methods[name].tasks
         for seed in study.seeds
     ]
+    return finished(study, rows, f"{Paths(study.results).masks}/provenance.json")
 
 
 def sample_rows(study: Study) -> list[Row]:
@@ -189,12 +247,14 @@ def is_super(subnetwork: str) -> bool:
 
 def method_rows(study: Study, condition: Any = lambda method: True) -> list[Row]:
     """The (model, method) pairs with good masks whose method meets a condition."""
-    return [
+    rows: list[Row] = [
         {"model": model, "method": method.id}
         for method in study.methods.values()
         if condition(method)
         for model in method.searched_models(study.models)
     ]
+    rows = finished(study, rows, "resources/models/{model}/config.json")
+    return [row for row in rows if all(block(study, **row))]
 
 
 def mask_path(study: Study, row: Row, **changes: str) -> str:

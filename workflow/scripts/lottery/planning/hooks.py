@@ -8,7 +8,9 @@ the start of the run.
 
 from __future__ import annotations
 
+import atexit
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
@@ -20,7 +22,9 @@ from lottery import files
 from lottery.config import Study
 from lottery.files.errors import StudyError
 from lottery.planning import grid
+from lottery.planning import partial as partial_study
 from lottery.runtime import progress, start
+from lottery.runtime.bundled import WORKFLOW
 from lottery.runtime.provenance import FORMAT, NAME, changed_leaves
 from lottery.runtime.resume import NAME as CHECKPOINT
 from lottery.runtime.stages import step_of
@@ -28,6 +32,7 @@ from lottery.runtime.start import stop_on_error
 
 MOST = 3  # differences that a sentence names
 RUNNER = "run_step.py"
+PARTIAL = WORKFLOW / "scripts/partial.py"
 
 
 def watch(workflow: Any, config: Mapping[str, Any], study: Study) -> None:
@@ -117,7 +122,10 @@ class _Run:
         if not os.path.exists(path) or workflow.persistence.metadata(path) is not None:
             return
         params = _params(rule, wildcards)
-        of_all = (f"{self._study.results}/{name}" for name in ("tables/", "figures/", "report."))
+        of_all = (
+            f"{self._study.results}/{name}"
+            for name in ("tables/", "figures/", "report.", f"{partial_study.FOLDER}/")
+        )
         if not path.startswith(tuple(of_all)):
             reject_other_params(path, files.read_json(path), params, rule.name)
             return
@@ -147,25 +155,51 @@ class _Run:
             for each in job if job.is_group() else [job]:
                 _discard_checkpoint(each)
 
+        whole = self._study.unfinished is None
+
+        def reported() -> bool:
+            """Whether the run was to make the report."""
+            steps = (step_of(job.rule) for job in dag.jobs if job.rule.params.get("step"))
+            return partial_study.LAST in steps
+
         def onsuccess(log: Any) -> None:
-            progress.show_results(self._study.results)
+            if whole and reported() and not self._imported:
+                partial_study.remove(self._study)
+            if whole or reported():
+                progress.show_results(partial_study.shown_folder(self._study))
             succeeded(log)
 
         def onerror(log: Any) -> None:
             unfinished = len(list(dag.needrun_jobs()))
-            progress.show_failures(unfinished, moved=bool(workflow.overwrite_workdir))
+            failures = progress.show_failures(unfinished, moved=bool(workflow.overwrite_workdir))
+            going = workflow.execution_settings.keep_going
+            if failures and going and whole and reported() and not self._imported:
+                # When Snakemake is back in the folder of the command, and has given its lock back.
+                atexit.register(self._report_partly)
             failed(log)
 
         dag.postprocess, dag.finish = postprocess, accept
         workflow._onsuccess, workflow._onerror = onsuccess, onerror
 
+    def _report_partly(self) -> None:
+        """Makes tables, figures and a report of what there is, unless a signal ended the run."""
+        from lottery.runtime import run_lock
+
+        if start.is_ending():
+            return
+        run_lock.release()
+        words = progress.options_of_the_run(sys.argv[1:])
+        subprocess.run([sys.executable, str(PARTIAL), *words], check=False)
+
     def _start(self) -> None:
         # Here and not above: a dry run has no use for them.
         from lottery.planning import preflight
-        from lottery.runtime import plan, run_lock, slurm_cleanup
+        from lottery.runtime import plan, run_lock, slurm_cleanup, workload
 
         workflow, compute = self._workflow, self._study.compute
-        progress.show()
+        dag = workflow.dag
+        needed = {*dag.needrun_jobs()}
+        progress.show(workload.plan_of(needed, (job for job in dag.jobs if job not in needed)))
         start.handle_signals()
         start.warn_of_threads(workflow, compute["torch_threads"])
         stop_on_error(start.check_gpus, workflow, compute)
@@ -180,16 +214,19 @@ class _Run:
         if not workflow.touch:  # then nothing is fetched, and dates are set
             stop_on_error(start.require_past_dates, workflow)
             stop_on_error(preflight.check_inputs, self._study, jobs)
-            dag = workflow.dag
             kept = [str(f) for job in dag.jobs if not dag.needrun(job) for f in job.output]
             stop_on_error(repeat_warnings, self._study, kept)
-        stop_on_error(run_lock.acquire, workflow)
+        # What a partial run reads is finished, though a living run may have made it.
+        stop_on_error(partial(run_lock.acquire, reads=self._study.unfinished is None), workflow)
         stop_on_error(run_lock.end_left_jobs)
-        stop_on_error(slurm_cleanup.cancel_orphans, workflow)
+        if self._study.unfinished is None:  # tables of a living run go by the same names
+            stop_on_error(slurm_cleanup.cancel_orphans, workflow)
         # Of steps that were accepted just before an earlier run was killed.
         for job in {*workflow.dag.jobs} - {*workflow.dag.needrun_jobs()}:
             _discard_checkpoint(job)
         stop_on_error(plan.write, workflow, self._config, self._imported)
+        if self._study.unfinished is not None:
+            workflow.register_envvars(partial_study.VARIABLE)
 
 
 def _discard_checkpoint(job: Any) -> None:

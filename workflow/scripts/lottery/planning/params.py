@@ -10,13 +10,16 @@ results depend bit for bit.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from lottery.config.presets import DISPLAY_SPLIT
 from lottery.config.study import Method, Model, Study
-from lottery.planning import grid
+from lottery.files import expanded
+from lottery.planning import grid, partial
 from lottery.pruning.algorithms import Algorithm
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, spelled
 from lottery.runtime.stages import stage
@@ -186,6 +189,12 @@ def score_params(study: Study, method: str | None = None) -> Params:
     return {"reported_metrics": {name: study.tasks[name].metric for name in tasks}}
 
 
+def missing_params(study: Study) -> Params:
+    """Of tables with a caption: what a partial study lacks."""
+    sentence = partial.sentence(study)
+    return {"missing": sentence} if sentence else {}
+
+
 def display_split(study: Study, method: str) -> str:
     """The split that shows a method: the one that its preset does not search on."""
     return DISPLAY_SPLIT[study.methods[method].preset]
@@ -330,7 +339,16 @@ def compared_methods(study: Study, model: str, method: str) -> list[str]:
         for name in study.methods_of(study.methods[method].algorithm)
         if model in study.methods[name].models
         and "good" in study.methods[name].subnetworks_on(model)
+        and _is_scored(study, model, name, "good")
     ]
+
+
+def _is_scored(study: Study, model: str, method: str, subnetwork: str | None = None) -> bool:
+    """Whether a partial study has a score of a method, or of one of its subnetworks."""
+    return study.unfinished is None or any(
+        (cell.model, cell.method) == (model, method) and subnetwork in (None, cell.subnetwork)
+        for cell in grid.cells(study)
+    )
 
 
 def method_params(study: Study, model: str, method: str) -> Params:
@@ -360,6 +378,7 @@ def difference_rows(study: Study) -> list[dict[str, str]]:
         for model in study.models
         for method in study.methods.values()
         if model in method.models and method.subnetworks_on(model)
+        if _is_scored(study, model, method.id)
         for split in dict.fromkeys([splits[method.id], *["report_half"] * strict])
     ]
 
@@ -371,14 +390,15 @@ def trainability_params(study: Study) -> Params:
         "controls": {method.id: _roles(method) for method in study.methods.values()},
         "untrained": [model.id for model in study.models.values() if model.init == "random"],
         "baselines": study.analysis["baselines"],
-    }
+    } | missing_params(study)
 
 
 def claim_params(study: Study) -> Params:
     """Of check_claims: the layout, and what the claims need to know of the methods."""
     facts = {method.id: _claim_facts(study, method) for method in study.methods.values()}
     baselines = study.analysis["baselines"]
-    return {"layout": layout_params(study), "facts": facts, "baselines": baselines}
+    claims = {"layout": layout_params(study), "facts": facts, "baselines": baselines}
+    return claims | missing_params(study)
 
 
 def _claim_facts(study: Study, method: Method) -> Params:
@@ -433,9 +453,10 @@ def noise_params(study: Study, method: str) -> Params:
     return {"search_on": {name: study.methods[name].options["search_on"] for name in family}}
 
 
-def importance_params(study: Study, method: str) -> Params:
+def importance_params(study: Study, model: str, method: str) -> Params:
     """Of measure_importance."""
-    return {"tasks": list(study.methods[method].tasks), "seeds": list(study.seeds)}
+    tasks, seeds = grid.block(study, model, method)
+    return {"tasks": tasks, "seeds": seeds}
 
 
 def family_of(study: Study, method: str) -> list[str]:
@@ -504,8 +525,12 @@ def pattern_params(study: Study, model: str, method: str) -> Params:
     }
 
 
-def report_params(study: Study, config: Mapping[str, Any]) -> Params:
-    """Of write_report: what results/report.html shows of the study itself, and the whole config."""
+def report_params(study: Study, config: Mapping[str, Any], unmade: Collection[str] = ()) -> Params:
+    """Of write_report: what results/report.html shows of the study itself, and the whole config.
+
+    `unmade` are the tables and figures that a partial study could not make.
+    """
+    missing = partial.missing(study) + [f"not made: {path}" for path in unmade]
     return {
         "layout": layout_params(study),
         "models": [_model_facts(model) for model in study.models.values()],
@@ -520,17 +545,35 @@ def report_params(study: Study, config: Mapping[str, Any]) -> Params:
         },
         "results": study.results,
         "jobs_share_gpus": study.compute["slots_per_gpu"] > 1,
-        "config": json.loads(json.dumps(config, default=str)),
-    }
+        "config": shareable(json.loads(json.dumps(config, default=str))),
+    } | ({"missing": missing} if study.unfinished is not None else {})
+
+
+def shareable(value: Any) -> Any:
+    """A value of the config as others may see it: without the folders of this machine.
+
+    A path outside the working directory, which is the study's folder, keeps its last part.
+    """
+    if isinstance(value, dict):
+        return {key: shareable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [shareable(each) for each in value]
+    if not isinstance(value, str) or not value.startswith(("/", "~", "../")):
+        return value
+    path = Path(os.path.abspath(expanded(value)))
+    if path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return f".../{path.name}"
 
 
 def _model_facts(model: Model) -> dict[str, str]:
     embedded = model.kind == "embedded"
     drawn = f"drawn at random, seed {model.init_seed}"
+    inside = "all-MiniLM-L6-v2, embedded in the installation"
     return {
         "id": model.id,
         "kind": model.kind,
-        "source": "all-MiniLM-L6-v2, embedded in the installation" if embedded else model.source,
+        "source": inside if embedded else shareable(model.source),
         "revision": model.revision or "",
         "weights": "pretrained" if model.init == "pretrained" else drawn,
     }
@@ -541,9 +584,9 @@ def _task_facts(study: Study, task: Task) -> Params:
     if task.kind == "generated":
         source = f"generated: {task.generated}, data seed {task.data_seed}"
     elif task.kind == "files":
-        source = ", ".join(task.source_files)
+        source = ", ".join(map(shareable, task.source_files))
     elif study.glue_folder is not None:
-        source = f"{task.glue}, from {study.glue_folder}"
+        source = f"{task.glue}, from {shareable(study.glue_folder)}"
     else:
         source, revision = f"{GLUE_REPOSITORY}: {task.glue}", GLUE_REVISION
     return {
@@ -558,9 +601,10 @@ def _task_facts(study: Study, task: Task) -> Params:
 
 def _method_facts(method: Method) -> Params:
     declared = method.declared
+    plugin = f" ({shareable(declared.plugin.file)})" if declared.plugin else ""
     # The options that have no column, where they differ from the preset's.
     options = {
-        name: spelled(value)
+        name: spelled(shareable(value))
         for name, value in method.options.items()
         if name != "search_on" and value != declared.options[name].preset(method.preset)
     }
@@ -568,7 +612,7 @@ def _method_facts(method: Method) -> Params:
         options["sizes_from"] = method.sizes_from
     return {
         "id": method.id,
-        "algorithm": method.algorithm + (f" ({declared.plugin.file})" if declared.plugin else ""),
+        "algorithm": f"{method.algorithm}{plugin}",
         "paper": declared.paper or "",
         "preset": method.preset,
         "search_on": str(method.options.get("search_on", "")),

@@ -25,6 +25,8 @@ from lottery.runtime.stages import step_of
 
 # The file of the plan, for the processes that the main process starts, here or on a cluster.
 VARIABLE = "LOTTERY_PLAN"
+# Of a run that reports on a partial study, the list of what is unfinished (planning/partial.py).
+PARTIAL = "LOTTERY_PARTIAL"
 FOLDER = Path(".snakemake/plans")
 KEPT = 20  # plans; a job that a cluster puts back reads the plan of its own run
 LIBRARY = Path(__file__).resolve().parents[1]
@@ -41,6 +43,7 @@ def write(workflow: Any, config: Mapping[str, Any], imported: bool) -> None:
     content = {
         "config": config,
         "commit": _commit(),
+        "words": _words(workflow),
         "code": {_name(path): files.sha256(path) for path in LIBRARY.rglob("*.py")},
         "jobs": {
             _job(job.rule.name, job.wildcards): _digest(job)
@@ -63,6 +66,33 @@ def write(workflow: Any, config: Mapping[str, Any], imported: bool) -> None:
     if not imported:
         # Jobs would fail while the user's file is being edited, or gone.
         workflow.config_settings.configfiles = [path]
+
+
+def last_words(folder: Path = FOLDER) -> list[str]:
+    """What the last run in a folder was called with: Snakefile, config files, `--config`.
+
+    Runs that report on a partial study do not count.
+
+    Returns:
+        Words of a Snakemake command; none if there is no plan, or none that can be read.
+    """
+    for path in sorted(folder.glob("*.json"), key=os.path.getmtime, reverse=True):
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            if words := json.loads(path.read_bytes())["words"]:
+                return list(words)
+    return []
+
+
+def _words(workflow: Any) -> list[str]:
+    settings = workflow.config_settings
+    if os.environ.get(PARTIAL):
+        return []
+    words = ["--snakefile", str(workflow.main_snakefile)]
+    if paths := [str(Path(path).absolute()) for path in workflow.configfiles]:
+        words += ["--configfile", *paths]
+    if given := settings.config:
+        words += ["--config", *(f"{name}={json.dumps(value)}" for name, value in given.items())]
+    return words
 
 
 def config() -> dict[str, Any]:

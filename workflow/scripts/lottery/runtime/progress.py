@@ -1,8 +1,9 @@
-"""What a run shows on the terminal: a line per finished step, and at its end the failed steps.
+"""What a run shows on the terminal: how far it is by time, and at its end the failed steps.
 
 Snakemake sends records about its jobs through Python's logging, with the fields that its interface
 for logger plugins documents. `show` is called when a run starts; Snakemake's own log file under
-`.snakemake/log` keeps every detail.
+`.snakemake/log` keeps every detail. What is shown last is also written to `.snakemake`, where
+status.py finds it while the run works.
 """
 
 from __future__ import annotations
@@ -10,16 +11,28 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import re
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, cast
+
+from lottery import files
+from lottery.files.errors import StudyError
+from lottery.runtime.run_lock import VARIABLE as RUN
+from lottery.runtime.workload import Kind, Workload, spoken
 
 LOGGER = "snakemake.logging"
+KEPT = Path(".snakemake/progress.json")
+KEEP_SECONDS = 5
+# In a run of more steps a line is shown when this share of the work is done since the last one, or
+# this time has passed.
+FEW_STEPS, LINE_SHARE, LINE_SECONDS = 200, 0.005, 60
 DATA_SUMMARY = "summary.json"  # what the steps that fetch and tokenise tasks write of the data
 STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (?P<level>[A-Z]+) ")  # of a job's log
 # Options that choose what is made: they have no place in the command for one step.
@@ -38,16 +51,29 @@ class Failure(NamedTuple):
 
 
 class Progress(logging.Handler):
-    """Turns Snakemake's records into one line per step.
+    """Turns Snakemake's records into lines: one per step, in a long run one per some steps.
 
     `failures` holds the steps whose last attempt failed, by job, in the order in which they did.
+
+    Args:
+        stream: where the lines go.
+        work: the work of the run.
+        path: where what is shown is kept for `status.py`.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(
+        self, stream: TextIO, work: Workload | None = None, path: Path | None = None
+    ) -> None:
         super().__init__()
         self._stream = stream
-        self._running: dict[int, tuple[str, float, Sequence[str]]] = {}
-        self._finished: list[tuple[str, Sequence[str]]] = []
+        self._work = work or Workload()
+        self._path = path
+        self._running: dict[int, tuple[str, Sequence[str]]] = {}  # in words, and its files
+        self._finished: list[str] = []
+        self._warnings: list[str] = []
+        self._shown = (-1.0, -1.0)  # of the last line: seconds, share of the work
+        self._kept = -float(KEEP_SECONDS)  # seconds
+        self._counts = 0, sum(work.planned.values()) if work else 0  # steps done, and all
         self.failures: dict[int, Failure] = {}
 
     def emit(self, record: Any) -> None:
@@ -55,24 +81,69 @@ class Progress(logging.Handler):
         event = str(getattr(record, "event", ""))
         if event == "job_info":
             outputs = getattr(record, "output", None) or ()
-            self._running[record.jobid] = (_description(record), time.monotonic(), outputs)
+            self._running[record.jobid] = _description(record), outputs
+            self._work.start(record.jobid, Kind.of(record.rule_name, record.wildcards))
         elif event == "job_finished":
             self.failures.pop(record.job_id, None)  # an earlier attempt
-            step, start, outputs = self._running.pop(record.job_id, ("", 0.0, ()))
-            if step and step != "all":
-                self._finished.append((f"{step} ({time.monotonic() - start:.0f} s)", outputs))
+            if record.job_id in self._running:
+                step, outputs = self._running.pop(record.job_id)
+                seconds = self._work.finish(record.job_id)
+                if step != "all":
+                    self._finished.append(f"{step} ({spoken(seconds)})")
+                self._warnings += data_warnings(outputs)
         elif event == "progress":  # several jobs may share one count
-            done, total = record.done, record.total
-            for step, outputs in self._finished:
-                self._write(f"{done} of {total} done, {total - done} left:  {step}")
-                for warning in data_warnings(outputs):
-                    self._write(f"  warning: {warning}")
-            self._finished.clear()
+            self._counts = record.done, record.total
+            self._show(*self._counts)
+            for warning in self._warnings:
+                self._write(f"  warning: {warning}")
+            self._warnings.clear()
         elif event == "job_error":
-            step, *_ = self._running.pop(record.jobid, (record.rule_name, 0.0, ()))
+            step, *_ = self._running.pop(record.jobid, (record.rule_name,))
+            self._work.fail(record.jobid)
             self.failures[record.jobid] = Failure(step, record.output, record.log)
             logs = f"; see {', '.join(record.log)}" if record.log else ""
             self._write(f"FAILED  {step}{logs}")
+        if self._path and self._work.elapsed() - self._kept >= KEEP_SECONDS:
+            self._kept = self._work.elapsed()
+            self._keep(*self._counts)
+
+    def _show(self, done: int, total: int) -> None:
+        """Shows what has finished, unless little has happened since the last line."""
+        elapsed, share = self._work.elapsed(), self._work.share()
+        before, share_before = self._shown
+        moved = elapsed - before >= LINE_SECONDS or (share or 0.0) - share_before >= LINE_SHARE
+        if self._finished and (total <= FEW_STEPS or moved or done == total):
+            self._shown = elapsed, share or 0.0
+            *others, step = self._finished
+            more = f" and {len(others)} more" if others and total > FEW_STEPS else ""
+            for each in others if total <= FEW_STEPS else ():
+                self._write(f"{done} of {total} done:  {each}")
+            words = work_in_words(elapsed, share, self._work.seconds_left())
+            self._write(f"{words}; {done} of {total} done:  {step}{more}{self._longest()}")
+            self._finished.clear()
+
+    def _longest(self) -> str:
+        """The steps that run, the oldest of them by name."""
+        if not self._running:
+            return ""
+        first = max(self._running, key=self._work.age)
+        more = f" and {len(self._running) - 1} more" if len(self._running) > 1 else ""
+        return f"; running: {self._running[first][0]} ({spoken(self._work.age(first))}){more}"
+
+    def _keep(self, done: int, total: int) -> None:
+        """Writes what is shown; a run does not depend on it."""
+        content = {
+            "run": os.environ.get(RUN, ""),
+            "at": time.time(),
+            "elapsed": self._work.elapsed(),
+            "share": self._work.share(),
+            "left": self._work.seconds_left(),
+            "done": done,
+            "total": total,
+            "running": [[step, self._work.age(job)] for job, (step, _) in self._running.items()],
+        }
+        with suppress(OSError, StudyError), files.atomic(cast(Path, self._path)) as temporary:
+            temporary.write_text(json.dumps(content), encoding="utf-8")
 
     def _write(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
@@ -90,7 +161,17 @@ def data_warnings(paths: Iterable[str]) -> list[str]:
     return warnings
 
 
-def show() -> None:
+def work_in_words(elapsed: float, share: float | None, left: float | None) -> str:
+    """How far a run is: `12 min, 41 % of the work, 18 min left`."""
+    words = [spoken(elapsed)]
+    if share is not None:
+        words.append(f"{100 * share:.0f} % of the work")
+    if left is not None:
+        words.append(f"{spoken(left)} left")
+    return ", ".join(words)
+
+
+def show(work: Workload | None = None) -> None:
     """Shows the progress of the run that starts now, and of Snakemake's own lines only warnings."""
     logger = logging.getLogger(LOGGER)
     for handler in logger.handlers:
@@ -99,7 +180,7 @@ def show() -> None:
         ):
             handler.setLevel(logging.WARNING)
             handler.addFilter(lambda record: not _repeats_a_failure(record))
-    logger.addHandler(Progress(sys.stderr))
+    logger.addHandler(Progress(sys.stderr, work, Path.cwd() / KEPT))
 
 
 def _repeats_a_failure(record: logging.LogRecord) -> bool:
@@ -118,8 +199,11 @@ def show_results(results: str) -> None:
     print(f"Figures: {results}/figures/")
 
 
-def show_failures(unfinished: int, *, moved: bool) -> None:
+def show_failures(unfinished: int, *, moved: bool) -> int:
     """Prints which steps failed, how their logs end, and which commands rerun one alone.
+
+    Returns:
+        How many failed.
 
     Args:
         unfinished: number of steps of the run that have not finished, failed ones included.
@@ -131,6 +215,8 @@ def show_failures(unfinished: int, *, moved: bool) -> None:
             command = rerun_command(sys.argv[1:])
             text = summary(failures, unfinished - len(failures), command, moved=moved)
             print(f"\n{text}\n", file=sys.stderr, flush=True)
+            return len(failures)
+    return 0
 
 
 def summary(failures: Sequence[Failure], not_run: int, command: str, *, moved: bool) -> str:
@@ -186,6 +272,13 @@ def rerun_command(arguments: Sequence[str]) -> str:
 
     The target comes first: `--configfile` and others would take it for one of their values.
     """
+    program = ["snakemake"] if shutil.which("snakemake") else [sys.executable, "-m", "snakemake"]
+    options = options_of_the_run(arguments)
+    return f"{shlex.join(program)} {{}} {shlex.join(options)}".rstrip()
+
+
+def options_of_the_run(arguments: Sequence[str]) -> list[str]:
+    """The words of a Snakemake command without its targets, and without what chooses them."""
     from snakemake.cli import get_argument_parser
 
     parser = get_argument_parser()
@@ -200,8 +293,7 @@ def rerun_command(arguments: Sequence[str]) -> str:
     parser._get_values = get_and_keep
     # Of this class, and not the parser's own method, which adds the options of profiles.
     argparse.ArgumentParser.parse_known_args(parser, arguments)
-    program = ["snakemake"] if shutil.which("snakemake") else [sys.executable, "-m", "snakemake"]
-    return f"{shlex.join(program)} {{}} {shlex.join(options)}".rstrip()
+    return options
 
 
 def _description(record: Any) -> str:

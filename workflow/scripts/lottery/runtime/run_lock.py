@@ -40,11 +40,16 @@ POLL_SECONDS = 0.1
 _held: list[FileLock] = []  # as long as this process lives
 
 
-def acquire(workflow: Any, folder: Path = RUNS) -> None:
+def acquire(workflow: Any, folder: Path = RUNS, *, reads: bool = True) -> None:
     """Locks this run's files for as long as the process lives.
 
     Runs on different files may share a folder. A file system without locks protects nothing. A
     process that runs one after the other, as a notebook does, holds the lock of the last.
+
+    Args:
+        workflow: Snakemake's, when it is planned.
+        folder: of the lists.
+        reads: whether no other run may write what this one reads.
 
     Raises:
         StudyError: another run reads what this one writes, or writes what this one needs.
@@ -52,12 +57,11 @@ def acquire(workflow: Any, folder: Path = RUNS) -> None:
     jobs = list(workflow.dag.needrun_jobs())
     mine = {
         "writes": sorted({str(path) for job in jobs for path in job.output}),
-        "reads": sorted({str(path) for job in jobs for path in job.input}),
+        "reads": sorted({str(path) for job in jobs for path in job.input if reads}),
     }
     os.environ.pop(VARIABLE, None)
     try:
-        while _held:
-            _held.pop().release()
+        release()
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder / "lock"):  # one run at a time reads the lists and adds its own
             for path in sorted(folder.glob("*.json")):
@@ -75,6 +79,12 @@ def acquire(workflow: Any, folder: Path = RUNS) -> None:
             os.environ[VARIABLE] = str(path)
     except OSError as error:
         print(f"This folder cannot be kept from other runs: {error}", file=sys.stderr, flush=True)
+
+
+def release() -> None:
+    """Gives back what this process holds; its run has ended."""
+    while _held:
+        _held.pop().release()
 
 
 def _lock(path: Path) -> FileLock:
@@ -152,10 +162,11 @@ def _is_left(environment: Mapping[str, str]) -> bool:
     """Whether a job's environment names a run of this machine that lives no more."""
     run = environment.get(VARIABLE, "")
     ours = environment.get(SLURM_JOB) == os.environ.get(SLURM_JOB)
-    return run != "" and ours and not _lives(Path(run))
+    return run != "" and ours and not lives(Path(run))
 
 
-def _lives(run: Path) -> bool:
+def lives(run: Path) -> bool:
+    """Whether the run whose list this is still works."""
     if not run.exists():
         return False  # the next run has removed it
     try:

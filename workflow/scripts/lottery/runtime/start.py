@@ -15,6 +15,7 @@ from typing import Any
 from lottery.files.errors import StudyError
 from lottery.runtime.gpu_lease import VISIBLE, allowed_devices, no_gpu
 
+_signals: list[str] = []  # what was announced
 CLOCKS_DIFFER = 60  # seconds at most, between this machine and one that has written files
 
 
@@ -41,6 +42,8 @@ def handle_signals() -> None:
 
     exit_gracefully = JobScheduler.exit_gracefully
 
+    _signals.clear()
+
     def end(scheduler: JobScheduler, *given: object) -> None:
         _announce("Ending as soon as the running steps have finished (SIGTERM).")
         threading.Thread(target=exit_gracefully, args=(scheduler, *given), daemon=True).start()
@@ -55,7 +58,13 @@ def handle_signals() -> None:
         signal.signal(signal.SIGINT, interrupt)
 
 
+def is_ending() -> bool:
+    """Whether a signal has ended this run."""
+    return bool(_signals)
+
+
 def _announce(line: str) -> None:
+    _signals.append(line)
     # Not by print: the signal may have come while it was writing.
     os.write(sys.stderr.fileno(), f"{line}\n".encode())
 

@@ -7,6 +7,7 @@ no second model of what an edit of the config touches.
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import tempfile
@@ -19,8 +20,10 @@ from typing import Any
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.runtime.progress import LOGGER
+from lottery.runtime.progress import KEPT, LOGGER, work_in_words
 from lottery.runtime.provenance import NAME, changed_leaves
+from lottery.runtime.run_lock import lives
+from lottery.runtime.workload import spoken
 
 STATES = ("done", "running", "missing", "again")
 # The columns, by the first word of the rules' names; other rules make tables and figures.
@@ -51,6 +54,7 @@ class Job:
     existing: list[str]  # those of its files that are there
     begun: set[str]  # those of its files whose making has begun and not ended
     reason: str  # why it would run; empty if it would not
+    outputs: list[str]
 
     @property
     def name(self) -> str:
@@ -64,7 +68,15 @@ class Job:
         return model, task, "-" if method == "none" else method
 
 
-def plan(words: Sequence[str]) -> list[Job]:
+@dataclass(frozen=True)
+class Planned:
+    """What Snakemake would do: the jobs of a study, and its folder."""
+
+    jobs: list[Job]
+    folder: Path
+
+
+def plan(words: Sequence[str]) -> Planned:
     """Lets Snakemake plan a run; to be called once in a process.
 
     Args:
@@ -77,6 +89,7 @@ def plan(words: Sequence[str]) -> list[Job]:
     from snakemake.workflow import Workflow
 
     jobs: list[Job] = []
+    folders: list[Path] = []
     errors: list[str] = []
     execute = Workflow.execute
 
@@ -87,6 +100,7 @@ def plan(words: Sequence[str]) -> list[Job]:
             making = [job for job in level if job.output]
             making.sort(key=lambda job: (job.rule.name, *job.wildcards))
             jobs.extend(_job(workflow, job) for job in making)
+        folders.append(Path.cwd())
         return finished
 
     def keep_error(record: logging.LogRecord) -> bool:
@@ -109,7 +123,7 @@ def plan(words: Sequence[str]) -> list[Job]:
     if not finished:
         last = printed.getvalue().strip().rpartition("\n")[2]
         raise StudyError("\n".join(errors) or last)
-    return jobs
+    return Planned(jobs, folders[0])
 
 
 def _require_writable(folder: Path) -> None:
@@ -136,7 +150,8 @@ def _job(workflow: Any, job: Any) -> Job:
     else:
         state = "again" if existing == outputs else "missing"
     reason = "" if state == "done" else _reason(job, workflow.dag.reason(job), bool(begun))
-    return Job(job.rule.name, dict(job.wildcards.items()), state, existing, begun, reason)
+    wildcards = dict(job.wildcards.items())
+    return Job(job.rule.name, wildcards, state, existing, begun, reason, outputs)
 
 
 def _reason(job: Any, reason: Any, begun: bool) -> str:
@@ -172,13 +187,19 @@ def _changed_params(job: Any) -> str:
     return ", ".join(f"{name} {old} -> {new}" for name, old, new in changes) or "changed params"
 
 
-def report(jobs: Sequence[Job], with_files: bool = False, with_jobs: bool = False) -> list[str]:
+def report(
+    jobs: Sequence[Job],
+    with_files: bool = False,
+    with_jobs: bool = False,
+    live: Sequence[str] = (),
+) -> list[str]:
     """The lines to print.
 
     Args:
         jobs: all of the study.
         with_files: whether to list the files that would be overwritten.
         with_jobs: whether to list every job with its state.
+        live: of `live_run`.
     """
     lines: list[str] = []
     if with_jobs:
@@ -190,7 +211,7 @@ def report(jobs: Sequence[Job], with_files: bool = False, with_jobs: bool = Fals
     lines += _table(jobs)
     lines += ["", "a number alone: all done; else " + "/".join(STATES)]
     lines.append(f"{len(jobs)} jobs: " + ", ".join(f"{total[name]} {name}" for name in STATES))
-    lines += [f"running: {job.name}" for job in jobs if job.state == "running"]
+    lines += live or [f"running: {job.name}" for job in jobs if job.state == "running"]
     if left := sum(len(job.begun) for job in jobs if job.state in ("missing", "again")):
         lines.append(f"{left} files were left half done by an interruption")
     lines += _reasons([job for job in jobs if job.state == "again"])
@@ -203,6 +224,27 @@ def report(jobs: Sequence[Job], with_files: bool = False, with_jobs: bool = Fals
         lines.append(f"{sum(len(job.existing) for job in overwritten)} files would be overwritten;")
         lines.append("--files lists them")
     return lines
+
+
+def live_run(folder: Path, now: float) -> list[str]:
+    """How far the run is that works in a folder: lines to print; none if there is no such run.
+
+    Args:
+        folder: of the study.
+        now: seconds since the epoch.
+    """
+    try:
+        kept = json.loads((folder / KEPT).read_bytes())
+        if not kept["run"] or not lives(Path(kept["run"])):
+            return []
+        since, left = now - kept["at"], kept["left"]
+        left = None if left is None else max(0.0, left - since)
+        words = work_in_words(kept["elapsed"] + since, kept["share"], left)
+        lines = [f"a run works here: {words}; {kept['done']} of {kept['total']} steps are done"]
+        running = [(step, age + since) for step, age in kept["running"]]
+        return lines + [f"running: {step} ({spoken(age)})" for step, age in running]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
 
 
 def _table(jobs: Sequence[Job]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def check_claims(
     paths_to_patterns: list[Path] | None = None,
     paths_to_task_overlap: list[Path] | None = None,
     baselines: str | None = None,
+    missing: str = "",
 ) -> None:
     """Writes a row for every claim, model and method: numbers, test and verdict.
 
@@ -50,6 +52,7 @@ def check_claims(
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
             other analyses, where they were made.
         baselines: file of scores of other systems, where the user gives them.
+        missing: what a partial study lacks, in words.
     """
     # Not at the top: the step imports quickly, and a study may have none of these analyses.
     import pandas as pd
@@ -90,5 +93,7 @@ def check_claims(
     claims = files.table(check(evidence), SCHEMA)
     files.write_table(path_to_claims, claims, SCHEMA)
     tables = printed.narrow_tables(claims)
-    introduction = read_caption(path_to_caption)
+    if missing:
+        tables = [replace(each, caption=f"{missing} {each.caption}") for each in tables]
+    introduction = f"{missing} {read_caption(path_to_caption)}".lstrip()
     write_printed(path_to_printed, path_to_latex, "Claims", tables, introduction)

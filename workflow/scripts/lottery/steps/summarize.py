@@ -26,11 +26,15 @@ def summarize(
     path_to_latex: Path,
     path_to_caption: Path,
     layout: dict[str, Any],
+    missing: str = "",
 ) -> None:
-    """Writes the numeric table, long for programs and printed for readers."""
+    """Writes the numeric table, long for programs and printed for readers.
+
+    `missing` says what a partial study lacks.
+    """
     order = Layout.of(**layout)
     published = Published.read(*paths_to_published)
     frame = summary.summarize(score_table(path_to_scores), order, published)
     files.write_table(path_to_summary, frame, summary.SCHEMA)
-    tables = summary_tables(frame, order, read_caption(path_to_caption))
+    tables = summary_tables(frame, order, f"{missing} {read_caption(path_to_caption)}".lstrip())
     write_printed(path_to_printed, path_to_latex, "Summary", tables)

@@ -30,6 +30,7 @@ def tabulate_trainability(
     controls: dict[str, str],
     untrained: list[str],
     baselines: str | None = None,
+    missing: str = "",
 ) -> None:
     """Writes the table of what still learns, long for programs and printed for readers.
 
@@ -37,6 +38,7 @@ def tabulate_trainability(
         controls: method -> "published" or "strict", the kinds of its subnetworks.
         untrained: the models whose weights are drawn.
         baselines: file of scores of other systems, where the user supplies them.
+        missing: what a partial study lacks, in words.
     """
     order = Layout.of(**layout)
     tasks = [task.id for task in order.tasks]
@@ -45,5 +47,5 @@ def tabulate_trainability(
     scores = score_table(path_to_scores)
     frame = trainability(scores, order, controls, untrained, given, published)
     files.write_table(path_to_table, frame, SCHEMA)
-    table = trainability_table(frame, order, read_caption(path_to_caption))
+    table = trainability_table(frame, order, f"{missing} {read_caption(path_to_caption)}".lstrip())
     write_printed(path_to_printed, path_to_latex, "What still learns", [table])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def write_report(
     jobs_share_gpus: bool,
     config: dict[str, Any],
     results: str = "results",
+    missing: Sequence[str] = (),
     **facts: Any,
 ) -> None:
     """Writes results/report.html.
@@ -60,11 +62,12 @@ def write_report(
         paths_to_templates: the page's templates, all in one folder.
         jobs_share_gpus: whether several jobs could hold one GPU.
         results: the config's folder of results.
+        missing: what a partial study lacks, line by line; its report is in a folder within results.
         **facts: models, tasks, methods, seeds and counts (`lottery.planning.params`).
     """
     order = Layout.of(**layout)
     # With the prefix of a module import both folders are below it.
-    folder = path_to_report.parent
+    folder = path_to_report.parents[1 if missing else 0]
     records = cost.read_records(folder, Path(str(folder).removesuffix(results)) / "resources")
     makers, templates = cost.makers(records), {path.stem: path for path in paths_to_captions}
 
@@ -90,6 +93,7 @@ def write_report(
     page = _fill(
         paths_to_templates[0].parent,
         config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100),
+        missing=missing,
         statement=study.statement(facts),
         study=[
             *study.study_tables(facts, study.examples_of(used_records)),
