@@ -59,11 +59,13 @@ def tables(tmp_path_factory):
     common = {"paths_to_masks": paths, "path_to_config": root / "config.json"}
     common |= {"model": "bert", "method": "authors", "permutations": 200}
     common |= {"published": {task: task for task in TASKS.values()}}
+    common |= {"averaged_tasks": list(TASKS.values())}
     measure_stability(
         **common,
         path_to_published=OWN / "stability.csv",
         path_to_stability=root / "stability.csv",
         path_to_pairs=root / "pairs.csv",
+        path_to_agreement=root / "agreement.csv",
         path_to_svg=root / "stability.svg",
         path_to_png=root / "stability.png",
     )
@@ -80,10 +82,11 @@ def tables(tmp_path_factory):
         path_to_survivors=root / "survivors.csv",
         path_to_layers=root / "layers.csv",
         path_to_overlap=root / "overlap.csv",
-        averaged_tasks=list(TASKS.values()),
+        path_to_task_pairs=root / "task_pairs.csv",
         few_tasks=3,
     )
-    names = ("stability", "pairs", "sizes", "survivors", "layers", "overlap")
+    names = ("stability", "pairs", "agreement", "sizes", "survivors", "layers", "overlap")
+    names += ("task_pairs",)
     return {name: files.read_csv(root / f"{name}.csv") for name in names}
 
 

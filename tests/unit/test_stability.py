@@ -89,11 +89,13 @@ def test_rows_say_which_subnetworks_they_compare(tmp_path):
         path_to_published=PUBLISHED,
         path_to_stability=tmp_path / "stability.csv",
         path_to_pairs=tmp_path / "pairs.csv",
+        path_to_agreement=tmp_path / "agreement.csv",
         path_to_svg=tmp_path / "stability.svg",
         path_to_png=tmp_path / "stability.png",
         model="m",
         method="s",
         published={},
+        averaged_tasks=["a"],
         permutations=20,
     )
     for kind in kinds:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 # of units that both keep, mean over seeds; that is the published formula, with the noise of the
 # seeds left in. expected and expected_sd are those of `sd` where no task prefers other units than
 # the rest: each mask keeps its size, each unit its number of masks. The one-sided p of the same
-# null hypothesis is that of the sum over pairs of squared standardised deviations from what is
-# expected of the pair, which sizes do not make larger. Empty below three tasks.
+# null hypothesis is that of what pairs share beyond the sum of a number for each of the two tasks,
+# so that neither sizes nor what all masks of a seed have in common makes it small. That takes
+# `LEAST_TASKS` tasks; with fewer, only the counts are given.
 PAIRS_OF_TASKS = (
     dict.fromkeys(("model", "method", "unit"), str)
     | dict.fromkeys("sd expected expected_sd p smallest_p".split(), float)
@@ -29,6 +30,8 @@ PAIRS_OF_TASKS = (
 )
 # How often every mask trades units with another one between the observed masks and a draw.
 SWEEPS = 20
+# Three tasks have three pairs, whose differences three numbers explain.
+LEAST_TASKS = 4
 
 
 def pairs_table(
@@ -49,7 +52,7 @@ def pairs_table(
         row |= {"n_tasks": len(tasks), "n_pairs": len(tasks) * (len(tasks) - 1) // 2}
         row |= {"n_seeds": len(masks.seeds), "n_units": values.shape[1]}
         rng = generator("pairs of tasks", model, method, unit)
-        rows.append(row | compare(values[places], draws, rng) if len(tasks) > 2 else row)
+        rows.append(row | compare(values[places], draws, rng) if len(tasks) >= LEAST_TASKS else row)
     return files.table(rows, PAIRS_OF_TASKS)
 
 
@@ -60,8 +63,8 @@ def compare(kept: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str,
     spreads = shares.std(axis=1, ddof=1)
     # Standardised by all sets, the observed one included: under the null none is special.
     sd = shares.std(axis=0)
-    deviations = (shares - shares.mean(axis=0))[:, sd > 0] / sd[sd > 0]
-    statistic = (deviations**2).sum(axis=1)
+    deviations = (shares - shares.mean(axis=0)) / np.where(sd > 0, sd, 1.0)
+    statistic = (_beyond_tasks(deviations, len(kept)) ** 2).sum(axis=1)
     return {
         "sd": float(spreads[0]),
         "expected": float(spreads[1:].mean()),
@@ -69,6 +72,14 @@ def compare(kept: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str,
         "p": _share_of_at_least(statistic, statistic[0]),
         "smallest_p": _share_of_at_least(statistic, statistic.max()),
     }
+
+
+def _beyond_tasks(values: np.ndarray, n_tasks: int) -> np.ndarray:
+    """What is left of values [..., pairs] after the best sum of a number for each task."""
+    member = np.array(
+        [np.isin(range(n_tasks), pair) for pair in combinations(range(n_tasks), 2)], float
+    )  # [pairs, tasks]
+    return values - values @ np.linalg.pinv(member).T @ member.T
 
 
 def _share_of_at_least(values: np.ndarray, value: float) -> float:

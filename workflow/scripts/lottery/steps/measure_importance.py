@@ -59,12 +59,13 @@ def measure_importance(
         histograms.append(importance.histogram_table(states, cell))
         correlations.append(importance.correlation_table(states, cell))
         measured.append(importance.importance_table(states, cell))
-        heads[task].append(states.first["heads"])
+        if "heads" in states.first:
+            heads[task].append(states.first["heads"])
     bins, steps = pd.concat(histograms), pd.concat(correlations)
     files.write_table(path_to_histograms, bins, importance.HISTOGRAMS)
     files.write_table(path_to_correlations, steps, importance.CORRELATIONS)
     files.write_table(path_to_first_step, pd.concat(measured), importance.IMPORTANCES)
-    of_tasks = {task: np.stack(arrays) for task, arrays in heads.items()}
+    of_tasks = {task: np.stack(arrays) for task, arrays in heads.items() if arrays}
     tested = importance.held_out_table(of_tasks, model, method, averaged_tasks, permutations)
     files.write_table(path_to_test, tested, importance.HELD_OUT)
     name = f"{model}, {method}: importances"
