@@ -28,7 +28,7 @@ SMALL = Architecture.from_config(synthetic.SMALL, "small")  # 3 layers of 4 head
 def test_draws_keep_sizes_and_how_often_units_are_kept(masks, units, seed):
     rng = np.random.default_rng(seed)
     kept = rng.random((masks, units)) < rng.random()
-    sets = with_same_margins(kept, 5, rng)
+    sets = np.concatenate([*with_same_margins(kept, 5, rng)])
     assert (sets[0] == kept).all() and sets.shape == (6, masks, units)
     assert (sets.sum(axis=2) == kept.sum(axis=1)).all()
     assert (sets.sum(axis=1) == kept.sum(axis=0)).all()
@@ -42,7 +42,7 @@ def test_all_sets_with_the_margins_are_equally_likely():
         for m in matrices
         if (m.sum(axis=0) == kept.sum(axis=0)).all() and (m.sum(axis=1) == kept.sum(axis=1)).all()
     ]
-    drawn = with_same_margins(kept, 20_000, np.random.default_rng(0))[1:]
+    drawn = np.concatenate([*with_same_margins(kept, 20_000, np.random.default_rng(0))])[1:]
     counts = Counter(each.tobytes() for each in drawn)
     assert set(counts) == set(same)
     expected = len(drawn) / len(same)

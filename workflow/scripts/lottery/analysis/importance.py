@@ -285,7 +285,6 @@ def pooled(tests: Sequence[HeldOut]) -> dict[str, float]:
     permuted = np.mean([test.permuted for test in tests], axis=0)
     ratio = float(np.mean([test.ratios.mean() for test in tests]))
     smallest = math.prod(test.smallest_p for test in tests)
-    logarithms = t_estimate([np.log(test.ratios) for test in tests])
     numbers = {
         "ratio": ratio,
         "expected": float(permuted.mean()),
@@ -295,6 +294,8 @@ def pooled(tests: Sequence[HeldOut]) -> dict[str, float]:
         "n_units": tests[0].n_units,
         "n_seeds": len(tests[0].ratios),
     }
-    if logarithms.low is not None and logarithms.high is not None:
-        numbers |= {"low": math.exp(logarithms.low), "high": math.exp(logarithms.high)}
+    if all((test.ratios > 0).all() for test in tests):
+        logarithms = t_estimate([np.log(test.ratios) for test in tests])
+        if logarithms.low is not None and logarithms.high is not None:
+            numbers |= {"low": math.exp(logarithms.low), "high": math.exp(logarithms.high)}
     return numbers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ PAIRS_OF_TASKS = (
     | dict.fromkeys("n_tasks n_pairs n_seeds n_units".split(), int)
 )
 # How often every mask trades units with another one between the observed masks and a draw.
-SWEEPS = 20
+SWEEPS = 10
 # Three tasks have three pairs, whose differences three numbers explain.
 LEAST_TASKS = 4
 
@@ -58,8 +58,8 @@ def pairs_table(
 
 def compare(kept: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str, float]:
     """The numbers of `PAIRS_OF_TASKS` for masks bool [tasks, seeds, units]."""
-    sets = with_same_margins(kept.reshape(-1, kept.shape[-1]), draws, rng)
-    shares = shared_by_pairs(sets.reshape(-1, *kept.shape))
+    stacks = with_same_margins(kept.reshape(-1, kept.shape[-1]), draws, rng)
+    shares = np.concatenate([shared_by_pairs(sets.reshape(-1, *kept.shape)) for sets in stacks])
     spreads = shares.std(axis=1, ddof=1)
     # Standardised by all sets, the observed one included: under the null none is special.
     sd = shares.std(axis=0)
@@ -101,7 +101,9 @@ def shared_by_pairs(kept: np.ndarray) -> np.ndarray:
     return shared[..., first, second] / kept.shape[-1]
 
 
-def with_same_margins(kept: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+def with_same_margins(
+    kept: np.ndarray, draws: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
     """Draws sets of masks with the same sizes in which each unit is kept by as many masks.
 
     If masks differ in size and units in how often they are kept, but no mask prefers certain units
@@ -116,22 +118,21 @@ def with_same_margins(kept: np.ndarray, draws: int, rng: np.random.Generator) ->
         draws: number of sets.
         rng: seeded.
 
-    Returns:
-        bool [1 + draws, masks, units]; the first one is the observed set.
+    Yields:
+        Stacks bool [sets, masks, units], 1 + draws sets in all; the first is the observed one.
     """
     count = len(kept)
     schedule = [rng.permutation(count)[: count // 2 * 2].reshape(-1, 2) for _ in range(SWEEPS)]
     centre = kept[None].copy()
     for pairs in reversed(schedule):
         _trade(centre, pairs, rng)
-    found = [kept[None]]
+    yield kept[None]
     at_a_time = max(1, CHUNK // kept.size)
     for start in range(0, draws, at_a_time):
         sets = np.repeat(centre, min(at_a_time, draws - start), axis=0)
         for pairs in schedule:
             _trade(sets, pairs, rng)
-        found.append(sets)
-    return np.concatenate(found)
+        yield sets
 
 
 def _trade(sets: np.ndarray, pairs: np.ndarray, rng: np.random.Generator) -> None:

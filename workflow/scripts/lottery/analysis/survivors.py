@@ -193,11 +193,10 @@ def _kept_fractions(
                 # MLPs are alone in their layers, so they change places with those of other layers.
                 inside = null == "in layers" and kind.per_layer is not None
                 layers = masks.architecture.layers if inside else 1
-                of_task = values[places].reshape(1, len(places), layers, -1)
-                if null:
-                    rng = generator(null, model, method, task, kind.name)
-                    of_task = np.concatenate([*permutations(of_task[0], draws, rng)])
-                common = of_task.all(axis=1)
+                of_task = values[places].reshape(len(places), layers, -1)
+                rng = generator(null or "", model, method, task, kind.name)
+                stacks = permutations(of_task, draws, rng) if null else [of_task[None]]
+                common = np.concatenate([stack.all(axis=1) for stack in stacks])
                 kept[kind.name] = common.reshape(-1, *kind.shape(masks.architecture))
             found.append(kept_fractions(kept, masks.architecture, masks.emptied_attention))
         rows.append(row | {"task": task, "n_tasks": 1} | _of_fraction(*found))
