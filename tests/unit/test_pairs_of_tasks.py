@@ -11,6 +11,7 @@ import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lottery.analysis import pairs_of_tasks
 from lottery.analysis.good_masks import GoodMasks
 from lottery.analysis.pairs_of_tasks import (
     compare,
@@ -34,7 +35,8 @@ def test_draws_keep_sizes_and_how_often_units_are_kept(masks, units, seed):
     assert (sets.sum(axis=1) == kept.sum(axis=0)).all()
 
 
-def test_all_sets_with_the_margins_are_equally_likely():
+def test_after_many_trades_all_sets_with_the_margins_are_equally_likely(monkeypatch):
+    monkeypatch.setattr(pairs_of_tasks, "SWEEPS", 60)
     kept = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 0, 0]], bool)
     matrices = [np.reshape(bits, (3, 4)) for bits in product((False, True), repeat=12)]
     same = [
