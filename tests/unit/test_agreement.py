@@ -189,6 +189,17 @@ def test_the_closed_form_agrees_with_permutations():
         assert closed[name]["p"] == pytest.approx(drawn[name]["p"], abs=0.03), name
 
 
+@pytest.mark.parametrize("sizes", [(2, 3, 1), (4, 2), (3, 3, 3), (0, 5, 2)])
+def test_the_chance_of_nesting_is_the_share_of_all_masks_of_these_sizes(sizes):
+    sets = [*product(*(all_masks(size, 5) for size in sizes))]
+    nested = [all((a <= b).all() or (b <= a).all() for a, b in combinations(s, 2)) for s in sets]
+    found = agreement.chance_of_nesting(np.array(sizes), 5)
+    assert found == pytest.approx(np.mean(nested))
+    # Nothing agrees more.
+    kappas = np.array([of("fleiss_kappa", np.stack(masks)) for masks in sets])
+    assert np.mean(kappas >= np.nanmax(kappas) - 1e-12) == pytest.approx(found)
+
+
 def test_draws_repeat_with_their_seed():
     masks = np.random.default_rng(0).random((3, 30)) < 0.5
     first, second = (agreement.compare_units(masks, 50, np.random.default_rng(9)) for _ in range(2))

@@ -60,10 +60,12 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
         **masks,
         **known,
         **picture("stability"),
+        averaged_tasks=list(tree.tasks),
         permutations=50,
         path_to_published=PAPER / "stability.csv",
         path_to_stability=out / "stability.csv",
         path_to_pairs=out / "stability_pairs.csv",
+        path_to_agreement=out / "seed_agreement.csv",
     )
     measure_overlap(
         **common,
@@ -73,6 +75,7 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
         **picture("task_overlap", "overlap_"),
         path_to_published=PAPER / "sizes.csv",
         **{f"path_to_{n}": out / f"{n}.csv" for n in ("sizes", "survivors", "layers", "overlap")},
+        path_to_task_pairs=out / "task_pairs.csv",
         averaged_tasks=list(tree.tasks),
         few_tasks=2,
         permutations=50,
@@ -83,7 +86,10 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
         **masks | {"paths_to_masks": family},
         **picture("noise"),
         path_to_noise=out / "noise.csv",
+        path_to_test=out / "search_noise.csv",
         search_on=SEARCH_ON,
+        averaged_tasks=list(tree.tasks),
+        permutations=50,
     )
     measure_importance(
         **common,
@@ -94,6 +100,10 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
         paths_to_paths=paths("{}/path.npz"),
         path_to_histograms=out / "histograms.csv",
         path_to_correlations=out / "correlations.csv",
+        path_to_first_step=out / "importances.csv",
+        path_to_test=out / "importance_test.csv",
+        averaged_tasks=list(tree.tasks),
+        permutations=50,
         tasks=list(tree.tasks),
         seeds=list(tree.seeds),
     )
@@ -153,7 +163,7 @@ def test_the_same_files_come_out_twice(tmp_path):
     for name in ("first", "second"):
         measure_all(tree, tmp_path / name)
     written = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert len(written) == 7 * 2 + 10
+    assert len(written) == 7 * 2 + 15
     for name in written:
         first, second = (tmp_path / folder / name for folder in ("first", "second"))
         assert first.read_bytes() == second.read_bytes(), name

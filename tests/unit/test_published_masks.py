@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import statistics
 from pathlib import Path
 
 import pytest
@@ -59,11 +60,13 @@ def tables(tmp_path_factory):
     common = {"paths_to_masks": paths, "path_to_config": root / "config.json"}
     common |= {"model": "bert", "method": "authors", "permutations": 200}
     common |= {"published": {task: task for task in TASKS.values()}}
+    common |= {"averaged_tasks": list(TASKS.values())}
     measure_stability(
         **common,
         path_to_published=OWN / "stability.csv",
         path_to_stability=root / "stability.csv",
         path_to_pairs=root / "pairs.csv",
+        path_to_agreement=root / "agreement.csv",
         path_to_svg=root / "stability.svg",
         path_to_png=root / "stability.png",
     )
@@ -80,10 +83,11 @@ def tables(tmp_path_factory):
         path_to_survivors=root / "survivors.csv",
         path_to_layers=root / "layers.csv",
         path_to_overlap=root / "overlap.csv",
-        averaged_tasks=list(TASKS.values()),
+        path_to_task_pairs=root / "task_pairs.csv",
         few_tasks=3,
     )
-    names = ("stability", "pairs", "sizes", "survivors", "layers", "overlap")
+    names = ("stability", "pairs", "agreement", "sizes", "survivors", "layers", "overlap")
+    names += ("task_pairs",)
     return {name: files.read_csv(root / f"{name}.csv") for name in names}
 
 
@@ -145,6 +149,31 @@ def test_task_overlap_equals_the_published_one(tables):
         assert int(ours["super_shared"]) == int(row["shared_super_survivors"])
         compared += 1
     assert compared == 2 * (4 + 6)
+
+
+def test_the_spread_of_task_pairs_has_the_published_formula(tables):
+    """Sample standard deviation over pairs of the published means: 0.0533 of all 28 pairs."""
+    shared = {
+        frozenset((row["task_a"], row["task_b"])): float(row["shared_mean_over_seeds"]) / 144
+        for row in published("task_overlap.csv")
+        if row["component"] == "heads" and row["task_a"] != row["task_b"]
+    }
+    of_eight = [value for pair, value in shared.items() if "WNLI" not in pair]
+    assert len(of_eight) == 28 and statistics.stdev(of_eight) == pytest.approx(0.0533, abs=5e-5)
+    (row,) = (row for row in tables["task_pairs"] if row["unit"] == "heads")
+    of_four = [value for pair, value in shared.items() if pair <= set(TASKS)]
+    assert float(row["sd"]) == pytest.approx(statistics.stdev(of_four), abs=1e-6)
+    assert (row["n_tasks"], row["n_pairs"], row["n_seeds"]) == ("4", "6", "5")
+
+
+def test_heads_agree_over_seeds_more_than_chance_gives(tables):
+    rows = {(row["unit"], row["statistic"], row["task"]): row for row in tables["agreement"]}
+    kappas = [float(rows["heads", "fleiss_kappa", task]["value"]) for task in TASKS.values()]
+    average = rows["heads", "fleiss_kappa", "average"]
+    assert float(average["value"]) == pytest.approx(statistics.fmean(kappas))
+    assert float(average["p"]) == float(average["smallest_p"]) == pytest.approx(1 / 201)
+    # The published alphas of MLPs are near 0, but for CoLA's.
+    assert float(rows["mlps", "fleiss_kappa", "sst2"]["p"]) > 0.05
 
 
 def test_more_units_survive_in_all_seeds_than_chance_gives(tables):

@@ -128,6 +128,10 @@ def test_the_search_of_a_model_is_the_papers():
     assert np.array_equal(found.masks["good"].units["mlp"], mlps)
     assert found.importance["heads"].shape == (len(scores), 3, 4)
     assert found.importance["mlps"].shape == (len(scores), 3)
+    full = UnitMask.full(model.architecture)
+    raw = measure_gates(model, tokens, full, "running_sum", 16, "file").units
+    np.testing.assert_allclose(found.importance["raw_heads"][0], raw["head"], rtol=1e-6)
+    np.testing.assert_allclose(found.importance["raw_mlps"][0], raw["mlp"], rtol=1e-6)
 
 
 def test_stale_and_recomputed_stage_starts():

@@ -15,7 +15,8 @@ from lottery.analysis import agreement, stability
 from lottery.analysis.good_masks import read_good_masks, shared_bits
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
-from lottery.pruning.masks import MaskInfo, write_mask
+from lottery.pruning.algorithms.magnitude import MagnitudeRanking
+from lottery.pruning.masks import MaskInfo, WeightMask, body_shapes, write_mask
 from lottery.steps.measure_stability import measure_stability
 
 PUBLISHED = Path(__file__).parents[2] / "workflow/resources/paper/stability.csv"
@@ -89,11 +90,13 @@ def test_rows_say_which_subnetworks_they_compare(tmp_path):
         path_to_published=PUBLISHED,
         path_to_stability=tmp_path / "stability.csv",
         path_to_pairs=tmp_path / "pairs.csv",
+        path_to_agreement=tmp_path / "agreement.csv",
         path_to_svg=tmp_path / "stability.svg",
         path_to_png=tmp_path / "stability.png",
         model="m",
         method="s",
         published={},
+        averaged_tasks=["a"],
         permutations=20,
     )
     for kind in kinds:
@@ -118,6 +121,74 @@ def test_rows_of_weights_compare_bits_and_shares(tmp_path):
     expected = agreement.interval_alpha(shares)
     assert by_place["head_shares", "krippendorff_alpha"]["value"] == pytest.approx(float(expected))
     assert {"mlp_shares", "head_shares", "weights"} == {unit for unit, _ in by_place}
+
+
+def test_masks_of_weights_are_compared_with_those_of_the_pretrained_weights(tmp_path):
+    masks, _ = made(tmp_path, random_weights, tasks=("a", "b"), seeds=("1", "2"))
+    rng = np.random.default_rng(5)
+    shapes = next(iter(masks.values())).shapes
+    weights = {name: rng.random(shape, np.float32) - 0.5 for name, shape in shapes.items()}
+    files.write_arrays(tmp_path / "model.safetensors", weights, {})
+    paths = [tmp_path / "s" / task / f"{seed}.safetensors" for task in "ab" for seed in "12"]
+    read = read_good_masks(
+        paths, tmp_path / "config.json", path_to_pretrained=tmp_path / "model.safetensors"
+    )
+    table = stability.stability_table(read, "m", "s", 20)
+    by_place = table.set_index(["task", "other_task", "unit", "statistic"])["pretrained"]
+    # Slowly: the largest of all weights, as many as the mask keeps.
+    magnitudes = np.abs(np.concatenate([array.ravel() for array in weights.values()]))
+    largest = np.argsort(-magnitudes)
+    kappas, alphas, phis = {}, {}, {}
+    for (_, task, seed), mask in masks.items():
+        counterpart = np.zeros(mask.size, bool)
+        counterpart[largest[: mask.kept]] = True
+        pair = agreement.shared_counts(np.stack([mask.vector, counterpart]))
+        kappas[task, seed] = agreement.fleiss_kappa(pair, mask.size)
+        phis[task, seed] = np.corrcoef(mask.vector, counterpart)[0, 1]
+        shares = [
+            WeightMask.from_vector(each, mask.shapes).shares(SMALL)["head"].ravel()
+            for each in (mask.vector, counterpart)
+        ]
+        alphas[task, seed] = agreement.interval_alpha(np.stack(shares))
+    for name, unit, values in (
+        ("fleiss_kappa", "weights", kappas),
+        ("phi", "weights", phis),
+        ("krippendorff_alpha", "head_shares", alphas),
+    ):
+        expected = np.mean([values["b", seed] for seed in "12"])
+        assert by_place["b", "", unit, name] == pytest.approx(expected), name
+    expected = np.mean(list(alphas.values()))
+    assert by_place["a", "b", "head_shares", "krippendorff_alpha"] == pytest.approx(expected)
+    assert np.isnan(by_place["a", "", "weights", "cochran_q"])
+
+
+def test_a_model_that_hardly_moves_agrees_with_its_pretrained_weights(tmp_path):
+    """Seeds that share nothing but the start agree with it more than with each other."""
+    rng = np.random.default_rng(6)
+    shapes = body_shapes(SMALL)
+    start = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    files.write_arrays(tmp_path / "model.safetensors", start, {})
+    paths = []
+    for seed, share in (("1", 0.4), ("2", 0.5), ("3", 0.6)):
+        moved = {
+            name: array + 0.1 * rng.standard_normal(array.shape).astype(np.float32)
+            for name, array in start.items()
+        }
+        count = round(share * sum(array.size for array in moved.values()))
+        mask = MagnitudeRanking(moved, [count]).keep_largest(count)
+        paths.append(write(tmp_path, mask, "a", seed))
+    files.write_json(tmp_path / "config.json", synthetic.SMALL)
+    read = read_good_masks(
+        paths, tmp_path / "config.json", path_to_pretrained=tmp_path / "model.safetensors"
+    )
+    rows = stability.stability_table(read, "m", "s", 20).set_index(["unit", "statistic"])
+    kappa = rows.loc[("weights", "fleiss_kappa")]
+    assert 0.5 < kappa["value"] < kappa["pretrained"] < 1
+
+
+def test_masks_of_units_have_no_pretrained_counterpart(tmp_path):
+    _, read = made(tmp_path, random_units)
+    assert stability.stability_table(read, "m", "s", 20)["pretrained"].isna().all()
 
 
 def test_packed_bits_are_counted_with_their_padding(tmp_path):

@@ -11,7 +11,7 @@ from lottery.analysis import survivors
 from lottery.analysis.good_masks import GoodMasks
 from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, MLP, body_size
-from lottery.pruning.masks import MaskInfo
+from lottery.pruning.masks import MaskInfo, UnitMask
 from lottery.results.overlap import SCHEMA, overlap_sentence
 
 SMALL = Architecture.from_config(synthetic.SMALL, "small")  # 3 layers of 4 heads
@@ -90,6 +90,46 @@ def test_survivors_are_compared_with_what_chance_gives():
     assert 0 < row["p"] <= 1
     # One averaged task cannot be survived twice.
     assert np.isnan(found["averaged", "heads", "fewer_than_2_tasks"]["value"])
+
+
+@pytest.mark.parametrize("emptied", ["drop_bias", "keep_bias"])
+def test_kept_fractions_are_those_of_the_masks(emptied):
+    rng = np.random.default_rng(0)
+    units = {"head": rng.random((20, 3, 4)) < 0.2, "mlp": rng.random((20, 3)) < 0.5}
+    found = survivors.kept_fractions(units, SMALL, emptied)
+    for place, fraction in enumerate(found):
+        mask = UnitMask({kind: array[place] for kind, array in units.items()}, emptied)
+        assert fraction == pytest.approx(mask.kept_fraction(SMALL), abs=1e-12)
+
+
+def test_what_all_seeds_keep_of_the_body_is_compared_with_chance():
+    table = survivors.survivor_table(MASKS, "m", "s", averaged_tasks=["a"], few_tasks=2, draws=4000)
+    found = by(table, "task", "unit", "statistic")
+    row = found["a", "body", "super_kept_fraction"]
+    sizes = by(survivors.size_table(MASKS, "m", "s"), "task", "seed", "subnetwork")
+    assert row["value"] == pytest.approx(sizes["a", "", "super_good"]["kept_fraction"])
+    assert row["n_units"] == body_size(SMALL)
+
+    def expected(heads, some_head):
+        """Of the mean number of heads and of layers with a head; MLPs 2 and 1 of 3 kept."""
+        mlps = 2 * 1 / 3
+        kept = heads * HEAD.parameters(SMALL) + mlps * MLP.parameters(SMALL)
+        return (kept + some_head * SMALL.hidden) / body_size(SMALL)
+
+    # Anywhere: 4 x 4 / 12 heads. The bias of a layer is kept if a head of the layer is.
+    rng = np.random.default_rng(1)
+    kept = rng.permuted(np.tile(np.arange(12) < 4, (20000, 2, 1)), axis=-1).all(axis=1)
+    layers = kept.reshape(-1, 3, 4).any(axis=2).sum(axis=1).mean()
+    assert row["expected"] == pytest.approx(expected(16 / 12, layers), rel=0.02)
+    # Within layers: 4 and 2 of the first layer's 4 heads, none and 2 of the second's.
+    assert row["expected_in_layers"] == pytest.approx(expected(2, 1), rel=0.02)
+    # Two heads and one MLP in common. One MLP: 2 of 3 times; at least two heads: see above.
+    assert row["p_in_layers"] == pytest.approx(2 / 3, abs=0.03)
+    assert row["p"] == pytest.approx(0.406 * 2 / 3, abs=0.05)
+    assert row["p"] + row["p_fewer"] > 1
+    averaged = found["averaged", "body", "super_kept_fraction"]
+    assert (averaged["value"], averaged["n_tasks"]) == (row["value"], 1)
+    assert averaged["p"] == row["p"]
 
 
 def test_survival_per_layer():

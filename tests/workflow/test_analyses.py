@@ -66,6 +66,15 @@ def test_tables_and_figures_are_there(published: Run):
         for kind in ("svg", "png"):
             figure = results / "figures" / "tiny" / "structured" / f"{name}.{kind}"
             assert figure.stat().st_size > 5000, figure
+    for name in ("seed_agreement", "importances", "importance_test", "task_pairs"):
+        assert read(results / "tables" / "tiny" / "structured" / f"{name}.csv"), name
+
+
+def test_masks_of_weights_are_compared_with_the_pretrained_weights(published: Run):
+    rows = read(published.folder / "results/tables/tiny/magnitude/stability.csv")
+    found = [row for row in rows if (row["unit"], row["statistic"]) == ("weights", "phi")]
+    assert found and all(0 < float(row["pretrained"]) <= 1 for row in found)
+    assert not read(published.folder / "results/tables/tiny/magnitude/seed_agreement.csv")
 
 
 def test_masks_made_elsewhere_need_no_weights(tmp_path: Path, published: Run):

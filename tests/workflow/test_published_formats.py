@@ -135,11 +135,14 @@ def test_importance_npz(published: Run) -> None:
     folder = published.cell("tone", 3) / "mask/structured"
     steps = len(pd.read_csv(folder / "search.csv"))
     with np.load(folder / "importance.npz", allow_pickle=False) as arrays:
-        assert set(arrays) == {"heads", "mlps"}
-        heads, mlps = arrays["heads"], arrays["mlps"]
+        assert set(arrays) == {"heads", "mlps", "raw_heads", "raw_mlps"}
+        heads, mlps, raw = (arrays[name] for name in ("heads", "mlps", "raw_heads"))
     assert heads.dtype == mlps.dtype == np.float32
     assert heads.shape == (steps, LAYERS, HEADS) and mlps.shape == (steps, LAYERS)
     assert heads[0].min() == 0 and heads[0].max() == 1  # min-max over all heads
+    normed = raw / np.linalg.norm(raw, axis=2, keepdims=True)
+    low, high = normed[0].min(), normed[0].max()
+    np.testing.assert_allclose(heads[0], (normed[0] - low) / (high - low), atol=1e-5)
 
 
 def test_history_csv(published: Run) -> None:

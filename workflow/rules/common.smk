@@ -262,6 +262,13 @@ good_masks_of_all_tasks = of_all_tasks(f"{MASKS}/good.safetensors")
 trajectories_of_all_tasks = of_all_tasks(f"{MASKS}/search.csv")
 
 
+def weights_before(wildcards):
+    """The weights that fine-tuning starts from, where a method prunes single weights."""
+    if STUDY.methods[wildcards.method].prunes_units:
+        return []
+    return ["resources/models/{model}/model.safetensors".format(**wildcards)]
+
+
 def good_masks_of_family(wildcards):
     """The good masks of all methods of a family, which search on the same tasks."""
     family, mask = params.family_of(STUDY, wildcards.method), f"{MASKS}/good.safetensors"

@@ -7,6 +7,7 @@ use rule analysis_step as measure_stability with:
     input:
         masks=good_masks_of_all_tasks,
         halves=of_all_tasks(f"{MASKS}/good_half.safetensors", attrgetter("halves")),
+        pretrained=weights_before,
         config="resources/models/{model}/config.json",
     output:
         **drawn("stability", "Stability", what="over seeds"),
@@ -17,6 +18,7 @@ use rule analysis_step as measure_stability with:
             labels={"model": "{model}", "method": "{method}", "what": "table"},
         ),
         pairs=f"{ANALYSED}/stability_pairs.csv",
+        agreement=f"{ANALYSED}/seed_agreement.csv",
         provenance=f"{FIGURES}/stability.provenance.json",
     pathvars:
         job="measure_stability/{model}/{method}",
@@ -41,6 +43,7 @@ use rule analysis_step as measure_noise with:
     output:
         **drawn("noise", "Stability", what="seeds and data"),
         noise=f"{ANALYSED}/noise.csv",
+        test=f"{ANALYSED}/search_noise.csv",
         provenance=f"{FIGURES}/noise.provenance.json",
     pathvars:
         job="measure_noise/{model}/{method}",
@@ -71,6 +74,7 @@ use rule analysis_step as measure_overlap with:
         survivors=f"{ANALYSED}/survivors.csv",
         layers=f"{ANALYSED}/layers.csv",
         overlap=f"{ANALYSED}/task_overlap.csv",
+        task_pairs=f"{ANALYSED}/task_pairs.csv",
         provenance=f"{FIGURES}/task_overlap.provenance.json",
     pathvars:
         job="measure_overlap/{model}/{method}",
@@ -98,6 +102,8 @@ use rule analysis_step as measure_importance with:
         **drawn("importance_correlations", "Importance", "correlations_", what="between steps"),
         histograms=f"{ANALYSED}/importance_histograms.csv",
         correlations=f"{ANALYSED}/importance_correlations.csv",
+        first_step=f"{ANALYSED}/importances.csv",
+        test=f"{ANALYSED}/importance_test.csv",
         provenance=f"{FIGURES}/importance.provenance.json",
     pathvars:
         job="measure_importance/{model}/{method}",

@@ -15,7 +15,8 @@ too many to permute, it is taken in closed form.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -105,7 +106,11 @@ def pairwise_jaccard(shared: np.ndarray, n: int) -> np.ndarray:
 
 def pairwise_phi(shared: np.ndarray, n: int) -> np.ndarray:
     """Phi of each pair, the Pearson correlation of two 0/1 masks; [..., pairs]."""
-    both, first, second = _pair_counts(shared)
+    return phi(*_pair_counts(shared), n)
+
+
+def phi(both: np.ndarray, first: np.ndarray, second: np.ndarray, n: int) -> np.ndarray:
+    """Phi of masks that keep `first` and `second` of n units, `both` of them in common."""
     spread = np.sqrt(first * (n - first)) * np.sqrt(second * (n - second))
     return _ratio(n * both - first * second, spread)
 
@@ -121,6 +126,8 @@ STATISTICS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
 }
 # Statistics that fall where masks agree more; the others rise.
 FALLING = ("cochran_p", "similar_pairs")
+# Statistics that compare sizes alone, so that they say nothing of masks of equal size.
+OF_SIZES = ("cochran_q", "cochran_p", "similar_pairs")
 
 
 def interval_alpha(values: np.ndarray) -> np.ndarray:
@@ -169,10 +176,7 @@ def compare_units(
         return {name: STATISTICS[name](shared, n) for name in names}
 
     observed = measure(values)
-    at_a_time = max(1, CHUNK // values.size)
-    sizes = (min(at_a_time, draws - start) for start in range(0, draws, at_a_time))
-    stacks = (np.broadcast_to(values, (size, *values.shape)) for size in sizes)
-    permuted = [measure(rng.permuted(stack, axis=-1)) for stack in stacks]
+    permuted = [measure(stack) for stack in permutations(values, draws, rng)]
     found = {}
     for name in names:
         value, sample = float(observed[name]), np.concatenate([each[name] for each in permuted])
@@ -185,6 +189,27 @@ def compare_units(
         p = upper_p(value, sample, falling=name in FALLING)
         found[name] = {"value": value, "expected": expected, "expected_sd": sd, "p": p}
     return found
+
+
+def permutations(values: np.ndarray, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yields stacks [some draws, *shape] of `values`, each row of the last axis permuted."""
+    at_a_time = max(1, CHUNK // values.size)
+    for start in range(0, draws, at_a_time):
+        size = min(at_a_time, draws - start)
+        yield rng.permuted(np.broadcast_to(values, (size, *values.shape)), axis=-1)
+
+
+def chance_of_nesting(sizes: np.ndarray, n: int) -> float:
+    """The probability that of independent masks of these sizes each lies within all larger ones.
+
+    Then they agree as much as these sizes allow, so that no permutation test has a smaller p.
+    """
+
+    def log_choose(of: int, some: int) -> float:
+        return math.lgamma(of + 1) - math.lgamma(some + 1) - math.lgamma(of - some + 1)
+
+    steps = pairwise(sorted(int(size) for size in sizes))
+    return math.exp(sum(log_choose(b, a) - log_choose(n, a) for a, b in steps))
 
 
 def compare_bits(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from pathlib import Path
 
@@ -14,9 +14,25 @@ from lottery.analysis.agreement import shared_counts
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
 from lottery.models.units import KINDS, UnitKind
+from lottery.pruning.algorithms.magnitude import MagnitudeRanking
 from lottery.pruning.masks import MaskInfo, WeightMask, read_mask
 
 WEIGHTS = "weights"
+
+
+@dataclass(frozen=True, eq=False)
+class PretrainedMasks:
+    """For every mask of weights, the mask of its size of the largest weights before fine-tuning.
+
+    All weights that the masks have are ranked together, as magnitude pruning ranks them.
+
+    Attributes:
+        shared: float64 [masks], the weights that a mask has in common with its counterpart.
+        shares: as `GoodMasks.units`, of the counterparts.
+    """
+
+    shared: np.ndarray
+    shares: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +48,7 @@ class GoodMasks:
             structured masks.
         n_weights: number of weights of the body; 0 for structured masks.
         emptied_attention: of the masks of units, see `lottery.pruning.masks.UnitMask`.
+        pretrained: the counterparts of weight masks, where they were asked for.
     """
 
     infos: tuple[MaskInfo, ...]
@@ -40,6 +57,7 @@ class GoodMasks:
     shared_weights: np.ndarray | None = None
     n_weights: int = 0
     emptied_attention: str = "keep_bias"
+    pretrained: PretrainedMasks | None = None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -72,13 +90,20 @@ class GoodMasks:
         }
 
 
-def read_good_masks(paths: Iterable[Path], path_to_config: Path, *, bits: bool = True) -> GoodMasks:
+def read_good_masks(
+    paths: Iterable[Path],
+    path_to_config: Path,
+    *,
+    bits: bool = True,
+    path_to_pretrained: Path | None = None,
+) -> GoodMasks:
     """Reads masks of one model and one algorithm, in the order of `GoodMasks`.
 
     Args:
         paths: the mask files.
         path_to_config: config.json of the model.
         bits: whether to count the weights that masks share, for which all are kept in memory.
+        path_to_pretrained: the weights before fine-tuning, for `PretrainedMasks`.
 
     Raises:
         StudyError: a mask file is damaged, or does not have the model's size.
@@ -101,10 +126,36 @@ def read_good_masks(paths: Iterable[Path], path_to_config: Path, *, bits: bool =
     if isinstance(mask, WeightMask):
         units = {f"{kind}_shares": values for kind, values in units.items()}
         shared = shared_bits(packed) if bits else None
-        return GoodMasks(tuple(infos), architecture, units, shared, mask.size)
+        found = GoodMasks(tuple(infos), architecture, units, shared, mask.size)
+        if path_to_pretrained is None:
+            return found
+        pretrained = _pretrained_masks(path_to_pretrained, mask, packed, architecture)
+        return replace(found, pretrained=pretrained)
     units = {KINDS[kind].array: values.astype(bool) for kind, values in units.items()}
     emptied = mask.emptied_attention
     return GoodMasks(tuple(infos), architecture, units, emptied_attention=emptied)
+
+
+def _pretrained_masks(
+    path: Path, like: WeightMask, packed: list[np.ndarray], architecture: Architecture
+) -> PretrainedMasks:
+    """The counterparts of masks with the shapes of `like`, given as packed bits."""
+    weights, _ = files.read_arrays(path)
+    sizes = np.array([int(np.bitwise_count(bits).sum(dtype=np.int64)) for bits in packed])
+    ranking = MagnitudeRanking({name: weights[name] for name in like.shapes}, {*sizes.tolist()})
+    shared = np.empty(len(packed))
+    of_masks: list[dict[str, np.ndarray]] = [{}] * len(packed)
+    for size in {*sizes.tolist()}:
+        mask = ranking.keep_largest(size)
+        bits, shares = np.concatenate(list(mask.arrays().values())), mask.shares(architecture)
+        for place in np.flatnonzero(sizes == size):
+            shared[place] = np.bitwise_count(packed[place] & bits).sum(dtype=np.int64)
+            of_masks[place] = shares
+    shares = {
+        f"{kind}_shares": np.stack([each[kind].ravel() for each in of_masks])
+        for kind in of_masks[0]
+    }
+    return PretrainedMasks(shared, shares)
 
 
 def shared_bits(packed: list[np.ndarray]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
 # One row per statistic. `subnetwork`: good, and good_half where a method makes halves. `other_task`
 # is empty but for pairs of tasks, whose masks are all taken together. value, expected, expected_sd
-# and p: `lottery.analysis.agreement.Comparison`.
+# and p: `lottery.analysis.agreement.Comparison`. pretrained, of masks of weights: the statistic of
+# a mask and its counterpart (`lottery.analysis.good_masks.PretrainedMasks`), mean over the masks.
+# Seeds agree because they start from the same weights where this is no smaller than the value.
 STABILITY = (
     dict.fromkeys("model method subnetwork task other_task unit statistic".split(), str)
     | dict.fromkeys(("value", "expected", "expected_sd", "p"), float)
     | dict.fromkeys(("n_masks", "n_units"), int)
+    | {"pretrained": float}
 )
 PAIRS = (
     dict.fromkeys("model method subnetwork task unit seed other_seed".split(), str)
@@ -67,12 +71,27 @@ def stability_table(masks: GoodMasks, model: str, method: str, draws: int) -> pd
             found[unit, values.shape[1]] = compared
         group = {"model": model, "method": method, "subnetwork": masks.infos[0].subnetwork}
         group |= {"task": task, "other_task": other}
-        rows += [
-            {**group, "unit": unit, "n_masks": len(places), "n_units": n, "statistic": name, **each}
-            for (unit, n), compared in found.items()
-            for name, each in compared.items()
-        ]
+        for (unit, n), compared in found.items():
+            for name, each in compared.items():
+                row: dict[str, Any] = {**group, "unit": unit, "statistic": name, **each}
+                row |= {"n_masks": len(places), "n_units": n}
+                rows.append(row | {"pretrained": _of_pretrained(masks, places, unit, name)})
     return files.table(rows, STABILITY)
+
+
+def _of_pretrained(masks: GoodMasks, places: np.ndarray, unit: str, name: str) -> float:
+    """A statistic of masks and their counterparts, mean over masks; NaN where there are none."""
+    if masks.pretrained is None or masks.shared_weights is None or name in agreement.OF_SIZES:
+        return math.nan
+    if unit == WEIGHTS:
+        sizes = np.diagonal(masks.shared_weights)[places]
+        both = masks.pretrained.shared[places]
+        pairs = np.stack([sizes, both, both, sizes], axis=-1).reshape(-1, 2, 2)
+        values = agreement.STATISTICS[name](pairs, masks.n_weights)
+    else:
+        pairs = np.stack([masks.units[unit], masks.pretrained.shares[unit]], axis=1)[places]
+        values = agreement.GRADED_STATISTICS[name](pairs)
+    return float(agreement.mean_of_known(values))
 
 
 def pair_table(masks: GoodMasks, model: str, method: str) -> pd.DataFrame:

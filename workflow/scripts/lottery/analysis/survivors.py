@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lottery import files
-from lottery.analysis.agreement import shared_by_chance, upper_p
+from lottery.analysis.agreement import permutations, shared_by_chance, upper_p
 from lottery.analysis.good_masks import GoodMasks
-from lottery.models.units import ALWAYS, KINDS
+from lottery.models.architecture import Architecture
+from lottery.models.units import ALWAYS, KINDS, body_size
 from lottery.pruning.controls import generator
 from lottery.pruning.masks import UnitMask
 
@@ -28,13 +29,19 @@ SIZES = dict.fromkeys(("model", "method", "task", "seed", "subnetwork"), str) | 
     "kept_fraction": float,
 }
 # statistic: super_survivors and never_survivors are counts of a task; fewer_than_{k}_tasks is the
-# share of units whose number of tasks survived, mean over seeds, is below k.
+# share of units whose number of tasks survived, mean over seeds, is below k; super_kept_fraction,
+# whose unit is `BODY`, is the share of the body's parameters that all seeds keep. expected,
+# expected_sd and p (at least as much as the value) are of independent masks of the same sizes;
+# super_kept_fraction also has p_fewer (at most as much), and expected_in_layers and p_in_layers of
+# masks whose heads are permuted within their layers. n_units of the body: its parameters.
 SURVIVORS = (
     CELL
     | {"statistic": str}
     | dict.fromkeys(("value", "expected", "expected_sd", "p"), float)
+    | dict.fromkeys(("p_fewer", "expected_in_layers", "p_in_layers"), float)
     | dict.fromkeys(("n_seeds", "n_tasks", "n_units"), int)
 )
+BODY = "body"
 # Per task the share of a layer's units that survive, over all tasks the number of tasks that a
 # unit of the layer survives; mean and sample sd over seeds. Layers are counted from 0.
 LAYERS = CELL | {"layer": int, "mean": float, "sd": float, "n": int}
@@ -166,7 +173,74 @@ def survivor_table(
             counts = {"n_seeds": len(masks.seeds) if tasks else 0, "n_tasks": len(tasks)}
             statistic = f"fewer_than_{few_tasks}_tasks"
             rows.append(row | {"task": scope, "statistic": statistic} | numbers | counts)
+    rows += _kept_fractions(masks, model, method, averaged_tasks, draws)
     return files.table(rows, SURVIVORS)
+
+
+def _kept_fractions(
+    masks: GoodMasks, model: str, method: str, averaged_tasks: Sequence[str], draws: int
+) -> list[dict[str, Any]]:
+    """The rows of super_kept_fraction: every task, and the mean over the averaged ones."""
+    row: dict[str, Any] = {"model": model, "method": method, "unit": BODY}
+    row |= {"statistic": "super_kept_fraction", "n_seeds": len(masks.seeds)}
+    row |= {"n_units": body_size(masks.architecture)}
+    rows, averaged = [], []
+    for task, places in zip(masks.tasks, masks.places[0], strict=True):
+        found = []
+        for null in (None, "anywhere", "in layers"):
+            kept = {}
+            for kind, values in masks.of_kinds():
+                # MLPs are alone in their layers, so they change places with those of other layers.
+                inside = null == "in layers" and kind.per_layer is not None
+                layers = masks.architecture.layers if inside else 1
+                of_task = values[places].reshape(len(places), layers, -1)
+                rng = generator(null or "", model, method, task, kind.name)
+                stacks = permutations(of_task, draws, rng) if null else [of_task[None]]
+                common = np.concatenate([stack.all(axis=1) for stack in stacks])
+                kept[kind.name] = common.reshape(-1, *kind.shape(masks.architecture))
+            found.append(kept_fractions(kept, masks.architecture, masks.emptied_attention))
+        rows.append(row | {"task": task, "n_tasks": 1} | _of_fraction(*found))
+        if task in averaged_tasks:
+            averaged.append(found)
+    numbers = {}
+    if averaged:
+        numbers = _of_fraction(*(np.mean(each, axis=0) for each in zip(*averaged, strict=True)))
+    return [*rows, row | {"task": AVERAGED, "n_tasks": len(averaged)} | numbers]
+
+
+def _of_fraction(
+    observed: np.ndarray, anywhere: np.ndarray, in_layers: np.ndarray
+) -> dict[str, float]:
+    """The numbers of a fraction [1], next to those of two kinds of chance [draws]."""
+    value = float(observed[0])
+    return _against(value, anywhere) | {
+        "p_fewer": upper_p(value, anywhere, falling=True),
+        "expected_in_layers": float(in_layers.mean()),
+        "p_in_layers": upper_p(value, in_layers),
+    }
+
+
+def kept_fractions(
+    units: Mapping[str, np.ndarray], architecture: Architecture, emptied_attention: str
+) -> np.ndarray:
+    """`UnitMask.kept_fraction` of many masks of heads and MLPs.
+
+    Args:
+        units: kind -> bool [masks, layers, heads] and [masks, layers].
+        architecture: of the model.
+        emptied_attention: see `UnitMask`.
+
+    Returns:
+        float64 [masks].
+    """
+    kept = sum(
+        KINDS[name].parameters(architecture) * array.reshape(len(array), -1).sum(axis=1)
+        for name, array in units.items()
+    )
+    layers = architecture.layers
+    if emptied_attention == "drop_bias":
+        layers = units["head"].any(axis=2).sum(axis=1)
+    return (kept + architecture.hidden * layers) / body_size(architecture)
 
 
 def _few(kept: np.ndarray, few_tasks: int) -> float:

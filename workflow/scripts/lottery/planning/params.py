@@ -435,28 +435,35 @@ def stability_params(study: Study, model: str, method: str) -> Params:
     """Of measure_stability."""
     return {
         "published": published_tasks(study, model, method),
+        "averaged_tasks": _averaged(study, method),
         "permutations": study.analysis["permutations"],
     }
 
 
 def overlap_params(study: Study, model: str, method: str) -> Params:
     """Of measure_overlap."""
-    return stability_params(study, model, method) | {
-        "averaged_tasks": _averaged(study, method),
-        "few_tasks": study.analysis["few_tasks"],
-    }
+    return stability_params(study, model, method) | {"few_tasks": study.analysis["few_tasks"]}
 
 
 def noise_params(study: Study, method: str) -> Params:
     """Of measure_noise: the methods of the family, each with the examples it searches on."""
     family = family_of(study, method)
-    return {"search_on": {name: study.methods[name].options["search_on"] for name in family}}
+    return {
+        "search_on": {name: study.methods[name].options["search_on"] for name in family},
+        "averaged_tasks": _averaged(study, method),
+        "permutations": study.analysis["permutations"],
+    }
 
 
 def importance_params(study: Study, model: str, method: str) -> Params:
     """Of measure_importance."""
     tasks, seeds = grid.block(study, model, method)
-    return {"tasks": tasks, "seeds": seeds}
+    return {
+        "tasks": tasks,
+        "seeds": seeds,
+        "averaged_tasks": _averaged(study, method),
+        "permutations": study.analysis["permutations"],
+    }
 
 
 def family_of(study: Study, method: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from lottery import files
 from lottery.analysis import importance
 from lottery.report import style
 
-VERSION = 3
+VERSION = 4
 COLOURS = {"heads": style.BLUE, "mlps": style.ORANGE}
 COLUMNS = 3
 
@@ -27,6 +28,8 @@ def measure_importance(
     paths_to_paths: list[Path],
     path_to_histograms: Path,
     path_to_correlations: Path,
+    path_to_first_step: Path,
+    path_to_test: Path,
     path_to_histograms_svg: Path,
     path_to_histograms_png: Path,
     path_to_correlations_svg: Path,
@@ -35,14 +38,19 @@ def measure_importance(
     method: str,
     tasks: list[str],
     seeds: list[int],
+    averaged_tasks: list[str],
+    permutations: int,
 ) -> None:
     """Shows importances where units are removed, and how they change from step to step.
 
     Args:
         paths_to_searches, paths_to_importances, paths_to_paths: search.csv, importance.npz and
             path.npz of every task and seed, tasks first.
+        averaged_tasks: the tasks that enter averages.
+        permutations: permutations behind the p-value of heads that stand out.
     """
-    histograms, correlations = [], []
+    histograms, correlations, measured = [], [], []
+    heads: dict[str, list[np.ndarray]] = {task: [] for task in tasks}
     for (task, seed), *paths in zip(
         product(tasks, seeds), paths_to_searches, paths_to_importances, paths_to_paths, strict=True
     ):
@@ -50,9 +58,16 @@ def measure_importance(
         cell = {"model": model, "method": method, "task": task, "seed": str(seed)}
         histograms.append(importance.histogram_table(states, cell))
         correlations.append(importance.correlation_table(states, cell))
+        measured.append(importance.importance_table(states, cell))
+        if "heads" in states.first:
+            heads[task].append(states.first["heads"])
     bins, steps = pd.concat(histograms), pd.concat(correlations)
     files.write_table(path_to_histograms, bins, importance.HISTOGRAMS)
     files.write_table(path_to_correlations, steps, importance.CORRELATIONS)
+    files.write_table(path_to_first_step, pd.concat(measured), importance.IMPORTANCES)
+    of_tasks = {task: np.stack(arrays) for task, arrays in heads.items() if arrays}
+    tested = importance.held_out_table(of_tasks, model, method, averaged_tasks, permutations)
+    files.write_table(path_to_test, tested, importance.HELD_OUT)
     name = f"{model}, {method}: importances"
     with style.settings():
         figure = draw_histograms(bins, tasks, len(seeds), f"{name} where units are removed")

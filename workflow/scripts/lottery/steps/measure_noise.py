@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 
 from lottery import files
 from lottery.analysis.good_masks import read_good_masks
+from lottery.analysis.search_noise import SEARCH_NOISE, search_noise_table
 from lottery.analysis.stability import NOISE, noise_table
 from lottery.report import style
 
-VERSION = 4
+VERSION = 5
 # Of each source of noise: colour, and its place on a task's line.
 SOURCES = {"seeds": (style.BLUE, -0.17), "data": (style.ORANGE, 0.17)}
 
@@ -22,11 +23,14 @@ def measure_noise(
     paths_to_masks: list[Path],
     path_to_config: Path,
     path_to_noise: Path,
+    path_to_test: Path,
     path_to_svg: Path,
     path_to_png: Path,
     model: str,
     method: str,
     search_on: dict[str, str],
+    averaged_tasks: list[str],
+    permutations: int,
 ) -> None:
     """Compares masks that differ in the seed alone with masks that differ in the data alone.
 
@@ -34,9 +38,14 @@ def measure_noise(
         paths_to_masks: the good masks of all methods of a family, then tasks, then seeds.
         method: the family's first method.
         search_on: method -> the examples it searches on, for all methods of the family in order.
+        averaged_tasks: the tasks that enter averages.
+        permutations: permutations behind a p-value, where not all can be counted.
     """
-    table = noise_table(read_good_masks(paths_to_masks, path_to_config), model, search_on)
+    masks = read_good_masks(paths_to_masks, path_to_config)
+    table = noise_table(masks, model, search_on)
     files.write_table(path_to_noise, table, NOISE)
+    tested = search_noise_table(masks, model, search_on, averaged_tasks, permutations)
+    files.write_table(path_to_test, tested, SEARCH_NOISE)
     title = f"{model}, {method}: noise of seeds and noise of data"
     with style.settings():
         style.save(draw_noise(table, title), path_to_svg, path_to_png)

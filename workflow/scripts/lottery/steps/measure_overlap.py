@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from lottery import files
 from lottery.analysis import survivors
 from lottery.analysis.good_masks import read_good_masks
+from lottery.analysis.pairs_of_tasks import PAIRS_OF_TASKS, pairs_table
 from lottery.report import style
 from lottery.results.published import published_survivors
 
-VERSION = 5
+VERSION = 6
 # From orange (fewer than expected) over white to purple (more); half and double are the ends.
 RATIO_COLOURS = "PuOr"
 LINE = {"color": style.GREEN, "marker": "o", "markersize": 3, "linewidth": 0.9}
@@ -34,6 +35,7 @@ def measure_overlap(
     path_to_survivors: Path,
     path_to_layers: Path,
     path_to_overlap: Path,
+    path_to_task_pairs: Path,
     path_to_survivors_svg: Path,
     path_to_survivors_png: Path,
     path_to_overlap_svg: Path,
@@ -66,6 +68,8 @@ def measure_overlap(
     files.write_table(path_to_survivors, counts, survivors.SURVIVORS)
     files.write_table(path_to_layers, layers, survivors.LAYERS)
     files.write_table(path_to_overlap, overlap, survivors.OVERLAP)
+    pairs = pairs_table(masks, *cell, averaged_tasks, permutations)
+    files.write_table(path_to_task_pairs, pairs, PAIRS_OF_TASKS)
     known = published_survivors(path_to_published, published)
     name = f"{model}, {method}"
     with style.settings():

@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from lottery import files
 from lottery.analysis import stability
 from lottery.analysis.good_masks import read_good_masks
+from lottery.analysis.seed_agreement import AGREEMENT, agreement_table
 from lottery.report import style
 from lottery.results.published import published_stability
 from lottery.statistics.intervals import possible
 
-VERSION = 7
+VERSION = 8
 # What is drawn of masks of 0 and 1, and of shares.
 DRAWN = {True: ("fleiss_kappa", "jaccard"), False: ("krippendorff_alpha", "correlation")}
 SHARES = ("head_shares", "mlp_shares")
@@ -36,32 +37,43 @@ def measure_stability(
     path_to_published: Path,
     path_to_stability: Path,
     path_to_pairs: Path,
+    path_to_agreement: Path,
     path_to_svg: Path,
     path_to_png: Path,
     model: str,
     method: str,
     published: dict[str, str],
+    averaged_tasks: list[str],
     permutations: int,
     paths_to_halves: list[Path] | None = None,
+    paths_to_pretrained: list[Path] | None = None,
 ) -> None:
     """Measures and draws agreement over seeds of one model and method.
 
     Args:
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the figure.
         published: task -> the GLUE preset that it repeats as the paper has it.
+        averaged_tasks: the tasks that enter averages.
         permutations: permutations behind every p-value of units.
         paths_to_halves: the good halves of all tasks and seeds, where the method makes them; they
             are in the tables alone.
+        paths_to_pretrained: of masks of weights, the model's weights before fine-tuning.
     """
     import pandas as pd
 
-    tables, pairs = [], []
+    tables, pairs, agreements = [], [], []
+    pretrained = paths_to_pretrained[0] if paths_to_pretrained else None
     for paths in filter(None, (paths_to_masks, paths_to_halves)):
-        masks = read_good_masks(paths, path_to_config)
+        masks = read_good_masks(paths, path_to_config, path_to_pretrained=pretrained)
         tables.append(stability.stability_table(masks, model, method, permutations))
         pairs.append(stability.pair_table(masks, model, method))
+        if masks.shared_weights is None:
+            cell = (model, method, averaged_tasks, permutations)
+            agreements.append(agreement_table(masks, *cell))
     files.write_table(path_to_stability, pd.concat(tables), stability.STABILITY)
     files.write_table(path_to_pairs, pd.concat(pairs), stability.PAIRS)
+    agreed = pd.concat(agreements) if agreements else files.table([], AGREEMENT)
+    files.write_table(path_to_agreement, agreed, AGREEMENT)
     known = published_stability(path_to_published, published)
     title = f"{model}, {method}: agreement over seeds"
     with style.settings():

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # All measurements of a search take less than a megabyte, so each step that took time is kept.
 SECONDS = 1.0
+# Before the name of an array in importance.npz: importances before they were normalised.
+RAW = "raw_"
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +150,8 @@ class SearchResult:
             units: uint8 [steps, layers, units] or [steps, layers] by the kind's array. Of weights:
             `counts`, `threshold` and `ties`, see
             `lottery.pruning.algorithms.magnitude.mask_of_step`.
-        importance: arrays [steps, ...] of importance.npz; empty if the algorithm has none.
+        importance: arrays [steps, ...] of importance.npz; empty if the algorithm has none. Those
+            before normalisation, if there is one, have the same names after `RAW`.
         halves: the steps towards the halves, where these are not steps of the search.
     """
 

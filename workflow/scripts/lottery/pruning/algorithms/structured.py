@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from lottery.pruning.algorithms.declaration import (
     Number,
     Option,
 )
-from lottery.pruning.algorithms.search import SearchContext, SearchResult, Step, passes
+from lottery.pruning.algorithms.search import RAW, SearchContext, SearchResult, Step, passes
 from lottery.pruning.criteria import CRITERIA, ORDERED
 from lottery.pruning.masks import UnitMask
 
@@ -94,9 +94,10 @@ def search(context: SearchContext) -> SearchResult:
         masks["good_half"], steps = prune_to_half(measure, full, options)
         masks["bad_half"] = other_half(masks["good_half"], kinds)
     importance = {
-        KINDS[kind].array: np.stack(
-            [each.importance[kind] for each in found.measurements], dtype=np.float32
+        before + KINDS[kind].array: np.stack(
+            [getattr(each, name)[kind] for each in found.measurements], dtype=np.float32
         )
+        for before, name in (("", "importance"), (RAW, "raw"))
         for kind in full.units
     }
     return SearchResult(masks, found.steps, found.path(), importance, steps)
@@ -125,7 +126,7 @@ ALGORITHM = Algorithm(
     name="structured",
     summary="Removes attention heads and MLPs by the gradients of their gates.",
     granularity=UNITS,
-    version=3,
+    version=4,
     options=OPTIONS,
     subnetworks={
         "published": (*SUBNETWORKS["published"], *SUPER),
@@ -153,11 +154,13 @@ class Measurement:
             it is not known.
         score: the search metric; None if undefined.
         kept_fraction: of the body.
+        raw: the importances before they were normalised.
     """
 
     importance: dict[str, np.ndarray]
     score: float | None
     kept_fraction: float
+    raw: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 Measure = Callable[[UnitMask], Measurement]
@@ -182,13 +185,16 @@ def _measure_with(context: SearchContext) -> Measure:
         )
         scores = normalise(passed.units, mask, options["normalisation"], options["layer_norm"])
         arrays = {KINDS[kind].array: array for kind, array in scores.items()}
+        arrays |= {RAW + KINDS[kind].array: array for kind, array in passed.units.items()}
         return arrays | {"score": context.score(passed.logits)}
 
     def measured(mask: UnitMask) -> Measurement:
         bits = np.concatenate([kept.ravel() for kept in mask.units.values()])
         known = context.cache.get(np.packbits(bits).tobytes().hex(), lambda: of_model(mask))
-        importance = {kind: known[KINDS[kind].array] for kind in mask.units}
-        return Measurement(importance, known["score"], mask.kept_fraction(architecture))
+        importance, raw = (
+            {kind: known[before + KINDS[kind].array] for kind in mask.units} for before in ("", RAW)
+        )
+        return Measurement(importance, known["score"], mask.kept_fraction(architecture), raw)
 
     return measured
 
