@@ -195,7 +195,7 @@ def test_shares_are_bars_one_after_the_other_and_the_papers_are_hatched():
         assert np.allclose(bars[3, :, 1], shares[::-1])
         assert [bar.get_hatch() for bar in axis.patches] == [None] * 15 + ["////"] * 5
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels[3] == "a, paper, all heads"
+    assert labels[3] == "a, all heads, paper"
 
 
 def test_an_example_is_shown_as_it_is_and_a_missing_one_said():

@@ -42,7 +42,7 @@ SHARE_LINES = {
     "all seeds keep": ("super_survivors", "fine_tuned", "share"),
     "all heads": ("all", "fine_tuned", "share"),
     "pretrained": ("all", "pretrained", "share"),
-    "paper, all heads": ("all", "fine_tuned", "published"),
+    "all heads, paper": ("all", "fine_tuned", "published"),
 }
 
 
@@ -155,10 +155,13 @@ def draw_shares(shares: pd.DataFrame, title: str) -> Figure:
     """Draws `lottery.analysis.patterns.SHARES`: bars of the five classes, raw and weighted."""
     if shares.empty:
         return _empty(title)
-    published = shares["published"].notna().any()
-    names = list(SHARE_LINES)[: None if published else -1]
+    published = {*shares.loc[shares["published"].notna(), "task"]}
     tasks = shares["task"].unique().tolist()
-    lines = list(product(tasks, names))
+    lines = [
+        (task, name)
+        for task, (name, (*_, column)) in product(tasks, SHARE_LINES.items())
+        if column == "share" or task in published
+    ]
     panel = (style.PAGE / 2, 0.4 + 0.14 * len(lines))
     figure, axes = style.panels(len(ATTENTION), 2, panel, 0.8, x="share of maps")
     places = ["attention", "task", "heads", "weights"]
