@@ -1,8 +1,8 @@
 """What attention maps are judged by, fixed before any run: scores, thresholds, classes, tests.
 
-Scores. Each says how much of a map a form explains: 0 is what even attention over all tokens gives
-(or less), 1 that the form is all there is. `lottery.attention.scores` computes them; the entropy
-alone has another scale.
+Scores. Each says how much of a map a form explains: 0 is what even attention over all tokens gives,
+1 that the form is all there is. `lottery.attention.scores` computes them; the entropy alone has
+another scale.
 
 Threshold. A form is seen in a map where its score is at least `SEEN`, one number for all forms. A
 quarter, since two forms may share a map: one with a third of its attention on a column or two, a

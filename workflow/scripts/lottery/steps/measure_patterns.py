@@ -118,6 +118,8 @@ def draw_scores(heads: pd.DataFrame, title: str) -> Figure:
     panel = (style.PAGE / columns, 0.5 + 0.3 * max(2, len(tasks)))
     figure, axes = style.panels(len(places), columns, panel, 0.9)
     of_panel = dict(list(heads.groupby(["attention", "score"], sort=False)))
+    of_group = ["attention", "score", "task", "weights"]
+    lowest = heads.groupby(of_group)["value"].quantile(0.05).min()
     for place, (axis, (attention, score)) in enumerate(zip(axes, places, strict=True)):
         own = of_panel[attention, score]
         style.task_lines(axis, tasks, named=place % columns == 0)
@@ -131,7 +133,7 @@ def draw_scores(heads: pd.DataFrame, title: str) -> Figure:
                 chosen = of_task["weights"] == weights
                 values = of_task["value"][chosen if keeps is None else chosen & (survived == keeps)]
                 _draw_distribution(axis, line + shift, values.to_numpy(), look)
-        axis.set_xlim(-0.25, 1.02)
+        axis.set_xlim(min(lowest, 0) - 0.04, 1.02)
         axis.set_xticks([0, 0.5, 1])
         axis.set_title(score, pad=3)
         if place % columns == 0:
