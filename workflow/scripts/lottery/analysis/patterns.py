@@ -244,62 +244,41 @@ def _groups(found: Patterns, averaged: Sequence[str]) -> dict[str, list[int]]:
 def _associations(
     found: Patterns, averaged: Sequence[str], draws: int, rng: np.random.Generator
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the four correlations."""
+    """Rows of the four correlations: of all seeds together, then of single ones."""
     heads = np.tile(np.arange(len(found.layers)), (draws, 1))
     # Sorting random numbers layer by layer permutes the heads of each layer among themselves.
     within = np.lexsort((rng.random(heads.shape), np.broadcast_to(found.layers, heads.shape)))
     anywhere = rng.permuted(heads, axis=1)
     n_maps = found.counts[:, :, 0, 0].sum(axis=(2, 3))  # [tasks, seeds]
-    cells = list(product(range(len(found.tasks)), range(len(found.seeds))))
+    # Survival and values of every task, then of every task and seed.
+    kept = np.concatenate([found.survivors, *found.kept])
+    maps = np.concatenate([n_maps.sum(axis=1), n_maps.ravel()])
+    rows = {(task, ""): members for task, members in _groups(found, averaged).items()}
+    cells = product(found.tasks, found.seeds)
+    rows |= {cell: [place] for place, cell in enumerate(cells, start=len(found.tasks))}
     for (w, weights), (a, attention) in product(enumerate(WEIGHTS), enumerate(ATTENTION)):
-        values = found.values[:, :, w, a]  # [tasks, seeds, heads, tested]
-        place = {"weights": weights, "attention": attention}
-        kept = found.survivors
-        for quantity, measured in _measured(kept, values.mean(axis=1), found, within, anywhere):
-            for task, members in _groups(found, averaged).items():
-                row = place | {"task": task, "quantity": quantity, "n_tasks": len(members)}
-                row |= {"n_seeds": len(found.seeds), "n_survivors": kept[members].sum()}
-                yield from _rows(row | {"n_maps": n_maps[members].sum()}, measured, members)
-        kept = np.concatenate([*found.kept])  # [tasks x seeds, heads]
-        of_cell = values.reshape(len(kept), *values.shape[2:])
-        for quantity, measured in _measured(kept, of_cell, found, within, anywhere):
-            for cell, (t, s) in enumerate(cells):
-                row = place | {"task": found.tasks[t], "seed": found.seeds[s], "n_tasks": 1}
-                row |= {"n_seeds": 1, "quantity": PER_SEED + quantity}
-                row |= {"n_survivors": kept[cell].sum(), "n_maps": n_maps[t, s]}
-                yield from _rows(row, measured, [cell])
+        of_seeds = found.values[:, :, w, a]  # [tasks, seeds, heads, tested]
+        values = np.concatenate([of_seeds.mean(axis=1), *of_seeds])
+        observed, permuted = correlate(kept, values, within)
+        measured = {ASSOCIATION: (observed, permuted, correlate(kept, values, anywhere)[1])}
+        survival = less_layer_means(kept[..., None], found.layers)[..., 0]
+        observed, permuted = correlate(survival, less_layer_means(values, found.layers), within)
+        measured[WITHIN] = observed, permuted, permuted
+        for (quantity, numbers), ((task, seed), members) in product(measured.items(), rows.items()):
+            of_row = [_mean_of_cells(each, members) for each in numbers]
+            row = {"task": task, "seed": seed, "weights": weights, "attention": attention}
+            row |= {"quantity": f"{PER_SEED if seed else ''}{quantity}", "n_tasks": len(members)}
+            row |= {"n_seeds": 1 if seed else len(found.seeds), "n_maps": maps[members].sum()}
+            row |= {"n_survivors": kept[members].sum()}
+            for score, value, drawn, free in zip(TESTED, *of_row, strict=True):
+                chance, se = drawn.mean(), free.std()
+                p = p_value(np.abs(drawn - chance), abs(value - chance))
+                yield row | {"score": score, "value": value, "chance": chance, "se": se, "p": p}
 
 
-Correlations = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-def _measured(
-    kept: np.ndarray,
-    values: np.ndarray,
-    found: Patterns,
-    within: np.ndarray,
-    anywhere: np.ndarray,
-) -> Iterator[tuple[str, Correlations]]:
-    """Both correlations: observed, permuted within layers, and permuted to find the noise."""
-    yield ASSOCIATION, (*correlate(kept, values, within), correlate(kept, values, anywhere)[1])
-    centred = (less_layer_means(each, found.layers) for each in (kept[..., None], values))
-    survival, scores = centred
-    observed, permuted = correlate(survival[..., 0], scores, within)
-    yield WITHIN, (observed, permuted, permuted)
-
-
-def _rows(
-    row: dict[str, Any], measured: Correlations, members: list[int]
-) -> Iterator[dict[str, Any]]:
-    """A row for every score; the mean over members that have a value."""
-    observed, permuted, noise = measured
-    value = mean_of_known(observed[members], axis=0)  # [tested]
-    drawn, free = (mean_of_known(each[:, members], axis=1) for each in (permuted, noise))
-    chance = drawn.mean(axis=0)
-    for s, score in enumerate(TESTED):
-        numbers = {"value": value[s], "chance": chance[s], "se": free[:, s].std()}
-        p = p_value(np.abs(drawn[:, s] - chance[s]), abs(value[s] - chance[s]))
-        yield row | numbers | {"score": score, "p": p}
+def _mean_of_cells(values: np.ndarray, members: list[int]) -> np.ndarray:
+    """Mean over cells that have a value: [..., cells, tested] -> [tested, ...]."""
+    return np.moveaxis(mean_of_known(values[..., members, :], axis=-2), -1, 0)
 
 
 def p_value(drawn: np.ndarray, observed: float) -> float:
