@@ -80,7 +80,6 @@ class World:
         kappa: (mean, standard deviation over tasks) of head masks.
         importance: share of heads below half of the largest, and above three quarters.
         association, change: numbers of attention patterns.
-        annotated: whether real annotations stand behind them.
         pairs: how much pairs of tasks differ in shared heads, of 144.
         baseline: score of a BiLSTM.
         seeds, tasks: of the study.
@@ -101,7 +100,6 @@ class World:
     importance: tuple[float, float] = (0.8, 0.05)
     association: float = 0.01
     change: float = -0.01
-    annotated: bool = True
     pairs: float = 12.0
     baseline: float = 0.76
     seeds: tuple[int, ...] = SEEDS
@@ -166,12 +164,12 @@ class World:
             for number, _ in enumerate(self.seeds):
                 for quantity, attention, value in (
                     ("association", "normed", self.association),
-                    ("change", "raw", self.change),
+                    ("mix_change", "raw", self.change),
                 ):
                     what = {"task": task, "quantity": quantity, "attention": attention}
                     drift = 0.002 * (number - (len(self.seeds) - 1) / 2)
-                    annotated = {"annotated": self.annotated}
-                    rows.append(cell | what | annotated | {"value": value + drift})
+                    what |= {"score": "heterogeneous", "value": value + drift}
+                    rows.append(cell | what)
         return rows
 
     def _overlaps(self, cell: dict) -> list[dict]:

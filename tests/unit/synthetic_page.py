@@ -180,12 +180,12 @@ def associations(tree: synthetic.Tree) -> list[dict[str, Any]]:
     """An average over tasks, and rows that the page passes over."""
     rows = []
     for task, weights in product(("average", "cola"), ("fine_tuned", "pretrained")):
-        for attention, pattern in product(("raw", "normed"), ("block", "vertical_diagonal")):
+        for attention, score in product(("raw", "normed"), ("heterogeneous", "vertical")):
             cell = {"model": tree.model, "method": "structured", "task": task, "weights": weights}
             shown = (task, weights) == ("average", "fine_tuned")
             value = 0.25 if shown else 0.99
-            cell |= {"attention": attention, "pattern": pattern, "phi": value, "phi_p": 0.02}
-            rows.append(cell | {"correlation": -value, "correlation_p": None})
+            cell |= {"attention": attention, "score": score, "correlation": value}
+            rows.append(cell | {"within": -value, "p_holm": 0.02})
     return rows
 
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lottery
-from lottery.data.generated import OPENERS, generate
+from lottery.data.examples import long_examples
+from lottery.data.generated import OPENERS, generate, long_texts
 from lottery.data.generated.lexicon import (
     ACTIONS,
     AGENTS,
@@ -40,6 +41,8 @@ from lottery.data.generated.lexicon import (
     with_s,
     words_of,
 )
+from lottery.data.tokens import load_tokenizer, tokens_of
+from lottery.models.model_files import source_folder
 from lottery.tasks.task import GENERATED, LARGEST_GENERATED
 
 NAMES = sorted(OPENERS)
@@ -404,3 +407,28 @@ def test_the_training_split_can_be_left_out():
 def test_function_words_decide_in_one_way_only(words):
     every = [*NEAR, *HOLDS, *OPEN, *KNOWS, *GUESSES]
     assert all(every.count(word) == 1 for word in words)
+
+
+@pytest.mark.parametrize("name", sorted(OPENERS))
+def test_long_texts_are_long_and_of_no_split(name):
+    """Words are fewer than tokens: 2 or 3 special ones come with them."""
+    written = long_texts(name, 3)
+    texts = [(each.text_a, each.text_b) for each in written]
+    assert len({*texts}) == len(texts) == 200
+    assert texts == [(each.text_a, each.text_b) for each in long_texts(name, 3)]
+    assert texts != [(each.text_a, each.text_b) for each in long_texts(name, 4)]
+    lengths = [len(f"{a} {b or ''}".split()) for a, b in texts]
+    assert min(lengths) >= 18 and max(lengths) <= 30
+    made = generate(name, None if name == "heuristics" else 500, 500, 3)
+    known = {(each.text_a, each.text_b) for split in made.values() for each in split}
+    assert not known & {*texts}
+
+
+@pytest.mark.parametrize("name", sorted(OPENERS))
+def test_long_texts_have_20_to_40_tokens_for_the_bundled_model(name):
+    task = GENERATED[name]
+    path = source_folder("embedded", "embedded", None, ()) / "tokenizer.json"
+    tokenizer = load_tokenizer(path, 128, pairs=len(task.text) > 1)
+    table = long_examples(task)
+    lengths = tokens_of(table, tokenizer)[0].lengths
+    assert lengths.min() >= 20 and lengths.max() <= 40

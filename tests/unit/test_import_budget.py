@@ -55,21 +55,21 @@ BUDGETS = {
         """check_claims collect_scores compare_controls compare_subnetworks evaluate
         fetch_config fetch_task gather_tables import_masks majority measure_weights
         sample_masks sample_super_masks summarize summarize_on tabulate_trainability
-        tokenize""",
+        tokenize write_long_texts""",
     ),
     "report": budget(730, "pandas pyarrow", "write_report"),
     "figures": budget(
         830,
         "matplotlib pandas pyarrow",
-        """compare_methods measure_importance measure_magnitudes measure_noise measure_overlap
-        measure_patterns measure_stability plot_differences plot_on plot_scores plot_survival
-        plot_training plot_trajectories""",
+        """compare_methods draw_maps measure_importance measure_magnitudes measure_noise
+        measure_overlap measure_patterns measure_stability plot_differences plot_on plot_scores
+        plot_survival plot_training plot_trajectories""",
     ),
     "models": budget(
         1260,
         "torch",
-        """classify_patterns evaluate_on evaluate_pruned fetch_model finetune retrain search
-        train_pattern_classifier""",
+        """check_pattern_rules classify_patterns evaluate_on evaluate_pruned fetch_model
+        finetune retrain search""",
     ),
 }
 

@@ -316,6 +316,6 @@ def test_what_still_learns_stands_beside_what_a_user_supplied(tree, found):
 
 def test_associations_are_those_of_the_fine_tuned_models_over_tasks(found):
     rows = found.tables["table-associations"]
-    assert [row[0] for row in rows[2:]] == ["block", "vertical + diagonal"]
-    assert rows[2][1:5] == ["0.25", "0.02", f"{MINUS}0.25", "–"]
+    assert [row[0] for row in rows[2:]] == ["heterogeneous", "vertical"]
+    assert rows[2][1:5] == ["0.25", f"{MINUS}0.25", "0.02", "0.25"]
     assert not any("0.99" in cell for row in rows for cell in row)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from small_study import study
 
+from lottery.files.errors import StudyError
 from lottery.planning import params
 
 METHODS = """
@@ -27,16 +29,27 @@ def test_patterns_are_looked_at_where_a_search_may_prune_heads():
 
 def test_each_rule_depends_on_its_own_sizes_alone():
     made = study(METHODS)
-    assert params.classify_params(made) == {"maps_per_cell": 7}
-    assert params.classifier_params(made) == {
-        "training_maps": 2000,
-        "epochs": 30,
-        "annotated_maps": None,
+    assert params.classify_params(made, "rte") == {
+        "maps_per_cell": 7,
+        "least_map_tokens": 16,
+        "max_length": 128,
     }
+    assert params.pattern_rule_params(made) == {"annotated_maps": None}
     of_patterns = params.pattern_params(made, "small", "both")
-    assert of_patterns == {"published": {}, "averaged_tasks": ["rte"], "permutations": 21}
+    assert of_patterns == {
+        "published": {},
+        "averaged_tasks": ["rte"],
+        "permutations": 21,
+        "least_map_tokens": 16,
+    }
 
 
-def test_the_classifier_learns_from_the_maps_that_the_config_names(tmp_path: Path):
+def test_annotated_maps_are_those_that_the_config_names(tmp_path: Path):
     made = study(f"analysis: {{annotated_maps: {tmp_path}}}")
-    assert params.classifier_params(made)["annotated_maps"] == str(tmp_path)
+    assert params.pattern_rule_params(made)["annotated_maps"] == str(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["pattern_training_maps", "pattern_epochs"])
+def test_keys_of_the_former_classifier_are_unknown(key: str):
+    with pytest.raises(StudyError, match=key):
+        study(f"analysis: {{{key}: 50}}")

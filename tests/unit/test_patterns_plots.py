@@ -9,27 +9,33 @@ import numpy as np
 import pytest
 import synthetic
 from legible import complaints, saved_figures
-from matplotlib.colors import to_hex
 from synthetic_masks import random_units
-from synthetic_patterns import write_facts, write_patterns
+from synthetic_patterns import ideal_map, write_patterns
 from test_plots import BIG, DEMO_TASKS
 
 from lottery import files
+from lottery.analysis.patterns import HEADS, SHARES
+from lottery.attention.rules import CLASSES, SCORES
 from lottery.pruning.masks import MaskInfo, write_mask
 from lottery.report import style
-from lottery.steps.measure_patterns import draw_examples, draw_shares, measure_patterns
+from lottery.steps.measure_patterns import (
+    draw_examples,
+    draw_scores,
+    draw_shares,
+    measure_patterns,
+)
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
+FIGURES = ("scores", "shares", "examples")
 
 
-def write_tree(tree: synthetic.Tree) -> None:
+def write_tree(tree: synthetic.Tree, n_maps: int = 20) -> None:
     """Masks and patterns alone."""
     files.write_json(tree.path_to_config, tree.config)
-    write_facts(tree.root / "facts.json")
     shape = (tree.architecture.layers, tree.architecture.heads)
     rng = np.random.default_rng(0)
     for number, (task, seed) in enumerate((t, s) for t in tree.tasks for s in tree.seeds):
-        write_patterns(tree.cell(task, seed) / "patterns.npz", shape, number)
+        write_patterns(tree.cell(task, seed) / "patterns.npz", shape, number, n_maps)
         # Of one task nothing survives in all seeds.
         mask = random_units(tree.architecture, 0.1 if task == "wnli" else 0.8, rng)
         info = MaskInfo(
@@ -49,24 +55,26 @@ def measure(tree: synthetic.Tree, out: Path) -> None:
     cells = [tree.cell(task, seed) for task in tree.tasks for seed in tree.seeds]
     pictures = {
         f"path_to_{name}_{kind}": out / f"{name}.{kind}"
-        for name in ("shares", "examples")
+        for name in FIGURES
         for kind in ("svg", "png")
     }
     measure_patterns(
         paths_to_patterns=[cell / "patterns.npz" for cell in cells],
         paths_to_masks=[cell / "good.safetensors" for cell in cells],
         path_to_config=tree.path_to_config,
-        path_to_facts=tree.root / "facts.json",
         path_to_published=PAPER / "patterns.csv",
         path_to_table=out / "patterns.csv",
+        path_to_heads=out / "heads.csv",
         path_to_shares=out / "shares.csv",
         path_to_associations=out / "associations.csv",
+        path_to_qualifying=out / "maps.rst",
         **pictures,
         model=tree.model,
         method="structured",
         published={task: task for task in tree.tasks if task in synthetic.GLUE},
         averaged_tasks=[task for task in tree.tasks if task != "wnli"],
         permutations=50,
+        least_map_tokens=16,
     )
 
 
@@ -85,7 +93,7 @@ def drawn(request, tmp_path_factory):
 
 def test_figures_are_legible(drawn):
     _, figures, _ = drawn
-    assert set(figures) == {"shares", "examples"}
+    assert set(figures) == {*FIGURES}
     for name, figure in figures.items():
         assert complaints(figure) == [], name
 
@@ -94,14 +102,6 @@ def test_no_picture_is_blank(drawn):
     _, figures, out = drawn
     for name in figures:
         assert matplotlib.image.imread(out / f"{name}.png")[..., :3].std() > 0.03, name
-
-
-def test_the_figures_say_what_the_classifier_can_do(drawn):
-    _, figures, _ = drawn
-    for figure in figures.values():
-        title = figure.get_suptitle()
-        assert "97% of 500 generated maps of held-out settings" in title
-    assert "maps of 20 examples per head" in figures["shares"].get_suptitle()
 
 
 def test_tables_tell_a_task_without_survivors_and_hold_the_paper(drawn):
@@ -127,52 +127,88 @@ def test_the_same_files_come_out_twice(tmp_path):
     for name in ("first", "second"):
         measure(tree, tmp_path / name)
     written = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert len(written) == 2 * 2 + 3
+    assert len(written) == 3 * 2 + 5
     for name in written:
         first, second = (tmp_path / folder / name for folder in ("first", "second"))
         assert first.read_bytes() == second.read_bytes(), name
 
 
-ROW = {"task": "a", "attention": "raw", "pattern": "block", "n_maps": 40, "n_heads": 2}
+def test_a_study_without_long_examples_says_so(tmp_path):
+    tree = synthetic.Tree(tmp_path, tasks=DEMO_TASKS, seeds=(1, 2))
+    write_tree(tree, n_maps=0)
+    with saved_figures() as figures:
+        measure(tree, tmp_path / "out")
+    assert (tmp_path / "out/maps.rst").read_text().startswith("No attention map is looked at")
+    for figure in figures.values():
+        assert complaints(figure) == []
+        assert figure.axes[0].texts[0].get_text() == "no map has enough tokens"
 
 
-def test_a_share_has_its_place_spread_and_published_mark():
-    rows = [
-        ROW
-        | {"heads": heads, "weights": weights, "share": share, "sd": 0.1, "n_seeds": 2}
-        | {"published": 0.3 if heads == "all" else None}
-        for heads, weights, share in (
-            ("all", "fine_tuned", 0.4),
-            ("all", "pretrained", 0.05),
-            ("super_survivors", "pretrained", 0.95),
-            ("super_survivors", "fine_tuned", None),
-        )
+def head_rows(score: str, weights: str, values: np.ndarray, survived: np.ndarray) -> list[dict]:
+    """Rows of one task's heads."""
+    place = {"model": "m", "method": "s", "task": "a", "weights": weights, "attention": "raw"}
+    return [
+        place | {"score": score, "value": value, "n_survived": 2 * int(kept), "n_seeds": 2}
+        for value, kept in zip(values, survived, strict=True)
     ]
+
+
+def test_each_group_of_heads_has_its_distribution():
+    rng = np.random.default_rng(0)
+    survived, rows = rng.random(40) < 0.4, []
+    values = {weights: rng.random(40) for weights in ("fine_tuned", "pretrained")}
+    for score in SCORES:
+        for weights, own in values.items():
+            of_score = head_rows(score, weights, own, survived)
+            rows += of_score + [row | {"attention": "normed"} for row in of_score]
     with style.settings():
-        figure = draw_shares(rows, "title")
-    axis = figure.axes[1]  # of raw maps: heterogeneous, block
-    assert axis.get_title() == "block"
-    dots = [line for line in axis.lines if line.get_marker() == "o"]
-    assert [line.get_xdata()[0] for line in dots] == [0.4, 0.05, 0.95]
-    assert [line.get_markerfacecolor() for line in dots] == [style.BLUE, "white", "white"]
-    assert dots[0].get_ydata()[0] < dots[1].get_ydata()[0]  # fine-tuned above: y runs downwards
-    spreads = [
-        line.get_xdata() for line in axis.lines if to_hex(line.get_color()) == style.BLUE.lower()
-    ]
-    assert [0.30000000000000004, 0.5] in [list(ends) for ends in spreads]
-    assert [0.0, pytest.approx(0.15)] in [list(ends) for ends in spreads]  # not below zero
-    assert [0.95 - 0.1, 1.0] in [list(line.get_xdata()) for line in axis.lines]  # nor above one
-    marks = [line.get_xdata()[0] for line in axis.lines if line.get_color() == style.VERMILION]
-    assert marks == [0.3, 0.3]
-    assert not [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+        figure = draw_scores(files.table(rows, HEADS), "title")
+    assert len(figure.axes) == 2 * len(SCORES)
+    for axis in figure.axes:
+        dots = [line for line in axis.lines if line.get_marker() == "o"]
+        expected = [values["fine_tuned"][survived], values["fine_tuned"][~survived]]
+        expected.append(values["pretrained"])
+        assert [dot.get_xdata()[0] for dot in dots] == pytest.approx(list(map(np.median, expected)))
+        thick = [line.get_xdata() for line in axis.lines if line.get_linewidth() == 2.2]
+        assert np.allclose(thick, [np.quantile(each, [0.25, 0.75]) for each in expected])
+        assert dots[2].get_markerfacecolor() == "white"
+        assert axis.get_xlim() == figure.axes[0].get_xlim()
+
+
+def test_shares_are_bars_one_after_the_other_and_the_papers_are_hatched():
+    shares, rows = np.array([0.4, 0.1, 0.2, 0.25, 0.05]), []
+    for attention in ("raw", "normed"):
+        for heads in ("all", "super_survivors"):
+            for weights in ("fine_tuned", "pretrained"):
+                known = shares[::-1] if (heads, weights) == ("all", "fine_tuned") else [None] * 5
+                place = {"task": "a", "heads": heads, "weights": weights, "attention": attention}
+                rows += [
+                    place | {"pattern": pattern, "share": share, "published": published}
+                    for pattern, share, published in zip(CLASSES, shares, known, strict=True)
+                ]
+    with style.settings():
+        figure = draw_shares(files.table(rows, SHARES), "title")
+    for axis in figure.axes:
+        bars = np.array([[bar.get_x(), bar.get_width()] for bar in axis.patches]).reshape(4, 5, 2)
+        ends = np.cumsum(shares)
+        assert np.allclose(bars[:3, :, 0], ends - shares) and np.allclose(bars[:3, :, 1], shares)
+        assert np.allclose(bars[3, :, 1], shares[::-1])
+        assert [bar.get_hatch() for bar in axis.patches] == [None] * 15 + ["////"] * 5
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels[3] == "a, all heads, paper"
 
 
 def test_an_example_is_shown_as_it_is_and_a_missing_one_said():
-    shown = np.tri(5, dtype=np.float32)
-    example = {"map": shown, "task": "a", "layer": 3, "head": 7, "probability": 0.995}
+    place = {"task": "a", "layer": 3, "head": 7, "weights": "fine_tuned", "attention": "normed"}
+    shown = [
+        place | {"map": 5 * ideal_map("block", 20), "pattern": "block", "head": head}
+        for head in (1, 7, 2)
+    ]
+    other = shown[0] | {"weights": "pretrained", "pattern": "diagonal"}
     with style.settings():
-        figure = draw_examples({("normed", "block"): example}, "title")
+        figure = draw_examples([*shown, other], "title")
     axis = figure.axes[6]
-    assert np.array_equal(axis.images[0].get_array(), shown)
-    assert "layer 3, head 7" in axis.get_xlabel()
-    assert sum(text.get_text() == "none found" for a in figure.axes for text in a.texts) == 9
+    assert np.allclose(axis.images[0].get_array(), ideal_map("block", 20))  # rows sum to one
+    assert "layer 3, head 7" in axis.get_xlabel() and "20 tokens" in axis.get_xlabel()
+    assert sum("none of" in text.get_text() for a in figure.axes for text in a.texts) == 9
+    assert len(figure.axes) == 11 and figure.axes[10].get_xlabel().startswith("share of a token")

@@ -22,7 +22,7 @@ a.csv b.jsonl saved/0.arrow saved/dataset_info.json
 glue/rte/train.tsv glue/rte/validation.tsv glue/rte/test.tsv glue/hans/validation.txt
 masks/RTE/seed_3/head_mask.npy masks/RTE/seed_3/mlp_mask.npy masks/RTE/seed_1/head_mask.npy
 masks.npz others.csv
-maps/raw/block/b.npy maps/raw/block/a.npy maps/normed/vertical/a.npy maps/raw/notes.txt
+maps/maps.csv maps/raw/2.npy maps/raw/1.npy maps/raw/1.png maps/notes.txt
 """
 CONFIG = """
 models:
@@ -84,7 +84,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
         (
             sources.of_annotated_maps,
             (),
-            "maps/normed/vertical/a.npy maps/raw/block/a.npy maps/raw/block/b.npy",
+            "maps/maps.csv maps/raw/1.npy maps/raw/2.npy",
         ),
     ],
 )
@@ -123,7 +123,7 @@ def test_a_split_that_glue_folder_lacks_is_named(made: Study) -> None:
             "methods.folder.masks",
         ),
         ("others.csv", sources.of_baselines, (), "analysis.baselines"),
-        ("maps/raw/block/a.npy", sources.of_annotated_maps, (), "analysis.annotated_maps"),
+        ("maps/raw/1.npy", sources.of_annotated_maps, (), "analysis.annotated_maps"),
     ],
 )
 def test_what_cannot_be_read_is_blamed_on_its_key(

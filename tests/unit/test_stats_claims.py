@@ -196,12 +196,6 @@ def test_sizes_are_compared_between_the_granularities_alone():
     assert {rows["C3", name]["verdict"] for name in METHODS} == {"not applicable"}
 
 
-def test_patterns_without_annotations_are_not_comparable():
-    rows = rows_of(World(annotated=False))
-    for claim in ("C12", "C13"):
-        assert rows[claim, "structured"]["verdict"] == "not comparable"
-
-
 def test_a_baseline_that_nobody_gave_is_not_comparable():
     rows = rows_of(World(), baselines=files.table([], BASELINES))
     assert rows["C15", "magnitude"]["verdict"] == "not comparable"

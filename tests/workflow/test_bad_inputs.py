@@ -37,7 +37,7 @@ def fetches(study: Study) -> list[tuple[str, dict[str, str]]]:
     jobs += [("tokenize", dict(row)) for row in grid.tokenize_rows(study)]
     rows = grid.search_rows(study, "imported")
     jobs += [("import_masks", {key: str(row[key]) for key in row}) for row in rows]
-    return [*jobs, ("train_pattern_classifier", {}), ("tabulate_trainability", {})]
+    return [*jobs, ("check_pattern_rules", {}), ("tabulate_trainability", {})]
 
 
 def start(config: dict[str, Any], folder: Path) -> None:

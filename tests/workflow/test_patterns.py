@@ -1,20 +1,22 @@
-"""Attention patterns on the tiny model: tables, figures, and a claim that is not judged."""
+"""Attention patterns on the tiny model: tables, figures, and maps to annotate."""
 
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
-from command_line import planned, run_snakemake
-from runs import Config, Run
+from command_line import planned
+from runs import Run
 from tiny_study import FEW_DRAWS, HEADS, LAYERS
 
 from lottery.pruning.masks import read_mask
 
 MAPS = FEW_DRAWS["maps_per_cell"]
-FIGURES = [f"results/figures/tiny/structured/{name}.png" for name in ("patterns", "example_maps")]
+FIGURES = [
+    f"results/figures/tiny/structured/{name}.png"
+    for name in ("patterns", "pattern_shares", "example_maps")
+]
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -29,8 +31,10 @@ def test_every_head_is_counted_on_every_example(published: Run):
                 assert arrays["counts"].shape == (2, 2, LAYERS, HEADS, 5)
                 assert (arrays["counts"].sum(axis=-1) == MAPS).all()
                 assert len(set(arrays["idx"])) == MAPS
-                own = arrays["example_places"][:, 4]
-                assert arrays["example_maps"].shape[1] == own.max() <= 20
+                own = arrays["sampled_places"][:, 3]
+                assert FEW_DRAWS["least_map_tokens"] <= own.min()
+                assert arrays["sampled_maps"].shape[-1] == own.max() <= 20
+                assert np.isfinite(arrays["scores"]).all()
 
 
 def test_tables_and_figures_are_there(published: Run):
@@ -53,14 +57,17 @@ def test_tables_and_figures_are_there(published: Run):
         assert (published.folder / name).with_suffix(".svg").stat().st_size > 5000
 
 
-def test_generated_maps_are_no_annotations(published: Run):
+def test_rules_without_annotated_maps_say_so(published: Run):
     tables = published.folder / "results/tables"
-    facts = json.loads((tables / "pattern_classifier.json").read_text())
-    assert facts["raw"]["annotated"] is facts["normed"]["annotated"] is False
+    assert read(tables / "pattern_rules.csv") == []
+    assert "No annotated maps" in (tables / "pattern_rules.rst").read_text()
     rows = read(tables / "tiny/structured/patterns.csv")
-    assert {row["annotated"] for row in rows} == {"false"}
-    changes = [row for row in rows if row["quantity"] == "change"]
-    assert len(changes) == 2 * 2 * 2  # tasks, seeds, kinds of attention
+    distances = [r for r in rows if r["quantity"] == "mix_distance" and r["seed"]]
+    assert len(distances) == 2 * 2 * 2  # tasks, seeds, kinds of attention
+    assert (
+        " of 64 examples of each task have 5 tokens or more"
+        in (tables / "tiny/structured/pattern_maps.rst").read_text()
+    )
 
 
 def test_weights_alone_have_no_patterns(published: Run):
@@ -71,14 +78,11 @@ def test_what_is_classified_is_planned_anew_when_its_size_changes(published: Run
     config = published.config | {"analysis": FEW_DRAWS | {"maps_per_cell": MAPS + 1}}
     jobs = planned(published.folder, config, *FIGURES, "--rerun-triggers", "mtime", "params")
     assert jobs.get("classify_patterns") == 4
-    assert "train_pattern_classifier" not in jobs
+    assert "check_pattern_rules" not in jobs and "draw_maps" not in jobs
 
 
-def test_a_bad_annotated_map_stops_with_one_sentence(tmp_path: Path, study: Config):
-    folder = tmp_path / "maps" / "raw" / "block"
-    folder.mkdir(parents=True)
-    np.save(folder / "one.npy", np.ones((3, 4)))
-    config = study | {"analysis": {"annotated_maps": str(tmp_path / "maps")}}
-    done = run_snakemake(tmp_path / "run", config, "results/tables/pattern_classifier.json")
-    assert done.returncode != 0
-    assert "heterogeneous holds 0 maps" in done.stdout
+def test_maps_to_annotate_are_written_when_they_are_asked_for(published: Run):
+    target = "results/maps_to_annotate/maps.csv"
+    assert not (published.folder / target).exists()
+    options = ["--rerun-triggers", "mtime", "params"]
+    assert planned(published.folder, published.config, target, *options) == {"draw_maps": 1}

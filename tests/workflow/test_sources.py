@@ -20,7 +20,7 @@ import yaml
 from bad_inputs import changed_config, write_base
 from command_line import ROOT, run_many, run_snakemake
 
-from lottery.attention.classes import ATTENTION, CLASSES
+from lottery.attention.rules import CLASSES
 from lottery.runtime.digests import SMALL
 
 pytestmark = pytest.mark.slow
@@ -52,18 +52,18 @@ OUTPUTS = {
     **{f"resources/tasks/{task}": "train.parquet validation.parquet" for task in TASKS},
     **{MASK.format(seed=seed): "good.safetensors" for seed in (1, 2)},
     PLUGGED: "good.safetensors search.csv path.npz",
-    "results/tables": """pattern_classifier.safetensors pattern_classifier.json
-        pattern_classifier.rst pattern_classifier.provenance.json scores.csv trainability.csv
-        trainability.md trainability.tex trainability.provenance.json""",
+    "results/tables": """pattern_rules.csv pattern_rules.rst pattern_rules.provenance.json
+        scores.csv trainability.csv trainability.md trainability.tex
+        trainability.provenance.json""",
 }
 TARGETS = [f"{folder}/provenance.json" for folder in OUTPUTS if folder != "results/tables"]
 TARGETS += [
     "resources/models/tiny/config.json",
-    "results/tables/pattern_classifier.json",
+    "results/tables/pattern_rules.csv",
     "results/tables/trainability.csv",
 ]
 RULES = (
-    "fetch_model fetch_config fetch_task fetch_task_alone import_masks train_pattern_classifier "
+    "fetch_model fetch_config fetch_task fetch_task_alone import_masks check_pattern_rules "
     "tabulate_trainability search_layerwise_magnitude"
 )
 # What rules that are not allowed would make.
@@ -85,11 +85,12 @@ KINDS = {
     "model/tokenizer.json": {"fetch_model": 1},
     "model/config.json": {"fetch_model": 1, "fetch_config": 1, "import_masks": 2},
     "masks/own/seed_2/mlp_mask.npy": {"import_masks": 1},
-    "maps/normed/vertical/3.npy": {"train_pattern_classifier": 1},
+    "maps/maps/3.npy": {"check_pattern_rules": 1},
     "others.csv": {"tabulate_trainability": 1},
     "layerwise_magnitude.py": {"search_layerwise_magnitude": 1},
 }
 ALL = {
+    "check_pattern_rules": 1,
     "fetch_config": 1,
     "fetch_model": 1,
     "fetch_task": 4,
@@ -97,7 +98,6 @@ ALL = {
     "import_masks": 2,
     "search_layerwise_magnitude": 1,
     "tabulate_trainability": 1,
-    "train_pattern_classifier": 1,
 }
 
 
@@ -115,11 +115,12 @@ def write_sources(folder: Path) -> None:
         (folder / name).write_text(text)
     plugin = (ROOT / "docs/examples/layerwise_magnitude.py").read_text()
     (folder / "layerwise_magnitude.py").write_text(f"{plugin}# the end\n")
-    for kind in ATTENTION:
-        for number, name in enumerate(CLASSES * 5):
-            path = folder / "maps" / kind / name / f"{number // len(CLASSES)}.npy"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, np.eye(2 + number))
+    (folder / "maps/maps").mkdir(parents=True)
+    lines = ["map,attention,class"]
+    for number, name in enumerate(CLASSES):
+        np.save(folder / f"maps/maps/{number}.npy", np.eye(6 + number))
+        lines.append(f"maps/{number}.npy,raw,{name}")
+    (folder / "maps/maps.csv").write_text("\n".join([*lines, ""]))
     (folder / "study.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
 
 
@@ -157,9 +158,9 @@ def edits() -> dict[str, tuple[Callable[[Path], None], list[str], dict[str, int]
     rows["copied"] = (copied, [*KINDS], {})
     rows["dated to come"] = (dated(time.time() + 400 * DAY), [*KINDS], {})
     rows["dated back"] = (dated(10**9), [*KINDS], {})
-    more = ["model/added_tokens.json", "maps/raw/vertical/9.npy", "model/README.md"]
-    rows["a file more"] = (Path.touch, more, {"fetch_model": 1, "train_pattern_classifier": 1})
-    one = "maps/normed/vertical/3.npy"
+    more = ["model/added_tokens.json", "maps/maps/9.npy", "model/README.md"]
+    rows["a file more"] = (Path.touch, more, {"fetch_model": 1, "check_pattern_rules": 1})
+    one = "maps/maps/3.npy"
     rows["a file less"] = (Path.unlink, [one], KINDS[one])
     return rows
 

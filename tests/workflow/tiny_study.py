@@ -37,8 +37,7 @@ FEW_DRAWS = {
     "test_permutations": 99,
     "few_tasks": 2,
     "maps_per_cell": 4,
-    "pattern_training_maps": 50,
-    "pattern_epochs": 1,
+    "least_map_tokens": 5,
 }
 
 PUBLISHED = {

@@ -358,7 +358,7 @@ def analysis_step_targets():
     rows = {
         f"{PATHS.finetuned}/magnitudes.provenance.json": cells(prunes_models_of_ours),
         f"{PATHS.finetuned}/patterns.provenance.json": cells(params.has_patterns),
-        f"{TABLES}/pattern_classifier.provenance.json": cells(params.has_patterns),
+        f"{TABLES}/pattern_rules.provenance.json": cells(params.has_patterns),
         f"{TABLES}/differences.csv": [{}],
     }
     return [path for template, each in rows.items() for path in targets(template, each)]

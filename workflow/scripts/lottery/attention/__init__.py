@@ -1,1 +1,1 @@
-"""Attention maps of an encoder, and the classifier that sorts them into patterns."""
+"""Attention maps of an encoder, their scores, and the rules that sort them into patterns."""

@@ -1,66 +1,60 @@
-"""Annotated attention maps, and how they are split. No torch.
+"""Attention maps to annotate, annotated ones, and how well the rules agree with them. No torch.
 
-The folder holds `{attention}/{class}/*.npy`: attention is raw or normed (either may be missing),
-the classes are those of `lottery.attention.classes`, and each file is one square map of numbers,
-row i the attention of token i, of the map's own tokens alone. No pickle is read.
+A folder with `maps.csv` (columns map, picture, attention, class; others are passed over) and the
+maps that it names: npy files below the folder, square arrays, row i the attention of token i, of
+the map's own tokens alone. A row without a class is not annotated yet. No pickle is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from lottery.attention.classes import ATTENTION, CLASSES
-from lottery.files import read_npy
+from lottery.attention.rules import ATTENTION, CLASSES
+from lottery.files import read_given_csv, read_npy
 from lottery.files.errors import StudyError
 from lottery.files.reading import GIVEN
 
-# One map in five tests, one in five of the rest selects: a class needs this many for each part.
-FEWEST = 5
-TEST = SELECT = 5
+LIST = "maps.csv"
+COLUMNS = ("map", "picture", "attention", "class")
+AGREEMENT = dict.fromkeys(("attention", "pattern"), str) | {
+    **dict.fromkeys(("n_annotated", "n_by_rules", "n_both"), int),
+    "f1": float,
+}
 
 
 def read_annotated(folder: Path) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
     """Reads annotated maps.
 
     Returns:
-        raw, normed or both -> the maps, float32 [T, T] each, class by class and by file name, and
-        their classes, int64 [maps].
+        raw, normed or both -> the maps, float32 [T, T] each, and their classes, int64 [maps].
 
     Raises:
-        StudyError: a folder has another name or is missing, a class has too few maps, or a file is
-            no map.
+        StudyError: the list is missing, lacks a column or holds an unknown word, a map lies outside
+            the folder or is none, or no row has a class.
     """
-    kinds = _folders(folder, ATTENTION)
-    if not kinds:
-        raise StudyError(f"{folder} holds no annotated maps; it needs a folder raw or normed.")
-    found = {}
-    for kind in kinds:
-        _folders(folder / kind, CLASSES)
-        classes = [_read_class(folder / kind / name) for name in CLASSES]
-        labels = np.repeat(np.arange(len(CLASSES)), [len(maps) for maps in classes])
-        found[kind] = (list(chain(*classes)), labels)
-    return found
-
-
-def _read_class(folder: Path) -> list[np.ndarray]:
-    paths = sorted(path for path in folder.glob("*") if path.name[0] != ".")
-    if odd := [path for path in paths if path.suffix != ".npy"]:
-        raise StudyError(f"{odd[0]} is no npy file, and annotated maps are nothing else.")
-    if len(paths) < FEWEST:
-        raise StudyError(f"{folder} holds {len(paths)} maps (*.npy); each class needs {FEWEST}.")
-    return [read_map(path) for path in paths]
-
-
-def _folders(folder: Path, known: Sequence[str]) -> list[str]:
-    """The folders in a folder, in the order of their known names; hidden ones are passed over."""
-    names = {path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."}
-    if odd := sorted(names - {*known}):
-        raise StudyError(f"{folder} holds the folder {odd[0]}; allowed are {', '.join(known)}.")
-    return [name for name in known if name in names]
+    path = folder / LIST
+    known = {"attention": ATTENTION, "class": CLASSES}
+    found: dict[str, tuple[list[np.ndarray], list[int]]] = {}
+    for row in read_given_csv(path, ("map", *known)):
+        if not row["class"]:
+            continue
+        for column, allowed in known.items():
+            if row[column] not in allowed:
+                raise StudyError(
+                    f"{path} has {row[column]!r} in the column {column}; allowed are "
+                    f"{', '.join(allowed)}{', or nothing' if column == 'class' else ''}."
+                )
+        file = folder / row["map"]
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise StudyError(f"{path} names the map {row['map']}, which is outside its folder.")
+        maps, classes = found.setdefault(row["attention"], ([], []))
+        maps.append(read_map(file))
+        classes.append(CLASSES.index(row["class"]))
+    if not found:
+        raise StudyError(f"{path} has no map with a class; fill in the column class.")
+    return {kind: (maps, np.array(classes)) for kind, (maps, classes) in found.items()}
 
 
 def read_map(path: Path) -> np.ndarray:
@@ -86,21 +80,39 @@ def read_map(path: Path) -> np.ndarray:
     return values
 
 
-def split(labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Splits maps by class into those to learn from, to select by, and to test on.
+def agreement(kind: str, annotated: np.ndarray, by_rules: np.ndarray) -> list[dict[str, object]]:
+    """How well the rules agree with annotations: rows of `AGREEMENT`, one per class.
+
+    F1 is twice the maps that both put into the class, by the sum of what each puts there; empty
+    where neither does.
 
     Args:
-        labels: int64 [maps], at least `FEWEST` of each class.
-        rng: seeded generator.
-
-    Returns:
-        Three arrays of places, about 64, 16 and 20 % of each class, at least one of each.
+        kind: raw or normed.
+        annotated, by_rules: classes of the same maps, int64 [maps].
     """
-    parts = []
-    for label in np.unique(labels):
-        places = rng.permutation(np.flatnonzero(labels == label))
-        n_test = max(1, len(places) // TEST)
-        n_select = max(1, (len(places) - n_test) // SELECT)
-        test, select, train = np.split(places, [n_test, n_test + n_select])
-        parts.append((train, select, test))
-    return tuple(np.sort(np.concatenate(part)) for part in zip(*parts, strict=True))
+    rows = []
+    for place, pattern in enumerate(CLASSES):
+        ours, theirs = by_rules == place, annotated == place
+        numbers = {"n_annotated": theirs.sum(), "n_by_rules": ours.sum()}
+        both, total = (ours & theirs).sum(), sum(numbers.values())
+        f1 = 2 * both / total if total else None
+        rows.append({"attention": kind, "pattern": pattern, **numbers, "n_both": both, "f1": f1})
+    return rows
+
+
+def note(rows: list[dict[str, object]]) -> str:
+    """What captions include of the agreement; without annotated maps that there were none."""
+    sentences = []
+    for kind in ATTENTION:
+        own = [row for row in rows if row["attention"] == kind]
+        if own:
+            total = sum(int(str(row["n_annotated"])) for row in own)
+            of_class = ", ".join(
+                f"{row['pattern']} {row['f1']:.2f}" for row in own if row["f1"] is not None
+            )
+            sentences.append(
+                f"On {total} annotated {kind} maps the rules reach these F1: {of_class}."
+            )
+    return " ".join(sentences) or (
+        "No annotated maps were given: how well the classes agree with an annotator is not known."
+    )

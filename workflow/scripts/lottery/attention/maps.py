@@ -3,30 +3,19 @@
 The encoder's fused kernel does not return the probabilities, so they are computed again from the
 layer's parts, next to an unchanged forward pass.
 
-A map becomes the classifier's input the same way in training and in application: it is cut to its
-own tokens and to the first `LARGEST` of them, divided by its largest value, and filled up with
-zeros on the right and below to the next multiple of `STEP`, at least `SMALLEST`. Norms of vectors
-have no scale of their own, so raw and normed maps are only alike after the division. The classifier
-averages over places, so it takes inputs of any such size; a batch holds maps of one size.
-
 Shapes: B examples, T tokens, H heads, D dimensions per head, C = hidden width.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from lottery.models.encoder import Encoder, Layer
 from lottery.models.units import HEAD, split
-
-# Below 32 the classifier, which pads nothing, has no place left to look at.
-SMALLEST, STEP, LARGEST = 32, 16, 128
 
 
 @dataclass(frozen=True)
@@ -101,25 +90,3 @@ def split_heads(layer: Layer, x: Tensor) -> Tensor:
     """[B, T, H * D] -> [B, H, T, D]."""
     batch, tokens, _ = x.shape
     return x.view(batch, tokens, layer.heads, layer.head_size).transpose(1, 2)
-
-
-def input_size(length: int) -> int:
-    """The side of the classifier's input of a map of `length` tokens."""
-    return min(max(STEP * math.ceil(length / STEP), SMALLEST), LARGEST)
-
-
-def prepare(maps: Tensor, lengths: Tensor, size: int) -> Tensor:
-    """Makes inputs of the classifier, float [N, 1, size, size] between 0 and 1.
-
-    Args:
-        maps: float [N, T, T], not negative.
-        lengths: int64 [N], the tokens of each map; what lies beyond them is padding.
-        size: side of the inputs, `input_size` of all lengths.
-    """
-    maps = maps[:, :size, :size]
-    inside = torch.arange(maps.shape[1], device=maps.device) < lengths[:, None]  # [N, T]
-    maps = maps * (inside[:, :, None] & inside[:, None, :])
-    largest = maps.amax(dim=(1, 2), keepdim=True)
-    maps = maps / torch.where(largest > 0, largest, 1)
-    missing = size - maps.shape[1]
-    return functional.pad(maps, (0, missing, 0, missing))[:, None]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from lottery.data.generated import generate
+from lottery.data.generated import Example, generate, long_texts
 from lottery.data.readers import RawTable
 from lottery.data.sources import INDEX_COLUMN, read_split
 from lottery.data.splits import subset
@@ -67,22 +67,33 @@ def read_task(
 
 
 def _generated(task: Task) -> dict[str, pa.Table]:
-    import pyarrow as pa
-
     name = cast(str, task.generated)
     source = f"generated task {name}"
     train_examples = task.train_examples if "train" in task.split_names else None
     made = generate(name, train_examples, task.validation_examples, task.data_seed)
     tables = {}
     for split, written in made.items():
-        *texts, targets, _, groups = zip(*written, strict=True)
-        labels = np.array(targets, float if task.is_regression else np.int64)
-        texts = [pa.chunked_array([text], pa.string()) for text in texts[: len(task.text)]]
-        groups = pa.chunked_array([groups], pa.string())
-        table = _table(np.arange(len(written)), texts, labels, groups, task)
+        table = _written_table(written, task)
         check_variety(table, task, split, f"{source}, {split}")
         tables[split] = _noted(table, task, source)
     return tables
+
+
+def long_examples(task: Task) -> pa.Table:
+    """The longer texts of a generated task (`lottery.data.generated.long_texts`), as a split."""
+    name = cast(str, task.generated)
+    written = _written_table(long_texts(name, task.data_seed), task)
+    return _noted(written, task, f"generated task {name}, long")
+
+
+def _written_table(written: Sequence[Example], task: Task) -> pa.Table:
+    import pyarrow as pa
+
+    *texts, targets, _, groups = zip(*written, strict=True)
+    labels = np.array(targets, float if task.is_regression else np.int64)
+    texts = [pa.chunked_array([text], pa.string()) for text in texts[: len(task.text)]]
+    groups = pa.chunked_array([groups], pa.string())
+    return _table(np.arange(len(written)), texts, labels, groups, task)
 
 
 def _table(

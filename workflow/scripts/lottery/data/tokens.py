@@ -142,6 +142,12 @@ def encode(
     return np.concatenate(ids), np.concatenate(types), offsets, n_cut
 
 
+def added_tokens(path: Path) -> np.ndarray:
+    """The numbers of the tokens that a tokenizer.json adds to every text, as [CLS] and [SEP]."""
+    tokenizer = load_tokenizer(path, max_length=16, pairs=False)
+    return np.unique(np.array(tokenizer.encode("").ids, np.int64))
+
+
 def unknown_token(tokenizer: Tokenizer) -> int | None:
     """The number of the token that stands for what a tokeniser does not know; None without one."""
     word = getattr(tokenizer.model, "unk_token", None)

@@ -18,7 +18,7 @@ from lottery.files.atomic import atomic, discard
 from lottery.files.parquet import read_parquet, write_parquet
 from lottery.files.reading import expanded, sha256
 from lottery.files.tables import Schema, read_table, table, write_table
-from lottery.files.text import read_csv, read_json, write_csv, write_json
+from lottery.files.text import read_csv, read_given_csv, read_json, write_csv, write_json
 
 __all__ = [
     "Schema",
@@ -28,6 +28,7 @@ __all__ = [
     "npz_names",
     "read_arrays",
     "read_csv",
+    "read_given_csv",
     "read_json",
     "read_metadata",
     "read_npy",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lottery.files.atomic import atomic
+from lottery.files.errors import StudyError
 from lottery.files.reading import MADE_HERE, reading
 
 # Control characters, lone surrogates and what is no character: XML and HTML have no place for them.
@@ -88,6 +89,25 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
             if len(row) != len(header):
                 raise ValueError(f"row {number} has {len(row)} of {len(header)} fields")
         return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def read_given_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Reads the named columns of a user's csv file, without spaces around values.
+
+    Spreadsheets write a byte order mark, other line ends, and further columns: all are accepted.
+
+    Raises:
+        StudyError: The file is no csv text, or lacks a column.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            names, rows = reader.fieldnames or [], list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise StudyError(f"{path} cannot be read as csv ({error}).") from error
+    if missing := [name for name in columns if name not in names]:
+        raise StudyError(f"{path} has no column {missing[0]}; it needs {', '.join(columns)}.")
+    return [{name: (row[name] or "").strip() for name in columns} for row in rows]
 
 
 def _plain(value: object) -> object:

@@ -509,18 +509,20 @@ def has_patterns(method: Method) -> bool:
     return not declared.imported and declared.prunes("head", method.options)
 
 
-def classifier_params(study: Study) -> Params:
-    """Of train_pattern_classifier."""
-    return {
-        "training_maps": study.analysis["pattern_training_maps"],
-        "epochs": study.analysis["pattern_epochs"],
-        "annotated_maps": study.analysis["annotated_maps"],
-    }
+def long_text_params(study: Study, task: str) -> Params:
+    """Of write_long_texts."""
+    return {"task": study.tasks[task].to_dict()}
 
 
-def classify_params(study: Study) -> Params:
+def pattern_rule_params(study: Study) -> Params:
+    """Of check_pattern_rules."""
+    return {"annotated_maps": study.analysis["annotated_maps"]}
+
+
+def classify_params(study: Study, task: str) -> Params:
     """Of classify_patterns."""
-    return {"maps_per_cell": study.analysis["maps_per_cell"]}
+    sizes = {name: study.analysis[name] for name in ("maps_per_cell", "least_map_tokens")}
+    return sizes | tokenize_params(study, task)
 
 
 def pattern_params(study: Study, model: str, method: str) -> Params:
@@ -529,6 +531,7 @@ def pattern_params(study: Study, model: str, method: str) -> Params:
         "published": published_tasks(study, model, method),
         "averaged_tasks": _averaged(study, method),
         "permutations": study.analysis["permutations"],
+        "least_map_tokens": study.analysis["least_map_tokens"],
     }
 
 

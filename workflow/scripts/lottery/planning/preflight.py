@@ -76,7 +76,7 @@ def _check_analysis(study: Study, steps: set[str]) -> None:
     if baselines and steps & {"tabulate_trainability", "check_claims"}:
         with blaming("analysis.baselines"):
             read_baselines(expanded(baselines), study.trained_tasks)
-    if annotated and "train_pattern_classifier" in steps:
+    if annotated and "check_pattern_rules" in steps:
         with blaming("analysis.annotated_maps"):
             read_annotated(expanded(annotated))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lottery.attention.annotated import LIST
 from lottery.config.study import Study
 from lottery.data.sources import local_files
 from lottery.files import expanded
@@ -65,8 +66,10 @@ def of_baselines(study: Study) -> Digests:
 
 
 def of_annotated_maps(study: Study) -> Digests:
-    """Of train_pattern_classifier."""
+    """Of check_pattern_rules: the list, and all maps below its folder."""
     folder = study.analysis["annotated_maps"]
-    found: list[Path] = [*expanded(folder).glob("*/*/*.npy")] if folder else []
+    found: list[Path] = []
+    if folder:
+        found = [*expanded(folder).rglob("*.npy"), expanded(folder) / LIST]
     with blaming("analysis.annotated_maps"):
         return digests(map(str, found))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from lottery.files import read_given_csv
 from lottery.files.errors import StudyError
 
 COLUMNS = ("name", "task", "score")
@@ -33,20 +33,12 @@ def read_baselines(path: Path, tasks: Collection[str]) -> list[Baseline]:
         StudyError: the file is no csv text, a column is missing, a task is unknown, a score is no
             number between -1 and 1, or a system has two scores on a task.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns, rows = reader.fieldnames or [], list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise StudyError(f"{path} cannot be read as csv ({error}).") from error
-    for column in COLUMNS:
-        if column not in columns:
-            raise StudyError(f"{path} has no column {column}; it needs {', '.join(COLUMNS)}.")
+    rows = read_given_csv(path, COLUMNS)
     if not rows:
         raise StudyError(f"{path} holds no scores; give a row for each system and task.")
     baselines: dict[tuple[str, str], Baseline] = {}
     for row in rows:
-        name, task, text = ((row[column] or "").strip() for column in COLUMNS)
+        name, task, text = (row[column] for column in COLUMNS)
         if not name:
             raise StudyError(f"{path} has a row without a name.")
         if task not in tasks:

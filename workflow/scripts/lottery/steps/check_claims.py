@@ -19,7 +19,7 @@ from lottery.statistics import differences
 from lottery.statistics.claims.check import SCHEMA, check
 from lottery.statistics.claims.evidence import BASELINES, Evidence, MethodFacts, read_paper
 
-VERSION = 7
+VERSION = 8
 
 
 def check_claims(

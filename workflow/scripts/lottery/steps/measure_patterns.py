@@ -1,8 +1,8 @@
-"""Step measure_patterns: patterns of all cells and the survivors of a method -> tables, figures."""
+"""Step measure_patterns: attention of all cells, survivors of a method -> tables, figures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,27 +10,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from lottery import files
 from lottery.analysis import patterns
 from lottery.analysis.good_masks import read_good_masks
-from lottery.attention.classes import ATTENTION, CLASSES, WORDS, short_sentence
+from lottery.attention.rules import ATTENTION, ATTENTION_WORDS, CLASSES, SCORES, SEEN, WORDS
 from lottery.report import style
 from lottery.results.published import published_shares
 
-VERSION = 3
-ORANGE, BLUE = {"color": style.ORANGE}, {"color": style.BLUE}
-# Of each group of heads and state of the weights: look, and place on a task's line.
-GROUPS = {
-    ("super_survivors", "fine_tuned"): (ORANGE, -0.3),
-    ("super_survivors", "pretrained"): (ORANGE | style.HOLLOW, -0.1),
-    ("all", "fine_tuned"): (BLUE, 0.1),
-    ("all", "pretrained"): (BLUE | style.HOLLOW, 0.3),
+VERSION = 4
+
+SURVIVED = {"color": style.SUBNETWORKS["good"]}
+OTHERS = {"color": style.DARK}
+# Groups of heads: which rows of `lottery.analysis.patterns.HEADS` they are, look, place on a line.
+GROUPS: dict[str, tuple[str, bool | None, dict[str, Any], float]] = {
+    "heads that all seeds keep": ("fine_tuned", True, SURVIVED, -0.25),
+    "other heads": ("fine_tuned", False, OTHERS, 0.0),
+    "all heads, pretrained": ("pretrained", None, OTHERS | style.HOLLOW, 0.25),
 }
-GROUP_NAMES = {"super_survivors": "heads that all seeds keep", "all": "all heads"}
-MARK = style.DOT | {"markersize": 3}
-PANELS = list(product(ATTENTION, CLASSES))
+# Blocks spread a token's attention over many others, and would be white on an even scale.
+SHADES = PowerNorm(0.5, vmin=0.0, vmax=1.0)
+CLASS_COLOURS = dict(
+    zip(CLASSES, (style.CHANCE, style.GREEN, style.BLUE, style.ORANGE, style.PURPLE), strict=True)
+)
+# Lines of a task in the figure of classes: heads, weights, and column of the table.
+SHARE_LINES = {
+    "all seeds keep": ("super_survivors", "fine_tuned", "share"),
+    "all heads": ("all", "fine_tuned", "share"),
+    "pretrained": ("all", "pretrained", "share"),
+    "all heads, paper": ("all", "fine_tuned", "published"),
+}
 
 
 def measure_patterns(
@@ -38,11 +51,14 @@ def measure_patterns(
     paths_to_patterns: list[Path],
     paths_to_masks: list[Path],
     path_to_config: Path,
-    path_to_facts: Path,
     path_to_published: Path,
     path_to_table: Path,
+    path_to_heads: Path,
     path_to_shares: Path,
     path_to_associations: Path,
+    path_to_qualifying: Path,
+    path_to_scores_svg: Path,
+    path_to_scores_png: Path,
     path_to_shares_svg: Path,
     path_to_shares_png: Path,
     path_to_examples_svg: Path,
@@ -52,109 +68,169 @@ def measure_patterns(
     published: dict[str, str],
     averaged_tasks: list[str],
     permutations: int,
+    least_map_tokens: int,
 ) -> None:
-    """Compares the attention patterns of surviving heads and of all heads.
+    """Compares the attention of surviving heads, of all heads, and of the pretrained model.
 
     Args:
         paths_to_patterns: patterns.npz of all tasks and seeds, tasks in the order of the figure.
         paths_to_masks: the method's good masks of the same cells, in the same order.
-        path_to_facts: pattern_classifier.json.
         path_to_table: csv that the claims read.
+        path_to_qualifying: which maps qualify, in a sentence that captions include.
         published: task -> the GLUE preset that it repeats as the paper has it.
         averaged_tasks: the tasks that enter averages.
         permutations: permutations of the heads behind every p-value.
+        least_map_tokens: tokens that an example needs.
     """
-    facts = files.read_json(path_to_facts)
     masks = read_good_masks(paths_to_masks, path_to_config)
-    found = patterns.read_pattern_counts(paths_to_patterns, masks)
+    found = patterns.read_patterns(paths_to_patterns, masks)
     known = published_shares(path_to_published, published)
+    heads = patterns.head_table(found, model, method)
     shares = patterns.share_table(found, model, method, known)
-    associations = patterns.association_table(found, model, method, averaged_tasks, permutations)
-    annotated = {kind: facts[kind]["annotated"] for kind in ATTENTION}
-    claims = patterns.claim_table(found, associations, annotated)
+    claims = patterns.claim_table(found, model, method, averaged_tasks, permutations)
+    associations = patterns.association_table(claims, found, averaged_tasks)
     files.write_table(path_to_table, claims, patterns.CLAIMS)
+    files.write_table(path_to_heads, heads, patterns.HEADS)
     files.write_table(path_to_shares, shares, patterns.SHARES)
     files.write_table(path_to_associations, associations, patterns.ASSOCIATIONS)
-    classifier = short_sentence(facts)
-    examples = patterns.surest_examples(paths_to_patterns, [info.task for info in masks.infos])
+    note = patterns.qualifying_sentence(found, least_map_tokens)
+    with files.atomic(path_to_qualifying) as temporary:
+        temporary.write_text(f"{note}\n", encoding="utf-8")
+    sampled = patterns.sampled_maps(paths_to_patterns, [info.task for info in masks.infos])
     with style.settings():
-        figure = draw_shares(shares, f"{model}, {method}: attention patterns\n{classifier}")
-        style.save(figure, path_to_shares_svg, path_to_shares_png)
-        title = f"{model}: maps classified with most certainty\n{classifier}"
-        style.save(draw_examples(examples, title), path_to_examples_svg, path_to_examples_png)
+        title = f"{model}, {method}"
+        figures = {
+            (path_to_scores_svg, path_to_scores_png): draw_scores(heads, title),
+            (path_to_shares_svg, path_to_shares_png): draw_shares(shares, title),
+            (path_to_examples_svg, path_to_examples_png): draw_examples(sampled, model),
+        }
+        for paths, figure in figures.items():
+            style.save(figure, *paths)
 
 
-def draw_shares(rows: object, title: str) -> Figure:
-    """Draws `lottery.analysis.patterns.SHARES`, a column of panels per pattern, a line per task."""
-    shown = pd.DataFrame(rows).astype({"share": float, "sd": float, "published": float})
-    tasks, columns = shown["task"].unique().tolist(), len(CLASSES)
-    panel = (style.PAGE / columns, 0.5 + 0.3 * max(3, len(tasks)))
-    figure, axes = style.panels(len(PANELS), columns, panel, 0.9, x="share of maps")
-    largest = shown[["share", "published"]].max().fillna(0.0).max() or 1.0
-    for place, (axis, (attention, pattern)) in enumerate(zip(axes, PANELS, strict=True)):
+def draw_scores(heads: pd.DataFrame, title: str) -> Figure:
+    """Draws `lottery.analysis.patterns.HEADS`: a panel per score, a line per task."""
+    if heads.empty:
+        return _empty(title)
+    tasks = heads["task"].unique().tolist()
+    places = list(product(ATTENTION, SCORES))
+    columns = len(SCORES)
+    panel = (style.PAGE / columns, 0.5 + 0.3 * max(2, len(tasks)))
+    figure, axes = style.panels(len(places), columns, panel, 0.9)
+    of_panel = dict(list(heads.groupby(["attention", "score"], sort=False)))
+    of_group = ["attention", "score", "task", "weights"]
+    lowest = heads.groupby(of_group)["value"].quantile(0.05).min()
+    for place, (axis, (attention, score)) in enumerate(zip(axes, places, strict=True)):
+        own = of_panel[attention, score]
         style.task_lines(axis, tasks, named=place % columns == 0)
-        for line in np.arange(len(tasks) - 1) + 0.5:  # a frame around a task's four lines
-            axis.axhline(line, linewidth=0.3, color="#dddddd", zorder=0)
         axis.grid(visible=False)
-        wanted = (shown["attention"] == attention) & (shown["pattern"] == pattern)
-        for row in shown[wanted].itertuples():
-            _draw_share(axis, tasks.index(row.task), row)
-        axis.set_xlim(-0.03, min(1.0, largest + 0.05) + 0.02)
-        axis.locator_params(axis="x", nbins=3)
-        axis.set_title(WORDS[pattern], pad=3)
+        if score in ("diagonal", "vertical", "block"):
+            axis.axvline(SEEN, color=style.GREY, linewidth=0.6, linestyle=":")
+        for line, task in enumerate(tasks):
+            of_task = own[own["task"] == task]
+            survived = of_task["n_survived"] == of_task["n_seeds"]
+            for weights, keeps, look, shift in GROUPS.values():
+                chosen = of_task["weights"] == weights
+                values = of_task["value"][chosen if keeps is None else chosen & (survived == keeps)]
+                _draw_distribution(axis, line + shift, values.to_numpy(), look)
+        axis.set_xlim(min(lowest, 0) - 0.04, 1.02)
+        axis.set_xticks([0, 0.5, 1])
+        axis.set_title(score, pad=3)
         if place % columns == 0:
-            axis.set_ylabel(f"{attention} maps")
-    n_seeds = shown["n_seeds"].max()
-    mark = {"marker": "|", "linestyle": "", "markersize": 6, "color": style.VERMILION}
-    entries = {
-        f"{GROUP_NAMES[heads]}, {weights.replace('_', '-')}": MARK | look
-        for (heads, weights), (look, _) in GROUPS.items()
-    } | {
-        f"± sample sd over {n_seeds} seeds": n_seeds > 1
-        and {"color": style.DARK, "linewidth": 0.7},
-        "published": shown["published"].notna().any() and mark,
-    }
-    style.legend(figure, entries)
-    figure.suptitle(f"{title}\n{_numbers(shown)}")
+            axis.set_ylabel(f"{ATTENTION_WORDS[attention]} maps")
+    style.legend(figure, {name: style.DOT | look for name, (_, _, look, _) in GROUPS.items()})
+    figure.suptitle(f"{title}: scores of heads, median, quartiles, 5th to 95th percentile")
     return figure
 
 
-def _numbers(rows: pd.DataFrame) -> str:
-    """What every dot rests on."""
-    all_heads = rows[(rows["heads"] == "all") & (rows["n_maps"] > 0)]
-    if all_heads.empty:
-        return "no maps"
-    examples = all_heads["n_maps"] // (all_heads["n_heads"] * all_heads["n_seeds"])
-    each = " to ".join(dict.fromkeys((str(examples.min()), str(examples.max()))))
-    return f"maps of {each} examples per head, task, seed and state of the weights"
+def _draw_distribution(axis: Axes, height: float, values: np.ndarray, look: dict[str, Any]) -> None:
+    """Draws the median as a dot, the quartiles as a thick line, 5 to 95 % as a thin one."""
+    if not len(values):
+        return
+    low, first, median, third, high = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])
+    axis.plot([low, high], [height] * 2, color=look["color"], linewidth=0.7, zorder=3)
+    axis.plot([first, third], [height] * 2, color=look["color"], linewidth=2.2, zorder=4)
+    axis.plot(median, height, zorder=5, **style.DOT | {"markersize": 3} | look)
 
 
-def _draw_share(axis: Axes, line: int, row: Any) -> None:
-    look, shift = GROUPS[row.heads, row.weights]
-    height = line + shift
-    if not np.isnan(row.share):
-        ends = np.clip([row.share - row.sd, row.share + row.sd], 0, 1)
-        axis.plot(ends, [height] * 2, color=look["color"], linewidth=0.7, zorder=3)
-        axis.plot(row.share, height, zorder=5, **MARK | look)
-    if not np.isnan(row.published):
-        style.draw_published(axis, height, row.published, half=0.1, zorder=6)
+def draw_shares(shares: pd.DataFrame, title: str) -> Figure:
+    """Draws `lottery.analysis.patterns.SHARES`: bars of the five classes, raw and weighted."""
+    if shares.empty:
+        return _empty(title)
+    published = {*shares.loc[shares["published"].notna(), "task"]}
+    tasks = shares["task"].unique().tolist()
+    lines = [
+        (task, name)
+        for task, (name, (*_, column)) in product(tasks, SHARE_LINES.items())
+        if column == "share" or task in published
+    ]
+    panel = (style.PAGE / 2, 0.4 + 0.14 * len(lines))
+    figure, axes = style.panels(len(ATTENTION), 2, panel, 0.8, x="share of maps")
+    places = ["attention", "task", "heads", "weights"]
+    of_line = {key: own.set_index("pattern") for key, own in shares.groupby(places)}
+    for axis, attention in zip(axes, ATTENTION, strict=True):
+        style.task_lines(axis, [f"{task}, {name}" for task, name in lines], named=axis is axes[0])
+        axis.grid(visible=False)
+        for line, (task, name) in enumerate(lines):
+            *which, column = SHARE_LINES[name]
+            values = of_line[attention, task, *which][column].reindex(CLASSES).to_numpy(float)
+            if np.isnan(values).all():
+                style.draw_missing(axis, line)
+                continue
+            ends = np.cumsum(values)
+            hatch = "////" if column == "published" else None
+            colours = list(CLASS_COLOURS.values())
+            axis.barh([line] * len(values), values, left=ends - values, height=0.8, color=colours,
+                      hatch=hatch, edgecolor="white", linewidth=0.4)  # fmt: skip
+        axis.set_xlim(0, 1)
+        axis.set_title(f"{ATTENTION_WORDS[attention]} maps", pad=3)
+    entries = {WORDS[name]: Patch(color=colour) for name, colour in CLASS_COLOURS.items()}
+    style.legend(figure, entries, columns=len(CLASSES))
+    figure.suptitle(f"{title}: classes of attention maps, by rules")
+    return figure
 
 
-def draw_examples(examples: Mapping[tuple[str, str], Mapping[str, Any]], title: str) -> Figure:
-    """Draws a map of each class (`lottery.analysis.patterns.surest_examples`), raw ones on top."""
+def draw_examples(sampled: Iterable[Mapping[str, Any]], title: str) -> Figure:
+    """Draws a fine-tuned map of each class, raw ones on top.
+
+    Args:
+        sampled: maps drawn at random (`lottery.analysis.patterns.sampled_maps`); of a class the
+            middle one is shown, in their order.
+    """
+    shown: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for each in sampled:
+        if each["weights"] == "fine_tuned":
+            shown.setdefault((each["attention"], each["pattern"]), []).append(each)
+    if not shown:
+        return _empty(title)
     columns, side = len(CLASSES), style.PAGE / len(CLASSES)
-    figure, axes = style.panels(len(PANELS), columns, (side, side + 0.42), 0.4)
-    for place, (axis, (attention, pattern)) in enumerate(zip(axes, PANELS, strict=True)):
-        axis.set_title(WORDS[pattern], pad=3)
+    panels = list(product(ATTENTION, CLASSES))
+    n_drawn = sum(len(maps) for (attention, _), maps in shown.items() if attention == "raw")
+    figure, axes = style.panels(len(panels), columns, (side, side + 0.42), 0.9)
+    for place, (axis, panel) in enumerate(zip(axes, panels, strict=True)):
+        axis.set_title(WORDS[panel[1]], pad=3)
         axis.set(xticks=[], yticks=[], aspect="equal")
         if place % columns == 0:
-            axis.set_ylabel(f"{attention} maps")
-        example = examples.get((attention, pattern))
-        if example is None:
-            axis.text(0.5, 0.5, "none found", transform=axis.transAxes, ha="center", va="center")
+            axis.set_ylabel(f"{ATTENTION_WORDS[panel[0]]} maps")
+        if not (of_class := shown.get(panel)):
+            look = {"transform": axis.transAxes, "ha": "center", "va": "center"}
+            axis.text(0.5, 0.5, f"none of {n_drawn}", **look)
             continue
-        axis.imshow(example["map"], cmap="Greys", vmin=0.0, vmax=1.0, interpolation="nearest")
-        where = f"layer {example['layer']}, head {example['head']}, p {example['probability']:.2f}"
-        axis.set_xlabel(f"{example['task']}\n{where}")
+        example = of_class[len(of_class) // 2]
+        sums = example["map"].sum(axis=1, keepdims=True)
+        shares = example["map"] / np.where(sums > 0, sums, 1)
+        axis.imshow(shares, cmap="Greys", norm=SHADES, interpolation="nearest")
+        where = f"layer {example['layer']}, head {example['head']}"
+        axis.set_xlabel(f"{example['task']}, {len(shares)} tokens\n{where}")
+    bar = ScalarMappable(SHADES, "Greys")
+    style.colour_bar(figure, axes, bar, "share of a token's attention (square root)")
+    figure.suptitle(f"{title}: a map of each class, of {n_drawn} drawn at random")
+    return figure
+
+
+def _empty(title: str) -> Figure:
+    figure, (axis,) = style.panels(1, 1, (style.COLUMN, 1.0), 0.4)
+    axis.set(xticks=[], yticks=[])
+    axis.text(0.5, 0.5, "no map has enough tokens", ha="center", va="center")
     figure.suptitle(title)
     return figure

@@ -11,7 +11,12 @@ from random import Random
 
 from lottery.data.generated.writers import OPENERS, Example
 
-__all__ = ["OPENERS", "Example", "generate"]
+__all__ = ["OPENERS", "Example", "generate", "long_texts"]
+
+LONG_TEXTS = 200
+# Words of a text, or of both texts of a pair: with the special tokens, and a word of two parts here
+# and there, this gives 20 to 40 tokens.
+FEWEST_WORDS, MOST_WORDS = 18, 30
 
 
 def generate(
@@ -36,6 +41,41 @@ def generate(
         for split, size in sizes.items()
         if size is not None
     }
+
+
+def long_texts(name: str, seed: int) -> list[Example]:
+    """Writes texts of several sentences, for attention maps: `LONG_TEXTS`, no two alike.
+
+    The sentences are a task's own, with the words of validation; the label is the first one's.
+
+    Args:
+        name: A key of `OPENERS`.
+        seed: Decides every draw.
+    """
+    write = OPENERS[name]("validation", Random(f"{name} {seed} words"))
+    rng = Random(f"{name} {seed} long")
+    found: dict[tuple[str, str | None], Example] = {}
+    while len(found) < LONG_TEXTS:
+        joined = write(rng)
+        least = rng.randint(FEWEST_WORDS, MOST_WORDS)
+        while (more := _joined(joined, write(rng))) is not None and _words(joined) < least:
+            joined = more
+        if _words(joined) >= FEWEST_WORDS:
+            found[joined.text_a, joined.text_b] = joined
+    return list(found.values())
+
+
+def _joined(first: Example, second: Example) -> Example | None:
+    """Both, sentence after sentence; None where that is too long."""
+    joined = first._replace(
+        text_a=f"{first.text_a} . {second.text_a}",
+        text_b=None if first.text_b is None else f"{first.text_b} . {second.text_b}",
+    )
+    return joined if _words(joined) <= MOST_WORDS else None
+
+
+def _words(example: Example) -> int:
+    return len(f"{example.text_a} {example.text_b or ''}".split())
 
 
 def _write(

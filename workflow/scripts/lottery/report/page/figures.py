@@ -97,7 +97,8 @@ SECTIONS = (
         "Whether attention patterns, importances and the size of the weights tell which units"
         " survive.",
         (
-            Shown("patterns", "Attention patterns"),
+            Shown("patterns", "Attention of surviving heads"),
+            Shown("pattern_shares", "Classes of attention maps"),
             Shown("example_maps", "Examples of attention maps"),
             Shown("importance_histograms", "Importances"),
             Shown("importance_correlations", "Importances from step to step"),

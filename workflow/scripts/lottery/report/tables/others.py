@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
-from lottery.attention.classes import WORDS
 from lottery.report.tables.model import Cell, Group, Record, Table, records
 from lottery.report.tables.numbers import MINUS, NOTHING, interval, p_value, percent, rounded
 from lottery.results import overlap
@@ -17,14 +16,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ASSOCIATIONS = (
-    "Whether heads that survive under every seed show a pattern more often than others, in the"
-    " fine-tuned models; heads are the units, not maps; the mean over tasks that enter averages."
-    " phi: surviving with the class of most of the head's maps; r: with the share of its maps in"
-    " the class. Raw: attention probabilities; weighted: by the norm of the vectors they move. p:"
-    " two-sided, by permutation of the heads, not corrected for the number of patterns."
+    "Whether heads that survive under every seed attend otherwise than others, in the fine-tuned"
+    " models; heads are the units; the mean over tasks that enter averages. r: correlation of"
+    " surviving with the share of heterogeneous maps, and with each score. Within: less the means"
+    " of each layer. Raw: attention probabilities; weighted: by the norm of the vectors they move."
+    " p: two-sided, by permutation of the heads of a layer, corrected by Holm over the rows."
 )
-MEASURES = (("raw", "phi"), ("raw", "correlation"), ("normed", "phi"), ("normed", "correlation"))
-ASSOCIATED = ("", "phi, raw", "p", "r, raw", "p", "phi, weighted", "p", "r, weighted", "p")
+MEASURES = [*product(("raw", "normed"), ("correlation", "within", "p_holm"))]
+ASSOCIATED = ("", "r, raw", "within", "p", "r, weighted", "within", "p")
 
 
 def differences_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
@@ -94,19 +93,19 @@ def overlap_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Table | 
 
 
 def association_table(frame: pd.DataFrame) -> Table | None:
-    """Patterns and survival, from pattern_association.csv: a group for each model and method."""
+    """Attention and survival, from pattern_association.csv: a group for each model and method."""
     shown = frame[(frame["task"] == AVERAGE) & (frame["weights"] == "fine_tuned")]
-    if shown[["phi", "correlation"]].isna().all(axis=None):
+    if shown[["correlation", "within"]].isna().all(axis=None):
         return None
     groups = []
     for (model, method), rows in _by_method(shown):
-        cells = {(row["pattern"], row["attention"]): row for row in rows}
+        values = {(row["score"], row["attention"]): row for row in rows}
         lines = []
-        for pattern in dict.fromkeys(row["pattern"] for row in rows):
-            line = [Cell(WORDS[pattern])]
+        for score in dict.fromkeys(row["score"] for row in rows):
+            line = [Cell(score)]
             for attention, measure in MEASURES:
-                row = cells[pattern, attention]
-                line += [Cell(rounded(row[measure], 2)), Cell(p_value(row[f"{measure}_p"]))]
+                value = values[score, attention][measure]
+                line.append(Cell(p_value(value) if measure == "p_holm" else rounded(value, 2)))
             lines.append(line)
         groups.append(Group(f"{method}, {model}", lines))
     return Table("associations", ASSOCIATIONS, ASSOCIATED, groups)

@@ -214,13 +214,11 @@ def kappa(subject: Subject) -> Measured:
 
 
 def pattern(subject: Subject, quantity: str, attention: str) -> Measured:
-    """A number of the analysis of attention patterns, where real annotations are behind it."""
+    """A number of the analysis of attention patterns, on heterogeneous attention."""
     rows = subject.rows("patterns")
     rows = rows[(rows["quantity"] == quantity) & (rows["attention"] == attention)]
-    if not rows["annotated"].fillna(False).all():
-        raise UnmeasuredError(
-            NOT_COMPARABLE, "The classifier of patterns has seen generated maps only."
-        )
+    rows = rows[(rows["score"] == "heterogeneous") & (rows["weights"] != "pretrained")]
+    rows = rows[rows["task"] != "average"]
     # A correlation, or a difference of two shares.
     ends = (-1.0, 1.0)
     return _mean_of_rows(rows, subject, "The analysis of patterns does not give it.", ends)

@@ -262,7 +262,7 @@ CLAIMS = (
                 "share of heterogeneous maps, all heads: fine-tuned - pretrained",
                 EQUIVALENT,
                 0.05,
-                partial(quantities.pattern, quantity="change", attention="raw"),
+                partial(quantities.pattern, quantity="mix_change", attention="raw"),
             ),
         ),
         needs=(HEADS,),
