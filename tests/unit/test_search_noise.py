@@ -9,6 +9,7 @@ import pytest
 import synthetic
 
 from lottery.analysis import search_noise
+from lottery.analysis.agreement import shared_counts
 from lottery.analysis.good_masks import GoodMasks
 from lottery.analysis.search_noise import Crossed, compare, crossed, search_noise_table
 from lottery.models.architecture import Architecture
@@ -73,6 +74,21 @@ def test_rows_give_the_means_and_count_all_permutations():
     assert average["p_below"] == pytest.approx(np.mean(np.array(every) <= observed + 1e-12))
     assert average["smallest_p"] == pytest.approx(1 / 36)
     assert row["smallest_p"] == pytest.approx(1 / 6)
+
+
+def test_masks_of_weights_are_compared_by_their_bits():
+    rng = np.random.default_rng(6)
+    bits = rng.random((4, 200)) < 0.5
+    cells = product("hr", range(2))
+    infos = tuple(MaskInfo("magnitude", "m", "a", str(s), m, "good", 0.5) for m, s in cells)
+    masks = GoodMasks(infos, SMALL, {}, shared_counts(bits), 200)
+    search_on = {name: SEARCH_ON[name] for name in "hr"}
+    table = search_noise_table(masks, "m", search_on, ["a"], 10)
+    assert set(table["unit"]) == {"weights"}
+    row = table.set_index(["method", "task"]).loc[("h", "a")]
+    assert row["same_model"] == pytest.approx((phi(bits[0], bits[2]) + phi(bits[1], bits[3])) / 2)
+    assert row["other_model"] == pytest.approx((phi(bits[0], bits[3]) + phi(bits[1], bits[2])) / 2)
+    assert row["same_examples"] == pytest.approx(phi(bits[0], bits[1]))
 
 
 def test_seeds_whose_mask_says_nothing_are_left_out():
