@@ -1,8 +1,7 @@
 """The metrics of the study: one entry each, with one rule for when they are undefined.
 
-A metric is computed on weighted examples: plain scoring weighs each with 1, a resample of the
-bootstrap with how often it was drawn. Metrics of classes are functions of counts, since the counts
-of thousands of resamples are one product of matrices.
+A metric is computed on weighted examples: plain scoring weighs each with 1. Metrics of classes are
+functions of counts, since the counts of thousands of weightings are one product of matrices.
 
 Only numpy, so that scoring thousands of cells costs no import of scipy or scikit-learn; the tests
 compare every metric with theirs. Notation of shapes: n examples, C predictions (systems and seeds),
