@@ -9,13 +9,21 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lottery.statistics.intervals import (
+    Estimate,
     draw_components,
     equivalence_p,
+    exact_share,
+    examples_se,
+    half_width,
     holm,
     mean_estimate,
+    se_of_mean,
     spread_between,
     spread_ratio,
+    t_estimate,
 )
+
+standard_errors = st.floats(0.0, 0.1).filter(lambda se: se == 0 or se > 1e-9)
 
 
 def test_one_task_has_the_usual_t_interval():
@@ -93,6 +101,79 @@ def test_failing_to_reject_is_no_equivalence():
     noisy = mean_estimate([[-0.3, 0.1, 0.25, 0.05]])
     assert noisy.p() > 0.5
     assert equivalence_p(noisy, 0.05) > 0.05
+
+
+@given(
+    st.floats(-0.3, 0.3),
+    standard_errors,
+    st.floats(1.0, 40.0),
+    standard_errors,
+    st.floats(-0.2, 0.2),
+)
+def test_an_interval_and_its_p_value_agree(value, se_seeds, df, se_examples, bound):
+    """The 95 % interval ends exactly where the one-sided p-value is 2.5 %."""
+    estimate = Estimate.of(value, se_seeds, df, se_examples)
+    if not estimate.se:
+        assert estimate.p() is None and estimate.low == estimate.high == value
+        return
+    for level, low, high in (
+        (0.95, estimate.low, estimate.high),
+        (0.90, estimate.inner_low, estimate.inner_high),
+    ):
+        assert estimate.p_above(low) == pytest.approx((1 - level) / 2, rel=1e-5)
+        assert estimate.p_above(high) == pytest.approx((1 + level) / 2, rel=1e-5)
+        if min(abs(low - bound), abs(high - bound)) > 1e-9:
+            assert (low > bound) == (estimate.p_above(bound) < (1 - level) / 2)
+            assert (high < bound) == (1 - estimate.p_above(bound) < (1 - level) / 2)
+    assert 0 <= estimate.p() <= 1
+
+
+@given(st.floats(0.001, 0.1), st.floats(1.0, 40.0), st.floats(0.001, 0.1), st.floats(0.01, 0.4))
+def test_the_p_value_of_two_sources_lies_between_those_of_one_quantile(
+    se_seeds, df, se_examples, distance
+):
+    """t for the whole standard error is the largest p-value, the normal one the smallest."""
+    estimate = Estimate.of(0.0, se_seeds, df, se_examples)
+    whole = distance / np.hypot(se_seeds, se_examples)
+    assert stats.norm.sf(whole) <= estimate.tail(distance) * (1 + 1e-9)
+    assert estimate.tail(distance) <= stats.t.sf(whole, df) * (1 + 1e-9)
+    assert estimate.tail(-distance) == pytest.approx(1 - estimate.tail(distance))
+    assert half_width(estimate.tail(distance), se_seeds, df, se_examples) == pytest.approx(distance)
+
+
+def test_examples_widen_the_interval_and_alone_they_make_a_normal_one():
+    values = [[0.1, 0.3, 0.2], [0.0, 0.1, 0.3]]
+    fixed, drawn = t_estimate(values), t_estimate(values, 0.05)
+    quantile = stats.t.ppf(0.975, fixed.df)
+    half = np.sqrt((quantile * fixed.se_seeds) ** 2 + (1.959964 * 0.05) ** 2)
+    assert drawn.high - drawn.value == pytest.approx(half)
+    assert (drawn.value, drawn.df, drawn.n_seeds) == (fixed.value, fixed.df, 3)
+    assert drawn.p() > fixed.p()
+    alike = t_estimate([[0.25, 0.25, 0.25]], 0.1)
+    assert alike.low == pytest.approx(0.25 - 0.1959964)
+    assert alike.p() == pytest.approx(2 * stats.norm.sf(2.5))
+
+
+def test_of_the_noise_of_examples_what_the_seeds_share_is_missing_in_their_spread():
+    rng = np.random.default_rng(0)
+    shared, own = 0.3 * rng.normal(size=20_000), 0.6 * rng.normal(size=(4, 20_000))
+    assert examples_se(shared + own) == pytest.approx(0.3 / 20_000**0.5, rel=0.03)
+    # Copies of a seed have no spread, and know as much of new examples as the one.
+    expected = shared.std(ddof=1) / 20_000**0.5
+    assert examples_se(np.tile(shared, (5, 1))) == pytest.approx(expected)
+    assert examples_se(shared[None]) == pytest.approx(expected)
+    # What differs from seed to seed may look opposed in a sample; there is no variance below 0.
+    assert examples_se(np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])) == 0
+
+
+def test_examples_of_tasks_are_independent():
+    assert se_of_mean([0.03, 0.04]) == pytest.approx(0.025)
+
+
+@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_an_exact_share_is_clopper_and_pearsons(counts):
+    expected = stats.binomtest(*counts).proportion_ci(0.95, method="exact")
+    assert exact_share(*counts) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_holm_by_hand():
