@@ -198,8 +198,9 @@ class _Run:
 
         workflow, compute = self._workflow, self._study.compute
         dag = workflow.dag
-        needed = {*dag.needrun_jobs()}
-        progress.show(workload.plan_of(needed, (job for job in dag.jobs if job not in needed)))
+        needed, whole = {*dag.needrun_jobs()}, self._study.unfinished is None
+        work = workload.plan_of(needed, (job for job in dag.jobs if job not in needed))
+        progress.show(work, keep=whole)
         start.handle_signals()
         start.warn_of_threads(workflow, compute["torch_threads"])
         stop_on_error(start.check_gpus, workflow, compute)
@@ -217,15 +218,15 @@ class _Run:
             kept = [str(f) for job in dag.jobs if not dag.needrun(job) for f in job.output]
             stop_on_error(repeat_warnings, self._study, kept)
         # What a partial run reads is finished, though a living run may have made it.
-        stop_on_error(partial(run_lock.acquire, reads=self._study.unfinished is None), workflow)
+        stop_on_error(partial(run_lock.acquire, reads=whole), workflow)
         stop_on_error(run_lock.end_left_jobs)
-        if self._study.unfinished is None:  # tables of a living run go by the same names
+        if whole:  # tables of a living run go by the same names
             stop_on_error(slurm_cleanup.cancel_orphans, workflow)
         # Of steps that were accepted just before an earlier run was killed.
         for job in {*workflow.dag.jobs} - {*workflow.dag.needrun_jobs()}:
             _discard_checkpoint(job)
         stop_on_error(plan.write, workflow, self._config, self._imported)
-        if self._study.unfinished is not None:
+        if not whole:
             workflow.register_envvars(partial_study.VARIABLE)
 
 

@@ -171,8 +171,11 @@ def work_in_words(elapsed: float, share: float | None, left: float | None) -> st
     return ", ".join(words)
 
 
-def show(work: Workload | None = None) -> None:
-    """Shows the progress of the run that starts now, and of Snakemake's own lines only warnings."""
+def show(work: Workload | None = None, *, keep: bool = True) -> None:
+    """Shows the progress of the run that starts now, and of Snakemake's own lines only warnings.
+
+    `keep` decides whether it is also kept for `status.py`.
+    """
     logger = logging.getLogger(LOGGER)
     for handler in logger.handlers:
         if isinstance(handler, logging.StreamHandler) and not isinstance(
@@ -180,7 +183,7 @@ def show(work: Workload | None = None) -> None:
         ):
             handler.setLevel(logging.WARNING)
             handler.addFilter(lambda record: not _repeats_a_failure(record))
-    logger.addHandler(Progress(sys.stderr, work, Path.cwd() / KEPT))
+    logger.addHandler(Progress(sys.stderr, work, Path.cwd() / KEPT if keep else None))
 
 
 def _repeats_a_failure(record: logging.LogRecord) -> bool:
