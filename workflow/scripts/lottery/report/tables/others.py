@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from lottery.attention.classes import WORDS
-from lottery.report.tables.model import Cell, Group, Record, Table, records
+from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
 from lottery.report.tables.numbers import MINUS, NOTHING, interval, p_value, percent, rounded
 from lottery.results import overlap
 from lottery.results.layout import SPLIT_NAMES, Layout
@@ -34,7 +34,11 @@ def differences_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Tabl
     if shown.empty:
         return None
     groups = [
-        Group(f"{method}, {model}, {SPLIT_NAMES[splits[method]]}", list(map(_difference, rows)))
+        Group(
+            f"{method}, {model}, {SPLIT_NAMES[splits[method]]}",
+            list(map(_difference, rows)),
+            Scope(model, method),
+        )
         for (model, method), rows in _by_method(shown)
     ]
     published = shown["published_difference"].notna().any()
@@ -44,6 +48,7 @@ def differences_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Tabl
         ["", "n", "difference", "t", "bootstrap", "p"],
         groups,
         published="the published difference." if published else "",
+        source="differences",
     )
 
 
@@ -89,8 +94,9 @@ def overlap_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Table | 
             for control, of_task in lines.items()
         ]
         if cells:
-            groups.append(Group(f"{method}, {model}", cells))
-    return Table("overlap", caption, ["", *tasks], groups)
+            groups.append(Group(f"{method}, {model}", cells, Scope(model, method)))
+    columns = dict(enumerate(tasks, start=1))
+    return Table("overlap", caption, ["", *tasks], groups, tasks=columns, source="overlap")
 
 
 def association_table(frame: pd.DataFrame) -> Table | None:
@@ -108,5 +114,5 @@ def association_table(frame: pd.DataFrame) -> Table | None:
                 row = cells[pattern, attention]
                 line += [Cell(rounded(row[measure], 2)), Cell(p_value(row[f"{measure}_p"]))]
             lines.append(line)
-        groups.append(Group(f"{method}, {model}", lines))
-    return Table("associations", ASSOCIATIONS, ASSOCIATED, groups)
+        groups.append(Group(f"{method}, {model}", lines, Scope(model, method)))
+    return Table("associations", ASSOCIATIONS, ASSOCIATED, groups, source="pattern_association")
