@@ -194,7 +194,11 @@ def claims(tree: synthetic.Tree) -> list[dict[str, Any]]:
     for (claim, (statement, quantity)), method in product(STATEMENTS.items(), tree.methods):
         verdict = verdict_of(claim, method)
         row = {"claim": claim, "model": tree.model, "method": method, "split": "validation"}
-        row |= {"statement": statement, "verdict": verdict, "published": f"paper's words on {claim}"}
+        row |= {
+            "statement": statement,
+            "verdict": verdict,
+            "published": f"paper's words on {claim}",
+        }
         if verdict in SILENT:
             rows.append(row | {"reason": f"Reason of {claim}."})
             continue
@@ -240,7 +244,13 @@ def facts(tree: synthetic.Tree) -> dict[str, Any]:
     return {
         "layout": tree.layout,
         "models": [
-            {"id": tree.model, "kind": "hub", "source": ODD, "revision": "abc123", "weights": "pretrained"}
+            {
+                "id": tree.model,
+                "kind": "hub",
+                "source": ODD,
+                "revision": "abc123",
+                "weights": "pretrained",
+            }
         ],
         "tasks": [
             {
@@ -270,7 +280,10 @@ def facts(tree: synthetic.Tree) -> dict[str, Any]:
         "seeds": list(tree.seeds),
         "counts": {"finetuned": 45, "searched": 90, "retrained": 405, "evaluated": 855},
         "jobs_share_gpus": False,
-        "config": {"tasks": {ODD: {"label": ODD}}},
+        "config": {
+            "tasks": {ODD: {"label": ODD, "train": f"{Path.cwd()}/data/train.csv"}},
+            "glue_folder": "/data/ada_lovelace/glue",
+        },
     }
 
 

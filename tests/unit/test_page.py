@@ -335,3 +335,54 @@ def test_associations_are_those_of_the_fine_tuned_models_over_tasks(found):
     assert [row[0] for row in rows[2:]] == ["block", "vertical + diagonal"]
     assert rows[2][1:5] == ["0.25", "0.02", f"{MINUS}0.25", "–"]
     assert not any("0.99" in cell for row in rows for cell in row)
+
+
+def test_nothing_names_a_folder_of_the_machine(page, found):
+    inside = [base64.b64decode(address.partition(",")[2]).decode() for address, _ in found.figures]
+    printed = [path.read_text() for path in Path("results/report-tables").iterdir()]
+    for text in (page, *inside, *printed, (TABLES / "answers.txt").read_text()):
+        assert str(Path.cwd()) not in text
+        assert "ada_lovelace" not in text
+    # What is below the study's folder is named from there, other paths by their ends.
+    assert "train: data/train.csv" in found.text
+    assert "glue_folder: …/glue" in found.text
+
+
+def test_alternative_texts_say_what_a_figure_shows_and_what_was_found(found):
+    pictures = [attributes["alt"] for tag, attributes in found.tags if tag == "img"]
+    scores = next(text for text in pictures if text.startswith("Scores: structured, bert_base."))
+    assert "structured: good is 0.012 below A1 (A1: supported)." in scores
+    assert "Scores of bert_base under the method structured" in scores
+
+
+def test_published_numbers_are_not_told_apart_by_colour_alone(page):
+    papers = re.findall(r'<small class="paper">(\w+)', page)
+    assert len(papers) > 100
+    assert set(papers) == {"paper"}
+
+
+def test_the_answers_come_first_then_a_figure_then_claims_and_what_was_run_last(page):
+    order = ["answers", "lead", "claims", "summary", "others", "run", "making", "cost"]
+    places = [page.index(f'<section id="{name}"') for name in order]
+    assert places == sorted(places)
+    assert page.index("<img") > page.index('<section id="lead"')
+
+
+def test_the_figure_of_all_methods_leads_where_there_is_one(tree):
+    folder = Path("results/figures") / tree.model
+    (folder / "overview.svg").write_text(synthetic_page.SQUARE.format(method="all"))
+    try:
+        own = seen(synthetic_page.write_page(tree)).figures
+    finally:
+        (folder / "overview.svg").unlink()
+    assert own[0][1].strip().startswith("Figure 1. All methods side by side: structured and magnit")
+    assert "structured: good is 0.012 below A1" in own[0][1]
+    assert "magnitude: good is 0.022 below A1" in own[0][1]
+
+
+def test_what_all_figures_share_is_said_once(tree, tmp_path):
+    captions = sorted((synthetic_page.WORKFLOW / "report").glob("*.rst"))
+    (tmp_path / "legend.rst").write_text("Grey is *chance*.")
+    given = [path for path in captions if path.stem != "legend"] + [tmp_path / "legend.rst"]
+    page = synthetic_page.write_page(tree, paths_to_captions=given)
+    assert page.count("Grey is <em>chance</em>.") == 1

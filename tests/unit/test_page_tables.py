@@ -8,9 +8,9 @@ import pytest
 from synthetic_page import WORKFLOW
 
 from lottery import files
+from lottery.report.page.claims import judged_tables, not_applicable, not_run
 from lottery.report.page.figures import SECTIONS, tables_of
 from lottery.report.page.study import examples_of
-from lottery.report.page.claims import judged_tables, not_applicable, not_run
 from lottery.report.tables.model import Cell, Table
 from lottery.report.tables.scores import evaluation_only_tables
 from lottery.results.summary import ON_SCHEMA

@@ -204,9 +204,7 @@ def measured(row: Record) -> str:
     return f"{row['effect']} ({numbers})" if row["effect"] else numbers
 
 
-def _averages(
-    summary: pd.DataFrame, layout: Layout, model: str, method: str, phase: str
-) -> str:
+def _averages(summary: pd.DataFrame, layout: Layout, model: str, method: str, phase: str) -> str:
     """Average scores of what is compared: `retrained: good 0.79, random 0.77, bad 0.77, full 0.8`.
 
     Halves are named as such: they are what is compared where a method makes them.

@@ -137,7 +137,7 @@ def _number(claim: str) -> float:
 
 
 def not_applicable(claims: pd.DataFrame) -> str:
-    """The claims that are not about a method, in one line: `structured: C2, C5; magnitude: C3.`"""
+    """The claims that are not about a method, in one line: `structured: C2; magnitude: C3, C6`."""
     rows = claims[claims["verdict"] == NOT_APPLICABLE]
     by_subject = rows.groupby(_subjects(rows), sort=False)["claim"]
     return "; ".join(f"{subject}: {', '.join(own)}" for subject, own in by_subject)

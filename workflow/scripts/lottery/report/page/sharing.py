@@ -20,13 +20,13 @@ def short_paths(config: Any, study: Path) -> dict[str, str]:
         A path as it is written, or may be expanded -> relative to the study, or where it lies
         elsewhere its last part behind an ellipsis.
     """
-    found = {}
+    found: dict[str, str] = {}
     for text in _texts(config):
         path = files.expanded(text)
         # A label may begin with a slash; of the folder that all users share nothing need be hidden.
         if path.is_absolute() and len(path.parts) > 2:
             inside = path.is_relative_to(study)
-            short = str(path.relative_to(study)) if inside else f".../{path.name}"
+            short = str(path.relative_to(study)) if inside else f"…/{path.name}"
             found |= {text: short, str(path): short}
     found |= {f"{study}/": "", str(study): "."}
     home = Path.home()

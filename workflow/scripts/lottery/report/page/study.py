@@ -78,7 +78,11 @@ def study_tables(facts: Facts, sizes: Mapping[str, Mapping[str, int]]) -> list[T
     words = range(1, 6)
     return [
         Table(
-            "models", "Models.", ("", "source", "revision", "weights"), _rows(models, "model"), words
+            "models",
+            "Models.",
+            ("", "source", "revision", "weights"),
+            _rows(models, "model"),
+            words,
         ),
         Table(
             "tasks",

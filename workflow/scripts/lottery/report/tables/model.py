@@ -21,6 +21,9 @@ class Scope(NamedTuple):
     task: str = ""
 
 
+EVERYTHING = Scope()
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell.
@@ -44,7 +47,7 @@ class Cell:
     mark: str = ""
     paper_sd: str = ""
     value: float | None = None
-    scope: Scope = Scope()
+    scope: Scope = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Group:
 
     title: str
     rows: Sequence[Sequence[Cell]]
-    scope: Scope = Scope()
+    scope: Scope = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,6 @@ class Table:
     published: str = ""
     tasks: Mapping[int, str] = field(default_factory=dict)
     source: str = ""
-
 
     @property
     def full_caption(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING
 
-from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
+from lottery.report.tables.model import EVERYTHING, Cell, Group, Record, Scope, Table, records
 from lottery.report.tables.numbers import NOTHING, rounded
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.summary import AVERAGE
@@ -129,7 +129,7 @@ def _score_table(
             Group(
                 heading,
                 [_score_row(*line, layout, degenerate=degenerate) for line in lines],
-                (scopes or {}).get(heading, Scope()),
+                (scopes or {}).get(heading, EVERYTHING),
             )
             for heading, lines in groups.items()
         ],
