@@ -26,8 +26,8 @@ def layout(*methods: str, preset: str = "published", names: tuple[str, ...] = ()
 
 def row(claim: str, verdict: str, method: str = "a", **changes: object) -> dict:
     known = {"model": "m", "method": method, "claim": claim, "verdict": verdict}
-    known |= {"effect": "good is 0.021 below full", "quantity": "full - good, retrained"}
-    return known | {"estimate": 0.021, "low": -0.01, "high": 0.052} | changes
+    known |= {"effect": "good is 0.021 below full", "quantity": "good - full, retrained"}
+    return known | {"estimate": -0.021, "low": -0.052, "high": 0.01} | changes
 
 
 def averages(scores: dict[tuple[str, str], float], split: str = "validation") -> list[dict]:
@@ -70,9 +70,7 @@ def test_a_verdict_is_an_answer_to_its_question(claim):
     for (verdict, direction), word in words.items():
         ((_, found, text),) = said([row(claim, verdict, direction=direction)])[claim]
         assert found == word
-        # The effect, and what its interval is of.
-        own = "good is 0.021 below full (full − good, retrained: 0.021 [−0.010, 0.052])"
-        assert text.split("; ")[0] == own
+        assert text.split("; ")[0] == "good is 0.021 below full [−0.052, 0.010]"
 
 
 def test_the_five_questions_are_asked_in_the_order_of_the_abstract():
@@ -145,7 +143,7 @@ def test_the_answers_fit_on_twelve_lines(methods):
     for method in methods:  # none is lost
         assert sum(f"{method}" in line for line in lines[1:]) >= 5
     if len(methods) < 3:
-        assert sum("[−0.010, 0.052]" in line for line in lines) == 5 * len(methods)
+        assert sum("[−0.052, 0.010]" in line for line in lines) == 5 * len(methods)
 
 
 def test_a_run_ends_with_its_answers(tmp_path, monkeypatch, capsys):

@@ -337,15 +337,27 @@ def test_associations_are_those_of_the_fine_tuned_models_over_tasks(found):
     assert not any("0.99" in cell for row in rows for cell in row)
 
 
-def test_nothing_names_a_folder_of_the_machine(page, found):
+def test_what_is_embedded_and_printed_names_no_folder_of_the_machine(page, found):
     inside = [base64.b64decode(address.partition(",")[2]).decode() for address, _ in found.figures]
-    printed = [path.read_text() for path in Path("results/report-tables").iterdir()]
+    printed = [path.read_text() for path in (TABLES / "as-shown").iterdir()]
+    assert len(printed) > 20
     for text in (page, *inside, *printed, (TABLES / "answers.txt").read_text()):
         assert str(Path.cwd()) not in text
-        assert "ada_lovelace" not in text
-    # What is below the study's folder is named from there, other paths by their ends.
-    assert "train: data/train.csv" in found.text
-    assert "glue_folder: …/glue" in found.text
+
+
+def test_an_unfinished_study_says_so_before_its_answers(tree):
+    missing = ["Missing: 2 of 9 fine-tuned models", "cola, seed 7", "not made: <scores>"]
+    folder = Path("results/partial")
+    folder.mkdir()
+    files_of = {"path_to_report": folder / "report.html", "paths_to_figures": []}
+    files_of |= {"path_to_answers": folder / "answers.txt", "path_to_printed": folder / "as-shown"}
+    synthetic_page.write_page(tree, missing=missing, **files_of)
+    page = (folder / "report.html").read_text()
+    assert page.index(missing[0]) < page.index('id="answers"')
+    assert "<li>not made: &lt;scores&gt;</li>" in page[page.index('id="run"') :]
+    assert "not finished" in (folder / "answers.txt").read_text().partition("\n")[0]
+    links = [a["href"] for tag, a in seen(page).tags if tag == "a" and a["href"][0] != "#"]
+    assert {link for link in links if not (folder / link).exists()} == set()
 
 
 def test_alternative_texts_say_what_a_figure_shows_and_what_was_found(found):

@@ -127,8 +127,9 @@ def test_the_answers_are_on_the_first_screen_and_nothing_is_in_the_way(
     # What scrolls says so and can be reached by keyboard, what does not is no stop on the way.
     for scrolls, says_so, tab in look["hints"]:
         assert says_so == scrolls == (tab == 0)
-    assert any(scrolls for scrolls, _, _ in look["hints"])
-    assert not all(scrolls for scrolls, _, _ in look["hints"])
+    scrolling = [scrolls for scrolls, _, _ in look["hints"]]
+    assert any(scrolling)
+    assert not all(scrolling) or width < 500
 
 
 def test_without_its_script_the_page_shows_everything(page: str, tmp_path: Path):
@@ -203,7 +204,7 @@ def test_every_link_leads_to_a_file_or_a_place(page: str):
 
 def test_tables_in_other_formats_hold_what_the_page_shows(page: str):
     shown = seen(page).tables["table-methods"]
-    (rows,) = [files.read_csv("results/report-tables/methods.csv")]
+    (rows,) = [files.read_csv("results/tables/as-shown/methods.csv")]
     assert [row["algorithm"] for row in rows] == [row[1] for row in shown[1:]]
-    assert "| magnitude |" in Path("results/report-tables/methods.md").read_text()
-    assert "\\begin{tabular}" in Path("results/report-tables/methods.tex").read_text()
+    assert "| magnitude |" in Path("results/tables/as-shown/methods.md").read_text()
+    assert "\\begin{tabular}" in Path("results/tables/as-shown/methods.tex").read_text()

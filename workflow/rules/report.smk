@@ -14,8 +14,8 @@ use rule analysis_step as write_report with:
         figures=[path for paths in WANTED.values() for path in paths if path.endswith(".svg")],
     output:
         report=f"{RESULTS}/report.html",
-        # No model can have this name, as a folder of its own in results.
-        printed=directory(f"{RESULTS}/report-tables"),
+        # No model can have this name.
+        printed=directory(f"{TABLES}/as-shown"),
         answers=f"{TABLES}/answers.txt",
         provenance=f"{RESULTS}/report.provenance.json",
     pathvars:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
 from lottery.report.tables.model import Record, records
-from lottery.report.tables.numbers import MINUS, compact, counted, interval, rounded
+from lottery.report.tables.numbers import counted, interval, rounded
 from lottery.results.layout import Layout, MethodRows
 from lottery.results.summary import AVERAGE
 from lottery.statistics.claims.table import CLAIMS
@@ -195,13 +195,12 @@ def _part(
 
 
 def measured(row: Record) -> str:
-    """The effect of a row of claims.csv in words, with what its interval is of."""
-    if row["estimate"] is None:
-        return str(row["effect"])
-    number = f"{compact(row['estimate'])} {interval(row['low'], row['high'])}".rstrip()
-    of = row["quantity"].replace(" - ", f" {MINUS} ")
-    numbers = f"{of}: {number}" if of else number
-    return f"{row['effect']} ({numbers})" if row["effect"] else numbers
+    """The effect of a row of claims.csv in words, with its interval; empty where there is none.
+
+    The effect says on which side of 0 the estimate lies, and the interval has its sign.
+    """
+    effect = row["effect"].replace(" x ", " × ")
+    return f"{effect} {interval(row['low'], row['high'])}".rstrip() if effect else ""
 
 
 def _averages(summary: pd.DataFrame, layout: Layout, model: str, method: str, phase: str) -> str:
@@ -234,14 +233,18 @@ def _compared(rows: MethodRows) -> dict[str, tuple[str, ...]]:
     return {role: known[role] for role in ("good", "random", "bad", "full") if role in known}
 
 
-def notes(facts: Mapping[str, Any]) -> list[str]:
+def notes(facts: Mapping[str, Any], missing: Sequence[str] = ()) -> list[str]:
     """What a reader must know of the study before its answers, a sentence each.
 
-    `facts`: the params of write_report (`lottery.planning.params.report_params`).
+    Args:
+        facts: the params of write_report (`lottery.planning.params.report_params`).
+        missing: what a partial study lacks, in words first, then line by line.
     """
     trained = [task for task in facts["tasks"] if not task["evaluate_with"]]
     generated = [task["id"] for task in trained if task["generated"]]
     seeds, sentences = len(facts["seeds"]), []
+    if missing:
+        sentences.append(f"The study is not finished, its answers may change. {missing[0]}.")
     if len(generated) == len(trained):
         sentences.append(
             "The tasks are artificial (generated sentences): the answers illustrate the method and"

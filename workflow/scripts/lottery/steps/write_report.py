@@ -16,7 +16,7 @@ from lottery import files
 from lottery.analysis import patterns
 from lottery.files.text import legible
 from lottery.report import answers
-from lottery.report.page import claims, cost, sharing, study
+from lottery.report.page import claims, cost, study
 from lottery.report.page.figures import Place, caption, data_files, gather
 from lottery.report.tables import others, render, scores
 from lottery.report.tables.data import data_table
@@ -54,6 +54,7 @@ def write_report(
     jobs_share_gpus: bool,
     config: dict[str, Any],
     results: str = "results",
+    missing: Sequence[str] = (),
     **facts: Any,
 ) -> None:
     """Writes results/report.html, its tables in other formats, and the answers in plain text.
@@ -68,14 +69,13 @@ def write_report(
         path_to_printed: the folder of the tables' other formats.
         jobs_share_gpus: whether several jobs could hold one GPU.
         results: the config's folder of results.
+        missing: what a partial study lacks, line by line; its report is in a folder within results.
         **facts: models, tasks, methods, seeds and counts (`lottery.planning.params`).
     """
     order = Layout.of(**layout)
     # With the prefix of a module import both folders are below it.
-    folder = path_to_report.parent
+    folder = path_to_report.parents[1 if missing else 0]
     records_made = cost.read_records(folder, Path(str(folder).removesuffix(results)) / "resources")
-    short = sharing.short_paths([config, facts], Path.cwd())
-    config, facts = sharing.shared(config, short), sharing.shared(facts, short)
 
     used = [*paths_to_tables, *paths_to_figures]
     used_records = cost.behind(map(str, used), records_made)
@@ -92,8 +92,8 @@ def write_report(
 
     makers = cost.makers(records_made)
     place = Place(
-        folder / "figures",
-        folder,
+        path_to_report.parent / "figures",
+        path_to_report.parent,
         [method.id for method in order.methods],
         caption_of=partial(_caption, templates=templates, makers=makers, config=config),
         finding_of=partial(_finding, rows=_by_subject(judged)),
@@ -117,10 +117,11 @@ def write_report(
     shown = [table for group in content.values() for table in group]
     pretrained = [model["id"] for model in facts["models"] if model["weights"] == "pretrained"]
     found = answers.answers(judged, frames["summary"], order, pretrained or order.models)
-    said = answers.notes(facts)
+    said = answers.notes(facts, missing)
     page = _fill(
         paths_to_templates[0].parent,
         config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100),
+        missing=missing,
         title=study.title(facts),
         statement=study.statement(facts),
         answers=[(answer, answers.grouped(answer)) for answer in found if len(judged)],
