@@ -45,6 +45,7 @@ class Question:
         short: the same in a few words, for the terminal.
         supported: the answer where the claim holds; the other one where it does not.
         phase: whose average scores the answer names, if any.
+        scored: of which subnetworks, by role.
         also: claims whose verdicts the answer names.
     """
 
@@ -53,6 +54,7 @@ class Question:
     short: str
     supported: str = "yes"
     phase: str = ""
+    scored: tuple[str, ...] = ("good", "random", "bad", "full")
     also: tuple[str, ...] = ()
 
     def answer(self, row: Record) -> str:
@@ -71,7 +73,13 @@ class Question:
 
 
 QUESTIONS = (
-    Question("A1", "Are there winning tickets?", "winning tickets"),
+    Question(
+        "A1",
+        "Are there winning tickets?",
+        "winning tickets",
+        phase="retrained",
+        scored=("good", "full"),
+    ),
     Question(
         "A2",
         "Does the rest do worse before retraining?",
@@ -177,7 +185,7 @@ def _part(
     model, method = row["model"], row["method"]
     texts = [measured(row) or row["reason"].rstrip(".")]
     if question.phase and row["estimate"] is not None:
-        texts.append(_averages(summary, layout, model, method, question.phase))
+        texts.append(_averages(summary, layout, model, method, question))
     others = (by_subject.get((claim, model, method)) for claim in question.also)
     texts += [
         f"{SHORT[other['claim']]} ({other['claim']}): {other['verdict']}"
@@ -203,7 +211,9 @@ def measured(row: Record) -> str:
     return f"{effect} {interval(row['low'], row['high'])}".rstrip() if effect else ""
 
 
-def _averages(summary: pd.DataFrame, layout: Layout, model: str, method: str, phase: str) -> str:
+def _averages(
+    summary: pd.DataFrame, layout: Layout, model: str, method: str, question: Question
+) -> str:
     """Average scores of what is compared: `retrained: good 0.79, random 0.77, bad 0.77, full 0.8`.
 
     Halves are named as such: they are what is compared where a method makes them.
@@ -214,8 +224,8 @@ def _averages(summary: pd.DataFrame, layout: Layout, model: str, method: str, ph
         & (summary["split"] == rows.display_split)
         & (summary["task"] == AVERAGE)
     ]
-    texts = []
-    for role, names in _compared(rows).items():
+    texts, phase = [], question.phase
+    for role, names in _compared(rows, question.scored).items():
         of_full = role == "full"
         own = shown[
             shown["subnetwork"].isin(names)
@@ -227,10 +237,10 @@ def _averages(summary: pd.DataFrame, layout: Layout, model: str, method: str, ph
     return f"{phase}: {', '.join(texts)}" if texts else ""
 
 
-def _compared(rows: MethodRows) -> dict[str, tuple[str, ...]]:
+def _compared(rows: MethodRows, scored: Sequence[str]) -> dict[str, tuple[str, ...]]:
     halves = any(base_name(name).endswith("_half") for name in rows.subnetworks)
     known = roles(rows.subnetworks, "strict" if halves else "published")
-    return {role: known[role] for role in ("good", "random", "bad", "full") if role in known}
+    return {role: known[role] for role in scored if role in known}
 
 
 def notes(facts: Mapping[str, Any], missing: Sequence[str] = ()) -> list[str]:
