@@ -18,6 +18,7 @@ from synthetic_page import ODD, TABLES
 
 from lottery import files
 from lottery.files.errors import StudyError
+from lottery.report.page.figures import caption
 from lottery.results.overlap import SCHEMA, overlap_sentence
 
 MINUS = "\u2212"
@@ -335,6 +336,14 @@ def test_associations_are_those_of_the_fine_tuned_models_over_tasks(found):
     assert [row[0] for row in rows[2:]] == ["block", "vertical + diagonal"]
     assert rows[2][1:5] == ["0.25", "0.02", f"{MINUS}0.25", "–"]
     assert not any("0.99" in cell for row in rows for cell in row)
+
+
+def test_a_caption_finds_the_files_of_its_figure_in_the_order_of_the_rule(tmp_path):
+    digests = {f"a/scores.{kind}": "0" for kind in ("pdf", "png", "rst", "svg")}  # as records sort
+    template = tmp_path / "own.rst"
+    template.write_text("{{ snakemake.output.figure | join(' ') }}")
+    text = caption(template, {"outputs": {"figure": digests}}, {})
+    assert "a/scores.svg a/scores.png a/scores.pdf a/scores.rst" in text
 
 
 def test_what_is_embedded_and_printed_names_no_folder_of_the_machine(page, found):

@@ -28,7 +28,14 @@ LOOK = """(view, page) => {
     "h1, h2, h3, main p, main li, summary, dt, dd, .scroll, .files, select")]
     .filter(one => one.checkVisibility({visibilityProperty: true}) && one.offsetHeight
       && !one.closest(".scroll p, .scroll li"));
-  const boxes = shown.map(one => one.getBoundingClientRect());
+  // Of a text the lines, not the space that it leaves free for what is beside it.
+  const place = one => one.getBoundingClientRect();
+  const lines = one => {
+    const range = page.createRange();
+    range.selectNodeContents(one);
+    return place(range);
+  };
+  const boxes = shown.map(one => one.matches(".scroll, summary, select") ? place(one) : lines(one));
   const overlaps = [];
   boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b, j) => {
     const [first, second] = [shown[i], shown[i + 1 + j]];
@@ -38,7 +45,6 @@ LOOK = """(view, page) => {
     if (x > 1 && y > 1) overlaps.push([first.textContent, second.textContent]
       .map(text => text.trim().slice(0, 40)));
   }));
-  const place = one => one.getBoundingClientRect();
   return {
     overlaps, width: page.documentElement.scrollWidth,
     questions: [...page.querySelectorAll(".answers dt")].map(one => one.textContent),
@@ -104,13 +110,17 @@ document.getElementById("picks").dispatchEvent(new Event("change"));
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page of a made-up run, whose folder is the working directory."""
+    """The page of a made-up run, whose folder is the working directory.
+
+    Its tasks are called artificial and its seeds too few: as much as can stand above the answers.
+    """
     root = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setattr(sys.modules["lottery.files.atomic"], "_flush", lambda path: None)
         tree = synthetic_page.write_run(root)
-        yield synthetic_page.write_page(tree)
+        tasks = [task | {"generated": True} for task in synthetic_page.facts(tree)["tasks"]]
+        yield synthetic_page.write_page(tree, tasks=tasks, seeds=[1, 2])
 
 
 @pytest.mark.parametrize(("width", "height"), SCREENS)

@@ -10,7 +10,7 @@ import base64
 import html
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import count
@@ -30,6 +30,8 @@ from lottery.report.tables.model import Scope, Table
 
 # Above this size of a vector figure a browser is slow, and the bitmap is used if it is smaller.
 LARGE = 1_500_000
+# In the order of the rules' outputs; the last one is the sentence that its caption begins with.
+FILES_OF_A_FIGURE = ("svg", "png", "pdf", "rst")
 # From points to pixels, and as much larger as makes 7 points easy to read on a screen.
 SCALE = 96 / 72 * 1.3
 # Nothing in a caption may pull in a program's output or raw HTML. Notes next to the tables may be
@@ -150,7 +152,7 @@ def caption(template: Path, record: Record, config: Mapping[str, Any]) -> str:
     """
     job = {name: record.get(name, {}) for name in ("rule", "wildcards", "params")}
     for kind in ("input", "output"):
-        named = {name: list(digests) for name, digests in record.get(f"{kind}s", {}).items()}
+        named = {name: _ordered(digests) for name, digests in record.get(f"{kind}s", {}).items()}
         job[kind] = {name: p[0] if len(p) == 1 else p for name, p in named.items()}
     environment = Environment(undefined=StrictUndefined)
     try:
@@ -160,6 +162,18 @@ def caption(template: Path, record: Record, config: Mapping[str, Any]) -> str:
     except (TemplateError, SystemMessage) as error:
         reason = " ".join(str(error).split())
         raise StudyError(f"The caption {template.name} cannot be rendered: {reason}.") from error
+
+
+def _ordered(paths: Iterable[str]) -> list[str]:
+    """The files of an input or output; those of a figure in the order of its rule.
+
+    Records sort paths.
+    """
+    found = list(paths)
+    kinds = [Path(path).suffix[1:] for path in found]
+    if {*kinds} <= {*FILES_OF_A_FIGURE}:
+        return sorted(found, key=lambda path: FILES_OF_A_FIGURE.index(Path(path).suffix[1:]))
+    return found
 
 
 @dataclass(frozen=True)
@@ -270,7 +284,11 @@ def figure(same: Sequence[Path], number: int, shown: Shown, place: Place) -> dic
     title = f"{shown.title}: {listed(methods)}, {model}"
     formats = [path.with_suffix(f".{ending}") for ending in ("svg", "pdf", "png")]
     links = [(each.suffix[1:], place.link(each)) for each in formats if each.exists()]
-    links += [(Path(name).name, place.link(name)) for name in place.data_of(path)]
+    data_paths = place.data_of(path)
+    alone = len({Path(name).name for name in data_paths}) == len(data_paths)
+    links += [
+        (Path(name).name if alone else place.link(name), place.link(name)) for name in data_paths
+    ]
     return {
         "number": number,
         "title": f"Figure {number}. {title}",
