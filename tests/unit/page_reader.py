@@ -13,7 +13,7 @@ class Seen(HTMLParser):
     Attributes:
         tags: every element with its attributes.
         tables: id of the figure -> rows of texts.
-        figures: (address, caption) of every picture.
+        figures: (address, all text of its frame) of every picture.
         folded: for every picture what the line says that opens it; empty where none need be opened.
         text: all text.
     """
@@ -28,6 +28,7 @@ class Seen(HTMLParser):
         super().__init__()
         self._open: list[str] = []
         self._table = self._fold = ""
+        self._figure = False
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
         named = dict(attrs)
@@ -37,12 +38,15 @@ class Seen(HTMLParser):
         if tag == "figure" and named.get("id", "").startswith("table-"):
             self._table = named["id"]
             self.tables[self._table] = []
+        elif tag == "figure":
+            self._figure = True
+            self.figures.append(["", ""])
         elif tag == "tr" and self._table:
             self.tables[self._table].append([])
         elif tag in ("td", "th") and self._table:
             self.tables[self._table][-1].append("")
         elif tag == "img":
-            self.figures.append([named["src"], ""])
+            self.figures[-1][0] = named["src"]
             self.folded.append(self._fold if "details" in self._open else "")
         elif tag == "summary":
             self._fold = ""
@@ -50,17 +54,17 @@ class Seen(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag, f"{tag} closes something else"
         if tag == "figure":
-            self._table = ""
+            self._table, self._figure = "", False
 
     def handle_data(self, data: str) -> None:
-        if "style" in self._open:
+        if {"style", "script"} & {*self._open}:
             return
         self.text += data
         if "summary" in self._open:
             self._fold += data.strip()
         if self._table and {"td", "th"} & set(self._open):
             self.tables[self._table][-1][-1] += f" {data.strip()}" if data.strip() else ""
-        elif "figcaption" in self._open and not self._table and self.figures:
+        elif self._figure:
             self.figures[-1][1] += data
 
     def close(self) -> None:

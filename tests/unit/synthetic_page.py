@@ -25,8 +25,7 @@ from lottery.steps.write_report import write_report
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 PUBLISHED = [WORKFLOW / f"resources/paper/{name}.csv" for name in ("scores", "sizes")]
 TABLES = Path("results/tables")
-VERDICTS = ("supported", "contradicted", "undecided", "undecided (too few seeds)")
-SILENT = ("not applicable", "not comparable", "not run")
+SILENT = ("not applicable", "not run")
 # Where text may come from a user or from a table: it must arrive as text.
 ODD = """<b>&"odd"'</b><script>alert(1)</script>"""
 
@@ -190,21 +189,54 @@ def associations(tree: synthetic.Tree) -> list[dict[str, Any]]:
 
 
 def claims(tree: synthetic.Tree) -> list[dict[str, Any]]:
-    """A claim per verdict, judged for each method."""
+    """The abstract's claims and others, between them every verdict, judged for each method."""
     rows = []
-    for number, verdict in enumerate((*VERDICTS, *SILENT), start=1):
-        for method in tree.methods:
-            row = {"claim": f"C{number}", "model": tree.model, "method": method}
-            row |= {"statement": f"Statement {number} holds & <stands>.", "verdict": verdict}
-            row |= {"published": f"paper {number}", "split": "validation"}
-            if verdict in VERDICTS:
-                row |= {"estimate": -0.0123456 * number, "low": -0.2, "high": 0.2}
-                row |= {"quantity": "good - bad", "test": "95 % interval above 0"}
-                row |= {"n_tasks": 8, "n_seeds": 5, "p_seeds": 0.031}
-            else:
-                row |= {"reason": f"Reason {number}."}
-            rows.append(row)
+    for (claim, (statement, quantity)), method in product(STATEMENTS.items(), tree.methods):
+        verdict = verdict_of(claim, method)
+        row = {"claim": claim, "model": tree.model, "method": method, "split": "validation"}
+        row |= {
+            "statement": statement,
+            "verdict": verdict,
+            "published": f"paper's words on {claim}",
+        }
+        if verdict in SILENT:
+            rows.append(row | {"reason": f"Reason of {claim}."})
+            continue
+        number = 0.01 * len(rows) + 0.0123
+        row |= {"estimate": -number, "low": -0.2, "high": 0.2, "p": 0.031, "p_holm": 0.062}
+        row |= {"quantity": quantity, "effect": f"good is {number:.3f} below {claim}"}
+        row |= {"test": "95 % interval above -0.1", "details": "One: 0.1. Two: 0.2."}
+        row |= {"published_value": 0.8765, "published_note": "second-hand"}
+        row |= {"n_tasks": 8, "n_seeds": 5, "n_runs": 40, "n_collapsed": 3}
+        row |= {"collapsed_low": 0.02, "collapsed_high": 0.2, "judged": "good half"}
+        row |= {"direction": "against" if verdict == "undecided" else "supports"}
+        rows.append(row)
     return rows
+
+
+STATEMENTS = {
+    "A1": ("Good, pruned and retrained, is comparable with full.", "full - good, retrained"),
+    "A2": ("Good is better than random and bad, pruned.", "good - bad, pruned"),
+    "A3": ("Bad, retrained, is above majority & <control>.", "bad - majority, retrained"),
+    "A4": ("Good masks are unstable over seeds.", "kappa of head masks"),
+    "A5": ("Survival is not explained by attention patterns.", "correlation"),
+    "C1": ("Found subnetworks keep nine tenths.", "found - 0.9 x full, pruned"),
+    "C2": ("Good of magnitude equals full.", "full - good, retrained"),
+    "C6": ("Random does about as well as good.", "good - random, retrained"),
+    "C7": ("Bad loses only 15 points.", "full - bad, retrained"),
+}
+
+
+def verdict_of(claim: str, method: str) -> str:
+    """Verdicts of the made-up claims: two methods differ in some."""
+    odd = {
+        ("A1", "magnitude"): "contradicted",
+        ("A2", "magnitude"): "undecided",
+        ("C2", "structured"): "not applicable",
+        ("C7", "magnitude"): "not applicable",
+    }
+    usual = {"A2": "supported", "A5": "not run", "C1": "true by construction", "C6": "undecided"}
+    return odd.get((claim, method), usual.get(claim, "supported"))
 
 
 def facts(tree: synthetic.Tree) -> dict[str, Any]:
@@ -212,7 +244,13 @@ def facts(tree: synthetic.Tree) -> dict[str, Any]:
     return {
         "layout": tree.layout,
         "models": [
-            {"id": tree.model, "kind": "hub", "source": ODD, "revision": "abc123", "weights": "w"}
+            {
+                "id": tree.model,
+                "kind": "hub",
+                "source": ODD,
+                "revision": "abc123",
+                "weights": "pretrained",
+            }
         ],
         "tasks": [
             {
@@ -222,6 +260,7 @@ def facts(tree: synthetic.Tree) -> dict[str, Any]:
                 "metric": metric,
                 "in_average": task != "wnli",
                 "evaluate_with": "",
+                "generated": False,
             }
             for task, metric in tree.tasks.items()
         ],
@@ -257,6 +296,8 @@ def write_page(tree: synthetic.Tree, **changes: Any) -> str:
         "path_to_runtimes": WORKFLOW / "resources/paper/runtimes.csv",
         "paths_to_templates": sorted((WORKFLOW / "report/page").iterdir()),
         "path_to_report": Path("results/report.html"),
+        "path_to_answers": TABLES / "answers.txt",
+        "path_to_printed": TABLES / "as-shown",
     }
     write_report(**(keywords | facts(tree) | changes))
     return Path("results/report.html").read_text(encoding="utf-8")

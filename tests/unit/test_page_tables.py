@@ -8,9 +8,9 @@ import pytest
 from synthetic_page import WORKFLOW
 
 from lottery import files
+from lottery.report.page.claims import judged_tables, not_applicable, not_run
 from lottery.report.page.figures import SECTIONS, tables_of
 from lottery.report.page.study import examples_of
-from lottery.report.tables.claims import claims_tables
 from lottery.report.tables.model import Cell, Table
 from lottery.report.tables.scores import evaluation_only_tables
 from lottery.results.summary import ON_SCHEMA
@@ -62,19 +62,21 @@ def test_a_section_takes_the_tables_that_its_names_fit():
     assert [table.name for table in tables_of(outside, tables)] == ["on_hans", "on_own"]
 
 
-def test_claims_of_which_a_method_says_nothing_stand_in_a_table_of_their_own():
-    row = {"claim": "C1", "model": "m", "statement": "True."}
-    judged = row | {"method": "a", "estimate": 0.5, "n_tasks": 1, "n_seeds": 3}
-    silent = [row | {"method": name, "reason": "No such runs."} for name in "bc"]
-    # A claim that was judged for no method stays where all look.
-    unjudged = row | {"claim": "C2", "method": "a", "reason": "Nothing."}
-    first, second = claims_tables(files.table([judged, *silent, unjudged], SCHEMA), "Seen.")
-    assert [[line[0].text for line in group.rows] for group in first.groups] == [["a"], ["a"]]
-    ((line,),) = (group.rows for group in second.groups)
-    assert (line[0].text, line[2].below) == ("b, c", ("No such runs.",))
-    assert second.title
-    rows = [judged, unjudged]
-    assert [table.name for table in claims_tables(files.table(rows, SCHEMA), "Seen.")] == ["claims"]
+def test_claims_are_in_the_part_of_their_verdict():
+    row = {"claim": "C1", "model": "m", "statement": "True.", "estimate": 0.5}
+    verdicts = {"a": "supported", "b": "undecided", "c": "not run", "d": "not applicable"}
+    verdicts |= {"e": "contradicted", "f": "undecided (too few seeds)"}
+    rows = [row | {"method": name, "verdict": word} for name, word in verdicts.items()]
+    table = files.table(rows, SCHEMA)
+    decided, undecided = judged_tables(table)
+    methods = [
+        [line[1].text for group in each.groups for line in group.rows]
+        for each in (decided, undecided)
+    ]
+    assert methods == [["a", "e"], ["b", "f"]]
+    assert not_applicable(table) == "d: C1"
+    assert [one["subjects"] for one in not_run(table)] == ["c"]
+    assert [each.name for each in judged_tables(table[:1])] == ["claims-decided"]
 
 
 def test_sections_name_a_figure_once_and_its_caption_exists():

@@ -115,3 +115,41 @@ def print_page(page: Path, target: Path) -> None:
     """Prints a page as pdf."""
     done = run_browser(target.parent, f"--print-to-pdf={target}", page.resolve().as_uri())
     assert target.exists(), done.stderr[-3000:]
+
+
+FRAMED = """<!doctype html><body style="margin: 0">
+<iframe id="frame" style="border: 0; width: WIDTHpx; height: HEIGHTpx" srcdoc="PAGE"></iframe>
+<script>
+addEventListener("load", async () => {
+  const inside = document.getElementById("frame").contentWindow;
+  const place = document.createElement("pre");
+  place.id = "NAME";
+  place.textContent = JSON.stringify(await (ASKED)(inside, inside.document));
+  document.body.append(place);
+});
+</script>
+""".replace("NAME", MEASURED)
+
+
+def ask(
+    page: str, folder: Path, asked: str, width: int, height: int = 900, *, dark: bool = False
+) -> Any:
+    """What a function of JavaScript returns for a page in a frame, so that it may be narrow.
+
+    Args:
+        page: the page's HTML.
+        folder: where files may be written.
+        asked: the function, of the frame's window and document; its result is read as JSON.
+        width, height: of the frame, in pixels.
+        dark: whether the reader prefers dark colours.
+    """
+    texts = {"WIDTH": str(width), "HEIGHT": str(height), "ASKED": asked, "PAGE": html.escape(page)}
+    framed = re.sub("|".join(texts), lambda found: texts[found[0]], FRAMED)
+    (folder / "framed.html").write_text(framed, encoding="utf-8")
+    arguments = [f"--window-size={max(width, 500)},{height}", "--virtual-time-budget=20000"]
+    arguments += ["--blink-settings=preferredColorScheme=0"] if dark else []
+    address = (folder / "framed.html").resolve().as_uri()
+    done = run_browser(folder, *arguments, "--dump-dom", address)
+    found = re.search(rf'<pre id="{MEASURED}">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert found, f"the page did not answer: {done.stderr[-3000:]}"
+    return json.loads(html.unescape(found[1]))

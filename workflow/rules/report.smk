@@ -24,6 +24,9 @@ use rule analysis_step as write_report with:
         figures=made(REPORTED_FIGURES),
     output:
         report=f"{SHOWN}/report.html",
+        # No model can have this name.
+        printed=directory(f"{TABLES}/as-shown"),
+        answers=f"{TABLES}/answers.txt",
         provenance=f"{SHOWN}/report.provenance.json",
     pathvars:
         job="write_report",

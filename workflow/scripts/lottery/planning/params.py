@@ -605,6 +605,7 @@ def _task_facts(study: Study, task: Task) -> Params:
         "metric": task.metric,
         "in_average": task.in_average,
         "evaluate_with": task.evaluate_with or "",
+        "generated": task.kind == "generated",
     }
 
 

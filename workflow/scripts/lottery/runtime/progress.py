@@ -193,9 +193,11 @@ def _repeats_a_failure(record: logging.LogRecord) -> bool:
 
 
 def show_results(results: str) -> None:
-    """Prints where in the folder of results the report, the table and the figures are."""
+    """Prints the study's answers, and where in the folder of results report and figures are."""
     if not Path(results, "tables/summary.md").exists():
         return
+    if (answers := Path(results, "tables/answers.txt")).exists():
+        print(f"\n{answers.read_text(encoding='utf-8')}")
     if Path(results, "report.html").exists():
         print(f"Report:  {results}/report.html")
     print(f"Table:   {results}/tables/summary.md")

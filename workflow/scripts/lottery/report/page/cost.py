@@ -6,7 +6,7 @@ workflow/resources/paper/runtimes.csv, read with `AUTHORS_SCHEMA`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ AUTHORS_SCHEMA |= {"runs": int, "models": int, "minutes_mean": float}
 CAPTION = (
     "What the run has cost: the jobs on which this page rests, by step. Wall time, CPU time and"
     " peak memory (of the largest job) are those of Snakemake's benchmark files. GPU time is the"
-    " wall time of jobs that held a GPU. In colour: the same step in the logs of the paper's"
-    " authors (bert-base on GLUE, a GeForce RTX 2080 Ti), the mean of a job."
+    " wall time of jobs that held a GPU. The paper: the same step in the logs of its authors"
+    " (bert-base on GLUE, a GeForce RTX 2080 Ti), the mean of a job."
 )
 ENERGY = (
     " Energy is what the GPU counted while a job held it, the board without the rest of the"
@@ -156,19 +156,24 @@ def cost_table(jobs: pd.DataFrame, authors: pd.DataFrame, *, shared: bool) -> Ta
     """The cost per step, with the authors' times; `shared`: several jobs could hold one GPU."""
     costs = costs_of(jobs)
     known = costs.astype(object).where(costs.notna(), None)
+
+    def cells(name: str, spelled: Callable[[float | None], str]) -> list[Cell]:
+        # Times in several units sort by their seconds.
+        return [Cell(spelled(value), value=value) for value in known[name]]
+
     columns = {
-        "": costs.index,
-        "jobs": [f"{number:,}" for number in costs["jobs"]],
-        "wall time": known["seconds"].map(duration),
-        "a job": known["mean_seconds"].map(duration),
-        "CPU time": known["cpu_seconds"].map(duration),
-        "peak memory": known["peak_mb"].map(megabytes),
+        "": [Cell(step) for step in costs.index],
+        "jobs": [Cell(f"{number:,}") for number in costs["jobs"]],
+        "wall time": cells("seconds", duration),
+        "a job": cells("mean_seconds", duration),
+        "CPU time": cells("cpu_seconds", duration),
+        "peak memory": cells("peak_mb", megabytes),
     }
     if costs["gpu_seconds"].notna().any():
-        columns["GPU time"] = known["gpu_seconds"].map(duration)
+        columns["GPU time"] = cells("gpu_seconds", duration)
     with_energy = bool(costs["joules"].notna().any())
     if with_energy:
-        columns["energy"] = known["joules"].map(energy)
+        columns["energy"] = cells("joules", energy)
     # The authors' mean time of a job of ours: a search, and an evaluation of one model.
     search = authors[(authors["step"] == "search") & (authors["method"] == "structured")]
     scored = authors[authors["step"] == "evaluate"]
@@ -178,8 +183,8 @@ def cost_table(jobs: pd.DataFrame, authors: pd.DataFrame, *, shared: bool) -> Ta
         "evaluate": duration(60 * scored["minutes_mean"].sum() / scored["models"].sum()),
     }
     rows = [
-        [*map(Cell, texts), Cell("", paper=theirs.get(texts[0], ""))]
-        for texts in zip(*columns.values(), strict=True)
+        [*row, Cell("", paper=theirs.get(row[0].text, ""))]
+        for row in zip(*columns.values(), strict=True)
     ]
     caption = CAPTION + ENERGY * with_energy + SHARED * (with_energy and shared)
     unmeasured = int(jobs["seconds"].isna().sum())

@@ -7,24 +7,31 @@ the last one, under its file's name.
 from __future__ import annotations
 
 import base64
+import html
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 from jinja2 import Environment, StrictUndefined, TemplateError
 
 from lottery import files
+from lottery.config.sentences import listed
 from lottery.files.errors import StudyError
-from lottery.report.page.cost import Record
-from lottery.report.tables.model import Table
+from lottery.report.page.cost import Record, paths_of
+from lottery.report.tables.model import Scope, Table
 
 # Above this size of a vector figure a browser is slow, and the bitmap is used if it is smaller.
 LARGE = 1_500_000
+# In the order of the rules' outputs; the last one is the sentence that its caption begins with.
+FILES_OF_A_FIGURE = ("svg", "png", "pdf", "rst")
 # From points to pixels, and as much larger as makes 7 points easy to read on a screen.
 SCALE = 96 / 72 * 1.3
 # Nothing in a caption may pull in a program's output or raw HTML. Notes next to the tables may be
@@ -45,6 +52,7 @@ class Shown(NamedTuple):
     name: str  # the stem of its file, maybe with * where it differs from figure to figure
     title: str
     caption: str = ""  # the stem of its caption in workflow/report; `name` where empty
+    claims: tuple[str, ...] = ()  # that it shows; the first with a number is its finding
 
 
 class Section(NamedTuple):
@@ -57,6 +65,12 @@ class Section(NamedTuple):
     tables: tuple[str, ...] = ()  # the names of those before the figures, maybe with *
 
 
+# Right below the answers, all methods side by side: the first of these that the study has.
+LEADING = (
+    Shown("overview", "All methods side by side", claims=("A1",)),
+    Shown("methods", "Methods side by side", claims=("A1",)),
+    Shown("scores", "Scores", claims=("A1",)),
+)
 SECTIONS = (
     Section(
         "good",
@@ -65,9 +79,10 @@ SECTIONS = (
         " below a threshold. What is left is the good subnetwork. It is scored as it is (pruned),"
         " and after another fine-tuning from the pretrained weights (retrained).",
         (
-            Shown("scores", "Scores"),
-            Shown("methods", "Methods side by side"),
-            Shown("trajectories", "The searches"),
+            Shown("scores", "Scores", claims=("A1",)),
+            Shown("methods", "Methods side by side", claims=("A1",)),
+            Shown("trajectories", "The searches", claims=("C1",)),
+            Shown("training", "Training loss"),
         ),
     ),
     Section(
@@ -76,7 +91,7 @@ SECTIONS = (
         "Random and bad subnetworks of like size show whether it matters which part of the model is"
         " kept (published random masks have the good one's size on average, all others exactly). A"
         " control that shares much with the good subnetwork tells less.",
-        (Shown("differences", "Differences between subnetworks"),),
+        (Shown("differences", "Differences between subnetworks", claims=("A2", "A3")),),
         ("differences", "overlap", "trainability"),
     ),
     Section(
@@ -85,10 +100,10 @@ SECTIONS = (
         "Agreement is compared with what masks of the same sizes would have in common by chance,"
         " and with the noise of the search itself.",
         (
-            Shown("stability", "Agreement over seeds"),
-            Shown("noise", "Noise of seeds and noise of data"),
+            Shown("stability", "Agreement over seeds", claims=("A4", "C10")),
+            Shown("noise", "Noise of seeds and noise of data", claims=("A4",)),
             Shown("survival_tasks", "What survives, task by task"),
-            Shown("survivors", "Units that survive under every seed"),
+            Shown("survivors", "Units that survive under every seed", claims=("C8",)),
         ),
     ),
     Section(
@@ -97,10 +112,10 @@ SECTIONS = (
         "Whether attention patterns, importances and the size of the weights tell which units"
         " survive.",
         (
-            Shown("patterns", "Attention of surviving heads"),
-            Shown("pattern_shares", "Classes of attention maps"),
+            Shown("patterns", "Attention of surviving heads", claims=("A5", "C12")),
+            Shown("pattern_shares", "Classes of attention maps", claims=("C13",)),
             Shown("example_maps", "Examples of attention maps"),
-            Shown("importance_histograms", "Importances"),
+            Shown("importance_histograms", "Importances", claims=("C11",)),
             Shown("importance_correlations", "Importances from step to step"),
             Shown("magnitudes", "Magnitudes of the weights"),
         ),
@@ -111,7 +126,7 @@ SECTIONS = (
         "Do tasks share their subnetworks?",
         "Units that the good subnetworks of different tasks have in common.",
         (
-            Shown("task_overlap", "Units in common, by pairs of tasks"),
+            Shown("task_overlap", "Units in common, by pairs of tasks", claims=("C14",)),
             Shown("survival_all", "What survives over all tasks"),
         ),
     ),
@@ -130,7 +145,7 @@ def caption(template: Path, record: Record, config: Mapping[str, Any]) -> str:
 
     Args:
         template: reStructuredText with Jinja's marks, which calls the job `snakemake`.
-        record: provenance of that job.
+        record: provenance of that job; empty for a text that names nothing of a job.
         config: the config of the run.
 
     Raises:
@@ -138,7 +153,7 @@ def caption(template: Path, record: Record, config: Mapping[str, Any]) -> str:
     """
     job = {name: record.get(name, {}) for name in ("rule", "wildcards", "params")}
     for kind in ("input", "output"):
-        named = {name: list(digests) for name, digests in record[f"{kind}s"].items()}
+        named = {name: _ordered(digests) for name, digests in record.get(f"{kind}s", {}).items()}
         job[kind] = {name: p[0] if len(p) == 1 else p for name, p in named.items()}
     environment = Environment(undefined=StrictUndefined)
     try:
@@ -150,45 +165,92 @@ def caption(template: Path, record: Record, config: Mapping[str, Any]) -> str:
         raise StudyError(f"The caption {template.name} cannot be rendered: {reason}.") from error
 
 
+def _ordered(paths: Iterable[str]) -> list[str]:
+    """The files of an input or output; those of a figure in the order of its rule.
+
+    Records sort paths.
+    """
+    found = list(paths)
+    kinds = [Path(path).suffix[1:] for path in found]
+    if {*kinds} <= {*FILES_OF_A_FIGURE}:
+        return sorted(found, key=lambda path: FILES_OF_A_FIGURE.index(Path(path).suffix[1:]))
+    return found
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the figures of a study lie, and what is said of one.
+
+    Attributes:
+        folder: holds {model}/{method}/{name}.svg, and {model}/{name}.svg of all methods together.
+        report: the folder of the page, from which links start.
+        methods: the ids of all methods.
+        caption_of: the caption of a figure as HTML, from its path and the caption's stem.
+        finding_of: what a claim says, from the claims of a figure, its model and method.
+        data_of: the csv files with the numbers of a figure.
+    """
+
+    folder: Path
+    report: Path
+    methods: Sequence[str]
+    caption_of: Callable[[Path, str], str]
+    finding_of: Callable[[Sequence[str], str, str], str]
+    data_of: Callable[[Path], Sequence[str]]
+
+    def subject(self, path: Path) -> tuple[str, tuple[str, ...]]:
+        """The model and the methods that a figure is about."""
+        model, *method = path.relative_to(self.folder).parts[:-1]
+        return model, tuple(method or self.methods)
+
+    def link(self, path: str | Path) -> str:
+        """The address of a file as the page links it."""
+        return quote(os.path.relpath(path, self.report))
+
+
 def gather(
-    paths: Sequence[Path],
-    tables: Mapping[str, Table],
-    caption_of: Callable[[Path, str], str],
-) -> list[dict[str, Any]]:
+    paths: Sequence[Path], tables: Mapping[str, Table], place: Place
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """Puts every figure and table into its section, and figures that none names into a last one.
 
     Args:
-        paths: the svg files, {model}/{method}/{name}.svg, in the order in which equal kinds are to
-            follow each other; a png of the same stem is next to each.
+        paths: the svg files in the order in which equal kinds are to follow each other; files of
+            other formats with the same stem are next to each.
         tables: by the name that a section gives them.
-        caption_of: the caption of a figure as HTML, from its path and the caption's stem.
+        place: see there.
 
     Returns:
-        The sections that have a figure or a table, in the order of the page.
+        The kind of figure that leads, None where there is none of it, and the sections that have a
+        figure or a table, in the order of the page.
     """
+    numbers = count(1)
+    lead = next((s for s in LEADING if any(path.stem == s.name for path in paths)), None)
+    leading = _kind(lead, "lead", paths, place, numbers) if lead else None
+    paths = [path for path in paths if not lead or path.stem != lead.name]
     known = [shown.name for section in SECTIONS for shown in section.figures]
     other = {p.stem: None for p in paths if not any(fnmatchcase(p.stem, name) for name in known)}
     others = [Shown(name, name.replace("_", " ").capitalize()) for name in other]
-    numbers, gathered = count(1), []
+    gathered = []
     for section in [*SECTIONS, Section("further", "Further figures", "", tuple(others))]:
-        kinds = []
-        for shown in section.figures:
-            same: dict[tuple[str, str], list[Path]] = {}
-            for path in dict.fromkeys(p for p in paths if fnmatchcase(p.stem, shown.name)):
-                # Maps of a model are byte for byte the same for every method on it.
-                same.setdefault((path.parts[-3], files.sha256(path)), []).append(path)
-            figures = [
-                figure(each, next(numbers), caption_of(each[0], shown.caption or shown.name))
-                for each in same.values()
-            ]
-            # An id within the page: without what an address would have to escape.
-            anchor = f"{section.id}-{re.sub(r'[^a-z0-9_-]+', '', shown.name.lower())}"
-            if figures:
-                kinds.append({"anchor": anchor, "title": shown.title, "figures": figures})
+        made = (_kind(shown, section.id, paths, place, numbers) for shown in section.figures)
+        kinds = [kind for kind in made if kind]
         own = tables_of(section, tables)
         if kinds or own:
             gathered.append({"section": section, "tables": own, "kinds": kinds})
-    return gathered
+    return leading, gathered
+
+
+def _kind(
+    shown: Shown, section: str, paths: Sequence[Path], place: Place, numbers: Iterator[int]
+) -> dict[str, Any] | None:
+    """The figures of a kind as the page's template shows them; None where there is none."""
+    same: dict[tuple[str, str], list[Path]] = {}
+    for path in dict.fromkeys(p for p in paths if fnmatchcase(p.stem, shown.name)):
+        # Maps of a model are byte for byte the same for every method on it.
+        same.setdefault((place.subject(path)[0], files.sha256(path)), []).append(path)
+    figures = [figure(each, next(numbers), shown, place) for each in same.values()]
+    # An id within the page: without what an address would have to escape.
+    anchor = f"{section}-{re.sub(r'[^a-z0-9_-]+', '', shown.name.lower())}"
+    return {"anchor": anchor, "title": shown.title, "figures": figures} if figures else None
 
 
 def tables_of(section: Section, tables: Mapping[str, Table]) -> list[Table]:
@@ -201,26 +263,60 @@ def tables_of(section: Section, tables: Mapping[str, Table]) -> list[Table]:
     ]
 
 
-def figure(same: Sequence[Path], number: int, caption: str) -> dict[str, Any]:
+def figure(same: Sequence[Path], number: int, shown: Shown, place: Place) -> dict[str, Any]:
     """A figure as the page's template shows it; `same`: its file of every method that shares it.
 
     An svg is embedded as a picture, not as elements of the page: ids inside one would meet those of
     the next.
     """
     path, png = same[0], same[0].with_suffix(".png")
-    model, methods = path.parts[-3], ", ".join(each.parts[-2] for each in same)
+    model = place.subject(path)[0]
+    methods = list(dict.fromkeys(name for each in same for name in place.subject(each)[1]))
     with path.open(encoding="utf-8", errors="replace") as file:
         width = re.search(r'<svg[^>]*\swidth="([0-9.]+)pt"', file.read(4000))
     size = path.stat().st_size
-    shown, kind = path, "svg+xml"
+    embedded, kind = path, "svg+xml"
     if size > LARGE and png.exists() and png.stat().st_size < size:
-        shown, kind = png, "png"
-    data = base64.b64encode(shown.read_bytes()).decode("ascii")
+        embedded, kind = png, "png"
+    data = base64.b64encode(embedded.read_bytes()).decode("ascii")
+    text = place.caption_of(path, shown.caption or shown.name)
+    found = [place.finding_of(shown.claims, model, method) for method in methods]
+    findings = [f"{each}." for each in found if each]
+    title = f"{shown.title}: {listed(methods)}, {model}"
+    formats = [path.with_suffix(f".{ending}") for ending in ("svg", "pdf", "png")]
+    links = [(each.suffix[1:], place.link(each)) for each in formats if each.exists()]
+    data_paths = place.data_of(path)
+    alone = len({Path(name).name for name in data_paths}) == len(data_paths)
+    links += [
+        (Path(name).name if alone else place.link(name), place.link(name)) for name in data_paths
+    ]
     return {
         "number": number,
-        "title": f"Figure {number}: {methods}; {model}",
-        "alt": f"Figure {number}: {path.stem.replace('_', ' ')} {model} {methods}",
+        "title": f"Figure {number}. {title}",
+        "alt": " ".join([f"{title}.", *findings, first_sentence(text)]).strip(),
         "data": f"data:image/{kind};base64,{data}",
         "width": round(float(width[1]) * SCALE) if width else None,
-        "caption": caption,
+        "findings": findings,
+        "caption": text,
+        "links": links,
+        "scope": Scope(model, " ".join(methods)),
     }
+
+
+def first_sentence(caption: str) -> str:
+    """The first sentence of a caption in HTML, as plain text."""
+    text = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", caption)).split())
+    return re.split(r"(?<=[.:]) (?=[A-Z])", text)[0]
+
+
+def data_files(path: Path, record: Record) -> list[str]:
+    """The csv files with the numbers of a figure, from the record of the job that drew it.
+
+    Of several tables that the job wrote it is the one with the figure's name. What it only read
+    are its numbers where it wrote none.
+    """
+    for kind in ("outputs", "inputs"):
+        tables = [name for name in paths_of(record.get(kind, {})) if name.endswith(".csv")]
+        if tables:
+            return [name for name in tables if Path(name).stem == path.stem] or tables
+    return []

@@ -19,13 +19,25 @@ import pyarrow.parquet
 
 from lottery.config.sentences import listed
 from lottery.report.page.cost import Record, paths_of, step_of
-from lottery.report.tables.model import Cell, Group, Table, plain
+from lottery.report.tables.model import Cell, Group, Scope, Table
 from lottery.report.tables.numbers import NOTHING, counted
 from lottery.tasks.metrics import METRICS
 
 Facts = Mapping[str, Any]
 
 FIRST = ("python", "torch", "transformers", "snakemake")  # of the versions
+
+
+def title(facts: Facts) -> str:
+    """The title of the page: encoders and tasks of the study."""
+    trained = [task["id"] for task in facts["tasks"] if not task["evaluate_with"]]
+    models = [model["id"] for model in facts["models"] if model["weights"] == "pretrained"]
+    return f"{listed(models) or 'untrained encoders'} on {_few(trained, 'task')}"
+
+
+def _few(names: Sequence[str], word: str) -> str:
+    """Up to three names, or how many there are."""
+    return listed(names) if len(names) <= 3 else counted(len(names), word)
 
 
 def statement(facts: Facts) -> list[str]:
@@ -62,14 +74,21 @@ def study_tables(facts: Facts, sizes: Mapping[str, Mapping[str, int]]) -> list[T
         (model["id"], model["source"], model["revision"] or NOTHING, model["weights"])
         for model in facts["models"]
     ]
+    tasks = [_task(task, sizes.get(task["id"], {})) for task in facts["tasks"]]
     words = range(1, 6)
     return [
-        Table("models", "Models.", ("", "source", "revision", "weights"), plain(models), words),
+        Table(
+            "models",
+            "Models.",
+            ("", "source", "revision", "weights"),
+            _rows(models, "model"),
+            words,
+        ),
         Table(
             "tasks",
             "Tasks, and how many examples they are trained and scored on.",
             ("", "examples", "train", "validation", "metric", "in averages"),
-            plain([_task(task, sizes.get(task["id"], {})) for task in facts["tasks"]]),
+            _rows(tasks, "task"),
             (1, 4, 5),
         ),
         Table(
@@ -81,6 +100,14 @@ def study_tables(facts: Facts, sizes: Mapping[str, Mapping[str, int]]) -> list[T
             words,
         ),
     ]
+
+
+def _rows(texts: Sequence[Sequence[str]], kind: str) -> list[Group]:
+    """Rows of text, each about the model or task that it names first."""
+    rows = [
+        [Cell(name, scope=Scope(**{kind: name})), *map(Cell, others)] for name, *others in texts
+    ]
+    return [Group("", rows)]
 
 
 def _task(task: Facts, sizes: Mapping[str, int]) -> tuple[str, ...]:
@@ -102,7 +129,8 @@ def _method(method: Facts, facts: Facts) -> list[Cell]:
     options = ", ".join(f"{name}: {value}" for name, value in method["options"].items())
     texts = [method["algorithm"], method["preset"], method["search_on"] or NOTHING]
     texts += [options or NOTHING, ", ".join(method["subnetworks"]) or "none: search alone"]
-    return [Cell(method["id"], tuple(limits)), *map(Cell, texts)]
+    name = Cell(method["id"], tuple(limits), scope=Scope(method=method["id"]))
+    return [name, *map(Cell, texts)]
 
 
 def examples_of(records: Sequence[Record]) -> dict[str, dict[str, int]]:

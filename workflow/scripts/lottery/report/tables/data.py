@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lottery.report.tables.model import Cell, Group, Table
+from lottery.report.tables.model import Cell, Group, Scope, Table
 from lottery.report.tables.numbers import NOTHING, compact
 
 CAPTION = (
@@ -32,7 +32,7 @@ def data_table(summaries: Sequence[Mapping[str, Any]]) -> Table | None:
             _row(split, counts, [each["splits"].get(split, {}) for each in tokens])
             for split, counts in task["splits"].items()
         ]
-        groups.append(Group(task["task"], rows))
+        groups.append(Group(task["task"], rows, Scope(task=task["task"])))
     return Table("data", CAPTION, COLUMNS, groups, frozenset({7})) if groups else None
 
 

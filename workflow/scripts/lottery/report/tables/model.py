@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Record = dict[str, Any]
+
+
+class Scope(NamedTuple):
+    """What rows, or a column, are about: the page shows those of one model, method or task."""
+
+    model: str = ""
+    method: str = ""
+    task: str = ""
+
+
+EVERYTHING = Scope()
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,8 @@ class Cell:
         verdict: the class of a verdict, which colours it; empty for other cells.
         sd, paper_sd: the standard deviations of both; the page leaves out the second.
         mark: a mark behind `text`.
+        value: the number by which the page sorts, where it is not the first one in `text`.
+        scope: in the first cell of a row, what the row is about.
     """
 
     text: str
@@ -33,14 +46,17 @@ class Cell:
     sd: str = ""
     mark: str = ""
     paper_sd: str = ""
+    value: float | None = None
+    scope: Scope = EVERYTHING
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows under a heading of their own; the first cell of a row is its name."""
+    """Rows under a heading of their own, all about `scope`; the first cell of a row is its name."""
 
     title: str
     rows: Sequence[Sequence[Cell]]
+    scope: Scope = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,10 @@ class Table:
         words: the columns whose cells are texts, set flush left, not numbers, set flush right.
         note: lines of text below the table.
         title: its heading, and the line that opens it where it is folded.
+        how: how to read it, which the page says of several tables once.
         published: what the published numbers in it are.
+        tasks: column -> the task that it is about.
+        source: the path of the csv file with its numbers in full, where there is one.
     """
 
     name: str
@@ -65,7 +84,15 @@ class Table:
     words: Collection[int] = ()
     note: str = ""
     title: str = ""
+    how: str = ""
     published: str = ""
+    tasks: Mapping[int, str] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def full_caption(self) -> str:
+        """Caption and how to read it."""
+        return f"{self.caption} {self.how}".rstrip()
 
 
 def plain(rows: Sequence[Sequence[str]]) -> list[Group]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
-from lottery.report.tables.model import Cell, Group, Record, Table, records
+from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
 from lottery.report.tables.numbers import MINUS, NOTHING, interval, p_value, percent, rounded
 from lottery.results import overlap
 from lottery.results.layout import SPLIT_NAMES, Layout
@@ -33,7 +33,11 @@ def differences_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Tabl
     if shown.empty:
         return None
     groups = [
-        Group(f"{method}, {model}, {SPLIT_NAMES[splits[method]]}", list(map(_difference, rows)))
+        Group(
+            f"{method}, {model}, {SPLIT_NAMES[splits[method]]}",
+            list(map(_difference, rows)),
+            Scope(model, method),
+        )
         for (model, method), rows in _by_method(shown)
     ]
     published = shown["published_difference"].notna().any()
@@ -43,6 +47,7 @@ def differences_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Tabl
         ["", "n", "difference", "95 % interval", "p", "p over examples"],
         groups,
         published="the published difference." if published else "",
+        source="differences",
     )
 
 
@@ -87,8 +92,9 @@ def overlap_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Table | 
             for control, of_task in lines.items()
         ]
         if cells:
-            groups.append(Group(f"{method}, {model}", cells))
-    return Table("overlap", caption, ["", *tasks], groups)
+            groups.append(Group(f"{method}, {model}", cells, Scope(model, method)))
+    columns = dict(enumerate(tasks, start=1))
+    return Table("overlap", caption, ["", *tasks], groups, tasks=columns, source="overlap")
 
 
 def association_table(frame: pd.DataFrame) -> Table | None:
@@ -106,5 +112,5 @@ def association_table(frame: pd.DataFrame) -> Table | None:
                 value = values[score, attention][measure]
                 line.append(Cell(p_value(value) if measure == "p_holm" else rounded(value, 2)))
             lines.append(line)
-        groups.append(Group(f"{method}, {model}", lines))
-    return Table("associations", ASSOCIATIONS, ASSOCIATED, groups)
+        groups.append(Group(f"{method}, {model}", lines, Scope(model, method)))
+    return Table("associations", ASSOCIATIONS, ASSOCIATED, groups, source="pattern_association")

@@ -1,7 +1,9 @@
-"""Tables as Markdown and as LaTeX; the page has its own template, `workflow/report/page`."""
+"""Tables as Markdown, LaTeX and csv; the page has its own template, `workflow/report/page`."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from lottery.report.tables.model import Cell, Table
 from lottery.report.tables.numbers import MINUS, NOTHING
 
 PAPER = "paper"
+NEEDS = "% Needs \\usepackage{booktabs}."
 CONTROL = dict.fromkeys(map(chr, (*range(32), *range(127, 160))), " ")  # line ends included
 # Plain signs, so that numbers can be copied and searched for; a bar would end a cell.
 MARKDOWN = str.maketrans(CONTROL | {MINUS: "-", NOTHING: "-", "|": "\\|"})
@@ -46,7 +49,7 @@ def write_printed(
     """Writes tables as a Markdown text with a heading, and as LaTeX to be included in a paper."""
     printed = {
         path_to_markdown: [f"# {title}", introduction, *map(markdown, tables)],
-        path_to_latex: ["% Needs \\usepackage{booktabs}.", *map(latex, tables)],
+        path_to_latex: [NEEDS, *map(latex, tables)],
     }
     for path, parts in printed.items():
         with files.atomic(path) as temporary:
@@ -56,7 +59,7 @@ def write_printed(
 
 def markdown(table: Table) -> str:
     """A table with its title, caption and note."""
-    caption = table.caption.removeprefix(f"{table.title}. ")
+    caption = table.full_caption.removeprefix(f"{table.title}. ")
     if table.published:
         caption += f" Rows *{PAPER}*: {table.published}"
     dashes = ["---" if n in table.words or not n else "---:" for n, _ in enumerate(table.columns)]
@@ -81,7 +84,7 @@ def _plain(text: str) -> str:
 
 def latex(table: Table) -> str:
     """A table with its caption and note, for the package booktabs."""
-    caption = table.caption
+    caption = table.full_caption
     if table.title and not caption.startswith(table.title):
         caption = f"{table.title}. {caption}"
     if table.published:
@@ -112,6 +115,25 @@ def latex(table: Table) -> str:
     if table.note:
         lines += ["", *(f"{note.translate(LATEX)}\\par" for note in table.note.split("\n"))]
     return "\n".join([*lines, "\\end{table}"])
+
+
+def as_csv(table: Table) -> str:
+    """A table's cells as they are shown, the group's title in front of each row."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["", *table.columns] if _titled(table) else table.columns)
+    title = ""
+    for kind, texts in _lines(table):
+        if kind == "title":
+            title = texts[0]
+            continue
+        plain = [text.replace(MINUS, "-") if text != NOTHING else "" for text in texts]
+        writer.writerow([title, *plain] if _titled(table) else plain)
+    return text.getvalue()
+
+
+def _titled(table: Table) -> bool:
+    return any(group.title for group in table.groups)
 
 
 def _lines(table: Table) -> Iterator[tuple[str, list[str]]]:

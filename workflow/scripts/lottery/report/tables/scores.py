@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING
 
-from lottery.report.tables.model import Cell, Group, Record, Table, records
+from lottery.report.tables.model import EVERYTHING, Cell, Group, Record, Scope, Table, records
 from lottery.report.tables.numbers import NOTHING, rounded
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.summary import AVERAGE
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEGENERATE = (
-    " †k: k of the runs are degenerate: they were trained and predict a constant or do not beat"
+    "†k: k of the runs are degenerate: they were trained and predict a constant or do not beat"
     " majority, or their full model did. One column leaves them out."
 )
 HALF = (
-    " This half of the validation data is held out from the searches of strict methods. Published"
+    "This half of the validation data is held out from the searches of strict methods. Published"
     " methods search on the whole of it, so their masks have seen this half too."
 )
 PAPER = (
@@ -62,7 +62,9 @@ def summary_tables(frame: pd.DataFrame, layout: Layout, caption: str) -> list[Ta
         title = f"{model}, {SPLIT_NAMES[split]}"
         text = f"{title}. {caption}"
         name = f"summary-{model}-{split}"
-        tables.append(_score_table(name, rows, layout, text, groups, title=title))
+        scopes = {heading: Scope(model, heading) for heading in groups}
+        table = _score_table(name, rows, layout, text, groups, title=title, scopes=scopes)
+        tables.append(table)
     return tables
 
 
@@ -77,7 +79,8 @@ def trainability_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Tab
     }
     names = ", ".join(frame.loc[frame["system"] == "given", "name"].unique())
     note = SUPPLIED.format(names=names) if names else ""
-    return _score_table("trainability", frame, layout, caption, groups, note=note)
+    name = "trainability"
+    return _score_table(name, frame, layout, caption, groups, note=note, source=name)
 
 
 def _system(system: str, name: str, model: str, method: str, subnetwork: str) -> Cell:
@@ -87,8 +90,9 @@ def _system(system: str, name: str, model: str, method: str, subnetwork: str) ->
     if system == "majority":
         return Cell("majority")
     if system == "full":
-        return Cell("full", (model,))
-    return Cell(f"{method}: {subnetwork}", (f"{model}, {TRAINED[system]}",))
+        return Cell("full", (model,), scope=Scope(model))
+    below = (f"{model}, {TRAINED[system]}",)
+    return Cell(f"{method}: {subnetwork}", below, scope=Scope(model, method))
 
 
 def _score_table(
@@ -100,11 +104,14 @@ def _score_table(
     *,
     note: str = "",
     title: str = "",
+    source: str = "summary",
+    scopes: Mapping[str, Scope] | None = None,
 ) -> Table:
     """A table of scores with a column for each task and their average.
 
     `frame` has all rows of the table, with the columns of summary.csv. `groups` gives them by
-    heading and line: a name, and a row per task and one for the average.
+    heading and line: a name, and a row per task and one for the average. `scopes`: heading -> what
+    its rows are about.
     """
     degenerate = bool((frame["n_degenerate"] > 0).any())
     published = any(method.preset == "published" for method in layout.methods)
@@ -112,18 +119,26 @@ def _score_table(
     tasks = [f"{task.id} ({METRICS[task.metric].short})" for task in layout.tasks]
     left_out = ", ".join(task.id for task in layout.tasks if not task.in_average)
     notes = [f"Not in the average: {left_out}." if left_out else "", note]
+    # The averages first: where the page is narrow, tasks scroll out of sight, not they.
+    first = ["", "n", "kept", AVERAGE] + ["without degenerate"] * degenerate
     return Table(
         name,
-        caption + DEGENERATE * degenerate + HALF * bool(seen),
-        # The averages first: where the page is narrow, tasks scroll out of sight, not they.
-        ["", "n", "kept", AVERAGE] + ["without degenerate"] * degenerate + tasks,
+        caption,
+        first + tasks,
         [
-            Group(heading, [_score_row(*line, layout, degenerate=degenerate) for line in lines])
+            Group(
+                heading,
+                [_score_row(*line, layout, degenerate=degenerate) for line in lines],
+                (scopes or {}).get(heading, EVERYTHING),
+            )
             for heading, lines in groups.items()
         ],
+        tasks={len(first) + place: task.id for place, task in enumerate(layout.tasks)},
         note="\n".join(filter(None, notes)),
         title=title,
+        how=" ".join(filter(None, [DEGENERATE * degenerate, HALF * bool(seen)])),
         published=PAPER if frame["published_mean"].notna().any() else "",
+        source=source,
     )
 
 
@@ -189,11 +204,14 @@ def _on_table(task: str, metric: str, rows: pd.DataFrame, caption: str) -> Table
             name = f"{subnetwork}, {phase}".removesuffix(", finetuned")
             counts = [Cell(str(first["n_runs"])), Cell(rounded(first["kept_fraction"]))]
             lines.append([Cell(name), *counts, *(_score(cells.get(name, {})) for name in names)])
-        groups.append(Group(model if method == "none" else f"{method}, {model}", lines))
+        masked = method != "none"
+        scope = Scope(model, method if masked else "")
+        groups.append(Group(f"{method}, {model}" if masked else model, lines, scope))
     return Table(
         f"on_{task}",
         f"{title}. {caption}",
         ["", "n", "kept", *(f"{name or 'all'} ({sizes[name]})" for name in names)],
         groups,
         published=PAPER_ON if rows["published_mean"].notna().any() else "",
+        source="evaluation_only",
     )

@@ -29,6 +29,9 @@ SCHEMA: files.Schema = {
     "low_without_degenerate": float,
     "high_without_degenerate": float,
     **dict.fromkeys("split details reason".split(), str),
+    **dict.fromkeys("judged direction effect published_note".split(), str),
+    **dict.fromkeys("p p_holm collapsed_low collapsed_high".split(), float),
+    **dict.fromkeys("n_runs n_collapsed".split(), int),
 }
 DEGENERATE = "Every run that it rests on is degenerate."
 CONSTRUCTED = "The search stopped at this threshold, on the examples scored here"
