@@ -150,9 +150,9 @@ def differences(tree: synthetic.Tree) -> list[dict[str, Any]]:
             cell = {"model": tree.model, "method": method, "split": "validation", "phase": phase}
             cell |= {"first": "good", "second": "bad", "task": task, "n_seeds": 5}
             value = 0.1 + 0.01 * number + (task == "cola")
-            cell |= {"difference": value, "t_low": value - 0.05, "t_high": value + 0.05}
+            cell |= {"difference": value, "low": value - 0.05, "high": value + 0.05, "p": 0.01}
             if phase == "pruned":
-                cell |= {"n_degenerate": 2, "difference_without_degenerate": 0.0777}
+                cell |= {"n_collapsed": 2, "difference_with_collapsed": 0.0777}
             cell |= {"p_examples": 0.00004, "smallest_p_examples": 0.0001}
             rows.append(cell)
     return rows

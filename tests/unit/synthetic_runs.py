@@ -167,7 +167,8 @@ def write_runs(
                 for split, rows in (("validation", half != ""), ("report_half", half == half[1])):
                     value = score(metric, labels[rows], predictions[rows])
                     constant = is_constant(predictions[rows])
-                    changes = {"metric": metric, "degenerate": constant or value is None}
+                    lost = run[2] != "pruned" and (constant or value is None)
+                    changes = {"metric": metric, "degenerate": lost}
                     scores.append(one_score(task, seed, run, split, value, **changes))
     return paths, scores
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as reference
 
-from lottery.tasks.metrics import METRICS, chance, is_constant, score
+from lottery.tasks import metrics
+from lottery.tasks.metrics import METRICS, chance, influences, is_constant, score, weighted_scores
 
 
 def pairs(values: st.SearchStrategy) -> st.SearchStrategy:
@@ -134,3 +136,60 @@ def test_unequal_shapes_and_unknown_metrics_are_mistakes() -> None:
         score("accuracy", np.zeros(3), np.zeros(2))
     with pytest.raises(ValueError, match="rouge"):
         score("rouge", np.zeros(3), np.zeros(3))
+
+
+def drawn(metric: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and predictions of three systems, of three classes or with ties among scores."""
+    if METRICS[metric].of == "scores":
+        labels = rng.normal(size=n)
+        return labels.round(1), (labels + rng.normal(size=(3, n))).round(1)
+    labels = rng.integers(2 if METRICS[metric].two_classes else 3, size=n)
+    other = rng.integers(labels.max() + 1, size=(3, n))
+    return labels, np.where(rng.random((3, n)) < 0.6, labels, other)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_an_influence_is_the_derivative_of_the_weighted_score(metric: str) -> None:
+    labels, predictions = drawn(metric, 40, np.random.default_rng(0))
+    found = influences(metric, labels, predictions)
+    assert found.mean(1) == pytest.approx(np.zeros(3), abs=1e-6)
+    step = 2.0**-10  # as a float32, which weights of classes are
+    for example in range(40):
+        weights = np.ones((2, 40))
+        weights[:, example] += (step, -step)
+        more, less = weighted_scores(metric, labels, predictions, weights)
+        expected = 40 * (more - less) / (2 * step)
+        # Counts of weights that are no whole numbers are rounded to float32.
+        assert found[:, example] == pytest.approx(expected, abs=2e-2)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_influences_give_the_standard_error_of_the_jackknife(metric: str) -> None:
+    """Leaving out one example after the other is slow, and tells the same."""
+    n = 500
+    labels, predictions = drawn(metric, n, np.random.default_rng(1))
+    found = influences(metric, labels, predictions).std(1, ddof=1) / n**0.5
+    without = weighted_scores(metric, labels, predictions, 1.0 - np.eye(n))
+    jackknife = (((without - without.mean(0)) ** 2).sum(0) * (n - 1) / n) ** 0.5
+    assert found == pytest.approx(jackknife, rel=0.02)
+
+
+def test_the_influence_on_accuracy_is_right_or_wrong() -> None:
+    labels, predictions = np.array([0, 1, 1, 0]), np.array([[0, 1, 0, 1], [0, 1, 1, 0]])
+    expected = np.array([[0.5, 0.5, -0.5, -0.5], [0.0] * 4])
+    assert influences("accuracy", labels, predictions) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("metric", ["pearson", "spearman", "pearson_spearman"])
+def test_a_metric_that_declares_no_influence_has_the_same(metric: str, monkeypatch) -> None:
+    labels, predictions = drawn(metric, 60, np.random.default_rng(2))
+    expected = influences(metric, labels, predictions)
+    bare = replace(METRICS[metric], influence=None)
+    monkeypatch.setitem(metrics.METRICS, metric, bare)
+    assert influences(metric, labels, predictions) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("metric", ["matthews", "pearson", "spearman", "pearson_spearman"])
+def test_an_undefined_score_has_no_influences(metric: str) -> None:
+    labels = np.array([0, 1, 1, 0])
+    assert not influences(metric, labels, np.ones((1, 4), int)).any()

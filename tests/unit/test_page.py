@@ -134,8 +134,8 @@ def test_differences_are_the_averages_over_tasks(tree, found):
     table = found.tables["table-differences"]
     cells = [row[2].split() for row in table if len(row) > 1 and row[2] != "difference"]
     assert [float(cell[0]) for cell in cells] == pytest.approx([0.10, 0.11, 0.12, 0.13])
-    # Every average stands with and without degenerate runs, where there are any.
-    assert [cell[1:] for cell in cells] == [["without", "2", "degenerate", "0.078"], []] * 2
+    # The mean with the collapsed runs stands below, where there are any.
+    assert [cell[1:] for cell in cells] == [["with", "2", "collapsed", "0.078"], []] * 2
     assert all("< 0.0001 [0.0001]" in row[-1] for row in table[1:] if len(row) > 1)
 
 

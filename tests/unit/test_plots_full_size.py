@@ -66,8 +66,7 @@ def differences(tree, method: str, split: str) -> pd.DataFrame:
                 head = {"model": MODEL, "method": method, "split": split, "phase": phase}
                 head |= {"first": contrast.first, "second": contrast.second, "task": task}
                 numbers = {"difference": middle, "n_seeds": 5, "published_difference": middle}
-                numbers |= {f"t_{end}": middle + 2 * side * width for end, side in ENDS}
-                numbers |= {f"bootstrap_{end}": middle + side * width for end, side in ENDS}
+                numbers |= {end: middle + 2 * side * width for end, side in ENDS}
                 rows.append(head | numbers)
     return pd.DataFrame(rows)
 

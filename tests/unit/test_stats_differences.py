@@ -29,8 +29,8 @@ LEVELS = {"full": 0.95, "good": 0.9, "random": 0.75, "bad": 0.6, "super": 0.7}
 
 def level(task, run, seed):
     kind = run[1].split("_")[0]
-    if (task, run, seed) == ("cola", ("structured", "bad", "pruned"), 42):
-        return 0  # a degenerate run
+    if (task, run, seed) == ("cola", ("structured", "bad", "retrained"), 42):
+        return 0  # a run that collapsed
     other_draw = -0.3 if run[1].endswith("_2") else 0
     return (
         LEVELS[kind]
@@ -59,8 +59,7 @@ def params(method, tasks=None, methods=None):
             }
         },
     }
-    sizes = {"bootstrap_samples": 200, "permutations": 199}
-    return {"layout": layout, "controls": controls} | sizes
+    return {"layout": layout, "controls": controls, "permutations": 199}
 
 
 def controls_of(subnetworks):
@@ -133,8 +132,8 @@ def test_rows_stand_for_every_task_and_their_average_on_the_splits_to_compare(ma
     assert len(set(keys)) == len(keys) == (2 * 6 + 8) * 2 * (len(TASKS) + 1)
 
 
-def test_a_task_has_its_mean_difference_and_t_interval(made):
-    *_, scores, rows = made
+def test_a_task_has_its_mean_difference_and_an_interval_over_seeds_and_examples(made):
+    _, paths, scores, rows = made
     first, second = (
         values_of(scores, "validation", "stsb", "structured", (name,), "retrained")[:, 0]
         for name in ("good", "bad")
@@ -142,18 +141,35 @@ def test_a_task_has_its_mean_difference_and_t_interval(made):
     row = row_of(
         rows, split="validation", task="stsb", first="good", second="bad", phase="retrained"
     )
-    expected = stats.ttest_rel(first, second)
-    bounds = expected.confidence_interval()
+    seeds = (first - second).std(ddof=1) / 5**0.5
+    # Leaving out one example after the other, for all seeds at once.
+    tables = {run_of(path): path for path in paths if run_of(path).task == "stsb"}
+    without = []
+    for example in range(60):
+        differences = []
+        for seed in SEEDS:
+            sides = []
+            for name in ("good", "bad"):
+                place = (MODEL, "stsb", "structured", name, "retrained", seed)
+                table = files.read_parquet(tables[place]).to_pandas()
+                table = table[table["idx"] != example]
+                sides.append(np.corrcoef(table["label"], table["prediction"])[0, 1])
+            differences.append(sides[0] - sides[1])
+        without.append(np.mean(differences))
+    examples = (np.var(without) * 59) ** 0.5
     assert float(row["difference"]) == pytest.approx(np.mean(first - second))
-    assert float(row["t_low"]) == pytest.approx(bounds.low)
-    assert float(row["p_seeds"]) == pytest.approx(expected.pvalue)
-    assert float(row["bootstrap_low"]) < float(row["difference"]) < float(row["bootstrap_high"])
+    assert float(row["se_seeds"]) == pytest.approx(seeds)
+    assert float(row["se_examples"]) == pytest.approx(examples, rel=0.05)
+    half = np.hypot(stats.t.ppf(0.975, 4) * seeds, 1.959964 * float(row["se_examples"]))
+    assert float(row["high"]) - float(row["difference"]) == pytest.approx(half)
+    assert (float(row["p"]) < 0.05) == (float(row["low"]) > 0)
     assert (row["n_seeds"], row["n_examples"], row["df"]) == ("5", "60", "4.0")
+    assert (row["n_runs"], row["n_collapsed"], row["collapsed_low"]) == ("5", "0", "0.0")
     assert row["smallest_p_examples"] == "0.005"
     assert float(row["p_examples"]) <= float(row["p_examples_holm"])
 
 
-def test_draws_are_averaged_per_seed_and_their_spread_is_told(made):
+def test_draws_are_averaged_per_seed_and_have_a_spread_of_their_own(made):
     *_, scores, rows = made
     draws = values_of(
         scores, "report_half", "rte", "strict", ("random_half", "random_half_2"), "pruned"
@@ -162,13 +178,12 @@ def test_draws_are_averaged_per_seed_and_their_spread_is_told(made):
     row = row_of(
         rows, method="strict", task="rte", first="good_half", second="random_half", phase="pruned"
     )
-    expected = stats.ttest_rel(good, draws.mean(1)).confidence_interval()
     assert (row["n_draws"], row["n_seeds"]) == ("2", "5")
-    assert float(row["t_high"]) == pytest.approx(expected.high)
+    # Draws are nested in seeds, whose means vary by both.
+    per_seed = good - draws.mean(1)
+    assert float(row["se_seeds"]) == pytest.approx(per_seed.std(ddof=1) / 5**0.5)
     assert float(row["draw_sd"]) ** 2 == pytest.approx(draws.var(axis=1, ddof=1).mean())
     assert row["seed_sd"] != ""
-    low, high = float(row["bootstrap_low"]), float(row["bootstrap_high"])
-    assert (low + high) / 2 == pytest.approx(float(row["difference"]), abs=0.2 * (high - low))
     other = row_of(
         rows, method="strict", task="rte", first="good_half", second="bad_half", phase="pruned"
     )
@@ -191,6 +206,9 @@ def test_the_average_is_over_tasks_that_take_part(made):
     assert float(row["difference"]) == pytest.approx(mean)
     assert (row["n_tasks"], row["metric"], row["n_seeds"]) == ("3", "", "5")
     assert 4 <= float(row["df"]) <= 12
+    for name in ("se_seeds", "se_examples"):
+        of_tasks = [float(each[name]) for each in averaged]
+        assert float(row[name]) == pytest.approx(np.hypot.reduce(of_tasks) / 3)
     published = np.mean([float(each["published_difference"]) for each in averaged])
     assert float(row["published_difference"]) == pytest.approx(published)
 
@@ -199,28 +217,50 @@ def test_a_task_outside_averages_has_intervals_but_no_test(made):
     row = row_of(
         made[-1], split="validation", task="wnli", first="full", second="bad", phase="pruned"
     )
-    assert row["difference"] and row["bootstrap_low"] and row["t_low"]
-    assert row["p_seeds"] == row["p_runs"] == row["p_examples"] == row["p_examples_holm"] == ""
+    assert row["difference"] and row["low"] and row["se_examples"]
+    assert row["p"] == row["p_examples"] == row["p_examples_holm"] == ""
 
 
-def test_degenerate_runs_are_counted_and_left_out_beside(made):
+def test_collapsed_runs_are_left_out_and_counted(made):
     *_, scores, rows = made
-    cell = {"split": "validation", "first": "good", "second": "bad", "phase": "pruned"}
+    cell = {"split": "validation", "first": "good", "second": "bad", "phase": "retrained"}
     row = row_of(rows, task="cola", **cell)
     first, second = (
-        values_of(scores, "validation", "cola", "structured", (name,), "pruned")[:, 0]
+        values_of(scores, "validation", "cola", "structured", (name,), "retrained")[:, 0]
         for name in ("good", "bad")
     )
     place = SEEDS.index(42)
     assert second[place] == 0
-    assert (row["n_degenerate"], row["n_seeds"]) == ("1", "5")
-    assert float(row["difference"]) == pytest.approx(np.mean(first - second))
+    assert (row["n_runs"], row["n_collapsed"], row["n_seeds"]) == ("5", "1", "4")
+    bounds = stats.binomtest(1, 5).proportion_ci(0.95, method="exact")
+    assert float(row["collapsed_low"]) == pytest.approx(bounds.low)
+    assert float(row["collapsed_high"]) == pytest.approx(bounds.high)
     sound = np.delete(first - second, place)
-    assert row["n_seeds_without_degenerate"] == "4"
-    assert float(row["difference_without_degenerate"]) == pytest.approx(sound.mean())
+    assert float(row["difference"]) == pytest.approx(sound.mean())
+    assert float(row["se_seeds"]) == pytest.approx(sound.std(ddof=1) / 2)
+    assert float(row["difference_with_collapsed"]) == pytest.approx(np.mean(first - second))
+    assert float(row["median"]) == pytest.approx(np.median(first - second))
     average = row_of(rows, task="average", **cell)
-    assert average["n_degenerate"] == "1"
-    assert average["difference"] != average["difference_without_degenerate"]
+    assert (average["n_runs"], average["n_collapsed"], average["n_tasks"]) == ("15", "1", "3")
+    assert average["difference"] != average["difference_with_collapsed"]
+
+
+def test_a_task_with_one_run_left_of_several_is_left_out(tmp_path):
+    tasks, methods = {"rte": "accuracy", "cola": "matthews"}, {"structured": ("good", "bad")}
+
+    def collapsing(task, run, seed):
+        lost = task == "cola" and run[1] == "bad" and seed != 86
+        return 0 if lost else LEVELS[run[1]] + 0.01 * SEEDS.index(seed)
+
+    paths, scores = write_runs(tmp_path, tasks, methods, collapsing)
+    rows = compare(tmp_path, paths, scores, tasks, methods)
+    cell = {"first": "good", "second": "bad", "phase": "retrained"}
+    cola, rte, average = (row_of(rows, task=task, **cell) for task in ("cola", "rte", "average"))
+    assert (cola["n_tasks"], cola["n_collapsed"], cola["difference"]) == ("0", "4", "")
+    assert cola["difference_with_collapsed"] and cola["p_examples"] == ""
+    assert (average["n_tasks"], average["n_runs"], average["n_collapsed"]) == ("1", "10", "4")
+    for name in ("difference", "low", "se_examples"):
+        assert average[name] == rte[name]
 
 
 def test_a_published_difference_stands_beside_the_published_method_on_validation_only(made):
@@ -243,12 +283,12 @@ def test_a_method_alone_gives_the_same_rows(made, tmp_path):
     ]
 
 
-def test_one_seed_gives_differences_without_t_intervals(tmp_path):
+def test_one_seed_gives_differences_without_intervals(tmp_path):
     tasks, methods = {"rte": "accuracy"}, {"structured": ("good", "bad")}
     paths, scores = write_runs(tmp_path, tasks, methods, level, seeds=(1337,))
     rows = compare(tmp_path, paths, scores, tasks, methods)
-    assert {row["t_low"] for row in rows} == {row["p_seeds"] for row in rows} == {""}
-    assert all(row["bootstrap_low"] and row["p_examples"] for row in rows)
+    assert {row["low"] for row in rows} == {row["p"] for row in rows} == {""}
+    assert all(row["difference"] and row["p_examples"] for row in rows)
 
 
 def test_scores_of_other_predictions_are_refused(tmp_path):

@@ -49,11 +49,10 @@ def test_sizes_are_comparable_where_the_searches_stop_alike():
     assert facts["heads"]["search"] != facts["m"]["search"]
 
 
-def test_a_comparison_depends_on_what_is_resampled_and_a_figure_does_not():
+def test_a_comparison_depends_on_its_permutations_and_a_figure_does_not():
     entry = study(METHODS + "analysis: {test_permutations: 99}")
     params = comparison_params(entry, "small", "m_strict")
-    assert params["permutations"] == 99
-    assert params["bootstrap_samples"] == study(METHODS).analysis["bootstrap_samples"] > 99
+    assert params["permutations"] == 99 < study(METHODS).analysis["test_permutations"]
     assert params["controls"] == "strict"
     drawn = method_layout_params(entry, "small", "m_strict")
     assert drawn == {"layout": params["layout"]}

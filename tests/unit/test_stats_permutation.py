@@ -9,7 +9,6 @@ import pytest
 
 from lottery.statistics.resampling import (
     Null,
-    flip_runs,
     pool,
     smallest_p,
     swap_examples,
@@ -86,23 +85,6 @@ def test_the_smallest_p_counts_the_permutations_and_the_examples_that_can_move()
         assert null.p >= null.smallest_p
     same = swap_examples("accuracy", labels, first, first, np.random.default_rng(0), 999)
     assert (same.p, same.smallest_p) == (1, 1)
-
-
-def test_five_seeds_alone_cannot_reach_five_percent():
-    null = flip_runs(np.full(5, 0.1), np.random.default_rng(0), 9999)
-    assert null.p == null.smallest_p == 2 / 32
-    mixed = flip_runs(np.array([0.3, 0.2, -0.1]), np.random.default_rng(0), 9999)
-    # Of the eight signed sums 0.4 is reached by +-0.6 and +-0.4.
-    assert mixed.p == 4 / 8
-
-
-def test_runs_of_many_tasks_are_flipped_at_random():
-    rng = np.random.default_rng(0)
-    null = flip_runs(np.full(40, 0.01), rng, 999)
-    assert len(null.permuted) == 999
-    assert null.p == null.smallest_p == 1 / 1000
-    balanced = flip_runs(np.tile([0.1, -0.1], 20), rng, 999)
-    assert balanced.p == 1
 
 
 def test_pooling_averages_tasks():

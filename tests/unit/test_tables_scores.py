@@ -1,4 +1,4 @@
-"""scores.csv: every score once, and what is degenerate."""
+"""scores.csv: every score once, and what collapsed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,13 @@ def majority(value: float | None, metric: str = "matthews") -> dict:
 
 
 def evaluation(
-    value: float | None, *, subnetwork="full", seed=1, constant=False, metric="matthews"
+    value: float | None,
+    *,
+    subnetwork="full",
+    phase="retrained",
+    seed=1,
+    constant=False,
+    metric="matthews",
 ) -> dict:
     masked = subnetwork != "full"
     return {
@@ -44,7 +50,7 @@ def evaluation(
         "seed": seed,
         "method": "structured" if masked else "none",
         "subnetwork": subnetwork,
-        "phase": "pruned" if masked else "finetuned",
+        "phase": phase if masked else "finetuned",
         "kept_fraction": 0.5 if masked else 1.0,
         "heads_kept": 3,
         "mlps_kept": 1,
@@ -82,19 +88,34 @@ def test_majority_is_that_of_the_validation_labels_on_whole_splits_and_of_train_
     assert {*found["model"], *found["phase"]} == {"none"} and found["seed"].isna().all()
 
 
-def test_a_run_that_predicts_something_is_not_degenerate():
+def test_a_run_that_beats_majority_has_not_collapsed():
     assert flags([evaluation(0.5), evaluation(0.4, subnetwork="good")], 0.0) == [False] * 4
 
 
 @pytest.mark.parametrize(
     "spoilt",
     [
-        evaluation(0.4, subnetwork="good", constant=True),
-        evaluation(None, subnetwork="good"),
+        {"value": 0.4, "constant": True},
+        {"value": None},
+        {"value": 0.1},  # as much as majority has on the halves, and less than on validation
+        {"value": -0.4},
     ],
 )
-def test_a_constant_or_undefined_run_is_degenerate(spoilt):
-    assert flags([evaluation(0.5), spoilt], 0.0) == [False, False, True, True]
+def test_a_trained_run_collapses_and_a_pruned_one_does_not(spoilt):
+    retrained = evaluation(**spoilt, subnetwork="good")
+    assert flags([evaluation(0.5), retrained], 0.2) == [False, False, True, True]
+    pruned = evaluation(**spoilt, subnetwork="good", phase="pruned")
+    assert flags([evaluation(0.5), pruned], 0.2) == [False] * 4
+
+
+def test_a_run_collapses_in_all_metrics_by_the_reported_one():
+    """0.3 is above majority in the other metric, 0.1 in the reported one is not."""
+    run = evaluation(0.1, subnetwork="good")
+    run["scores"] += [
+        score | {"metric": "pearson_spearman", "value": 0.3} for score in run["scores"]
+    ]
+    rows = gather([evaluation(0.5), run], [majority(0.2)], REPORTED)
+    assert rows.loc[rows["subnetwork"] == "good", "degenerate"].tolist() == [True] * 4
 
 
 def test_a_full_model_that_loses_to_majority_taints_its_seed_on_that_split_only():
@@ -114,16 +135,18 @@ def test_an_undefined_majority_counts_as_chance():
     [
         (0.6, 0.5, "accuracy", True),
         (0.5, 0.5, "accuracy", False),
-        (None, -0.1, "matthews", True),
+        (None, -0.1, "matthews", False),
         (None, 0.0, "matthews", False),
+        (-0.1, None, "matthews", False),
         (None, 0.2, "f1", False),
         (0.1, None, "f1", True),
+        (0.0, None, "f1", False),
     ],
 )
 def test_full_models_beat_majority_by_a_higher_value(value, baseline, metric, expected):
     document, best = evaluation(value, metric=metric), majority(baseline, metric)
-    # A run of the same seed that is degenerate by its full model alone.
-    other = evaluation(0.5, subnetwork="good", metric=metric)
+    # A run of the same seed that collapsed by its full model alone.
+    other = evaluation(0.9, subnetwork="good", metric=metric)
     rows = gather([document, other], [best], {"cola": metric})
     chosen = rows[(rows["subnetwork"] == "good") & (rows["split"] == "validation")]
     assert [*chosen["degenerate"]] == [not expected]
@@ -159,15 +182,16 @@ def test_the_step_writes_every_score_once_in_the_order_of_the_grid(tmp_path):
     order = ["majority"] * 3 + ["full"] * 2 + ["good"] * 2 + ["full"] * 2
     assert [*rows["subnetwork"]] == order
     line = (
-        "m,cola,1,structured,good,pruned,validation,matthews,,10,0.5,3,1,true,,,,,,heads=3 mlps=1"
+        "m,cola,1,structured,good,retrained,validation,matthews,,10,0.5,3,1,true"
+        ",,,,pretrained,,heads=3 mlps=1"
     )
     assert out.read_text().splitlines()[6] == line
     assert rows["counted"][5] == 0.0
 
 
 def test_start_and_units_are_those_of_the_run():
-    retrained = evaluation(0.5, subnetwork="good") | {"phase": "retrained"}
-    weights = evaluation(0.5, subnetwork="good") | {
+    retrained = evaluation(0.5, subnetwork="good")
+    weights = evaluation(0.5, subnetwork="good", phase="pruned") | {
         "heads_kept": None,
         "mlps_kept": None,
         "units_kept": {},

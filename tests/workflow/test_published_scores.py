@@ -87,13 +87,16 @@ def test_full_models_have_learnt_and_degenerate_runs_are_marked(published: Run) 
     full = table[(table["subnetwork"] == "full") & (table["split"] == "validation")]
     assert (full["value"] > 0.8).all()
     assert not full["degenerate"].any()
-    # All full models beat majority, so a degenerate run predicts one thing only.
+    # All full models beat majority, so a run collapses by itself, and only if it was trained.
     for cell, rows in table.groupby([*CELL, "split"]):
         *_, method, subnetwork, phase, split = cell
         path = published.cell(cell[1], cell[2]) / "evaluate" / method / subnetwork / phase
         predictions = pd.read_parquet(path / "predictions.parquet")
         part = predictions[(predictions["split"] == split) | (predictions["half"] == split)]
-        assert (rows["degenerate"] == (part["prediction"].nunique() == 1)).all(), cell
+        if phase == "pruned":
+            assert not rows["degenerate"].any(), cell
+        elif part["prediction"].nunique() == 1:
+            assert rows["degenerate"].all(), cell
 
 
 def test_majority_rows(published: Run) -> None:

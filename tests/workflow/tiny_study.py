@@ -33,7 +33,6 @@ AROUND = {
 # As few as the analyses can be made with.
 FEW_DRAWS = {
     "permutations": 50,
-    "bootstrap_samples": 50,
     "test_permutations": 99,
     "few_tasks": 2,
     "maps_per_cell": 4,

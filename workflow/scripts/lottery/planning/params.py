@@ -340,10 +340,9 @@ def method_params(study: Study, model: str, method: str) -> Params:
 
 
 def comparison_params(study: Study, model: str, method: str) -> Params:
-    """Of compare_subnetworks: the layout, and how much is resampled."""
+    """Of compare_subnetworks: the layout, and how many permutations a test has."""
     return method_layout_params(study, model, method) | {
         "controls": _roles(study.methods[method]),
-        "bootstrap_samples": study.analysis["bootstrap_samples"],
         "permutations": study.analysis["test_permutations"],
     }
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 # An id is `none` where it does not apply. An empty seed: majority. An empty value: the metric is
 # undefined. kept_fraction: kept parameters / parameters of the body; kept counts are empty for
-# masks of single weights and for majority. degenerate: the prediction is constant, the metric
-# undefined, or the full model of the same seed does not beat majority. eval_task and group: of
-# tasks that are only evaluated on. target_kept: the kept fraction that the method aimed at. start:
-# the weights from which a retrained subnetwork started. mask_source: where the mask is from, if not
-# from the row's own model, task and seed. units_kept: kept units by kind, as "heads=70 mlps=5".
+# masks of single weights and for majority. degenerate: the run collapsed (`collapsed`), or the
+# majority baseline is undefined. eval_task and group: of tasks that are only evaluated on.
+# target_kept: the kept fraction that the method aimed at. start: the weights from which a retrained
+# subnetwork started. mask_source: where the mask is from, if not from the row's own model, task and
+# seed. units_kept: kept units by kind, as "heads=70 mlps=5".
 SCHEMA: files.Schema = (
     {"model": str, "task": str, "seed": int}
     | dict.fromkeys(("method", "subnetwork", "phase", "split", "metric"), str)
@@ -41,6 +41,9 @@ LABELS_FROM = {
 }
 CELL = ("model", "task", "seed", "method", "subnetwork", "phase", "eval_task")
 SIZES = ("kept_fraction", "heads_kept", "mlps_kept")
+# Phases of trained runs, the only ones that collapse by themselves: the low score of a subnetwork
+# that was pruned and not retrained is what pruning did.
+TRAINED = ("finetuned", "retrained")
 # What evaluations have on top of the columns of scores.csv.
 RUNS: files.Schema = {**SCHEMA, "label": str}
 
@@ -89,7 +92,7 @@ def gather(
     Args:
         evaluations: contents of the evaluations' metrics.json, full models among them.
         majorities: contents of the tasks' majority metrics.json.
-        reported: task -> the metric that decides whether a full model beats majority.
+        reported: task -> the metric that decides whether a run beats majority.
         on_others: contents of metrics.json of evaluations on tasks that nothing is trained on.
 
     Raises:
@@ -98,7 +101,7 @@ def gather(
     import pandas as pd
 
     majority, runs = _majority_table(majorities), evaluation_table(evaluations)
-    runs["degenerate"] |= _of_losing_full_models(runs, with_counted(majority), reported)
+    runs["degenerate"] = collapsed(runs, with_counted(majority), reported)
     others = evaluation_table(on_others)
     # The scores by gold label are in evaluation_only.csv.
     parts = [majority, runs, others[others["label"] == ""]]
@@ -108,8 +111,8 @@ def gather(
 def evaluation_table(documents: Iterable[Document]) -> pd.DataFrame:
     """The scores of evaluations: the columns of scores.csv, and `label`.
 
-    The label is the gold label of the examples scored, empty for all. `degenerate` looks at the
-    run alone, not at its full model.
+    The label is the gold label of the examples scored, empty for all. `degenerate` is known as far
+    as the predictions tell: those of a trained run are constant, or the metric undefined.
     """
     rows = []
     for document in documents:
@@ -123,8 +126,8 @@ def evaluation_table(documents: Iterable[Document]) -> pd.DataFrame:
         }
         for score in document["scores"]:
             row = {name: value for name, value in score.items() if name in RUNS}
-            degenerate = score["constant_prediction"] or score["value"] is None
-            rows.append(cell | row | {"degenerate": degenerate})
+            constant = score["constant_prediction"] or score["value"] is None
+            rows.append(cell | row | {"degenerate": constant and document["phase"] in TRAINED})
     return files.table(rows, RUNS)
 
 
@@ -148,32 +151,46 @@ def _majority_table(documents: Iterable[Document]) -> pd.DataFrame:
     return files.table(rows, SCHEMA)
 
 
-def _of_losing_full_models(
-    runs: pd.DataFrame, majority: pd.DataFrame, reported: dict[str, str]
-) -> pd.Series:
-    """Whether the full model of a run's seed does not beat majority on the run's split.
+def collapsed(runs: pd.DataFrame, majority: pd.DataFrame, reported: dict[str, str]) -> pd.Series:
+    """Which runs collapsed, on the split of their row; comparisons leave them out and count them.
 
-    An undefined value counts as chance. A metric without a chance value (F1) beats nothing where
-    it is undefined, and an undefined majority leaves nothing to beat.
+    A trained run has collapsed if its predictions are constant or its score in the task's reported
+    metric is not above that of the majority baseline. An undefined score or majority counts as 0.
+    If the full model collapsed, so have all runs of its seed: they are compared with nothing.
+
+    Args:
+        runs: of `evaluation_table`, on the tasks that they were trained on.
+        majority: majority baselines, with the column `counted`.
+        reported: task -> its metric.
+
+    Raises:
+        StudyError: a run has no full model, or its task no majority.
     """
     place, cell = ["task", "split"], ["model", "task", "seed"]
-    full = runs[(runs["subnetwork"] == "full") & (runs["metric"] == runs["task"].map(reported))]
+    of_metric = with_counted(runs[runs["metric"] == runs["task"].map(reported)])
+    full = of_metric[of_metric["subnetwork"] == "full"]
     lacking = runs.merge(full[cell], how="left", indicator=True).query("_merge == 'left_only'")
     for row in lacking.itertuples():
         raise StudyError(
             f"The scores of {row.task} with {row.model}, seed {row.seed}, have no full model to be "
             "compared with; evaluate it too."
         )
-    baseline = majority[majority["metric"] == majority["task"].map(reported)]
-    full = with_counted(full).merge(
-        baseline[[*place, "counted"]], on=place, how="left", suffixes=("", "_majority"),
-        indicator=True,
-    )  # fmt: skip
-    for row in full.query("_merge == 'left_only'").itertuples():
+    baseline = majority.loc[
+        majority["metric"] == majority["task"].map(reported), [*place, "counted"]
+    ].rename(columns={"counted": "majority"})
+    beaten = of_metric.merge(baseline, on=place, how="left", indicator=True)
+    for row in beaten.query("_merge == 'left_only'").itertuples():
         raise StudyError(
             f"The majority baseline of {row.task} has no {row.metric} on {row.split}; run its step "
             "again."
         )
-    full["loses"] = full["counted"].isna() | (full["counted"] <= full["counted_majority"])
-    losers = full.loc[full["loses"], [*cell, "split"]].drop_duplicates()
-    return runs.merge(losers, how="left", indicator=True)["_merge"] == "both"
+    above = beaten["counted"].fillna(0.0) > beaten["majority"].fillna(0.0)
+    lost = beaten[beaten["phase"].isin(TRAINED) & (beaten["degenerate"] | ~above)]
+    found = runs["degenerate"].copy()
+    for losers in (
+        lost[[*CELL, "split"]],
+        lost.loc[lost["subnetwork"] == "full", [*cell, "split"]],
+    ):
+        own = runs.merge(losers.drop_duplicates(), how="left", indicator=True)
+        found |= (own["_merge"] == "both").to_numpy()
+    return found

@@ -20,12 +20,14 @@ CELL = ["model", "split", *ROW]
 # n_runs counts all runs; n, mean and sd those with a value, degenerate ones among them (undefined
 # Matthews or correlation counts as 0); the columns *_without_degenerate leave degenerate runs out.
 # In a row of task `average`, n is the number of seeds with a value on every task, mean the mean of
-# the tasks' means, sd that of the seeds' averages; n_runs and n_degenerate add up its tasks.
+# the tasks' means, median that of their medians, sd that of the seeds' averages; n_runs and
+# n_degenerate add up its tasks.
 OVER_SEEDS: dict[str, type] = {
     "n_runs": int,
     "n": int,
     "mean": float,
     "sd": float,
+    "median": float,
     "n_degenerate": int,
     "n_tasks_without_degenerate": int,
     "n_without_degenerate": int,
@@ -46,8 +48,8 @@ SCHEMA: files.Schema = (
 )
 COLUMNS = list(SCHEMA)
 # Of evaluation_only.csv. An empty group means all examples, an empty label all gold labels. The
-# columns *_without_degenerate leave out runs whose predictions for the group are all the same, or
-# whose metric is undefined.
+# columns *_without_degenerate leave out trained runs whose predictions for the group are all the
+# same, or whose metric is undefined.
 ON_KEYS = ["model", "task", "eval_task", *ROW, "split", "group", "label", "metric"]
 ON_SCHEMA: files.Schema = (
     dict.fromkeys(ON_KEYS, str) | {"n_examples": int} | OF_TASK | {"published_mean": float}
@@ -118,6 +120,7 @@ def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         n=("counted", "count"),
         mean=("counted", "mean"),
         sd=("counted", "std"),
+        median=("counted", "median"),
         n_degenerate=("degenerate", "sum"),
         n_without_degenerate=("without_degenerate", "count"),
         mean_without_degenerate=("without_degenerate", "mean"),
@@ -145,7 +148,7 @@ def _averages(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
         n_tasks_without_degenerate=("n_tasks_without_degenerate", "sum"),
         mean_without_degenerate=("mean_without_degenerate", "mean"),
     )
-    for name in ("mean", "published_mean", "published_kept_fraction"):
+    for name in ("mean", "median", "published_mean", "published_kept_fraction"):
         frame[name] = by_cell[name].mean().where(by_cell[name].count() == frame["n_tasks"])
     frame["kept_fraction"] = runs.groupby(CELL)["kept_fraction"].mean()
     others = runs.assign(counted=runs["counted"].mask(runs["degenerate"]))

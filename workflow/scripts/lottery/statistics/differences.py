@@ -16,52 +16,52 @@ from lottery import files
 from lottery.files.errors import StudyError
 from lottery.results.layout import Layout, TaskColumn
 from lottery.results.published import Published
-from lottery.statistics.intervals import draw_components, holm, mean_estimate, t_estimate
-from lottery.statistics.resampling import (
-    Null,
-    draw_seeds,
-    flip_runs,
-    percentile_interval,
-    pool,
-    resampled_scores,
-    swap_examples,
+from lottery.statistics.intervals import (
+    Estimate,
+    draw_components,
+    exact_share,
+    holm,
+    mean_estimate,
+    se_of_mean,
 )
+from lottery.statistics.resampling import Null, pool, swap_examples
 from lottery.statistics.runs import (
     FULL,
     PHASES,
     Contrast,
     Predictions,
     by_seed,
-    by_task,
     contrasts,
     difference,
     read_predictions,
     run_of,
 )
-from lottery.tasks.metrics import weighted_scores
+from lottery.tasks.metrics import influences, weighted_scores
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# difference = score of first - score of second, mean over seeds (each seed's draws averaged first);
-# bootstrap_*: crossed bootstrap; t_*: t interval over seeds; p_seeds: of that t; p_runs: signs of
-# runs flipped; p_examples: predictions swapped, with Holm's correction over the tasks that enter
-# averages; smallest_*: the least that p could have been; equivalence_margin: the smallest margin
-# within which two one-sided tests at 5 % find the two equal; seed_sd, draw_sd: components of the
-# variance of the random subnetwork's scores where it has several draws. In the rows of task
-# `average`, n_seeds is the smallest number of seeds of a task, and the components are the roots of
-# the tasks' mean variances.
+# difference = score of first - score of second, mean over seeds (each seed's draws averaged first)
+# of the runs that did not collapse (`lottery.results.scores`); low, high, p: over seeds and
+# examples (`lottery.statistics.intervals.Estimate`), made of se_seeds with df, and se_examples;
+# equivalence_margin: the smallest margin within which two one-sided tests at 5 % find the two
+# equal. n_runs: pairs of runs (task x seed), of which n_collapsed are left out; collapsed_*: the
+# exact interval of their share. difference_with_collapsed: mean of all pairs, as published numbers
+# are; median: the same of medians over seeds. p_examples: predictions swapped, with Holm's
+# correction over the tasks that enter averages, and the least that p could have been. seed_sd,
+# draw_sd: components of the variance of the random subnetwork's scores where it has several draws.
+# In the rows of task `average`, n_seeds is the smallest number of seeds of a task, and the
+# components are the roots of the tasks' mean variances.
 SCHEMA: files.Schema = {
     **dict.fromkeys("model method split phase first second task metric".split(), str),
     **dict.fromkeys("n_tasks n_examples n_seeds n_draws".split(), int),
-    **dict.fromkeys("difference bootstrap_low bootstrap_high t_low t_high df".split(), float),
-    **dict.fromkeys("equivalence_margin p_seeds p_runs smallest_p_runs".split(), float),
+    **dict.fromkeys("difference low high p".split(), float),
+    **dict.fromkeys("se_seeds df se_examples equivalence_margin".split(), float),
+    **dict.fromkeys("n_runs n_collapsed".split(), int),
+    **dict.fromkeys("collapsed_low collapsed_high".split(), float),
+    **dict.fromkeys("difference_with_collapsed median".split(), float),
     **dict.fromkeys("p_examples p_examples_holm smallest_p_examples".split(), float),
-    **dict.fromkeys("seed_sd draw_sd".split(), float),
-    **dict.fromkeys("n_degenerate n_tasks_without_degenerate".split(), int),
-    "n_seeds_without_degenerate": int,
-    **dict.fromkeys((f"{x}_without_degenerate" for x in "difference t_low t_high".split()), float),
-    "published_difference": float,
+    **dict.fromkeys("seed_sd draw_sd published_difference".split(), float),
 }
 AVERAGE = "average"
 # Scores in a table and scores computed again from predictions may differ by rounding only.
@@ -73,10 +73,11 @@ class TaskDifference:
     """One contrast on one task.
 
     Attributes:
-        values, without_degenerate: difference per seed; the same without seeds that have a
-            degenerate run, of which there are `n_degenerate`.
-        resampled: of the crossed bootstrap, [R].
-        null: of the permutation of examples.
+        values: difference of every seed.
+        sound: which of them rest on runs that did not collapse.
+        se_examples: standard error over examples of the mean of the sound ones.
+        null: of the permutation of examples, of the sound ones; None where collapses leave less
+            than two of several seeds, which says nothing of a spread.
         components: standard deviation over seeds and over draws, of several draws.
         published: the paper's difference.
     """
@@ -84,10 +85,9 @@ class TaskDifference:
     task: TaskColumn
     n_examples: int
     values: np.ndarray
-    without_degenerate: np.ndarray
-    n_degenerate: int
-    resampled: np.ndarray
-    null: Null
+    sound: np.ndarray
+    se_examples: float
+    null: Null | None
     components: tuple[float, float] | None
     published: float | None
 
@@ -101,7 +101,6 @@ class Comparison:
         model, method: ids.
         split: where they are compared.
         controls: "published" or "strict", the kinds of the method's subnetworks.
-        bootstrap_samples: resamples of the crossed bootstrap.
         permutations: of a test.
     """
 
@@ -112,7 +111,6 @@ class Comparison:
     controls: str
     layout: Layout
     published: Published
-    bootstrap_samples: int
     permutations: int
 
     def rows(self, paths: Iterable[Path]) -> list[dict[str, Any]]:
@@ -143,7 +141,7 @@ class Comparison:
     def _on_task(
         self, task: TaskColumn, data: Predictions, compared: Sequence[Contrast]
     ) -> Iterator[tuple[str, Contrast, TaskDifference]]:
-        """The differences on one task, all under the same draws of examples."""
+        """The differences on one task."""
         # One stream per task and split: the same draws for all its methods.
         rng = _generator(f"{self.model} {task.id} {self.split}")
         labels, n = data.labels, len(data.labels)
@@ -151,9 +149,7 @@ class Comparison:
         ones = np.ones((1, n), np.float32)
         observed = weighted_scores(task.metric, labels, data.predictions, ones)[0]
         observed = np.nan_to_num(observed)
-        resampled = resampled_scores(
-            task.metric, labels, data.predictions, rng, self.bootstrap_samples
-        )
+        added = influences(task.metric, labels, data.predictions)
         for phase, contrast in product(PHASES, compared):
             systems = contrast.first_draws, contrast.second_draws
             cell = (self.model, self.method, self.split, phase)
@@ -170,27 +166,37 @@ class Comparison:
                     "those that its scores in scores.csv come from; delete that table and run "
                     "again."
                 )
-            differences = resampled[:, first].mean(2) - resampled[:, second].mean(2)
-            shares = draw_seeds(rng, len(seeds), len(differences))
-            # Every draw of one system is paired with every draw of the other.
-            shape = (*first.shape, second.shape[1])
-            a, b = (
-                data.predictions[np.broadcast_to(places, shape).ravel()]
-                for places in (first[:, :, None], second[:, None, :])
-            )
+            sound = ~runs.loc[values.index, "degenerate"].to_numpy()
+            first, second = first[sound], second[sound]
+            enough = len(first) >= min(2, len(values))
             several = [places for places in (first, second) if min(places.shape) > 1]
             of_contrast = TaskDifference(
                 task=task,
                 n_examples=n,
                 values=values.to_numpy(),
-                without_degenerate=by_task(runs, degenerate=False).get(task.id, values[:0]),
-                n_degenerate=int(runs["degenerate"].sum()),
-                resampled=(differences * shares).sum(1),
-                null=swap_examples(task.metric, labels, a, b, rng, self.permutations),
+                sound=sound,
+                se_examples=examples_se(added, first, second) if enough else 0.0,
+                null=self._null(task, data, first, second, rng) if enough else None,
                 components=draw_components(observed[several[0]]) if several else None,
                 published=self._published(contrast, phase, task),
             )
             yield phase, contrast, of_contrast
+
+    def _null(
+        self,
+        task: TaskColumn,
+        data: Predictions,
+        first: np.ndarray,
+        second: np.ndarray,
+        rng: np.random.Generator,
+    ) -> Null:
+        """Swaps examples; every draw of one system is paired with every draw of the other."""
+        shape = (*first.shape, second.shape[1])
+        a, b = (
+            data.predictions[np.broadcast_to(places, shape).ravel()]
+            for places in (first[:, :, None], second[:, None, :])
+        )
+        return swap_examples(task.metric, data.labels, a, b, rng, self.permutations)
 
     def _published(self, contrast: Contrast, phase: str, task: TaskColumn) -> float | None:
         """The published difference, where both sides are the paper's."""
@@ -212,35 +218,38 @@ class Comparison:
         head |= {"split": self.split, "phase": phase}
         head |= {"first": contrast.first, "second": contrast.second}
         head["n_draws"] = max(len(contrast.first_draws), len(contrast.second_draws))
-        rng = _generator(repr(head))
         averaged = [each for each in tasks if each.task.in_average]
-        corrected = iter(holm([each.null.p for each in averaged]))
+        corrected = iter(holm([each.null.p for each in averaged if each.null]))
         for each in tasks:
             of_task: dict[str, Any] = {"task": each.task.id, "metric": each.task.metric}
-            of_task |= {"n_examples": each.n_examples, **_estimates([each], each.resampled)}
-            # A task that enters no average is not tested: it has intervals only.
-            if each.task.in_average:
-                of_task |= self._p_values([each], each.null, rng)
-                of_task["p_examples_holm"] = next(corrected)
+            of_task |= {"n_examples": each.n_examples, **_estimates([each])}
+            # A task that enters no average is not tested: it has an interval only.
+            if each.task.in_average and each.null:
+                of_task |= _permuted(each.null) | {"p_examples_holm": next(corrected)}
+            elif not each.task.in_average:
+                of_task["p"] = None
             yield head | of_task
         if averaged:
-            resampled = np.mean([each.resampled for each in averaged], axis=0)
-            null = pool([each.null for each in averaged], self.permutations)
-            numbers = _estimates(averaged, resampled) | self._p_values(averaged, null, rng)
-            yield head | {"task": AVERAGE, "metric": ""} | numbers
+            of_average = {"task": AVERAGE, "metric": "", **_estimates(averaged)}
+            nulls = [each.null for each in averaged if each.null]
+            if nulls:
+                of_average |= _permuted(pool(nulls, self.permutations))
+            yield head | of_average
 
-    def _p_values(
-        self, tasks: list[TaskDifference], null: Null, rng: np.random.Generator
-    ) -> dict[str, Any]:
-        shares = [each.values / len(each.values) / len(tasks) for each in tasks]
-        flipped = flip_runs(np.concatenate(shares), rng, self.permutations)
-        return {
-            "p_seeds": t_estimate([each.values for each in tasks]).p(),
-            "p_runs": flipped.p,
-            "smallest_p_runs": flipped.smallest_p,
-            "p_examples": null.p,
-            "smallest_p_examples": null.smallest_p,
-        }
+
+def _permuted(null: Null) -> dict[str, float]:
+    return {"p_examples": null.p, "smallest_p_examples": null.smallest_p}
+
+
+def examples_se(added: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """Standard error over examples of a difference that is a mean over seeds and draws.
+
+    Args:
+        added: `lottery.tasks.metrics.influences` of every run, [C, n].
+        first, second: rows of the two systems, [seeds, draws].
+    """
+    of_difference = added[first].mean((0, 1)) - added[second].mean((0, 1))
+    return float(of_difference.std(ddof=1) / len(of_difference) ** 0.5)
 
 
 def _generator(name: str) -> np.random.Generator:
@@ -255,39 +264,44 @@ def _places(
     return np.array([[data.rows[name, phase, seed] for name in draws] for seed in seeds])
 
 
-def _estimates(tasks: list[TaskDifference], resampled: np.ndarray) -> dict[str, Any]:
-    """Estimates of one task or of the average of several, with and without degenerate runs."""
-    estimate = t_estimate([each.values for each in tasks])
-    low, high = percentile_interval(resampled)
-    # The smallest margin within which two one-sided tests at 5 % find equivalence.
+def _estimates(tasks: Sequence[TaskDifference]) -> dict[str, Any]:
+    """Estimates of one task or of the average of several."""
+    judged = [each for each in tasks if each.null]
+    values = [each.values[each.sound] for each in judged]
+    estimate = mean_estimate(values, se_of_mean([each.se_examples for each in judged]))
+    n_runs = sum(len(each.values) for each in tasks)
+    n_collapsed = n_runs - sum(int(each.sound.sum()) for each in tasks)
+    low, high = exact_share(n_collapsed, n_runs)
+    known = [each.components for each in tasks if each.components]
+    seed_sd, draw_sd = np.sqrt(np.mean(np.square(known), axis=0)) if known else (None, None)
+    published = [each.published for each in tasks if each.published is not None]
+    return {
+        "n_tasks": len(judged),
+        **(_numbers(estimate) if estimate else {"n_seeds": 0, "p": None}),
+        "n_runs": n_runs,
+        "n_collapsed": n_collapsed,
+        "collapsed_low": low,
+        "collapsed_high": high,
+        "difference_with_collapsed": np.mean([each.values.mean() for each in tasks]),
+        "median": np.mean([np.median(each.values) for each in tasks]),
+        "seed_sd": seed_sd,
+        "draw_sd": draw_sd,
+        "published_difference": np.mean(published) if len(published) == len(tasks) else None,
+    }
+
+
+def _numbers(estimate: Estimate) -> dict[str, Any]:
     margin = None
     if estimate.inner_low is not None and estimate.inner_high is not None:
         margin = max(abs(estimate.inner_low), abs(estimate.inner_high))
-    # A task that has too few runs left for a spread is left out, as the number of tasks shows.
-    needed = min(2, estimate.n_seeds)
-    left = [each.without_degenerate for each in tasks if len(each.without_degenerate) >= needed]
-    without = mean_estimate(left)
-    published = [each.published for each in tasks if each.published is not None]
-    # Of several tasks the root of the mean variance.
-    known = [each.components for each in tasks if each.components]
-    seed_sd, draw_sd = np.sqrt(np.mean(np.square(known), axis=0)) if known else (None, None)
     return {
-        "n_tasks": len(tasks),
         "n_seeds": estimate.n_seeds,
         "difference": estimate.value,
-        "bootstrap_low": low,
-        "bootstrap_high": high,
-        "t_low": estimate.low,
-        "t_high": estimate.high,
+        "low": estimate.low,
+        "high": estimate.high,
+        "p": estimate.p(),
+        "se_seeds": estimate.se_seeds,
         "df": estimate.df,
+        "se_examples": estimate.se_examples,
         "equivalence_margin": margin,
-        "seed_sd": seed_sd,
-        "draw_sd": draw_sd,
-        "n_degenerate": sum(each.n_degenerate for each in tasks),
-        "n_tasks_without_degenerate": len(left),
-        "n_seeds_without_degenerate": without.n_seeds if without else 0,
-        "difference_without_degenerate": without and without.value,
-        "t_low_without_degenerate": without and without.low,
-        "t_high_without_degenerate": without and without.high,
-        "published_difference": np.mean(published) if len(published) == len(tasks) else None,
     }

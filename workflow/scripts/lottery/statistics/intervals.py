@@ -172,7 +172,7 @@ def t_estimate(values_by_task: Sequence[Values], se_examples: float = 0.0) -> Es
 
 def se_of_mean(standard_errors: Values) -> float:
     """Standard error of the mean over tasks from the tasks' own; no two share examples."""
-    return float(np.sqrt(np.sum(np.square(standard_errors))) / len(standard_errors))
+    return math.hypot(*standard_errors) / max(1, len(standard_errors))
 
 
 def exact_share(count: int, n: int) -> tuple[float, float]:

@@ -1,84 +1,23 @@
-"""The crossed bootstrap, and permutation tests.
+"""Permutation tests at the level of examples.
 
-The bootstrap draws seeds, and one draw of examples is shared by all seeds: all seeds of all systems
-are scored on the same examples, so a resample that drew examples for each seed separately would
-average away what the examples contribute. With few seeds it is too sure of itself: the spread of S
-drawn seeds is that of the population of the S seen ones, smaller by (S - 1) / S in variance, and
-percentiles know no t distribution. Where seeds are the only source of variation, five of them make
-a 95 % interval that covers about 83 %.
-
-The tests swap the predictions of two systems, or the signs of runs' differences. At the level of
-examples the null hypothesis is that it does not matter which of the two systems predicted what of
-an example. The predictions of an example are swapped for all seeds at once: seeds see the same
-examples, so swapping them one by one would count an example as often as there are seeds.
+They swap the predictions of two systems. The null hypothesis is that it does not matter which of
+the two predicted what of an example. The predictions of an example are swapped for all seeds at
+once: seeds see the same examples, so swapping them one by one would count an example as often as
+there are seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lottery.tasks.metrics import METRICS, blocks, class_counts, weighted_scores
+from lottery.tasks.metrics import METRICS, blocks, class_counts
 
-LEVEL = 0.95
 # Two statistics that differ by less come from the same counts, added up in another order.
 TIE = 1e-10
 # Numbers that an intermediate array may hold: some 60 MB of float32.
 CHUNK = 2**24
-
-
-def resampled_scores(
-    metric: str,
-    labels: np.ndarray,
-    predictions: np.ndarray,
-    rng: np.random.Generator,
-    resamples: int,
-) -> np.ndarray:
-    """Scores of all predictions under shared draws of the examples; undefined ones are chance, 0.
-
-    Args:
-        metric: one of `lottery.tasks.metrics.METRICS`.
-        labels: true classes or scores, [n].
-        predictions: of all systems and seeds, [C, n].
-        rng: source of the draws.
-        resamples: R.
-
-    Returns:
-        float64 [R, C].
-    """
-    scores = [
-        weighted_scores(metric, labels, predictions, weights)
-        for weights in draw_examples(rng, len(labels), resamples)
-    ]
-    return np.nan_to_num(np.concatenate(scores))
-
-
-def draw_examples(rng: np.random.Generator, n: int, resamples: int) -> Iterator[np.ndarray]:
-    """Draws n of n examples with replacement, again and again, in chunks of resamples.
-
-    Yields:
-        How often each example was drawn, float32 [resamples of the chunk, n].
-    """
-    size = max(1, CHUNK // (4 * n))
-    for start in range(0, resamples, size):
-        count = min(size, resamples - start)
-        places = rng.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
-        drawn = np.bincount(places.ravel(), minlength=count * n).reshape(count, n)
-        yield drawn.astype(np.float32)
-
-
-def draw_seeds(rng: np.random.Generator, seeds: int, resamples: int) -> np.ndarray:
-    """Shares of the seeds in draws with replacement, float64 [resamples, seeds]; rows sum to 1."""
-    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
-
-
-def percentile_interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """The interval that holds the middle 95 % of resampled values."""
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,26 +124,6 @@ def swapped_differences(
         np.nan_to_num(compute(side[..., 0, :], side[..., 1, :], true)) for side in sides
     )
     return (first - second).mean(-1)
-
-
-def flip_runs(differences: np.ndarray, rng: np.random.Generator, permutations: int) -> Null:
-    """Flips the signs of the differences of runs (task x seed); all flips where they are few.
-
-    Args:
-        differences: one per run, [runs], weighted so that their sum is the statistic.
-        rng: source of the flips.
-        permutations: R, where 2^runs is more.
-
-    Returns:
-        The null distribution of the sum.
-    """
-    runs = len(differences)
-    if 2**runs - 1 <= permutations:
-        flips = np.arange(1, 2**runs)[:, None] >> np.arange(runs) & 1
-    else:
-        flips = _coins(rng, permutations, runs)
-    permuted = (1 - 2 * flips.astype(np.float64)) @ differences
-    return Null(differences.sum(), permuted, smallest_p(runs, permutations))
 
 
 def pool(nulls: list[Null], permutations: int) -> Null:

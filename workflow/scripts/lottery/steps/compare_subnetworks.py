@@ -12,7 +12,7 @@ from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
 from lottery.statistics.differences import SCHEMA, Comparison
 
-VERSION = 3
+VERSION = 4
 
 
 def compare_subnetworks(
@@ -26,7 +26,6 @@ def compare_subnetworks(
     split: str,
     layout: dict[str, Any],
     controls: str,
-    bootstrap_samples: int,
     permutations: int,
 ) -> None:
     """Writes how the subnetworks of a method differ on one split, per task and over tasks.
@@ -35,7 +34,6 @@ def compare_subnetworks(
         paths_to_predictions: predictions.parquet of every cell, in its place in the results.
         path_to_scores: scores.csv of the model and method.
         controls: "published" or "strict": the kinds of subnetworks that the method has.
-        bootstrap_samples: resamples of the crossed bootstrap.
         permutations: permutations of a test.
     """
     order = Layout.of(**layout)
@@ -47,7 +45,6 @@ def compare_subnetworks(
         controls=controls,
         layout=order,
         published=Published.read(*paths_to_published),
-        bootstrap_samples=bootstrap_samples,
         permutations=permutations,
     )
     rows = comparison.rows(paths_to_predictions)

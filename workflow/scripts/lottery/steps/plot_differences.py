@@ -17,10 +17,10 @@ from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.summary import AVERAGE
 from lottery.statistics.differences import SCHEMA
 
-VERSION = 3
+VERSION = 4
 COLUMNS = 3
-# The axis holds these; a t interval may reach beyond it.
-WITHIN = ["difference", "bootstrap_low", "bootstrap_high", "published_difference"]
+# The axis holds these; an interval over few seeds may reach beyond it.
+WITHIN = ["difference", "published_difference"]
 
 
 def plot_differences(
@@ -63,8 +63,7 @@ def draw_differences(
         "pruned": dot | style.HOLLOW | {"color": style.PHASES["pruned"]},
         "retrained": dot | {"color": style.PHASES["retrained"]},
         "average of tasks": dot | grey | {"marker": "D"},
-        "95 % crossed bootstrap": grey | {"linewidth": 2.2},
-        "95 % t interval over seeds": grey | {"linewidth": 0.6},
+        "95 % interval over seeds and examples": grey | {"linewidth": 1.2},
         "published difference": shown["published_difference"].notna().any() and style.PUBLISHED,
     }
     style.legend(figure, entries, columns=2 if narrow else 3)
@@ -78,9 +77,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str], *, named: 
     for row in rows.itertuples():
         pruned, colour = row.phase == "pruned", style.PHASES[row.phase]
         place = len(names) - 1 - names.index(row.task) + (0.18 if pruned else -0.18)
-        axis.plot((row.t_low, row.t_high), [place] * 2, color=colour, linewidth=0.6, zorder=2)
-        interval = {"color": colour, "linewidth": 2.2, "solid_capstyle": "butt", "zorder": 3}
-        axis.plot((row.bootstrap_low, row.bootstrap_high), [place] * 2, **interval)
+        axis.plot((row.low, row.high), [place] * 2, color=colour, linewidth=1.2, zorder=3)
         shape = {"marker": "D" if row.task == AVERAGE else "o", "markersize": 3.4}
         shape |= {"markerfacecolor": "white" if pruned else colour, "markeredgewidth": 0.8}
         axis.plot(row.difference, place, color=colour, zorder=4, **shape)

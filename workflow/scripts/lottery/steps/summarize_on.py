@@ -9,7 +9,7 @@ from lottery.results import summary
 from lottery.results.published import PublishedOn
 from lottery.results.scores import on_table
 
-VERSION = 1
+VERSION = 2
 
 
 def summarize_on(

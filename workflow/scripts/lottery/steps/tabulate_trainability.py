@@ -15,7 +15,7 @@ from lottery.results.published import Published
 from lottery.results.scores import score_table
 from lottery.statistics.trainability import SCHEMA, trainability
 
-VERSION = 3
+VERSION = 4
 
 
 def tabulate_trainability(

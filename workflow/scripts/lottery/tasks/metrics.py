@@ -1,8 +1,7 @@
 """The metrics of the study: one entry each, with one rule for when they are undefined.
 
-A metric is computed on weighted examples: plain scoring weighs each with 1, a resample of the
-bootstrap with how often it was drawn. Metrics of classes are functions of counts, since the counts
-of thousands of resamples are one product of matrices.
+A metric is computed on weighted examples: plain scoring weighs each with 1. Metrics of classes are
+functions of counts, since the counts of thousands of weightings are one product of matrices.
 
 Only numpy, so that scoring thousands of cells costs no import of scipy or scikit-learn; the tests
 compare every metric with theirs. Notation of shapes: n examples, C predictions (systems and seeds),
@@ -36,6 +35,10 @@ class Metric:
         least: the lowest value there is; the highest is 1.
         always: whether every task of its kind is scored with it, whatever its config asks for.
         search_only: whether searches alone watch it: no task reports it, no table shows it.
+        influence: of scores: what every example adds to the metric (see `influences`), a function
+            of labels and predictions, each [n], to [n]; None has it found by weighing one example
+            after the other a little more, which is slow. Metrics of classes need none: theirs
+            follows from `compute`, whose counts know few kinds of examples.
     """
 
     of: str
@@ -47,6 +50,7 @@ class Metric:
     least: float = 0.0
     always: bool = False
     search_only: bool = False
+    influence: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
 
 def score(metric: str, labels: np.ndarray, predictions: np.ndarray) -> float | None:
@@ -101,6 +105,65 @@ def weighted_scores(
     counts = np.tensordot(weights.astype(np.float32), counted, 1).astype(np.float64)
     hits, predicted = counts[:, 1:, 0], counts[:, 1:, 1]
     return compute(hits, predicted, counts[:, :1, 1])
+
+
+def influences(metric: str, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """What every example adds to every score: n times the derivative by the example's weight.
+
+    A score is a smooth function of weights, so it varies over draws of the examples as the mean of
+    these values does: their variance / n is that of the score (the infinitesimal jackknife, Jaeckel
+    1972; Hampel's influence function). Their mean is 0. Of accuracy the value is right or wrong,
+    minus the accuracy.
+
+    Args:
+        metric: one of `METRICS`.
+        labels: true classes or scores, [n].
+        predictions: predicted classes or scores, [C, n].
+
+    Returns:
+        float64 [C, n]; 0 where the metric is undefined, since it counts as chance there.
+    """
+    declared = METRICS[metric]
+    if declared.of == "classes":
+        return _of_kinds(declared, labels, predictions)
+    of_row = declared.influence or partial(_of_weights, declared)
+    return np.nan_to_num(np.stack([of_row(labels, row) for row in predictions]))
+
+
+@np.errstate(invalid="ignore")  # less of a constant prediction than there is
+def _of_kinds(metric: Metric, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """`influences` of a metric of classes: examples of one label and prediction are alike."""
+    classes = np.arange(max(2, 1 + labels.max(), 1 + predictions.max()))
+    n, k = len(labels), len(classes)
+    counts = class_counts(labels, np.concatenate([labels[None], predictions])).sum(0, np.float64)
+    hits, predicted, true = counts[1:, 0], counts[1:, 1], counts[:1, 1]
+    of_kind = np.zeros((len(predictions), k * k))
+    kinds = labels.astype(np.int64) * k + predictions.astype(np.int64)
+    for kind in np.unique(kinds):
+        label, prediction = (classes == number for number in divmod(kind, k))
+        more, less = (
+            metric.compute(
+                hits + step * (label & prediction),
+                predicted + step * prediction,
+                true + step * label,
+            )
+            for step in (STEP, -STEP)
+        )
+        of_kind[:, kind] = n * (more - less) / (2 * STEP)
+    defined = np.isfinite(metric.compute(hits, predicted, true))
+    return np.where(defined[:, None], np.take_along_axis(np.nan_to_num(of_kind), kinds, 1), 0.0)
+
+
+def _of_weights(metric: Metric, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """`influences` of any metric of scores, [n]: its weights are changed one by one."""
+    n = len(labels)
+    found = []
+    for rows in blocks(STEP * np.eye(n)):
+        more, less = (
+            metric.compute(labels[None], predictions[None], 1 + change) for change in (rows, -rows)
+        )
+        found.append(n * (more - less) / (2 * STEP))
+    return np.concatenate(found)
 
 
 def blocks(rows: np.ndarray) -> list[np.ndarray]:
@@ -185,6 +248,45 @@ def _pearson(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) -
     return np.clip(np.vecdot(weights * left, right), -1.0, 1.0)
 
 
+def _pearson_influence(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """z_x z_y - r (z_x^2 + z_y^2) / 2, with standardised labels and predictions (Devlin 1975)."""
+    x, y, r = _standard_scores(labels, predictions)
+    return x * y - r * (x**2 + y**2) / 2
+
+
+def _spearman_influence(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Pearson's of the ranks, and what the example adds to the ranks of the others.
+
+    Its weight lifts the rank of a larger value by as much, of an equal one by half as much.
+    """
+    ones = np.ones((1, len(labels)))
+    ranks = [_ranks(values[None], ones)[0] for values in (labels, predictions)]
+    x, y, r = _standard_scores(*ranks)
+    found = _pearson_influence(*ranks)
+    for own, other, of_ranks in ((x, y, ranks[0]), (y, x, ranks[1])):
+        # How the correlation of the ranks changes with the rank of each example.
+        slope = (other - r * own) / of_ranks.std()
+        _, inverse = np.unique(of_ranks, return_inverse=True)
+        equal = np.bincount(inverse, slope)
+        larger = equal.sum() - np.cumsum(equal)
+        found = found + (larger + equal / 2)[inverse]
+    return found
+
+
+def _mean_influence(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    of_both = (_pearson_influence, _spearman_influence)
+    return np.mean([influence(labels, predictions) for influence in of_both], 0)
+
+
+def _standard_scores(
+    labels: np.ndarray, predictions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Labels and predictions with mean 0 and variance 1, and their correlation; NaN if constant."""
+    ones, root = np.ones((1, len(labels))), len(labels) ** 0.5
+    x, y = (_standardised(values[None], ones)[0] * root for values in (labels, predictions))
+    return x, y, float((x * y).mean())
+
+
 def _standardised(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Centred and of length 1 under the weights; NaN where all weighted values are equal."""
     values, there = np.broadcast_arrays(values, weights > 0)
@@ -228,6 +330,9 @@ def _pearson_spearman(
     return (_pearson(labels, predictions, weights) + _spearman(labels, predictions, weights)) / 2
 
 
+# Of an example's weight, to tell how a score changes with it; of whole numbers, small enough.
+STEP = 1e-3
+
 _correlation = partial(Metric, of="scores", chance=0.0, least=-1.0, always=True)
 
 METRICS: dict[str, Metric] = {
@@ -249,13 +354,24 @@ METRICS: dict[str, Metric] = {
         title="balanced accuracy",
         short="balanced accuracy",
     ),
-    "pearson": _correlation(compute=_pearson, title="Pearson correlation", short="Pearson"),
-    "spearman": _correlation(compute=_spearman, title="Spearman correlation", short="Spearman"),
+    "pearson": _correlation(
+        compute=_pearson,
+        title="Pearson correlation",
+        short="Pearson",
+        influence=_pearson_influence,
+    ),
+    "spearman": _correlation(
+        compute=_spearman,
+        title="Spearman correlation",
+        short="Spearman",
+        influence=_spearman_influence,
+    ),
     "pearson_spearman": _correlation(
         compute=_pearson_spearman,
         title="mean of Pearson and Spearman",
         short="mean of Pearson and Spearman",
         always=False,
         search_only=True,
+        influence=_mean_influence,
     ),
 }

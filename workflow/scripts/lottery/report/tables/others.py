@@ -41,7 +41,7 @@ def differences_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Tabl
     return Table(
         "differences",
         caption,
-        ["", "n", "difference", "t", "bootstrap", "p"],
+        ["", "n", "difference", "95 % interval", "p", "p over examples"],
         groups,
         published="the published difference." if published else "",
     )
@@ -55,19 +55,18 @@ def _by_method(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str], list[Reco
 
 def _difference(row: Record) -> list[Cell]:
     smallest = row["smallest_p_examples"]
-    without = rounded(row["difference_without_degenerate"])
-    count = row["n_degenerate"]
+    every, count = rounded(row["difference_with_collapsed"]), row["n_collapsed"]
     least = "" if smallest is None else f"[{p_value(smallest)}]"
     return [
         Cell(f"{row['first']} {MINUS} {row['second']}, {row['phase']}"),
         Cell(str(row["n_seeds"])),
         Cell(
             rounded(row["difference"]),
-            (f"without {count} degenerate {without}" if count else "",),
+            (f"with {count} collapsed {every}" if count else "",),
             paper=rounded(row["published_difference"], none=""),
         ),
-        Cell(interval(row["t_low"], row["t_high"]) or NOTHING),
-        Cell(interval(row["bootstrap_low"], row["bootstrap_high"]) or NOTHING),
+        Cell(interval(row["low"], row["high"]) or NOTHING),
+        Cell(p_value(row["p"])),
         Cell(p_value(row["p_examples"]), (least,)),
     ]
 
