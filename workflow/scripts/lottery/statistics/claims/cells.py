@@ -71,10 +71,8 @@ class Runs:
             return judged(test, estimate, note=self.note)
         by_task = [t_estimate([each], self._se([task])) for task, each in self.values.items()]
         supports, against = some_tasks(by_task, test.bound)
-        values = [each.value for each in by_task]
-        holds = any(value > 0 for value in values) and any(value < test.bound for value in values)
         listed = (f"{task} {one.value:.3f}" for task, one in zip(self.values, by_task, strict=True))
-        return Tested(estimate, supports, against, holds, note=", ".join(listed))
+        return Tested(estimate, supports, against, supports < against, note=", ".join(listed))
 
     def _se(self, tasks: Sequence[str]) -> float:
         return se_of_mean([self.se_examples[task] for task in tasks]) if self.se_examples else 0.0
@@ -159,8 +157,9 @@ def subset_means(values: np.ndarray) -> np.ndarray:
 class Agreements:
     """Masks of several seeds: Fleiss' kappa over seeds, mean over tasks.
 
-    The units are all that the model has, so the seeds alone are drawn: the standard error is the
-    jackknife's over seeds (leaving one mask out), its degrees of freedom those of its values.
+    Seeds and units are both drawn. Over seeds the standard error is the jackknife's (one mask left
+    out), with the degrees of freedom of its values; over units it is the largest that the masks'
+    disagreement can have (`kappa_error`).
 
     Attributes:
         shared: task -> how many units each two masks keep in common, [seeds, seeds]; the diagonal
@@ -175,10 +174,11 @@ class Agreements:
 
     def tested(self, test: Criterion) -> Tested:
         """See `Cells`."""
-        kappas, values = [], []
+        kappas, values, errors = [], [], []
         for shared in self.shared.values():
             seeds = range(len(shared))
             kappas.append(fleiss_kappa(shared, self.n_units))
+            errors.append(kappa_error(shared, self.n_units, kappas[-1]))
             if len(shared) > 2:
                 without = [
                     fleiss_kappa(np.delete(np.delete(shared, seed, 0), seed, 1), self.n_units)
@@ -194,7 +194,8 @@ class Agreements:
         spread = t_estimate(values)
         if spread.se_seeds is None or spread.df is None:
             raise AssertionError("three values or more have a spread")
-        estimate = Estimate.of(value, spread.se_seeds, spread.df, **counts)
+        error = se_of_mean(errors)
+        estimate = Estimate.of(value, spread.se_seeds, spread.df, error, **counts)
         return judged(test, estimate.within(-1 / (fewest - 1), 1.0), note=self.note)
 
 
@@ -211,6 +212,22 @@ def fleiss_kappa(shared: np.ndarray, n: int) -> float:
     kept = float(sizes.mean()) / n
     by_chance = 2 * kept * (1 - kept)
     return 1 - differing / by_chance if by_chance else math.nan
+
+
+def kappa_error(shared: np.ndarray, n: int, kappa: float) -> float:
+    """The largest standard error of kappa over units that are drawn independently.
+
+    A unit on which the masks are as divided as can be disagrees on `most` of their pairs; a
+    disagreement between 0 and that, of a given mean, varies most where it is one of the two.
+
+    Args:
+        shared, n: see `fleiss_kappa`.
+        kappa: of the masks.
+    """
+    masks, kept = len(shared), float(np.diagonal(shared).mean()) / n
+    most = (masks // 2) * ((masks + 1) // 2) / (masks * (masks - 1) / 2)
+    scaled = most / (2 * kept * (1 - kept)) if 0 < kept < 1 else math.nan
+    return math.sqrt(max((1 - kappa) * (scaled - (1 - kappa)), 0.0) / n)
 
 
 @dataclass(frozen=True)

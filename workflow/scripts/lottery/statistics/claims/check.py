@@ -55,8 +55,12 @@ class Outcome:
     constructed: bool = False
 
 
-def check(evidence: Evidence) -> list[dict[str, Any]]:
-    """Judges every claim for every method and each of its models.
+def check(evidence: Evidence, claims: Sequence[Claim] = CLAIMS) -> list[dict[str, Any]]:
+    """Judges the claims for every method and each of its models.
+
+    Args:
+        evidence: what they are judged by.
+        claims: those that are judged, and corrected for one another.
 
     Returns:
         Rows of claims.csv, by claim, then in the order of the layout.
@@ -65,14 +69,14 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
     for model in evidence.layout.models:
         for method in evidence.methods.values():
             if model in method.models:
-                rows += _judge_all(Subject(model, method, evidence))
-    order = [claim.id for claim in CLAIMS]
+                rows += _judge_all(Subject(model, method, evidence), claims)
+    order = [claim.id for claim in claims]
     return sorted(rows, key=lambda row: order.index(row["claim"]))
 
 
-def _judge_all(subject: Subject) -> list[dict[str, Any]]:
+def _judge_all(subject: Subject, claims: Sequence[Claim]) -> list[dict[str, Any]]:
     """All claims of one method on one model: the family that is corrected for."""
-    rows = [_judge(claim, subject) for claim in CLAIMS]
+    rows = [_judge(claim, subject) for claim in claims]
     tested = [row for row in rows if "p" in row and "verdict" not in row]
     for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = p

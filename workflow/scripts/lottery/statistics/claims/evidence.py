@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 # Scores of other systems in the tasks' reported metrics, given by the user.
 BASELINES = {"name": str, "task": str, "score": float}
-# What the claims read of other analyses' tables.
+# What the claims read of other analyses' tables; of patterns they read all.
 _CELL = dict.fromkeys(("model", "method"), str)
 _COUNTS = {"n_tasks": int, "n_seeds": int}
 _TESTED = dict.fromkeys(("p", "smallest_p"), float)
@@ -51,10 +52,6 @@ TABLES: dict[str, files.Schema] = {
     "survivors": _CELL
     | {"task": str, "unit": str, "statistic": str, "n_seeds": int}
     | dict.fromkeys(("value", "expected", "expected_sd"), float),
-    # Attention of heads (lottery.analysis.patterns).
-    "patterns": _CELL
-    | dict.fromkeys(("task", "seed", "quantity", "weights", "attention", "score"), str)
-    | {"value": float, "se": float, **_COUNTS},
 }
 
 
@@ -113,7 +110,7 @@ class Evidence:
         published: the paper's scores and sizes.
         paper: (claim, granularity) -> row of resources/paper/claims.csv.
         differences: differences.csv.
-        tables: name of `TABLES` -> the rows of that analysis, if it was made.
+        tables: name of `TABLES`, or patterns -> the rows of that analysis, if it was made.
         baselines: scores of other systems, with the columns `BASELINES`.
     """
 
@@ -145,6 +142,28 @@ class Subject:
     method: MethodFacts
     evidence: Evidence
 
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The scores on the split that shows the method, of tasks that enter averages."""
+        scores = self.evidence.scores
+        of_split = scores["split"] == self.method.split
+        return scores[of_split & scores["task"].isin(self.evidence.tasks)]
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """task -> examples of the split."""
+        return dict(self.scores.groupby("task", sort=False)["n_examples"].max())
+
+    @cached_property
+    def _runs(self) -> dict[tuple[Any, ...], pd.DataFrame]:
+        return {}
+
+    @cached_property
+    def _differences(self) -> pd.DataFrame:
+        rows = self.evidence.differences
+        place = {"model": self.model, "method": self.method.id, "split": self.method.split}
+        return _where(rows, place)
+
     def draws(self, role: str) -> tuple[str, ...]:
         """The subnetworks read as a role.
 
@@ -166,28 +185,26 @@ class Subject:
         return self.by_seed(self.method, phase, self.draws(role))
 
     def by_seed(
-        self, method: MethodFacts, phase: str, draws: Sequence[str], model: str | None = None
+        self, method: MethodFacts, phase: str, draws: tuple[str, ...], model: str | None = None
     ) -> pd.DataFrame:
         """The same of given subnetworks, on the split that shows the subject's method."""
-        scores = self.evidence.scores
-        scores = scores[scores["task"].isin(self.evidence.tasks)]
         place = (model or self.model, method.id, self.method.split, phase)
-        return runs.by_seed(scores, *place, draws)
+        # Many claims read the same runs.
+        if (*place, draws) not in self._runs:
+            self._runs[*place, draws] = runs.by_seed(self.scores, *place, draws)
+        return self._runs[*place, draws]
 
     def differences(self, first: str, second: str, phase: str) -> pd.DataFrame:
         """The rows of differences.csv of two roles: one per task, and one for the average."""
-        rows = self.evidence.differences
-        place = {"model": self.model, "method": self.method.id, "split": self.method.split}
-        place |= {"phase": phase}
-        place |= {"first": base_name(self.draws(first)[0])}
-        place |= {"second": base_name(self.draws(second)[0])}
-        return rows[(rows[[*place]] == [*place.values()]).all(axis=1)]
+        names = (base_name(self.draws(role)[0]) for role in (first, second))
+        place = dict(zip(("phase", "first", "second"), (phase, *names), strict=True))
+        return _where(self._differences, place)
 
     def rows(self, table: str, **where: object) -> pd.DataFrame:
         """The rows of another analysis that belong to the method, on tasks that enter averages.
 
         Args:
-            table: one of `TABLES`.
+            table: one of `TABLES`, or patterns.
             where: columns, and what they must hold.
 
         Raises:
@@ -196,14 +213,20 @@ class Subject:
         rows = self.evidence.tables.get(table)
         if rows is not None:
             where = {"model": self.model, "method": self.method.id} | where
-            for column, value in where.items():
-                rows = rows[rows[column] == value]
+            rows = _where(rows, where)
             if "task" in rows:
                 rows = rows[rows["task"].isin([*self.evidence.tasks, AVERAGE, "averaged"])]
         if rows is None or rows.empty:
             words = table.replace("_", " ")
             raise UnmeasuredError(NOT_RUN, f"The table of {words} does not hold it.")
         return rows
+
+
+def _where(rows: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
+    """The rows that hold these values; none where a column is missing."""
+    for column, value in where.items():
+        rows = rows[rows[column] == value] if column in rows else rows[:0]
+    return rows
 
 
 def read_paper(path: Path) -> dict[tuple[str, str], dict[str, str]]:

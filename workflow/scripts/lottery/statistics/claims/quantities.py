@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
@@ -46,19 +46,20 @@ def score_difference(
     subject: Subject, first: str, second: str, phase: str, factor: float = 1.0
 ) -> Runs:
     """Mean over tasks and seeds of first - factor x second."""
-    found = difference(subject.runs(first, phase), subject.runs(second, phase), factor)
+    sides = [subject.runs(role, phase) for role in (first, second)]
+    runs = _runs(difference(*sides, factor))
     rows = subject.differences(first, second, phase)
     known = dict(zip(rows["task"], rows["se_examples"], strict=True))
-    runs = _runs(found)
+    scores = [_scores(subject, side) for side in sides]
     errors = {}
     for task in runs.values:
-        scored = [_Score.of(subject, role, phase, task) for role in (first, second)]
+        a, b = (side[task] for side in scores)
         error = known.get(task)
         if error is None or math.isnan(error):
-            error = largest_error(*scored)
+            error = largest_error(a, b)
         # first - f second = (first - second) + (1 - f) second.
-        errors[task] = error + abs(1 - factor) * scored[1].error
-    return _with_errors(runs, errors)
+        errors[task] = error + abs(1 - factor) * b.error
+    return replace(runs, se_examples=errors)
 
 
 def task_differences(subject: Subject, first: str, second: str, phase: str) -> Runs:
@@ -71,10 +72,7 @@ def task_differences(subject: Subject, first: str, second: str, phase: str) -> R
 
 def above_majority(subject: Subject) -> Runs:
     """Bad subnetworks, retrained - majority."""
-    scores = subject.evidence.scores
-    majority = scores[
-        (scores["subnetwork"] == "majority") & (scores["split"] == subject.method.split)
-    ]
+    majority = subject.scores[subject.scores["subnetwork"] == "majority"]
     levels = dict(zip(majority["task"], majority["counted"], strict=True))
     return _above_level(subject, levels, "No score of the majority baseline is there.", sign=1)
 
@@ -91,12 +89,9 @@ def above_untrained(subject: Subject) -> Runs:
         control = subject.by_seed(method, "retrained", draws, model)
         found = difference(bad, control)
         if len(found):
-            runs = _runs(found)
-            sides = {}
-            for task in runs.values:
-                score = _Score.of(subject, "bad", "retrained", task)
-                sides[task] = (score, score.at(float(control["value"].loc[task].mean())))
-            return _with_errors(runs, {task: largest_error(*pair) for task, pair in sides.items()})
+            runs, sides = _runs(found), [_scores(subject, side) for side in (bad, control)]
+            errors = {task: largest_error(*(side[task] for side in sides)) for task in runs.values}
+            return replace(runs, se_examples=errors)
     raise UnmeasuredError(NOT_RUN, "The untrained control was not run.")
 
 
@@ -117,38 +112,28 @@ def _above_level(subject: Subject, levels: Mapping[str, float], missing: str, si
     if not len(found):
         raise UnmeasuredError(NOT_RUN, missing)
     runs = _runs(found)
-    scored = {task: _Score.of(subject, "bad", "retrained", task) for task in runs.values}
-    if sign < 0:
-        return _with_errors(runs, {task: each.error for task, each in scored.items()})
-    return _with_errors(
-        runs, {task: largest_error(each, each.at(levels[task])) for task, each in scored.items()}
-    )
+    scored = {task: each for task, each in _scores(subject, bad).items() if task in runs.values}
+    errors = {
+        # A system given from outside has examples of its own: they are held fixed.
+        task: each.error if sign < 0 else largest_error(each, replace(each, value=levels[task]))
+        for task, each in scored.items()
+    }
+    return replace(runs, se_examples=errors)
 
 
-class _Score:
+@dataclass(frozen=True)
+class Score:
     """A mean score of one task and how far the choice of examples can move it.
 
     Attributes:
         value: mean over seeds.
         n: examples.
-        counts: whether it is a share of examples, such as accuracy.
+        counts: whether it is a share of examples, as accuracy is.
     """
 
-    def __init__(self, value: float, n: int, *, counts: bool) -> None:
-        self.value, self.n, self.counts = value, n, counts
-
-    @classmethod
-    def of(cls, subject: Subject, role: str, phase: str, task: str) -> _Score:
-        """The score of a role."""
-        runs = subject.runs(role, phase)
-        scores = subject.evidence.scores
-        of_task = scores[(scores["task"] == task) & (scores["split"] == subject.method.split)]
-        n, metric = int(of_task["n_examples"].max()), of_task["metric"].iloc[0]
-        return cls(float(runs["value"].loc[task].mean()), n, counts=metric == "accuracy")
-
-    def at(self, value: float) -> _Score:
-        """Another score on the same examples."""
-        return _Score(value, self.n, counts=self.counts)
+    value: float
+    n: int
+    counts: bool
 
     @property
     def error(self) -> float:
@@ -157,7 +142,19 @@ class _Score:
         return math.sqrt(max(spread, 0.0) / self.n)
 
 
-def largest_error(first: _Score, second: _Score) -> float:
+def _scores(subject: Subject, runs: pd.DataFrame) -> dict[str, Score]:
+    """The mean score of each task, from `lottery.statistics.runs.by_seed`."""
+    metrics = subject.evidence.layout.metrics
+    means = runs["value"].groupby(level="task").mean()
+    return {
+        str(task): Score(
+            float(mean), int(subject.sizes[str(task)]), counts=metrics[str(task)] == "accuracy"
+        )
+        for task, mean in means.items()
+    }
+
+
+def largest_error(first: Score, second: Score) -> float:
     """The largest standard error that a difference can have over the examples that both share.
 
     Of two shares of right answers a and b as many examples as possible are right in one system
@@ -186,10 +183,6 @@ def _runs(found: pd.DataFrame) -> Runs:
     fewest = min(map(len, every.values()))
     note = f"median of all runs {middle:.3f}"
     return Runs(values, n_runs=n_runs, n_collapsed=n_collapsed, n_seeds=fewest, note=note)
-
-
-def _with_errors(runs: Runs, errors: Mapping[str, float]) -> Runs:
-    return replace(runs, se_examples=errors)
 
 
 def spreads(subject: Subject) -> Spreads:

@@ -16,12 +16,14 @@ from lottery.statistics.claims.cells import (
     Agreements,
     Association,
     Cells,
+    Permuted,
     Runs,
     Spreads,
     Survivors,
     Worst,
 )
 from lottery.statistics.claims.verdicts import ALPHA, Criterion
+from lottery.statistics.intervals import Estimate
 
 HEADS = 144
 CLASSES = ("heterogeneous", "block", "diagonal", "vertical", "vertical_diagonal")
@@ -76,7 +78,8 @@ def _runs(rng: np.random.Generator, design: Design, means: np.ndarray) -> Runs:
     sds = np.sqrt(design.own / n + design.sds**2)[:, None]
     values = means[:, None] + examples + rng.normal(0, sds, (design.n_tasks, design.n_seeds))
     # Estimated from the same examples.
-    error = np.sqrt(design.shared / n * rng.chisquare(n - 1, design.n_tasks) / (n - 1))
+    variance = (design.shared + design.own / design.n_seeds) / n
+    error = np.sqrt(variance * rng.chisquare(n - 1, design.n_tasks) / (n - 1))
     return Runs(
         dict(zip(design.tasks, values, strict=True)),
         dict(zip(design.tasks, error.tolist(), strict=True)),
@@ -161,6 +164,18 @@ def associations(rng: np.random.Generator, design: Design, truth: float) -> Wors
     se = 1 / ((HEADS - 1) * design.n_tasks) ** 0.5
     cells = Association(float(np.mean(found)), se, design.n_tasks, design.n_seeds)
     return Worst({"heterogeneous": cells})
+
+
+def ratios(rng: np.random.Generator, design: Design, truth: float) -> Permuted:
+    """Importance of the top heads / the median head, of each held-out seed, far from chance."""
+    from scipy.special import stdtrit
+
+    logs = np.log(truth) + rng.normal(0, 0.2, design.n_seeds)
+    mean, df = float(logs.mean()), design.n_seeds - 1
+    half = float(stdtrit(df, 0.975)) * float(logs.std(ddof=1)) / design.n_seeds**0.5
+    low, value, high = np.exp([mean - half, mean, mean + half]).tolist()
+    counts = {"n_tasks": design.n_tasks, "n_seeds": design.n_seeds}
+    return Permuted(Estimate(value, low, high, **counts), 0.001, 0.001, log_df=df)
 
 
 def rates(

@@ -291,8 +291,10 @@ OUTSTANDING = Part(
     words="importance of the top tenth of heads / median head, on seeds that did not choose them",
     criterion=Criterion(PERMUTATION, STANDS_OUT),
     measure=quantities.heads_that_stand_out,
-    null="heads of a layer are alike in every seed, or the true ratio is 2",
+    null="the heads of a layer are alike, or the true ratio is 2",
     say="the top tenth of heads is {value:.2f} times as important as the median head",
+    boundary=partial(simulation.ratios, truth=STANDS_OUT),
+    effect=partial(simulation.ratios, truth=2 * STANDS_OUT),
 )
 PAIRS = Part(
     words="standard deviation between pairs of tasks of the share of heads in common",
