@@ -148,11 +148,12 @@ def write_runs(
     paths, scores = [], []
     for task, metric in tasks.items():
         rng = np.random.default_rng([len(task), *task.encode()])
+        hard = rng.random(n)
         labels = rng.random(n) if metric == "pearson" else rng.integers(2, size=n)
         half = np.where(np.arange(n) % 2, "report_half", "search_half")
         for seed in seeds:
             for run in runs_of(methods):
-                predictions = _predict(labels, level(task, run, seed), rng)
+                predictions = _predict(labels, level(task, run, seed), hard, rng)
                 folder = root / "results" / MODEL / task / f"seed_{seed}" / "evaluate" / Path(*run)
                 paths.append(folder / "predictions.parquet")
                 order = rng.permutation(n)  # rows come in any order
@@ -173,9 +174,12 @@ def write_runs(
     return paths, scores
 
 
-def _predict(labels: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def _predict(
+    labels: np.ndarray, level: float, hard: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     if level == 0:
         return np.full_like(labels, labels[0])
-    right = rng.random(len(labels)) < level
+    # Half of the examples are hard or easy for all runs.
+    right = np.where(rng.random(len(labels)) < 0.5, hard, rng.random(len(labels))) < level
     wrong = rng.random(len(labels)) if labels.dtype.kind == "f" else 1 - labels
     return np.where(right, labels, wrong)

@@ -13,6 +13,7 @@ from lottery.statistics.intervals import (
     draw_components,
     equivalence_p,
     exact_share,
+    examples_se,
     half_width,
     holm,
     mean_estimate,
@@ -151,6 +152,18 @@ def test_examples_widen_the_interval_and_alone_they_make_a_normal_one():
     alike = t_estimate([[0.25, 0.25, 0.25]], 0.1)
     assert alike.low == pytest.approx(0.25 - 0.1959964)
     assert alike.p() == pytest.approx(2 * stats.norm.sf(2.5))
+
+
+def test_of_the_noise_of_examples_what_the_seeds_share_is_missing_in_their_spread():
+    rng = np.random.default_rng(0)
+    shared, own = 0.3 * rng.normal(size=20_000), 0.6 * rng.normal(size=(4, 20_000))
+    assert examples_se(shared + own) == pytest.approx(0.3 / 20_000**0.5, rel=0.03)
+    # Copies of a seed have no spread, and know as much of new examples as the one.
+    expected = shared.std(ddof=1) / 20_000**0.5
+    assert examples_se(np.tile(shared, (5, 1))) == pytest.approx(expected)
+    assert examples_se(shared[None]) == pytest.approx(expected)
+    # What differs from seed to seed may look opposed in a sample; there is no variance below 0.
+    assert examples_se(np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])) == 0
 
 
 def test_examples_of_tasks_are_independent():

@@ -20,6 +20,7 @@ from lottery.statistics.intervals import (
     Estimate,
     draw_components,
     exact_share,
+    examples_se,
     holm,
     mean_estimate,
     se_of_mean,
@@ -175,7 +176,7 @@ class Comparison:
                 n_examples=n,
                 values=values.to_numpy(),
                 sound=sound,
-                se_examples=examples_se(added, first, second) if enough else 0.0,
+                se_examples=examples_se(added[first].mean(1) - added[second].mean(1)),
                 null=self._null(task, data, first, second, rng) if enough else None,
                 components=draw_components(observed[several[0]]) if several else None,
                 published=self._published(contrast, phase, task),
@@ -239,17 +240,6 @@ class Comparison:
 
 def _permuted(null: Null) -> dict[str, float]:
     return {"p_examples": null.p, "smallest_p_examples": null.smallest_p}
-
-
-def examples_se(added: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """Standard error over examples of a difference that is a mean over seeds and draws.
-
-    Args:
-        added: `lottery.tasks.metrics.influences` of every run, [C, n].
-        first, second: rows of the two systems, [seeds, draws].
-    """
-    of_difference = added[first].mean((0, 1)) - added[second].mean((0, 1))
-    return float(of_difference.std(ddof=1) / len(of_difference) ** 0.5)
 
 
 def _generator(name: str) -> np.random.Generator:

@@ -170,6 +170,27 @@ def t_estimate(values_by_task: Sequence[Values], se_examples: float = 0.0) -> Es
     return Estimate.of(value, math.sqrt(total), df, se_examples, **size)
 
 
+def examples_se(added: np.ndarray) -> float:
+    """Standard error over examples of a mean over seeds: of what the seeds have in common.
+
+    What the examples do to a seed alone is part of its spread over seeds; counted once more, it
+    would make intervals too wide (95 % ones would cover 99 %). So the variance per example is the
+    mean covariance of two seeds.
+
+    Args:
+        added: what every example adds to the seeds' values (`lottery.tasks.metrics.influences`),
+            with draws averaged, [seeds, n].
+
+    Returns:
+        Of a single seed, whose spread is unknown, the standard error of its value; 0 without any.
+    """
+    seeds, n = added.shape
+    if seeds < 2:
+        return float(added.std(1, ddof=1).sum() / math.sqrt(n))
+    of_seeds, of_sum = added.var(1, ddof=1).sum(), added.sum(0).var(ddof=1)
+    return math.sqrt(max(of_sum - of_seeds, 0.0) / (seeds * (seeds - 1)) / n)
+
+
 def se_of_mean(standard_errors: Values) -> float:
     """Standard error of the mean over tasks from the tasks' own; no two share examples."""
     return math.hypot(*standard_errors) / max(1, len(standard_errors))
