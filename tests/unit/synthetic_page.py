@@ -25,8 +25,8 @@ from lottery.steps.write_report import write_report
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 PUBLISHED = [WORKFLOW / f"resources/paper/{name}.csv" for name in ("scores", "sizes")]
 TABLES = Path("results/tables")
-VERDICTS = ("supported", "contradicted", "undecided", "undecided (too few seeds)")
-SILENT = ("not applicable", "not comparable", "not run")
+VERDICTS = ("supported", "contradicted", "undecided", "true by construction")
+SILENT = ("not applicable", "not run")
 # Where text may come from a user or from a table: it must arrive as text.
 ODD = """<b>&"odd"'</b><script>alert(1)</script>"""
 
@@ -200,7 +200,7 @@ def claims(tree: synthetic.Tree) -> list[dict[str, Any]]:
             if verdict in VERDICTS:
                 row |= {"estimate": -0.0123456 * number, "low": -0.2, "high": 0.2}
                 row |= {"quantity": "good - bad", "test": "95 % interval above 0"}
-                row |= {"n_tasks": 8, "n_seeds": 5, "p_seeds": 0.031}
+                row |= {"n_tasks": 8, "n_seeds": 5, "p": 0.031}
             else:
                 row |= {"reason": f"Reason {number}."}
             rows.append(row)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from synthetic_patterns import FACTS, write_patterns
 from tiny import tiny_architecture
 
-from lottery import files
 from lottery.analysis import patterns
 from lottery.analysis.good_masks import GoodMasks
 from lottery.analysis.patterns import PatternCounts, surest_examples
@@ -19,9 +17,6 @@ from lottery.attention.classes import ATTENTION, CLASSES, long_note, short_sente
 from lottery.files.errors import StudyError
 from lottery.pruning.masks import MaskInfo
 from lottery.results.published import published_shares
-from lottery.statistics.claims.evidence import UnmeasuredError
-from lottery.statistics.claims.quantities import pattern
-from lottery.statistics.claims.verdicts import NOT_COMPARABLE
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 TASKS, SEEDS = ("cola", "mine"), ("7", "3")
@@ -160,32 +155,6 @@ def test_the_claims_get_their_columns_and_the_truth_about_annotations(cells, fou
     row = table.set_index(places).loc["change", "mine", "3", "raw"]
     share = counts[3, :, 0, :, 0].sum(axis=1) / counts[3, :, 0].sum(axis=(1, 2))
     assert row["value"] == pytest.approx(share[0] - share[1])
-
-
-@pytest.mark.parametrize("annotated", [True, False])
-def test_a_claim_is_measured_only_with_annotated_maps(found, tmp_path, annotated):
-    associations = patterns.association_table(found, *NAMES, list(TASKS), 20)
-    table = patterns.claim_table(found, associations, dict.fromkeys(ATTENTION, annotated))
-    files.write_table(tmp_path / "patterns.csv", table, patterns.CLAIMS)
-    tables = {"patterns": files.read_table(tmp_path / "patterns.csv", patterns.CLAIMS)}
-    evidence = SimpleNamespace(n_seeds=len(SEEDS))
-    subject = SimpleNamespace(rows=tables.get, evidence=evidence)
-    change = {"quantity": "change", "attention": "raw"}
-    association = {"quantity": "association", "attention": "normed"}
-    if not annotated:
-        for options in (change, association):
-            with pytest.raises(UnmeasuredError) as caught:
-                pattern(subject, **options)
-            assert caught.value.verdict == NOT_COMPARABLE
-        return
-    measured = pattern(subject, **change).estimate
-    # Two values of each of two tasks.
-    assert 1 <= measured.df <= 2 and (measured.n_tasks, measured.n_seeds) == (2, 2)
-    raw = table[(table["quantity"] == "change") & (table["attention"] == "raw")]
-    assert measured.value == pytest.approx(raw["value"].mean())
-    # Survival compares the seeds: a value per task, tasks are the units.
-    measured = pattern(subject, **association).estimate
-    assert (measured.df, measured.n_tasks) == (1, 2)
 
 
 def test_patterns_of_another_model_are_refused(cells):

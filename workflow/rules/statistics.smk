@@ -66,7 +66,6 @@ use rule analysis_step as check_claims with:
         stability=analysis_tables("stability", has_several_seeds),
         stability_pairs=analysis_tables("stability_pairs", has_several_seeds),
         survivors=analysis_tables("survivors", prunes_units),
-        patterns=analysis_tables("patterns", params.has_patterns),
     output:
         claims=listed("claims", "claims", category="Claims"),
         printed=f"{TABLES}/claims.md",

@@ -65,8 +65,6 @@ def check_claims(
     # Not at the top: the step imports quickly, and a study may have none of these analyses.
     import pandas as pd
 
-    from lottery.analysis import patterns
-
     order = Layout.of(**layout)
     analyses = {
         "stability": paths_to_stability,
@@ -78,7 +76,6 @@ def check_claims(
         "survivors": paths_to_survivors,
         "patterns": paths_to_patterns,
     }
-    schemas = TABLES | {"patterns": patterns.CLAIMS}
     tasks = list(layout["tasks"])
     given = read_baselines(files.expanded(baselines), tasks) if baselines else []
     evidence = Evidence(
@@ -98,7 +95,7 @@ def check_claims(
         differences=files.read_table(path_to_differences, differences.SCHEMA),
         baselines=files.table(given, BASELINES),
         tables={
-            name: pd.concat([files.read_table(path, schemas[name]) for path in paths])
+            name: pd.concat([files.read_table(path, TABLES[name]) for path in paths])
             for name, paths in analyses.items()
             if paths
         },

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Scores of other systems in the tasks' reported metrics, given by the user.
 BASELINES = {"name": str, "task": str, "score": float}
-# What the claims read of other analyses' tables; of patterns they read all.
+# What the claims read of other analyses' tables.
 _CELL = dict.fromkeys(("model", "method"), str)
 _COUNTS = {"n_tasks": int, "n_seeds": int}
 _TESTED = dict.fromkeys(("p", "smallest_p"), float)
@@ -52,6 +52,10 @@ TABLES: dict[str, files.Schema] = {
     "survivors": _CELL
     | {"task": str, "unit": str, "statistic": str, "n_seeds": int}
     | dict.fromkeys(("value", "expected", "expected_sd"), float),
+    # Attention of heads (lottery.analysis.patterns).
+    "patterns": _CELL
+    | dict.fromkeys(("task", "seed", "quantity", "weights", "attention", "score"), str)
+    | {"value": float, "se": float, **_COUNTS},
 }
 
 
@@ -110,7 +114,7 @@ class Evidence:
         published: the paper's scores and sizes.
         paper: (claim, granularity) -> row of resources/paper/claims.csv.
         differences: differences.csv.
-        tables: name of `TABLES`, or patterns -> the rows of that analysis, if it was made.
+        tables: name of `TABLES` -> the rows of that analysis, if it was made.
         baselines: scores of other systems, with the columns `BASELINES`.
     """
 
@@ -204,7 +208,7 @@ class Subject:
         """The rows of another analysis that belong to the method, on tasks that enter averages.
 
         Args:
-            table: one of `TABLES`, or patterns.
+            table: one of `TABLES`.
             where: columns, and what they must hold.
 
         Raises:
@@ -223,9 +227,9 @@ class Subject:
 
 
 def _where(rows: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
-    """The rows that hold these values; none where a column is missing."""
+    """The rows that hold these values."""
     for column, value in where.items():
-        rows = rows[rows[column] == value] if column in rows else rows[:0]
+        rows = rows[rows[column] == value]
     return rows
 
 

@@ -78,8 +78,7 @@ def _runs(rng: np.random.Generator, design: Design, means: np.ndarray) -> Runs:
     sds = np.sqrt(design.own / n + design.sds**2)[:, None]
     values = means[:, None] + examples + rng.normal(0, sds, (design.n_tasks, design.n_seeds))
     # Estimated from the same examples.
-    variance = (design.shared + design.own / design.n_seeds) / n
-    error = np.sqrt(variance * rng.chisquare(n - 1, design.n_tasks) / (n - 1))
+    error = np.sqrt(design.shared / n * rng.chisquare(n - 1, design.n_tasks) / (n - 1))
     return Runs(
         dict(zip(design.tasks, values, strict=True)),
         dict(zip(design.tasks, error.tolist(), strict=True)),
