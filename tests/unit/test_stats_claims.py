@@ -335,6 +335,22 @@ def test_runs_that_collapsed_are_counted_and_left_out():
     assert (row["n_tasks"], row["n_collapsed"]) == (5, 4)
 
 
+def test_whether_bad_subnetworks_learn_is_asked_of_collapsed_runs_too():
+    world = World(methods={"structured": METHODS["structured"]})
+    scores = [
+        replace(score, value=world.majority, degenerate=True)
+        if (score.subnetwork, score.phase) == ("bad", "retrained") and score.seed != 42
+        else score
+        for score in world.scores()
+    ]
+    rows = rows_of(world, "A3", "C7", scores=reported(scores, world))
+    row = rows["A3", "structured"]
+    assert "collapsed runs count here" in row["details"]
+    # One seed that learns, of five, does not make bad subnetworks learn.
+    assert row["verdict"] == "undecided"
+    assert rows["C7", "structured"]["verdict"] == "not run"
+
+
 def test_runs_that_all_collapsed_are_not_judged():
     scores = [
         replace(score, value=0.5, degenerate=score.subnetwork != "majority")

@@ -46,7 +46,7 @@ def score_difference(
     subject: Subject, first: str, second: str, phase: str, factor: float = 1.0
 ) -> Runs:
     """Mean over tasks and seeds of first - factor x second."""
-    sides = [subject.runs(role, phase) for role in (first, second)]
+    sides = subject.runs(first, phase), subject.runs(second, phase)
     runs = _runs(difference(*sides, factor))
     rows = subject.differences(first, second, phase)
     known = dict(zip(rows["task"], rows["se_examples"], strict=True))
@@ -89,7 +89,10 @@ def above_untrained(subject: Subject) -> Runs:
         control = subject.by_seed(method, "retrained", draws, model)
         found = difference(bad, control)
         if len(found):
-            runs, sides = _runs(found), [_scores(subject, side) for side in (bad, control)]
+            runs, sides = (
+                _runs(found, all_runs=True),
+                [_scores(subject, side) for side in (bad, control)],
+            )
             errors = {task: largest_error(*(side[task] for side in sides)) for task in runs.values}
             return replace(runs, se_examples=errors)
     raise UnmeasuredError(NOT_RUN, "The untrained control was not run.")
@@ -111,7 +114,7 @@ def _above_level(subject: Subject, levels: Mapping[str, float], missing: str, si
     found = found[found.index.isin(levels, level="task")]
     if not len(found):
         raise UnmeasuredError(NOT_RUN, missing)
-    runs = _runs(found)
+    runs = _runs(found, all_runs=sign > 0)
     scored = {task: each for task, each in _scores(subject, bad).items() if task in runs.values}
     errors = {
         # A system given from outside has examples of its own: they are held fixed.
@@ -167,21 +170,28 @@ def largest_error(first: Score, second: Score) -> float:
     return math.sqrt(max(apart, 0.0) / first.n)
 
 
-def _runs(found: pd.DataFrame) -> Runs:
-    """The runs of a difference that did not collapse; a task needs two of them, if it has two."""
+def _runs(found: pd.DataFrame, *, all_runs: bool = False) -> Runs:
+    """The runs of a difference that did not collapse; a task needs two of them, if it has two.
+
+    Args:
+        found: of `lottery.statistics.runs.difference`.
+        all_runs: whether collapsed runs count, where the question is if anything is learnt at all.
+    """
     every = by_task(found)
     if not every:
         raise UnmeasuredError(NOT_RUN, NO_RUNS)
     sound = by_task(found, degenerate=False)
-    needed = min(2, *map(len, every.values()))
-    values = {task: each for task, each in sound.items() if len(each) >= needed}
     n_runs = sum(map(len, every.values()))
     n_collapsed = n_runs - sum(map(len, sound.values()))
+    needed = min(2, *map(len, every.values()))
+    left = {task: each for task, each in sound.items() if len(each) >= needed}
+    values = every if all_runs else left
     if not values:
         raise UnmeasuredError(NOT_RUN, "All runs that it rests on collapsed.")
-    middle = float(np.median(np.concatenate([*values.values()])))
+    note = f"median of all runs {np.median(np.concatenate([*every.values()])):.3f}"
+    if all_runs and n_collapsed:
+        note += "; collapsed runs count here"
     fewest = min(map(len, every.values()))
-    note = f"median of all runs {middle:.3f}"
     return Runs(values, n_runs=n_runs, n_collapsed=n_collapsed, n_seeds=fewest, note=note)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +59,9 @@ class Design:
         return np.resize(self.training, self.n_tasks)
 
 
-# Draws the cells of a study: truth comes with the part.
-Truth = Callable[[np.random.Generator, Design], Cells]
+# Draws the cells of a study, given a numpy generator; the truth comes with the part. (Its module is
+# not named here: loading it would slow down every step that reads the table of claims.)
+Truth = Callable[[Any, Design], Cells]
 
 
 def runs(rng: np.random.Generator, design: Design, truth: float) -> Runs:
