@@ -87,7 +87,8 @@ def by_seed(
 
     Returns:
         Index task and seed; `value`, the mean over draws, an undefined one counted as chance and
-        NaN where there is none; `degenerate`, whether a draw is; and `kept_fraction`.
+        NaN where there is none; `degenerate`, whether a draw collapsed
+        (`lottery.results.scores.collapsed`); and `kept_fraction`.
     """
     if tuple(draws) == FULL:
         method, phase = "none", "finetuned"
@@ -118,7 +119,8 @@ def by_task(runs: pd.DataFrame, *, degenerate: bool = True) -> dict[str, np.ndar
 
     Args:
         runs: of `by_seed` or `difference`.
-        degenerate: whether degenerate runs are among them.
+        degenerate: whether runs that collapsed are among them: a comparison leaves them out, a
+            question of what trains at all counts them.
     """
     values = runs["value"] if degenerate else runs.loc[~runs["degenerate"], "value"]
     return {

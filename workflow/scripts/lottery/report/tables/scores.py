@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEGENERATE = (
-    " †k: k of the runs are degenerate: they predict a constant, have an undefined metric, or stem"
-    " from a full model that does not beat majority. One column leaves them out."
+    " †k: k of the runs are degenerate: they were trained and predict a constant or do not beat"
+    " majority, or their full model did. One column leaves them out."
 )
 HALF = (
     " This half of the validation data is held out from the searches of strict methods. Published"
