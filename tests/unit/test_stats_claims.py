@@ -21,13 +21,16 @@ from synthetic_claims import (
 from lottery import files
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS
 from lottery.report.tables.claims import VERDICTS
-from lottery.statistics.claims import verdicts
+from lottery.statistics import differences
 from lottery.statistics.claims.check import papers_value
 from lottery.statistics.claims.evidence import BASELINES
 from lottery.statistics.claims.table import CLAIMS
-from lottery.statistics.intervals import mean_estimate
+from lottery.statistics.intervals import holm
 
-IDS = [f"C{number}" for number in range(1, 16)]
+IDS = [f"A{number}" for number in range(1, 6)] + [f"C{number}" for number in range(1, 16)]
+# A ratio of spreads of six tasks has no smaller p-value than 1/64, which does not survive the
+# correction for so many claims.
+ALONE = ("C3",)
 
 
 @pytest.fixture(scope="module")
@@ -40,78 +43,150 @@ def spoken_of() -> list[tuple[str, str]]:
     return [(claim.id, PAPERS_METHODS[name]) for claim in CLAIMS for name in claim.parts]
 
 
-def test_there_is_a_row_for_every_claim_and_method(true_rows):
+def row_of(world: World, claim: str, method: str, **changes: object) -> dict:
+    """The row of a claim that is judged alone."""
+    return rows_of(world, claim, **changes)[claim, method]
+
+
+def test_there_is_a_row_for_every_claim_and_method_the_abstract_first(true_rows):
     assert [claim.id for claim in CLAIMS] == IDS
+    assert list(dict.fromkeys(claim for claim, _ in true_rows)) == IDS
     assert set(true_rows) == {(claim, method) for claim in IDS for method in METHODS}
     assert all(row["verdict"] in VERDICTS for row in true_rows.values())
 
 
 @pytest.mark.parametrize("key", spoken_of(), ids="-".join)
 def test_a_true_claim_is_supported(key, true_rows):
-    row = true_rows[key]
+    row = row_of(World(), *key) if key[0] in ALONE else true_rows[key]
     expected = "true by construction" if key[0] == "C1" else "supported"
     assert row["verdict"] == expected, row["details"]
-    assert row["verdict_without_degenerate"] == expected
-    assert row["low"] <= row["estimate"] <= row["high"]
-    assert row["published"] and row["statement"] and row["test"]
+    assert row["direction"] == "supports"
+    assert row["published"] and row["statement"] and row["test"] and row["effect"]
+    if row["low"] is not None:
+        assert row["low"] <= row["estimate"] <= row["high"]
 
 
-@pytest.mark.parametrize("key", spoken_of(), ids="-".join)
+@pytest.mark.parametrize("key", FALSE, ids="-".join)
 def test_a_false_claim_is_contradicted(key):
-    row = rows_of(FALSE[key]())[key]
-    assert row["verdict"] == "contradicted", row["details"]
-    assert row["verdict_without_degenerate"] == "contradicted"
+    row = row_of(FALSE[key](), *key)
+    assert (row["verdict"], row["direction"]) == ("contradicted", "against"), row["details"]
+
+
+def test_claims_that_could_be_contradicted_all_have_a_world_in_which_they_are():
+    # A permutation test of what pairs of tasks share has no other side.
+    assert {*spoken_of()} - {*FALSE} == {("C14", "structured")}
 
 
 @pytest.mark.parametrize("key", ALSO_FALSE, ids="-".join)
-def test_every_part_of_a_claim_must_hold(key, true_rows):
-    row = rows_of(ALSO_FALSE[key]())[key]
+def test_every_part_of_a_claim_must_hold(key):
+    row = row_of(ALSO_FALSE[key](), *key)
     assert row["verdict"] == "contradicted", row["details"]
 
 
-@pytest.mark.parametrize("claim", ["C2", "C3", "C5", "C6", "C7", "C8", "C9"])
+@pytest.mark.parametrize("claim", ["A1", "A2", "C2", "C3", "C5", "C6", "C7", "C8", "C9"])
 def test_noise_decides_nothing(claim):
     world = World(sd=0.5, sds={}, tasks=("cola", "mnli"))
-    (row,) = (row for key, row in rows_of(world).items() if key[0] == claim and "details" in row)
+    (row,) = (row for row in rows_of(world, claim).values() if "p" in row) if claim[0] == "C" else (
+        rows_of(world, claim)[claim, "structured"],
+    )  # fmt: skip
     assert row["verdict"] == "undecided"
 
 
 def test_no_difference_found_is_no_equality():
     """Good and random differ by nothing that 5 seeds could show: that supports no equality."""
-    world = World(levels={}, by_task={}, sd=0.2, sds={})
-    row = rows_of(world)["C6", "structured"]
+    row = row_of(World(levels={}, by_task={}, sd=0.2, sds={}), "C6", "structured")
     assert row["low"] < 0 < row["high"]
     assert row["verdict"] == "undecided"
 
 
+@pytest.mark.parametrize(
+    ("claim", "method", "level"),
+    [
+        ("C2", "magnitude", ("magnitude", "good", "retrained")),
+        ("C3", "structured", ("structured", "good", "retrained")),
+        ("C6", "structured", ("structured", "random", "retrained")),
+        ("C15", "structured", ("structured", "bad", "retrained")),
+    ],
+)
+def test_better_than_expected_contradicts_nothing(claim, method, level):
+    """Lottery claims say "no worse": a subnetwork that is better supports them."""
+    world = World()
+    world.levels[level] = 0.97
+    row = row_of(world, claim, method)
+    assert (row["verdict"], row["direction"]) == ("supported", "supports"), row["details"]
+
+
+def test_worse_on_every_task_does_not_contradict_worse_on_some():
+    everywhere = {"super_random": 0.4, "super_bad": 0.4}
+    levels = {("structured", name, "retrained"): value for name, value in everywhere.items()}
+    world = World(by_task=dict.fromkeys(World().tasks, levels))
+    assert row_of(world, "C9", "structured")["verdict"] == "undecided"
+
+
 @pytest.mark.parametrize("key", spoken_of(), ids="-".join)
-def test_two_seeds_decide_nothing(key):
-    for world in (World(), FALSE[key]()):
-        row = rows_of(replace(world, seeds=(1337, 42)))[key]
-        built = "true by construction" if key[0] == "C1" else "undecided (too few seeds)"
-        assert row["verdict"] == built, row["details"]
+def test_two_seeds_give_a_direction_and_no_verdict(key):
+    worlds = [World(), FALSE[key]()] if key in FALSE else [World()]
+    for world, direction in zip(worlds, ("supports", "against"), strict=False):
+        row = row_of(replace(world, seeds=(1337, 42)), *key)
+        assert row["direction"] == direction
+        if row["verdict"] != "true by construction" and row["verdict"] != "contradicted":
+            assert row["verdict"] == "undecided"
+            assert row["reason"].startswith("A verdict takes 3 seeds; this run has 2")
 
 
 def test_one_seed_gives_rows_all_the_same():
-    rows = rows_of(World(seeds=(1337,)))
-    assert rows["C2", "magnitude"]["verdict"] == "undecided (too few seeds)"
-    assert rows["C2", "magnitude"]["estimate"] == pytest.approx(0.005)
-    assert rows["C3", "structured"]["verdict"] == "undecided (too few seeds)"
+    row = row_of(World(seeds=(1337,)), "C2", "magnitude")
+    assert (row["verdict"], row["direction"]) == ("undecided", "supports")
+    assert row["estimate"] == pytest.approx(0.005)
+    assert row_of(World(seeds=(1337,)), "C3", "structured")["verdict"] == "undecided"
+
+
+def test_a_ratio_of_spreads_takes_six_tasks():
+    row = row_of(World(tasks=("cola", "mnli", "qnli", "rte", "qqp")), "C3", "structured")
+    assert row["verdict"] == "undecided"
+    assert row["reason"] == "A ratio of spreads takes 6 tasks; this run has 5."
+
+
+def test_examples_widen_the_interval():
+    """What few examples leave open decides nothing, however much the seeds agree."""
+    sure, unsure = (row_of(World(se_examples=se), "C7", "structured") for se in (0.002, 0.2))
+    assert unsure["estimate"] == sure["estimate"]
+    assert unsure["high"] - unsure["low"] > 10 * (sure["high"] - sure["low"])
+    assert (sure["verdict"], unsure["verdict"]) == ("supported", "undecided")
+
+
+def test_without_the_noise_of_examples_its_bound_is_taken():
+    none = files.table([], differences.SCHEMA)
+    known, bound = (
+        row_of(World(se_examples=0.0005), "C7", "structured", **x)
+        for x in ({}, {"differences": none})
+    )
+    assert bound["low"] < known["low"] and known["high"] < bound["high"]
+
+
+def test_p_values_are_corrected_over_the_claims_of_a_method(true_rows):
+    for method in METHODS:
+        rows = [row for (_, name), row in true_rows.items() if name == method and "p_holm" in row]
+        assert len(rows) > 5
+        assert [row["p_holm"] for row in rows] == holm([row["p"] for row in rows])
+    # Among others that are open, what would be decided alone is not.
+    spread = rows_of(World(association=0.06))["C3", "structured"]
+    assert spread["p"] < 0.025 < spread["p_holm"]
+    assert spread["verdict"] == "undecided" and "decided alone" in spread["reason"]
+
+
+def strict_methods(world: World, names: tuple[str, ...]) -> dict:
+    search = SEARCH | {"search_on": "search_half"}
+    return {
+        method: facts(method, names, controls="strict", split="report_half", search=search)
+        for method in world.methods
+    }
 
 
 def test_a_search_scored_on_other_examples_is_tested():
     world = World()
-    strict = {
-        method: facts(
-            method,
-            ("good", "good_half", "bad_half"),
-            controls="strict",
-            split="report_half",
-            search=SEARCH | {"search_on": "search_half"},
-        )
-        for method in world.methods
-    }
-    rows = rows_of(world, methods=strict)
+    rows = rows_of(world, "C1", "C2", "C4", "C10",
+                   methods=strict_methods(world, ("good", "good_half", "bad_half")))  # fmt: skip
     assert rows["C1", "structured"]["verdict"] == "supported"
     assert rows["C1", "structured"]["estimate"] == pytest.approx(0.83 - 0.9 * 0.9)
     # What is read as good otherwise are the halves, which this world has no scores of.
@@ -119,14 +194,40 @@ def test_a_search_scored_on_other_examples_is_tested():
     assert rows["C4", "structured"]["verdict"] == "supported"
     # So are they where agreement over seeds is judged: here the halves agree, the good ones do not.
     assert rows["C10", "structured"]["verdict"] == "contradicted"
-    assert rows["C10", "structured"]["estimate"] == pytest.approx(0.24 + 0.4)
+    assert rows["C10", "structured"]["estimate"] == pytest.approx(0.8, abs=0.01)
+
+
+def test_halves_are_named_and_the_papers_number_is_not_theirs():
+    halves = ("good", "good_half", "random_half", "bad_half")
+    world = World(methods={"structured": halves, "magnitude": halves})
+    given = strict_methods(world, halves)
+    rows = rows_of(world, "A1", "C6", "C10", methods=given)
+    row = rows["C6", "structured"]
+    assert row["judged"] == "good half, random half"
+    assert row["quantity"] == "good half - random half, retrained"
+    assert row["effect"].startswith("good half is ")
+    assert row["published_value"] is None and not row.get("published")
+    assert "good half" in row["published_note"]
+    assert rows["C10", "structured"]["judged"] == "good half"
+    # The search's own result is what the abstract speaks of.
+    assert rows["A1", "structured"]["judged"] == ""
+    assert rows["A1", "structured"]["published_value"] == pytest.approx(
+        0.756 - 0.9 * 0.814, abs=1e-3
+    )
+
+
+def test_numbers_by_another_formula_are_not_shown(true_rows):
+    row = true_rows["C14", "structured"]
+    assert row["published_value"] is None and "another formula" in row["published_note"]
+    for claim in ("C12", "C15"):
+        assert "second-hand" in true_rows[claim, "structured"]["published_note"]
 
 
 def test_sizes_are_compared_under_the_same_threshold_only():
     world = World()
     methods = {method: facts(method, names) for method, names in world.methods.items()}
     methods["magnitude"] = replace(methods["magnitude"], search=SEARCH | {"keep_score": 0.8})
-    rows = rows_of(world, methods=methods)
+    rows = rows_of(world, "C1", "C4", methods=methods)
     assert rows["C4", "structured"]["verdict"] == "not run"
     # Nine tenths are not what this search stopped at.
     assert rows["C1", "magnitude"]["verdict"] == "supported"
@@ -135,22 +236,23 @@ def test_sizes_are_compared_under_the_same_threshold_only():
 def test_claims_without_their_runs_or_tables_are_not_run():
     world = World(methods={"structured": ("good",)})
     rows = rows_of(world, tables={}, baselines=files.table([], BASELINES))
-    expected = {
-        "C4": "not run",
-        "C6": "not run",
-        "C7": "not run",
-        "C8": "not run",
-        "C9": "not run",
-        "C10": "not run",
-        "C11": "not run",
-        "C12": "not run",
-        "C14": "not run",
-        "C15": "not run",
-    }
-    assert {claim: rows[claim, "structured"]["verdict"] for claim in expected} == expected
+    missing = "A2 A3 A4 A5 C4 C6 C7 C8 C9 C10 C11 C12 C13 C14 C15".split()
+    for claim in missing:
+        assert rows[claim, "structured"]["verdict"] == "not run", claim
+        assert rows[claim, "structured"]["reason"]
     assert "no bad subnetworks" in rows["C7", "structured"]["reason"]
     assert rows["C2", "structured"]["verdict"] == "not applicable"
-    assert all(rows[claim, "structured"]["reason"] for claim in expected)
+
+
+def test_a_claim_whose_second_part_was_not_run_keeps_the_number_of_the_first():
+    alone = World(methods={"structured": METHODS["structured"]})
+    given = {"structured": replace(facts("structured", METHODS["structured"]), untrained={})}
+    row = rows_of(alone, "A3", methods=given)["A3", "structured"]
+    assert (row["verdict"], row["reason"]) == ("not run", "The untrained control was not run.")
+    assert row["estimate"] == pytest.approx(0.36)
+    # What is false already is false without it.
+    false = World(methods=alone.methods, majority=0.8)
+    assert rows_of(false, "A3", methods=given)["A3", "structured"]["verdict"] == "contradicted"
 
 
 def test_claims_about_another_granularity_are_not_applicable(true_rows):
@@ -169,7 +271,7 @@ def test_claims_about_what_a_method_does_not_do_are_not_applicable():
         row = rows[claim, "magnitude"]
         assert row["verdict"] == "not applicable" and "estimate" not in row
         assert "stop" not in row["reason"] and "this method makes none" in row["reason"]
-    for claim in ("C10", "C11", "C12", "C13", "C14"):
+    for claim in ("A4", "A5", "C10", "C11", "C12", "C13", "C14"):
         assert rows[claim, "structured"]["verdict"] == "not applicable"
     assert "heads" in rows["C12", "structured"]["reason"]
     assert "importances" in rows["C11", "structured"]["reason"]
@@ -182,7 +284,7 @@ def test_claims_about_what_a_method_does_not_do_are_not_applicable():
 
 def test_masks_made_elsewhere_are_judged_by_what_they_score():
     imported = facts("structured", METHODS["structured"], search={}, imported=True)
-    rows = rows_of(World(), methods={"structured": imported})
+    rows = rows_of(World(), "C1", "C4", methods={"structured": imported})
     assert rows["C1", "structured"]["verdict"] == "supported"
     assert rows["C4", "structured"]["verdict"] == "not applicable"
 
@@ -191,72 +293,80 @@ def test_sizes_are_compared_between_the_granularities_alone():
     methods = {
         name: facts(name, METHODS["magnitude"], granularity="weights", units=()) for name in METHODS
     }
-    rows = rows_of(World(), methods=methods)
+    rows = rows_of(World(), "C3", "C4", methods=methods)
     assert {rows["C4", name]["verdict"] for name in METHODS} == {"not run"}
     assert {rows["C3", name]["verdict"] for name in METHODS} == {"not applicable"}
 
 
-def test_a_baseline_that_nobody_gave_is_not_comparable():
-    rows = rows_of(World(), baselines=files.table([], BASELINES))
-    assert rows["C15", "magnitude"]["verdict"] == "not comparable"
+def test_some_tasks_need_two_tasks_and_pairs_three():
+    rows = rows_of(World(tasks=("cola",)), "C9", "C14")
+    assert rows["C9", "structured"]["verdict"] == "not run"
+    assert rows["C14", "structured"]["verdict"] == "not run"
 
 
-def test_some_tasks_need_two_tasks():
-    rows = rows_of(World(tasks=("cola",)))
-    assert rows["C9", "structured"]["verdict"] == "not comparable"
-    assert rows["C14", "structured"]["verdict"] == "not comparable"
-
-
-def test_tasks_outside_averages_stay_out(true_rows):
+def test_tasks_outside_averages_stay_out():
     world = World(tasks=(*World().tasks, "wnli"))
     world.by_task["wnli"] = dict.fromkeys(World().levels, 0.1)
-    assert rows_of(world)["C2", "magnitude"]["estimate"] == pytest.approx(
-        true_rows["C2", "magnitude"]["estimate"]
-    )
+    found, expected = (row_of(each, "C2", "magnitude") for each in (world, World()))
+    assert found["estimate"] == pytest.approx(expected["estimate"])
 
 
-@pytest.mark.parametrize(
-    ("claim", "world", "lowest", "highest"),
-    [
-        ("C10", World(kappa=(0.7, 0.5)), -0.25, 1.0),
-        ("C10", World(kappa=(-0.2, 0.5)), -0.25, 1.0),
-        ("C11", World(importance=(0.99, 0.0), seeds=(1, 2, 3), tasks=("cola",)), 0.0, 1.0),
-        ("C12", World(association=-1.0, seeds=(1, 2, 3), tasks=("cola",)), -1.0, 1.0),
-    ],
-)
-def test_intervals_end_at_what_is_possible(claim, world, lowest, highest):
-    row = rows_of(world)[claim, "structured"]
-    assert lowest <= row["low"] <= row["estimate"] <= row["high"] <= highest
-    assert row["low"] == lowest or row["high"] == highest
-
-
-def test_degenerate_runs_count_with_and_without():
+def collapsed(world: World, seeds: tuple[int, ...]) -> dict:
+    """Good subnetworks of one task collapse in some seeds."""
     scores = [
         replace(score, value=0.0, degenerate=True)
         if (score.task, score.subnetwork, score.phase) == ("rte", "good", "retrained")
-        and score.seed in (42, 86, 71, 166)
+        and score.seed in seeds
         else score
+        for score in world.scores()
+    ]
+    return {"scores": reported(scores, world)}
+
+
+def test_runs_that_collapsed_are_counted_and_left_out():
+    sound = row_of(World(), "C2", "magnitude")
+    row = row_of(World(), "C2", "magnitude", **collapsed(World(), (42, 86)))
+    assert (row["n_runs"], row["n_collapsed"]) == (30, 2)
+    assert row["collapsed_low"] < 2 / 30 < row["collapsed_high"]
+    assert row["verdict"] == "supported"
+    assert row["estimate"] == pytest.approx(sound["estimate"], abs=0.01)
+    # One sound seed is too few for a spread: the task is left out.
+    row = row_of(World(), "C2", "magnitude", **collapsed(World(), (42, 86, 71, 166)))
+    assert (row["n_tasks"], row["n_collapsed"]) == (5, 4)
+
+
+def test_whether_bad_subnetworks_learn_is_asked_of_collapsed_runs_too():
+    world = World(methods={"structured": METHODS["structured"]})
+    scores = [
+        replace(score, value=world.majority, degenerate=True)
+        if (score.subnetwork, score.phase) == ("bad", "retrained") and score.seed != 42
+        else score
+        for score in world.scores()
+    ]
+    rows = rows_of(world, "A3", "C7", scores=reported(scores, world))
+    row = rows["A3", "structured"]
+    assert "collapsed runs count here" in row["details"]
+    # One seed that learns, of five, does not make bad subnetworks learn.
+    assert row["verdict"] == "undecided"
+    assert rows["C7", "structured"]["verdict"] == "not run"
+
+
+def test_runs_that_all_collapsed_are_not_judged():
+    scores = [
+        replace(score, value=0.5, degenerate=score.subnetwork != "majority")
         for score in World().scores()
     ]
-    row = rows_of(World(), scores=reported(scores, World()))["C2", "magnitude"]
-    assert row["verdict"] == "contradicted"
-    assert row["n_degenerate"] == 4
-    # One sound seed is too few for a spread: the task is left out.
-    assert row["verdict_without_degenerate"] == "supported"
-    assert row["estimate"] > 0.15 > row["estimate_without_degenerate"]
-
-
-def test_runs_that_all_are_degenerate_decide_nothing():
-    scores = [replace(score, value=0.5, degenerate=True) for score in World().scores()]
-    rows = rows_of(World(), scores=reported(scores, World()))
+    rows = rows_of(World(), "C6", "C7", scores=reported(scores, World()))
     for claim in ("C6", "C7"):  # all differences are 0, which looks like equality
         row = rows[claim, "structured"]
-        assert row["verdict"] == "undecided", claim
-        assert "degenerate" in row["reason"]
+        assert row["verdict"] == "not run", claim
+        assert "collapsed" in row["reason"]
 
 
-def test_the_papers_numbers_come_out_of_its_tables(true_rows):
+def test_the_papers_numbers_come_out_of_its_tables():
     expected = {
+        ("A1", "structured"): 0.740 - 0.9 * 0.814,
+        ("A2", "magnitude"): 0.754 - 0.372,
         ("C2", "magnitude"): 0.008,
         ("C5", "magnitude"): 0.806 - 0.613,
         ("C6", "structured"): 0.024,
@@ -271,31 +381,17 @@ def test_the_papers_numbers_come_out_of_its_tables(true_rows):
         granularity = GRANULARITIES[method]
         part = claim.parts[granularity][0]
         found = papers_value(claim, part, granularity, known)
-        assert found == pytest.approx(value, abs=6e-4), claim_id
+        assert found == pytest.approx(value, abs=1e-3), claim_id
     assert set(known.paper) == {(claim.id, name) for claim in CLAIMS for name in claim.parts}
 
 
-@pytest.mark.parametrize(
-    ("test", "values", "expected"),
-    [
-        ("above", [0.21, 0.22, 0.23], "supported"),
-        ("above", [0.01, 0.02, 0.03], "contradicted"),
-        ("above", [0.0, 0.1, 0.2], "undecided"),
-        ("below", [0.01, 0.02, 0.03], "supported"),
-        ("equivalent", [0.01, -0.01, 0.02], "supported"),
-        ("equivalent", [-0.31, -0.32, -0.33], "contradicted"),
-        ("equivalent", [0.09, 0.11, 0.10], "undecided"),
-        ("above", [0.11, 0.12], "undecided (too few seeds)"),
-    ],
-)
-def test_verdicts_of_intervals(test, values, expected):
-    assert verdicts.verdict(test, 0.1, mean_estimate([values])) == expected
+def test_a_search_whose_scores_are_below_its_own_threshold_is_contradicted():
+    row = row_of(FALSE["C1", "structured"](), "C1", "structured")
+    assert row["verdict"] == "contradicted" and "yet the scores are below" in row["reason"]
 
 
-def test_one_false_part_outweighs_one_that_cannot_be_told():
-    still = World(sds={("none", "full", "finetuned"): 0.0})
-    row = rows_of(still)["C3", "structured"]
-    assert (row["verdict"], row["estimate"]) == ("undecided", pytest.approx(0.05))
-    assert "does not vary" in row["reason"]
-    still.levels["structured", "good", "retrained"] = 0.6
-    assert rows_of(still)["C3", "structured"]["verdict"] == "contradicted"
+def test_seeds_that_agree_to_the_last_digit_prove_nothing():
+    world = World(kept={("structured", "good"): 0.6, ("magnitude", "good"): 0.5})
+    scores = [replace(score, kept_fraction=0.5) for score in world.scores()]
+    row = row_of(world, "C4", "structured", scores=reported(scores, world))
+    assert (row["verdict"], row["reason"]) == ("undecided", "The values do not vary over seeds.")

@@ -64,9 +64,8 @@ use rule analysis_step as check_claims with:
         scores=f"{TABLES}/scores.csv",
         differences=f"{TABLES}/differences.csv",
         stability=analysis_tables("stability", has_several_seeds),
-        importance=analysis_tables("importance_histograms", leaves_importances),
-        task_overlap=analysis_tables("task_overlap", prunes_units),
-        patterns=analysis_tables("patterns", params.has_patterns),
+        stability_pairs=analysis_tables("stability_pairs", has_several_seeds),
+        survivors=analysis_tables("survivors", prunes_units),
     output:
         claims=listed("claims", "claims", category="Claims"),
         printed=f"{TABLES}/claims.md",

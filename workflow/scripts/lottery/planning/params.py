@@ -417,6 +417,11 @@ def _claim_facts(study: Study, method: Method) -> Params:
             if study.models[model].init == "pretrained" and not method.borrows_sizes(model)
         ],
         "search": search and search | {"units": units or BODY},
+        "untrained": {
+            method.searched_model(model): model
+            for model in method.models
+            if study.models[model].init == "random" and method.borrows_sizes(model)
+        },
     }
 
 

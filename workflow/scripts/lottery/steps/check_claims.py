@@ -17,7 +17,13 @@ from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
 from lottery.statistics import differences
 from lottery.statistics.claims.check import SCHEMA, check
-from lottery.statistics.claims.evidence import BASELINES, Evidence, MethodFacts, read_paper
+from lottery.statistics.claims.evidence import (
+    BASELINES,
+    TABLES,
+    Evidence,
+    MethodFacts,
+    read_paper,
+)
 
 VERSION = 8
 
@@ -35,9 +41,13 @@ def check_claims(
     layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
     paths_to_stability: list[Path] | None = None,
-    paths_to_importance: list[Path] | None = None,
+    paths_to_stability_pairs: list[Path] | None = None,
+    paths_to_seed_agreement: list[Path] | None = None,
+    paths_to_search_noise: list[Path] | None = None,
+    paths_to_importance_test: list[Path] | None = None,
+    paths_to_task_pairs: list[Path] | None = None,
+    paths_to_survivors: list[Path] | None = None,
     paths_to_patterns: list[Path] | None = None,
-    paths_to_task_overlap: list[Path] | None = None,
     baselines: str | None = None,
     missing: str = "",
 ) -> None:
@@ -47,24 +57,27 @@ def check_claims(
         paths_to_published: scores.csv and sizes.csv of workflow/resources/paper.
         path_to_caption: the table's text in workflow/report.
         path_to_paper: its claims.csv.
-        facts: method -> granularity, units, importance, imported, controls, models and search
-            (`MethodFacts`).
-        paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
-            other analyses, where they were made.
+        facts: method -> granularity, units, importance, imported, controls, models, search and
+            untrained (`MethodFacts`).
+        paths_to_stability, paths_to_stability_pairs, paths_to_seed_agreement,
+            paths_to_search_noise, paths_to_importance_test, paths_to_task_pairs,
+            paths_to_survivors, paths_to_patterns: tables of other analyses, where they were made.
         baselines: file of scores of other systems, where the user gives them.
         missing: what a partial study lacks, in words.
     """
     # Not at the top: the step imports quickly, and a study may have none of these analyses.
     import pandas as pd
 
-    from lottery.analysis import importance, patterns, stability, survivors
-
     order = Layout.of(**layout)
-    analyses: dict[str, tuple[list[Path] | None, files.Schema]] = {
-        "stability": (paths_to_stability, stability.STABILITY),
-        "importance": (paths_to_importance, importance.HISTOGRAMS),
-        "patterns": (paths_to_patterns, patterns.CLAIMS),
-        "task_overlap": (paths_to_task_overlap, survivors.OVERLAP),
+    analyses = {
+        "stability": paths_to_stability,
+        "stability_pairs": paths_to_stability_pairs,
+        "seed_agreement": paths_to_seed_agreement,
+        "search_noise": paths_to_search_noise,
+        "importance_test": paths_to_importance_test,
+        "task_pairs": paths_to_task_pairs,
+        "survivors": paths_to_survivors,
+        "patterns": paths_to_patterns,
     }
     tasks = list(layout["tasks"])
     given = read_baselines(files.expanded(baselines), tasks) if baselines else []
@@ -85,8 +98,8 @@ def check_claims(
         differences=files.read_table(path_to_differences, differences.SCHEMA),
         baselines=files.table(given, BASELINES),
         tables={
-            name: pd.concat([files.read_table(path, schema) for path in paths])
-            for name, (paths, schema) in analyses.items()
+            name: pd.concat([files.read_table(path, TABLES[name]) for path in paths])
+            for name, paths in analyses.items()
             if paths
         },
     )

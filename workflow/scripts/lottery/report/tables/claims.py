@@ -12,6 +12,7 @@ from lottery.report.tables.numbers import (
     counted,
     interval,
     p_value,
+    percent,
     rounded,
 )
 from lottery.results.layout import SPLIT_NAMES
@@ -25,12 +26,13 @@ VERDICTS = {
     "supported": "supported",
     "contradicted": "contradicted",
     "undecided": "undecided",
-    "undecided (too few seeds)": "undecided",
     "true by construction": "constructed",
     "not applicable": "silent",
-    "not comparable": "silent",
     "not run": "silent",
 }
+DECIDED = ("supported", "contradicted", "true by construction")
+# Where the estimate lies although nothing is decided.
+TOWARDS = {"supports": "leans towards the claim", "against": "leans against the claim"}
 UNJUDGED = "Methods for which a claim was not judged, and why"
 COLUMNS = ("", "verdict", "this run", "the paper's number", "test")
 NARROW = ("claim", "measured", "paper", "this run", "verdict")
@@ -92,36 +94,39 @@ def claims_tables(claims: pd.DataFrame, caption: str) -> list[Table]:
 
 def _judged_row(row: Record) -> list[Cell]:
     counts = [counted(row["n_tasks"], "task"), counted(row["n_seeds"], "seed")]
-    counts += [f"{row['n_degenerate']} degenerate"] * bool(row["n_degenerate"])
-    p_values = ", ".join(
-        f"{p_value(row[name])} {of}"
-        for name, of in (("p_seeds", "over seeds"), ("p_examples", "over examples"))
-        if row[name] is not None
-    )
-    below = (_signs(row["quantity"]), ", ".join(counts), f"p {p_values}" if p_values else "")
-    value = row["published_value"]
-    paper = ("" if value is None else compact(value), row["published"])
+    measured = (_signs(row["effect"]), _signs(row["quantity"]), ", ".join(counts), _collapsed(row))
     parts = _signs(row["details"]).rstrip(".").split(". ")
-    notes, kind = (row["reason"], _other_verdict(row)), verdict_class(row["verdict"])
+    kind = verdict_class(row["verdict"])
+    side = "" if row["verdict"] in DECIDED else TOWARDS.get(row["direction"], "")
+    value = row["published_value"]
+    paper = ("" if value is None else compact(value), row["published"], row["published_note"])
     return [
-        Cell(row["subject"]),
-        Cell(row["verdict"], notes, verdict=kind),
-        Cell(_measured(row), below),
-        Cell(paper[0], paper[1:]) if paper[0] else Cell(paper[1]),
-        Cell(row["test"], tuple(parts) if len(parts) > 1 else ()),
+        Cell(row["subject"], (f"judged: {row['judged']}" if row["judged"] else "",)),
+        Cell(row["verdict"], (side, row["reason"]), verdict=kind),
+        Cell(_measured(row), measured),
+        Cell(paper[0], paper[1:]) if paper[0] else Cell(paper[1], paper[2:]),
+        Cell(row["test"], (_p_values(row), *(parts if len(parts) > 1 else ()))),
     ]
 
 
-def _other_verdict(row: Record) -> str:
-    """The verdict without degenerate runs, where it is another."""
-    other = row["verdict_without_degenerate"]
-    return f"without degenerate runs: {other}" if other not in ("", row["verdict"]) else ""
+def _p_values(row: Record) -> str:
+    """The p-values of a row: its own, corrected, and over examples alone."""
+    named = (("p", ""), ("p_holm", " corrected"), ("p_examples", " by swapped examples"))
+    found = [f"{p_value(row[name])}{of}" for name, of in named if row[name] is not None]
+    return f"p {', '.join(found)}" if found else ""
 
 
-def _measured(row: Record, suffix: str = "") -> str:
+def _collapsed(row: Record) -> str:
+    """How many runs collapsed, with the interval of their share; empty if none did."""
+    if not row["n_collapsed"]:
+        return ""
+    low, high = (percent(row[f"collapsed_{end}"]) for end in ("low", "high"))
+    return f"{row['n_collapsed']} of {row['n_runs']} runs collapsed ({low} to {high})"
+
+
+def _measured(row: Record) -> str:
     """An estimate with its interval, where it has one."""
-    ends = interval(row[f"low{suffix}"], row[f"high{suffix}"])
-    return f"{compact(row[f'estimate{suffix}'])} {ends}".strip()
+    return f"{compact(row['estimate'])} {interval(row['low'], row['high'])}".strip()
 
 
 def _signs(text: str) -> str:
@@ -158,14 +163,16 @@ def narrow_tables(claims: pd.DataFrame) -> list[Table]:
 
 
 def _narrow_row(row: Record) -> list[Cell]:
-    paper, count = row["published_value"], row["n_degenerate"]
-    without = f"without {count} degenerate {_measured(row, '_without_degenerate')}" if count else ""
+    paper = row["published_value"]
     return [
         Cell(f"{row['claim']} {SHORT[row['claim']]}"),
         Cell(row["quantity"]),
         Cell(row["published"] or NOTHING if paper is None else rounded(paper)),
-        Cell(_measured(row), (without,)),
-        Cell(row["verdict"], (_other_verdict(row),)),
+        Cell(_measured(row), (_collapsed(row),)),
+        Cell(
+            row["verdict"],
+            ("" if row["verdict"] in DECIDED else TOWARDS.get(row["direction"], ""),),
+        ),
     ]
 
 

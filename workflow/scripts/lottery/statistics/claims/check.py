@@ -2,192 +2,248 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lottery import files
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS
 from lottery.statistics.claims import verdicts
+from lottery.statistics.claims.cells import Runs
 from lottery.statistics.claims.evidence import Evidence, MethodFacts, Subject, UnmeasuredError
-from lottery.statistics.claims.quantities import Measured
 from lottery.statistics.claims.table import CLAIMS, Claim, Part
+from lottery.statistics.claims.verdicts import Tested
 from lottery.statistics.differences import AVERAGE
-from lottery.statistics.intervals import Estimate
+from lottery.statistics.intervals import Estimate, exact_share, holm
 
-# quantity, test, estimate, low, high (95 %), p_seeds and published_value are those of the part that
-# decides the verdict (the first one with that verdict); details has all parts. p_examples: of the
-# pooled permutation test in differences.csv, for information.
+# quantity, test, effect, estimate, low, high (95 %, over seeds and examples), published_value: of
+# the part that decides the verdict; details has all parts. judged: the subnetworks that
+# are read, where they are not those of the claim. direction: the side on which the estimate lies.
+# p: one-sided p-value of the claim on that side; p_holm: corrected over the claims of the method on
+# the model; p_examples: of the pooled permutation test in differences.csv, for information.
+# n_runs: tasks x seeds; n_collapsed of them collapsed and are left out; collapsed_*: the exact 95 %
+# interval of their share.
 SCHEMA: files.Schema = {
-    **dict.fromkeys("claim model method statement verdict verdict_without_degenerate".split(), str),
+    **dict.fromkeys("claim model method statement judged verdict direction effect".split(), str),
     **dict.fromkeys("quantity test".split(), str),
-    **dict.fromkeys("estimate low high".split(), float),
+    **dict.fromkeys("estimate low high p p_holm p_examples".split(), float),
     "published": str,
-    **dict.fromkeys("published_value p_seeds p_examples smallest_p_examples".split(), float),
-    **dict.fromkeys("n_tasks n_seeds n_degenerate".split(), int),
-    "estimate_without_degenerate": float,
-    "low_without_degenerate": float,
-    "high_without_degenerate": float,
+    "published_value": float,
+    "published_note": str,
+    **dict.fromkeys("n_tasks n_seeds n_runs n_collapsed".split(), int),
+    **dict.fromkeys("collapsed_low collapsed_high".split(), float),
     **dict.fromkeys("split details reason".split(), str),
-    **dict.fromkeys("judged direction effect published_note".split(), str),
-    **dict.fromkeys("p p_holm collapsed_low collapsed_high".split(), float),
-    **dict.fromkeys("n_runs n_collapsed".split(), int),
 }
-DEGENERATE = "Every run that it rests on is degenerate."
 CONSTRUCTED = "The search stopped at this threshold, on the examples scored here"
 YET = ", yet the scores are below it: evaluation computes something else than the search."
+ROLES = ("full", "good", "random", "bad", "found", "super_good", "super_random", "super_bad")
 
 
 @dataclass(frozen=True)
-class Tested:
-    """One part of a claim after its test."""
+class Outcome:
+    """One part of a claim after its test.
+
+    Attributes:
+        n_runs, n_collapsed: of `lottery.statistics.claims.cells.Runs`; 0 for other numbers.
+        constructed: whether the search makes it true.
+    """
 
     part: Part
-    measured: Measured
-    verdict: str
-    verdict_without: str
-
-    @property
-    def words(self) -> str:
-        """The part in a line."""
-        measured = self.measured
-        text = f"{self.part.words}: {_interval(measured.estimate)}"
-        if measured.note:
-            text += f" ({measured.note})"
-        if self.part.test == verdicts.SOME_TASKS:
-            each = [f"{name} {_interval(one)}" for name, one in measured.by_task.items()]
-            text += f" ({', '.join(each)})"
-        return f"{text}; {verdicts.words(self.part.test, self.part.bound)}: {self.verdict}"
+    tested: Tested
+    n_runs: int = 0
+    n_collapsed: int = 0
+    constructed: bool = False
 
 
-def check(evidence: Evidence) -> Iterator[dict[str, Any]]:
-    """Judges every claim for every method and each of its models.
+def check(evidence: Evidence, claims: Sequence[Claim] = CLAIMS) -> list[dict[str, Any]]:
+    """Judges the claims for every method and each of its models.
 
-    Yields:
+    Args:
+        evidence: what they are judged by.
+        claims: those that are judged, and corrected for one another.
+
+    Returns:
         Rows of claims.csv, by claim, then in the order of the layout.
     """
-    for claim in CLAIMS:
-        for model in evidence.layout.models:
-            for method in evidence.methods.values():
-                if model in method.models:
-                    head = {"claim": claim.id, "model": model, "method": method.id}
-                    head |= {"statement": claim.statement, "split": method.split}
-                    yield head | _judge(claim, Subject(model, method, evidence))
+    rows = []
+    for model in evidence.layout.models:
+        for method in evidence.methods.values():
+            if model in method.models:
+                rows += _judge_all(Subject(model, method, evidence), claims)
+    order = [claim.id for claim in claims]
+    return sorted(rows, key=lambda row: order.index(row["claim"]))
+
+
+def _judge_all(subject: Subject, claims: Sequence[Claim]) -> list[dict[str, Any]]:
+    """All claims of one method on one model: the family that is corrected for."""
+    rows = [_judge(claim, subject) for claim in claims]
+    tested = [row for row in rows if "p" in row and "verdict" not in row]
+    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        row["p_holm"] = p
+        _decide(row, len(tested))
+    return rows
+
+
+def _decide(row: dict[str, Any], n_claims: int) -> None:
+    """Sets the verdict of a row with p-values, and why there is none."""
+    few, missing = row.pop("few_seeds"), row.pop("missing")
+    word = verdicts.verdict(row["direction"], row["p_holm"])
+    if few:
+        word = verdicts.UNDECIDED
+        row["reason"] = f"A verdict takes {verdicts.FEWEST_SEEDS} seeds; this run has {few}."
+    elif missing and word != verdicts.CONTRADICTED:
+        word, row["reason"] = missing.verdict, missing.reason
+    elif word == verdicts.UNDECIDED and not row.get("reason") and row["p"] < verdicts.ALPHA:
+        row["reason"] = f"It would be decided alone, but not among {n_claims} claims."
+    row["verdict"] = word
 
 
 def _judge(claim: Claim, subject: Subject) -> dict[str, Any]:
+    """A row of claims.csv; with a p-value but without a verdict where it must be corrected."""
     method, paper = subject.method, subject.evidence.paper
+    row: dict[str, Any] = {"claim": claim.id, "model": subject.model, "method": method.id}
+    row |= {"statement": claim.statement, "split": method.split}
     granularity, lacking = method.granularity, None
     if granularity not in claim.parts:
         (granularity,) = claim.parts
         lacking = f"{PAPERS_METHODS[granularity]} pruning"
     else:
         lacking = next((about for given, about in claim.needs if not given(method)), None)
-    row = {"published": paper.get((claim.id, granularity), {}).get("words", "")}
     if lacking:
         reason = f"The claim is about {lacking}."
         return row | {"verdict": verdicts.NOT_APPLICABLE, "reason": reason}
-    tested, missing = _test_parts(claim, subject)
-    words, others = ([each.verdict for each in tested], [each.verdict_without for each in tested])
-    if tested:
-        deciding = tested[words.index(verdicts.combined(words))]
-        row |= _numbers(claim, deciding, subject)
-        row["details"] = ". ".join(each.words for each in tested) + "."
-    if missing:
-        row["reason"] = missing.reason
-        if missing.verdict in (verdicts.NOT_RUN, verdicts.NOT_COMPARABLE):
-            return row | {"verdict": missing.verdict}
-        words, others = [*words, missing.verdict], [*others, missing.verdict]
-    overall, without = verdicts.combined(words), verdicts.combined(others)
-    if any(each.measured.without is None for each in tested) and overall in verdicts.DECIDED:
-        overall, row["reason"] = verdicts.UNDECIDED, DEGENERATE
-    if claim.by_construction and constructed(method):
-        # If scores fall below the threshold nevertheless, evaluation differs from the search.
-        fails = verdicts.CONTRADICTED
-        row["reason"] = CONSTRUCTED + (YET if overall == fails else ".")
-        overall, without = (
-            word if word == fails else verdicts.BY_CONSTRUCTION for word in (overall, without)
-        )
-    return row | {"verdict": overall, "verdict_without_degenerate": without}
+    names = {role: subject.name(role) for role in ROLES} | {"found": "good"}
+    row["judged"] = _judged(claim.parts[granularity], names)
+    known = paper.get((claim.id, granularity), {})
+    row["published_note"] = known.get("note", "")
+    if row["judged"]:
+        row["published_note"] = f"the paper's number is not of {row['judged']}"
+    else:
+        row["published"] = known.get("words", "")
+    outcomes, missing = _test_parts(claim, subject)
+    if not outcomes:
+        return row | {"verdict": missing.verdict, "reason": missing.reason} if missing else row
+    return row | _of_parts(claim, outcomes, missing, subject, names)
+
+
+def _judged(parts: Sequence[Part], names: Mapping[str, str]) -> str:
+    """The subnetworks that are read, where they are not those that the claim names."""
+    roles = dict.fromkeys(role for part in parts for role in part.roles)
+    return ", ".join(names[role] for role in roles if role != "found" and names[role] != role)
+
+
+def _of_parts(
+    claim: Claim,
+    outcomes: list[Outcome],
+    missing: UnmeasuredError | None,
+    subject: Subject,
+    names: Mapping[str, str],
+) -> dict[str, Any]:
+    """What the tested parts of a claim add to its row."""
+    # A search's own threshold proves nothing, unless the scores fall below it nevertheless.
+    failing = [
+        each for each in outcomes if each.constructed and each.tested.against < verdicts.ALPHA
+    ]
+    counted = failing or [each for each in outcomes if not each.constructed]
+    deciding = counted or outcomes
+    supports, against, place = verdicts.together([each.tested for each in deciding])
+    shown = deciding[place]
+    direction = verdicts.SUPPORTS if all(one.tested.holds for one in deciding) else verdicts.AGAINST
+    row = _numbers(claim, shown, subject, names, known=not _judged([shown.part], names))
+    row |= {"direction": direction, "reason": shown.tested.reason}
+    row["p"] = supports if direction == verdicts.SUPPORTS else against
+    row["details"] = ". ".join(_words(each, names) for each in outcomes) + "."
+    if failing:
+        return row | {"verdict": verdicts.CONTRADICTED, "reason": CONSTRUCTED + YET}
+    if not counted and not missing:
+        return row | {"verdict": verdicts.BY_CONSTRUCTION, "reason": CONSTRUCTED + "."}
+    if not counted and missing:
+        return row | {"verdict": missing.verdict, "reason": missing.reason}
+    n_seeds = shown.tested.estimate.n_seeds
+    few = n_seeds if n_seeds < verdicts.FEWEST_SEEDS else 0
+    return row | {"few_seeds": few, "missing": missing}
 
 
 def constructed(method: MethodFacts) -> bool:
-    """Whether the search itself makes C1 true on the split where the method is shown."""
+    """Whether the search itself makes a good subnetwork keep nine tenths where it is shown."""
     search = method.search
     return bool(search) and search["search_on"] == method.split and search["keep_score"] >= 0.9
 
 
-def _test_parts(claim: Claim, subject: Subject) -> tuple[list[Tested], UnmeasuredError | None]:
+def _test_parts(claim: Claim, subject: Subject) -> tuple[list[Outcome], UnmeasuredError | None]:
     """The parts of a claim that could be tested, and why the first other one could not."""
-    tested, missing = [], None
+    outcomes, missing = [], None
     for part in claim.parts[subject.method.granularity]:
         try:
-            measured = part.measure(subject)
+            cells = part.measure(subject)
         except UnmeasuredError as error:
             missing = missing or error
             continue
-        words = [
-            verdicts.verdict(part.test, part.bound, estimate, [*by_task.values()])
-            for estimate, by_task in (
-                (measured.estimate, measured.by_task),
-                (measured.without, measured.without_by_task),
-            )
-        ]
-        tested.append(Tested(part, measured, *words))
-    return tested, missing
+        counts = (cells.n_runs, cells.n_collapsed) if isinstance(cells, Runs) else (0, 0)
+        built = part.constructed and constructed(subject.method)
+        outcomes.append(Outcome(part, cells.tested(part.criterion), *counts, built))
+    return outcomes, missing
 
 
-def _numbers(claim: Claim, deciding: Tested, subject: Subject) -> dict[str, Any]:
+def _numbers(
+    claim: Claim, shown: Outcome, subject: Subject, names: Mapping[str, str], *, known: bool
+) -> dict[str, Any]:
     """The numbers of the part that decides."""
-    part, measured = deciding.part, deciding.measured
-    estimate, without = measured.estimate, measured.without
+    part, estimate = shown.part, shown.tested.estimate
+    share = exact_share(shown.n_collapsed, shown.n_runs) if shown.n_runs else (None, None)
+    granularity = subject.method.granularity
+    value = papers_value(claim, part, granularity, subject.evidence) if known else None
     return {
-        "quantity": part.words,
-        "test": verdicts.words(part.test, part.bound),
+        "effect": part.finding(estimate.value, names),
+        "quantity": part.quantity(names),
+        "test": part.criterion.words,
         "estimate": estimate.value,
         "low": estimate.low,
         "high": estimate.high,
-        "published_value": papers_value(claim, part, subject.method.granularity, subject.evidence),
-        "p_seeds": verdicts.p_value(part.test, part.bound, estimate),
-        **_example_level(part, subject),
+        "p_examples": _example_level(part, subject),
+        "published_value": value,
         "n_tasks": estimate.n_tasks,
         "n_seeds": estimate.n_seeds,
-        "n_degenerate": measured.n_degenerate,
-        "estimate_without_degenerate": without and without.value,
-        "low_without_degenerate": without and without.low,
-        "high_without_degenerate": without and without.high,
+        "n_runs": shown.n_runs,
+        "n_collapsed": shown.n_collapsed,
+        "collapsed_low": share[0],
+        "collapsed_high": share[1],
     }
 
 
 def papers_value(claim: Claim, part: Part, granularity: str, evidence: Evidence) -> float | None:
-    """The paper's value of a part of a claim; None where the paper has none."""
+    """The paper's value of a part of a claim; None where the paper has none by this formula."""
     if part.published:
         return part.published(evidence.published, PAPERS_METHODS[granularity])
     text = evidence.paper.get((claim.id, granularity), {}).get("value", "")
     return float(text) if text else None
 
 
-def _example_level(part: Part, subject: Subject) -> dict[str, float]:
-    """The pooled permutation test of the same difference."""
+def _example_level(part: Part, subject: Subject) -> float | None:
+    """P-value of the pooled permutation test of the same difference."""
     if not part.difference:
-        return {}
-    first, second, phase = part.difference
-    rows = subject.evidence.differences
-    wanted = {
-        "model": subject.model,
-        "method": subject.method.id,
-        "split": subject.method.split,
-        "phase": phase,
-        "first": subject.draws(first)[0],
-        "second": subject.draws(second)[0],
-        "task": AVERAGE,
-    }
-    for column, value in wanted.items():
-        rows = rows[rows[column] == value]
-    return next(iter(rows[["p_examples", "smallest_p_examples"]].to_dict("records")), {})
+        return None
+    rows = subject.differences(*part.difference)
+    values: Iterable[float] = rows.loc[rows["task"] == AVERAGE, "p_examples"]
+    return next(iter(values), None)
+
+
+def _words(outcome: Outcome, names: Mapping[str, str]) -> str:
+    """A part in a line."""
+    part, tested = outcome.part, outcome.tested
+    text = f"{part.quantity(names)}: {_interval(tested.estimate)}"
+    if tested.note:
+        text += f" ({tested.note})"
+    if outcome.constructed:
+        return f"{text}; {verdicts.BY_CONSTRUCTION}"
+    if tested.reason:
+        return f"{text}; not decidable"
+    p = tested.supports if tested.holds else tested.against
+    side = "for" if tested.holds else "against"
+    return f"{text}; {part.criterion.words}: p {p:.2g} {side} it"
 
 
 def _interval(estimate: Estimate) -> str:
-    if estimate.low is None:
+    if estimate.low is None or estimate.high is None:
         return f"{estimate.value:.3f}"
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -4,29 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lottery import files
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS
+from lottery.pruning.subnetworks import base_name
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.statistics import runs
 from lottery.statistics.claims.verdicts import NOT_RUN
-from lottery.statistics.runs import roles
+from lottery.statistics.differences import AVERAGE
+from lottery.statistics.runs import NAMES, roles
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Scores of other systems in the tasks' reported metrics, given by the user.
 BASELINES = {"name": str, "task": str, "score": float}
+# What the claims read of other analyses' tables.
+_CELL = dict.fromkeys(("model", "method"), str)
+_COUNTS = {"n_tasks": int, "n_seeds": int}
+_TESTED = dict.fromkeys(("p", "smallest_p"), float)
+TABLES: dict[str, files.Schema] = {
+    # Agreement of the seeds' masks, and how many units each two share (lottery.analysis.stability).
+    "stability": _CELL
+    | dict.fromkeys(("subnetwork", "task", "other_task", "unit", "statistic"), str)
+    | {"value": float, "p": float, "n_units": int},
+    "stability_pairs": _CELL
+    | dict.fromkeys(("subnetwork", "task", "unit", "seed", "other_seed"), str)
+    | dict.fromkeys(("kept", "other_kept", "shared"), int),
+    # Agreement over seeds against chance, and against that of searches on other examples.
+    "seed_agreement": _CELL
+    | dict.fromkeys(("subnetwork", "task", "unit", "statistic"), str)
+    | {"value": float, **_TESTED, **_COUNTS},
+    "search_noise": _CELL
+    | {"other_method": str, "disjoint": bool, "task": str, "unit": str}
+    | dict.fromkeys(("same_model", "other_model", "difference", "p_below"), float)
+    | {**_TESTED, **_COUNTS},
+    # Heads that stand out on seeds that did not choose them (lottery.analysis.importance).
+    "importance_test": _CELL
+    | {"task": str, "unit": str, "ratio": float, "low": float, "high": float, "expected": float}
+    | {**_TESTED, **_COUNTS},
+    # What pairs of tasks share, and what survives in all seeds (lottery.analysis.survivors).
+    "task_pairs": _CELL | {"unit": str, "sd": float, "expected": float, **_TESTED, **_COUNTS},
+    "survivors": _CELL
+    | {"task": str, "unit": str, "statistic": str, "n_seeds": int}
+    | dict.fromkeys(("value", "expected", "expected_sd"), float),
+    # Attention of heads (lottery.analysis.patterns).
+    "patterns": _CELL
+    | dict.fromkeys(("task", "seed", "quantity", "weights", "attention", "score"), str)
+    | {"value": float, "se": float, **_COUNTS},
+}
 
 
 class UnmeasuredError(Exception):
     """A quantity that this run does not give.
 
     Attributes:
-        verdict: `not run`, `not applicable` or `not comparable`.
+        verdict: `not run` or `undecided`.
         reason: one sentence.
     """
 
@@ -49,6 +86,8 @@ class MethodFacts:
         units: the kinds of units that it prunes; none for weights.
         importance: whether its searches leave importances of units.
         imported: whether its masks were made elsewhere.
+        untrained: model -> the untrained model on which the method draws random subnetworks of the
+            sizes that its good ones have on that model.
     """
 
     id: str
@@ -61,6 +100,7 @@ class MethodFacts:
     units: Sequence[str] = ()
     importance: bool = False
     imported: bool = False
+    untrained: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +114,7 @@ class Evidence:
         published: the paper's scores and sizes.
         paper: (claim, granularity) -> row of resources/paper/claims.csv.
         differences: differences.csv.
-        tables: stability, importance, patterns, task_overlap -> the rows of that analysis, if it
-            was made (`lottery.steps.check_claims`).
+        tables: name of `TABLES` -> the rows of that analysis, if it was made.
         baselines: scores of other systems, with the columns `BASELINES`.
     """
 
@@ -107,6 +146,28 @@ class Subject:
     method: MethodFacts
     evidence: Evidence
 
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The scores on the split that shows the method, of tasks that enter averages."""
+        scores = self.evidence.scores
+        of_split = scores["split"] == self.method.split
+        return scores[of_split & scores["task"].isin(self.evidence.tasks)]
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """task -> examples of the split."""
+        return dict(self.scores.groupby("task", sort=False)["n_examples"].max())
+
+    @cached_property
+    def _runs(self) -> dict[tuple[Any, ...], pd.DataFrame]:
+        return {}
+
+    @cached_property
+    def _differences(self) -> pd.DataFrame:
+        rows = self.evidence.differences
+        place = {"model": self.model, "method": self.method.id, "split": self.method.split}
+        return _where(rows, place)
+
     def draws(self, role: str) -> tuple[str, ...]:
         """The subnetworks read as a role.
 
@@ -119,30 +180,57 @@ class Subject:
             raise UnmeasuredError(NOT_RUN, f"The method has no {words} subnetworks.")
         return draws
 
+    def name(self, role: str) -> str:
+        """The role in words, as this method has it: under strict "good half" for good."""
+        return NAMES[self.method.controls].get(role, role).replace("_half", " half")
+
     def runs(self, role: str, phase: str) -> pd.DataFrame:
         """`lottery.statistics.runs.by_seed` of a role, on the tasks that enter averages."""
         return self.by_seed(self.method, phase, self.draws(role))
 
-    def by_seed(self, method: MethodFacts, phase: str, draws: Sequence[str]) -> pd.DataFrame:
-        """The same of given subnetworks of a method, on the split that shows it."""
-        scores = self.evidence.scores
-        scores = scores[scores["task"].isin(self.evidence.tasks)]
-        return runs.by_seed(scores, self.model, method.id, method.split, phase, draws)
+    def by_seed(
+        self, method: MethodFacts, phase: str, draws: tuple[str, ...], model: str | None = None
+    ) -> pd.DataFrame:
+        """The same of given subnetworks, on the split that shows the subject's method."""
+        place = (model or self.model, method.id, self.method.split, phase)
+        # Many claims read the same runs.
+        if (*place, draws) not in self._runs:
+            self._runs[*place, draws] = runs.by_seed(self.scores, *place, draws)
+        return self._runs[*place, draws]
 
-    def rows(self, table: str) -> pd.DataFrame:
+    def differences(self, first: str, second: str, phase: str) -> pd.DataFrame:
+        """The rows of differences.csv of two roles: one per task, and one for the average."""
+        names = (base_name(self.draws(role)[0]) for role in (first, second))
+        place = dict(zip(("phase", "first", "second"), (phase, *names), strict=True))
+        return _where(self._differences, place)
+
+    def rows(self, table: str, **where: object) -> pd.DataFrame:
         """The rows of another analysis that belong to the method, on tasks that enter averages.
+
+        Args:
+            table: one of `TABLES`.
+            where: columns, and what they must hold.
 
         Raises:
             UnmeasuredError: there are none.
         """
         rows = self.evidence.tables.get(table)
         if rows is not None:
-            rows = rows[(rows["model"] == self.model) & (rows["method"] == self.method.id)]
-            for column in rows.columns.intersection(["task", "other_task"]):
-                rows = rows[rows[column].isin([*self.evidence.tasks, ""])]
+            where = {"model": self.model, "method": self.method.id} | where
+            rows = _where(rows, where)
+            if "task" in rows:
+                rows = rows[rows["task"].isin([*self.evidence.tasks, AVERAGE, "averaged"])]
         if rows is None or rows.empty:
-            raise UnmeasuredError(NOT_RUN, f"There is no table of {table.replace('_', ' ')}.")
+            words = table.replace("_", " ")
+            raise UnmeasuredError(NOT_RUN, f"The table of {words} does not hold it.")
         return rows
+
+
+def _where(rows: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
+    """The rows that hold these values."""
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    return rows
 
 
 def read_paper(path: Path) -> dict[tuple[str, str], dict[str, str]]:

@@ -5,8 +5,9 @@ The paper's numbers are over its eight tasks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
@@ -14,16 +15,19 @@ import numpy as np
 
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, WEIGHTS
 from lottery.results.published import Published, PublishedScore
-from lottery.statistics.claims.evidence import Subject, UnmeasuredError
-from lottery.statistics.claims.verdicts import NOT_COMPARABLE, NOT_RUN, TOO_FEW, UNDECIDED
-from lottery.statistics.intervals import (
-    Estimate,
-    mean_estimate,
-    possible,
-    spread_between,
-    spread_ratio,
-    t_estimate,
+from lottery.statistics.claims.cells import (
+    Agreements,
+    Association,
+    Permuted,
+    Runs,
+    Spreads,
+    Survivors,
+    Worst,
 )
+from lottery.statistics.claims.evidence import Subject, UnmeasuredError
+from lottery.statistics.claims.verdicts import NOT_RUN
+from lottery.statistics.differences import AVERAGE
+from lottery.statistics.intervals import Estimate
 from lottery.statistics.runs import NAMES, by_task, difference
 from lottery.tasks.task import GLUE
 
@@ -31,121 +35,178 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_RUNS = "No task that enters averages has these runs."
-
-
+NO_MAPS = "No task has attention maps of enough tokens."
+# Of agreement against chance, which is shown beside kappa and decides nothing.
+SIGNIFICANT = 0.05
 # Task and reported metric of the paper's averages: GLUE without WNLI.
 PAPERS_TASKS = {name: task.metric for name, task in GLUE.items() if task.in_average}
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A quantity of this run.
-
-    Attributes:
-        estimate: with degenerate runs, as published.
-        without: without seeds that have a degenerate run; None where none is left.
-        n_degenerate: number of seeds, over tasks, that `without` leaves out.
-        by_task, without_by_task: the two for each task, of a mean over runs.
-        note: words on another number that belongs to it.
-    """
-
-    estimate: Estimate
-    without: Estimate | None
-    n_degenerate: int = 0
-    by_task: Mapping[str, Estimate] = field(default_factory=dict)
-    without_by_task: Mapping[str, Estimate] = field(default_factory=dict)
-    note: str = ""
-
-
 def score_difference(
     subject: Subject, first: str, second: str, phase: str, factor: float = 1.0
-) -> Measured:
+) -> Runs:
     """Mean over tasks and seeds of first - factor x second."""
-    found = difference(subject.runs(first, phase), subject.runs(second, phase), factor)
-    return _mean_of_runs(found, NOT_RUN, NO_RUNS)
+    sides = subject.runs(first, phase), subject.runs(second, phase)
+    runs = _runs(difference(*sides, factor))
+    rows = subject.differences(first, second, phase)
+    known = dict(zip(rows["task"], rows["se_examples"], strict=True))
+    scores = [_scores(subject, side) for side in sides]
+    errors = {}
+    for task in runs.values:
+        a, b = (side[task] for side in scores)
+        error = known.get(task)
+        if error is None or math.isnan(error):
+            error = largest_error(a, b)
+        # first - f second = (first - second) + (1 - f) second.
+        errors[task] = error + abs(1 - factor) * b.error
+    return replace(runs, se_examples=errors)
 
 
-def task_differences(subject: Subject, first: str, second: str, phase: str) -> Measured:
+def task_differences(subject: Subject, first: str, second: str, phase: str) -> Runs:
     """`score_difference`, of at least two tasks."""
-    measured = score_difference(subject, first, second, phase)
-    if measured.estimate.n_tasks < 2:
-        raise UnmeasuredError(NOT_COMPARABLE, "One task alone cannot tell some tasks from all.")
-    return measured
+    runs = score_difference(subject, first, second, phase)
+    if len(runs.values) < 2:
+        raise UnmeasuredError(NOT_RUN, "One task alone cannot tell some tasks from all.")
+    return runs
 
 
-def papers_difference(
-    published: Published, method: str, first: str, second: str, phase: str, factor: float = 1.0
-) -> float:
-    """The paper's `score_difference`."""
-    sides = (_papers_scores(published, method, role, phase) for role in (first, second))
-    return fmean([a.mean - factor * b.mean for a, b in zip(*sides, strict=True)])
+def above_majority(subject: Subject) -> Runs:
+    """Bad subnetworks, retrained - majority."""
+    majority = subject.scores[subject.scores["subnetwork"] == "majority"]
+    levels = dict(zip(majority["task"], majority["counted"], strict=True))
+    return _above_level(subject, levels, "No score of the majority baseline is there.", sign=1)
 
 
-def baseline_difference(subject: Subject) -> Measured:
-    """BiLSTM - bad subnetworks, retrained."""
-    bad, baselines = subject.runs("bad", "retrained"), subject.evidence.baselines
+def above_untrained(subject: Subject) -> Runs:
+    """Bad subnetworks, retrained - random subnetworks of an untrained model, trained likewise."""
+    bad = subject.runs("bad", "retrained")
+    others = [each for each in subject.evidence.methods.values() if each.id != subject.method.id]
+    for method in (subject.method, *others):
+        model = method.untrained.get(subject.model)
+        if model is None:
+            continue
+        draws = Subject(model, method, subject.evidence).draws("random")
+        control = subject.by_seed(method, "retrained", draws, model)
+        found = difference(bad, control)
+        if len(found):
+            runs, sides = (
+                _runs(found, all_runs=True),
+                [_scores(subject, side) for side in (bad, control)],
+            )
+            errors = {task: largest_error(*(side[task] for side in sides)) for task in runs.values}
+            return replace(runs, se_examples=errors)
+    raise UnmeasuredError(NOT_RUN, "The untrained control was not run.")
+
+
+def baseline_difference(subject: Subject) -> Runs:
+    """BiLSTM - bad subnetworks, retrained; the BiLSTM's scores are taken as they are given."""
+    baselines = subject.evidence.baselines
     bilstm = baselines[baselines["name"].str.lower().str.contains("bilstm")]
     levels = {task: fmean(scores) for task, scores in bilstm.groupby("task")["score"]}
-    found = bad.assign(value=bad.index.get_level_values("task").map(levels) - bad["value"])
+    return _above_level(subject, levels, "No scores of a BiLSTM were given.", sign=-1)
+
+
+def _above_level(subject: Subject, levels: Mapping[str, float], missing: str, sign: int) -> Runs:
+    """Bad subnetworks, retrained, minus a number per task that no run gives; or the reverse."""
+    bad = subject.runs("bad", "retrained")
+    level = bad.index.get_level_values("task").map(levels)
+    found = bad.assign(value=sign * (bad["value"] - level))
     found = found[found.index.isin(levels, level="task")]
-    return _mean_of_runs(found, NOT_COMPARABLE, "No scores of a BiLSTM were given.")
+    if not len(found):
+        raise UnmeasuredError(NOT_RUN, missing)
+    runs = _runs(found, all_runs=sign > 0)
+    scored = {task: each for task, each in _scores(subject, bad).items() if task in runs.values}
+    errors = {
+        # A system given from outside has examples of its own: they are held fixed.
+        task: each.error if sign < 0 else largest_error(each, replace(each, value=levels[task]))
+        for task, each in scored.items()
+    }
+    return replace(runs, se_examples=errors)
 
 
-def _mean_of_runs(runs: pd.DataFrame, verdict: str, reason: str) -> Measured:
-    """The mean over tasks; without degenerate runs over tasks that have two other seeds or more."""
-    values = by_task(runs)
-    if not values:
-        raise UnmeasuredError(verdict, reason)
-    others = by_task(runs, degenerate=False)
-    without = {task: each for task, each in others.items() if len(each) > 1}
-    degenerate = runs.loc[runs.index.isin(values, level="task"), "degenerate"]
-    return Measured(
-        estimate=t_estimate([*values.values()]),
-        without=mean_estimate([*without.values()]),
-        n_degenerate=int(degenerate.sum()),
-        by_task={task: t_estimate([each]) for task, each in values.items()},
-        without_by_task={task: t_estimate([each]) for task, each in without.items()},
-    )
+@dataclass(frozen=True)
+class Score:
+    """A mean score of one task and how far the choice of examples can move it.
+
+    Attributes:
+        value: mean over seeds.
+        n: examples.
+        counts: whether it is a share of examples, as accuracy is.
+    """
+
+    value: float
+    n: int
+    counts: bool
+
+    @property
+    def error(self) -> float:
+        """Standard error over examples: of a share the binomial, of others at most 1 / sqrt(n)."""
+        spread = self.value * (1 - self.value) if self.counts else 1.0
+        return math.sqrt(max(spread, 0.0) / self.n)
 
 
-def good_spread(subject: Subject) -> Measured:
-    """Standard deviation over seeds of good subnetworks, retrained / that of the full model."""
-    sides = [subject.runs(role, "retrained") for role in ("good", "full")]
-    values = _pairs(*sides)
-    if not values:
+def _scores(subject: Subject, runs: pd.DataFrame) -> dict[str, Score]:
+    """The mean score of each task, from `lottery.statistics.runs.by_seed`."""
+    metrics = subject.evidence.layout.metrics
+    means = runs["value"].groupby(level="task").mean()
+    return {
+        str(task): Score(
+            float(mean), int(subject.sizes[str(task)]), counts=metrics[str(task)] == "accuracy"
+        )
+        for task, mean in means.items()
+    }
+
+
+def largest_error(first: Score, second: Score) -> float:
+    """The largest standard error that a difference can have over the examples that both share.
+
+    Of two shares of right answers a and b as many examples as possible are right in one system
+    alone: min(a, 1 - b) + min(1 - a, b). Of other metrics twice the variance of one.
+    """
+    a, b = first.value, second.value
+    if not first.counts:
+        return math.sqrt(2 / first.n)
+    apart = min(a, 1 - b) + min(1 - a, b) - (a - b) ** 2
+    return math.sqrt(max(apart, 0.0) / first.n)
+
+
+def _runs(found: pd.DataFrame, *, all_runs: bool = False) -> Runs:
+    """The runs of a difference that did not collapse; a task needs two of them, if it has two.
+
+    Args:
+        found: of `lottery.statistics.runs.difference`.
+        all_runs: whether collapsed runs count, where the question is if anything is learnt at all.
+    """
+    every = by_task(found)
+    if not every:
         raise UnmeasuredError(NOT_RUN, NO_RUNS)
-    estimate = spread_ratio(*zip(*values.values(), strict=True))
-    if estimate is None:
-        verdict = TOO_FEW if subject.evidence.n_seeds < 2 else UNDECIDED
-        raise UnmeasuredError(verdict, "The full model's score does not vary over seeds.")
-    others = _pairs(*sides, degenerate=False)
-    kept = [pair for task, pair in others.items() if task in values and min(map(len, pair)) > 1]
-    degenerate = difference(*sides)["degenerate"]
-    return Measured(
-        estimate,
-        spread_ratio(*zip(*kept, strict=True)) if kept else None,
-        int(degenerate[degenerate.index.isin(values, level="task")].sum()),
-    )
+    sound = by_task(found, degenerate=False)
+    n_runs = sum(map(len, every.values()))
+    n_collapsed = n_runs - sum(map(len, sound.values()))
+    needed = min(2, *map(len, every.values()))
+    left = {task: each for task, each in sound.items() if len(each) >= needed}
+    values = every if all_runs else left
+    if not values:
+        raise UnmeasuredError(NOT_RUN, "All runs that it rests on collapsed.")
+    note = f"median of all runs {np.median(np.concatenate([*every.values()])):.3f}"
+    if all_runs and n_collapsed:
+        note += "; collapsed runs count here"
+    fewest = min(map(len, every.values()))
+    return Runs(values, n_runs=n_runs, n_collapsed=n_collapsed, n_seeds=fewest, note=note)
 
 
-def _pairs(
-    good: pd.DataFrame, full: pd.DataFrame, *, degenerate: bool = True
-) -> dict[str, list[np.ndarray]]:
-    """The values of both sides, for the tasks that both have."""
-    first, second = (by_task(side, degenerate=degenerate) for side in (good, full))
-    return {task: [first[task], second[task]] for task in first if task in second}
-
-
-def papers_good_spread(published: Published, method: str) -> float:
-    """The paper's `good_spread`; it has retrained and full models of several seeds."""
+def spreads(subject: Subject) -> Spreads:
+    """Spread over seeds of good subnetworks, retrained / that of the full model."""
     good, full = (
-        fmean(cast(float, score.sd) ** 2 for score in _papers_scores(published, method, role))
-        for role in ("good", "full")
+        by_task(subject.runs(role, "retrained"), degenerate=False) for role in ("good", "full")
     )
-    return (good / full) ** 0.5
+    pairs = {task: (good[task], full[task]) for task in good if task in full}
+    if not pairs:
+        raise UnmeasuredError(NOT_RUN, NO_RUNS)
+    return Spreads(pairs)
 
 
-def size_difference(subject: Subject) -> Measured:
+def size_difference(subject: Subject) -> Runs:
     """kept_fraction of good: structured - magnitude, under the same threshold and search data."""
     method = subject.method
     partner = next(
@@ -166,129 +227,170 @@ def size_difference(subject: Subject) -> Measured:
     for each in (method, partner):
         runs = subject.by_seed(each, "pruned", ("good",))
         sizes[each.granularity] = runs.assign(value=runs["kept_fraction"])
-    differences = by_task(difference(sizes[UNITS], sizes[WEIGHTS]))
-    if not differences:
+    values = by_task(difference(sizes[UNITS], sizes[WEIGHTS]))
+    if not values:
         raise UnmeasuredError(NOT_RUN, f"{partner.id} has no good subnetworks to compare with.")
-    estimate = t_estimate([*differences.values()]).within(-1.0, 1.0)
-    return Measured(estimate, estimate)
+    return Runs(values, ends=(-1.0, 1.0), n_seeds=min(map(len, values.values())))
+
+
+def survivors(subject: Subject) -> Survivors:
+    """What survives in all seeds, between chance and the size of a good mask."""
+    rows = subject.rows("survivors", unit="body", statistic="super_kept_fraction")
+    sizes = subject.runs("found", "pruned")["kept_fraction"].groupby(level="task").mean()
+    rows = rows.assign(kept=rows["task"].map(sizes))
+    rows = rows[(rows["kept"] > rows["expected"]) & (rows["expected_sd"] > 0)]
+    rows = rows[rows["task"].isin(subject.evidence.tasks)]
+    if rows.empty:
+        raise UnmeasuredError(NOT_RUN, "No task has survivors to compare with chance.")
+    survive, kept, expected, sd = (
+        rows[name].to_numpy() for name in ("value", "kept", "expected", "expected_sd")
+    )
+    note = f"{rows['value'].mean():.3f} of the body, {rows['expected'].mean():.3f} by chance"
+    return Survivors(survive, kept, expected, sd, int(rows["n_seeds"].min()), note)
+
+
+def kappas(subject: Subject) -> Agreements:
+    """Agreement of the seeds' head masks; under strict of the good halves."""
+    name = NAMES[subject.method.controls]["good"]
+    where = {"unit": "heads", "subnetwork": name}
+    pairs = subject.rows("stability_pairs", **where)
+    whole = subject.rows("stability", **where, statistic="fleiss_kappa", other_task="")
+    whole = whole.dropna(subset="value").set_index("task")
+    shared = {
+        str(task): _shared(of_task)
+        for task, of_task in pairs.groupby("task", sort=False)
+        if task in whole.index
+    }
+    if not shared:
+        raise UnmeasuredError(NOT_RUN, "No task has a kappa of head masks.")
+    chance = whole["p"].loc[[*shared]]
+    above = int((chance < SIGNIFICANT).sum())
+    note = f"above chance on {above} of {len(shared)} tasks (p < {SIGNIFICANT:g}, permutation)"
+    return Agreements(shared, int(whole["n_units"].iloc[0]), note)
+
+
+def _shared(pairs: pd.DataFrame) -> np.ndarray:
+    """How many units each two masks of a task share, from a row per pair: [seeds, seeds]."""
+    place = {
+        seed: n for n, seed in enumerate(dict.fromkeys([*pairs["seed"], *pairs["other_seed"]]))
+    }
+    shared = np.zeros((len(place), len(place)))
+    for pair in pairs.itertuples():
+        a, b = place[pair.seed], place[pair.other_seed]
+        shared[a, b] = shared[b, a] = pair.shared
+        shared[a, a], shared[b, b] = pair.kept, pair.other_kept
+    return shared
+
+
+def search_noise(subject: Subject, unit: str) -> Permuted:
+    """Agreement of searches of one model on other examples - agreement of other seeds as well."""
+    rows = subject.rows("search_noise", unit=unit, disjoint=True)
+    rows = rows.dropna(subset="difference")
+    if rows.empty:
+        raise UnmeasuredError(NOT_RUN, "No search of the same models on other examples was run.")
+    row = rows[rows["other_method"] == rows["other_method"].iloc[0]]
+    row = row[row["task"] == AVERAGE].iloc[0]
+    note = (
+        f"same model, other examples {row['same_model']:.3f}; other model {row['other_model']:.3f}"
+    )
+    seeds = subject.rows(
+        "seed_agreement",
+        unit=unit,
+        subnetwork="good",
+        statistic="fleiss_kappa",
+        task=AVERAGE,
+    ).iloc[0]
+    words = "above" if seeds["p"] < SIGNIFICANT else "not above"
+    note += f"; kappa over seeds {seeds['value']:.3f}, {words} chance (p {seeds['p']:.2g})"
+    estimate = Estimate(row["difference"], n_tasks=row["n_tasks"], n_seeds=row["n_seeds"])
+    return Permuted(estimate, row["p"], row["smallest_p"], row["p_below"], note=note)
+
+
+def heads_that_stand_out(subject: Subject) -> Permuted:
+    """Importance of the top tenth of heads / the median head, on seeds that did not choose them."""
+    row = subject.rows("importance_test", unit="heads", task=AVERAGE).iloc[0]
+    low, high = (None if math.isnan(row[name]) else row[name] for name in ("low", "high"))
+    counts = {"n_tasks": row["n_tasks"], "n_seeds": row["n_seeds"]}
+    estimate = Estimate(row["ratio"], low, high, **counts)
+    note = f"expected {row['expected']:.3f} of heads that are all alike"
+    return Permuted(
+        estimate, row["p"], row["smallest_p"], log_df=float(row["n_seeds"] - 1), note=note
+    )
+
+
+def overlap_spread(subject: Subject) -> Permuted:
+    """How much pairs of tasks differ in the share of heads that they have in common."""
+    row = subject.rows("task_pairs", unit="heads").iloc[0]
+    if math.isnan(row["sd"]):
+        raise UnmeasuredError(NOT_RUN, "It takes three tasks to compare pairs of tasks.")
+    estimate = Estimate(row["sd"], n_tasks=row["n_tasks"], n_seeds=row["n_seeds"])
+    note = f"expected {row['expected']:.3f} if no task prefers other heads"
+    return Permuted(estimate, row["p"], row["smallest_p"], note=note)
+
+
+def association(subject: Subject, quantity: str, attention: str, scores: Sequence[str]) -> Worst:
+    """Correlation over heads of surviving in all seeds with scores of their attention."""
+    where = {"weights": "fine_tuned", "attention": attention, "task": AVERAGE, "seed": ""}
+    rows = subject.rows("patterns", quantity=quantity, **where).dropna(subset=["value", "se"])
+    rows = rows[rows["score"].isin(scores)]
+    if rows.empty:
+        raise UnmeasuredError(NOT_RUN, NO_MAPS)
+    return Worst(
+        {
+            row.score: Association(row.value, row.se, row.n_tasks, row.n_seeds)
+            for row in rows.itertuples()
+        }
+    )
+
+
+def mix_changes(subject: Subject, attention: str) -> Worst:
+    """Share of each class of attention maps: fine-tuned - pretrained."""
+    rows = subject.rows("patterns", quantity="mix_change", attention=attention)
+    rows = rows.dropna(subset="value")
+    if rows.empty:
+        raise UnmeasuredError(NOT_RUN, NO_MAPS)
+    return Worst(
+        {
+            str(name): Runs(
+                {
+                    str(task): values.to_numpy()
+                    for task, values in of_class.groupby("task", sort=False)["value"]
+                },
+                ends=(-1.0, 1.0),
+            )
+            for name, of_class in rows.groupby("score", sort=False)
+        }
+    )
+
+
+def papers_difference(
+    published: Published, method: str, first: str, second: str, phase: str, factor: float = 1.0
+) -> float:
+    """The paper's `score_difference`."""
+    sides = (_papers_scores(published, method, role, phase) for role in (first, second))
+    return fmean([a.mean - factor * b.mean for a, b in zip(*sides, strict=True)])
+
+
+def papers_spreads(published: Published, method: str) -> float:
+    """The paper's `spreads`: the geometric mean of the tasks' ratios."""
+    good, full = (_papers_scores(published, method, role) for role in ("good", "full"))
+    return math.exp(
+        fmean(
+            math.log(cast(float, a.sd) / cast(float, b.sd)) for a, b in zip(good, full, strict=True)
+        )
+    )
 
 
 def papers_size_difference(published: Published, _method: str) -> float:
     """The paper's `size_difference`."""
-    units, weights = (
-        papers_size(published, PAPERS_METHODS[each], "good") for each in (UNITS, WEIGHTS)
-    )
-    return units - weights
-
-
-def super_size(subject: Subject) -> Measured:
-    """Mean kept_fraction of super_good; one mask serves all seeds, so none makes it uncertain."""
-    kept = subject.runs("super_good", "retrained")["kept_fraction"].groupby(level="task")
-    if not len(kept):
-        raise UnmeasuredError(NOT_RUN, NO_RUNS)
-    value, n_seeds = fmean(kept.agg(fmean)), int(kept.size().min())
-    estimate = Estimate(value, value, value, value, value, n_tasks=len(kept), n_seeds=n_seeds)
-    return Measured(estimate, estimate)
-
-
-def papers_size(published: Published, method: str, subnetwork: str = "super_good") -> float:
-    """The paper's mean kept_fraction of a subnetwork."""
-    sizes = [published.kept_fraction(method, subnetwork, task) for task in PAPERS_TASKS]
-    return fmean(cast(list[float], sizes))
-
-
-def kappa(subject: Subject) -> Measured:
-    """Mean of the tasks' kappas; kappa compares the seeds, so tasks are the units.
-
-    Under strict the halves are read as good, as for every claim but those of the search itself.
-    """
-    rows = subject.rows("stability")
-    rows = rows[
-        (rows["unit"] == "heads")
-        & (rows["statistic"] == "fleiss_kappa")
-        & (rows["other_task"] == "")
-        & (rows["subnetwork"] == NAMES[subject.method.controls]["good"])
+    sizes = [
+        fmean(
+            cast(float, published.kept_fraction(PAPERS_METHODS[each], "good", task))
+            for task in PAPERS_TASKS
+        )
+        for each in (UNITS, WEIGHTS)
     ]
-    ends = possible("fleiss_kappa", max(2, subject.evidence.n_seeds))
-    return _mean_of_rows(rows, subject, "No task has a kappa of head masks.", ends)
-
-
-def pattern(subject: Subject, quantity: str, attention: str) -> Measured:
-    """A number of the analysis of attention patterns, on heterogeneous attention."""
-    rows = subject.rows("patterns")
-    rows = rows[(rows["quantity"] == quantity) & (rows["attention"] == attention)]
-    rows = rows[(rows["score"] == "heterogeneous") & (rows["weights"] != "pretrained")]
-    rows = rows[rows["task"] != "average"]
-    # A correlation, or a difference of two shares.
-    ends = (-1.0, 1.0)
-    return _mean_of_rows(rows, subject, "The analysis of patterns does not give it.", ends)
-
-
-def _mean_of_rows(
-    rows: pd.DataFrame, subject: Subject, missing: str, ends: tuple[float, float]
-) -> Measured:
-    """Mean of a table's values: over seeds within tasks, or over tasks with a value each.
-
-    Args:
-        rows: of the table.
-        subject: the claim's subject.
-        missing: the reason where there are none.
-        ends: the smallest and the largest value there can be, where the interval is cut.
-    """
-    values = rows.dropna(subset="value").groupby("task", sort=False)["value"]
-    groups = [of_task.to_numpy() for _, of_task in values]
-    if not groups:
-        raise UnmeasuredError(NOT_RUN, missing)
-    if max(map(len, groups)) > 1:
-        estimate = t_estimate(groups)
-    else:
-        pooled = t_estimate([np.concatenate(groups)])
-        estimate = replace(pooled, n_tasks=len(groups), n_seeds=subject.evidence.n_seeds)
-    estimate = estimate.within(*ends)
-    return Measured(estimate, estimate)
-
-
-def importance_share(subject: Subject, above: float, below: float) -> Measured:
-    """Share of heads with an importance between two values, at the first step of the search."""
-    rows = subject.rows("importance")
-    rows = rows[(rows["unit"] == "heads") & (rows["when"] == "first")]
-    inside = (rows["low"] >= above) & (rows["high"] <= below)
-    counts = rows.astype({"count": float})
-    counts["inside"] = counts["count"] * inside
-    counts = counts.groupby(["task", "seed"], sort=False)[["inside", "count"]].sum()
-    counts = counts[counts["count"] > 0]
-    if counts.empty:
-        raise UnmeasuredError(NOT_RUN, "The table of importances has no heads at a first step.")
-    shares = (counts["inside"] / counts["count"]).groupby(level="task", sort=False)
-    estimate = t_estimate([of_task.to_numpy() for _, of_task in shares]).within(0.0, 1.0)
-    return Measured(estimate, estimate)
-
-
-def overlap_spread(subject: Subject) -> Measured:
-    """How much pairs of tasks differ in the heads that they share, as a share of all heads.
-
-    What their sizes lead one to expect is left in, as in the paper; the spread of what goes beyond
-    it is noted.
-    """
-    rows = subject.rows("task_overlap")
-    rows = rows[(rows["unit"] == "heads") & (rows["task_a"] != rows["task_b"])]
-    pairs = [frozenset(pair) for pair in zip(rows["task_a"], rows["task_b"], strict=True)]
-    rows = rows[~rows.assign(pair=pairs).duplicated("pair", keep="last")]
-    if len(rows) < 2:
-        raise UnmeasuredError(NOT_COMPARABLE, "It takes three tasks to compare pairs of tasks.")
-    n, units = int(rows["n_seeds"].min()), rows["units"].iloc[0]
-    if n < 2:
-        raise UnmeasuredError(TOO_FEW, "One seed alone has no spread.")
-    shared, expected, sds = (
-        rows[name].to_numpy() / units for name in ("shared_mean", "expected", "shared_sd")
-    )
-    # Shares lie between 0 and 1, what goes beyond expected ones between -1 and 1.
-    # None only for fewer than two pairs or seeds.
-    estimate = cast(Estimate, spread_between(shared, sds, n)).within(0.0, 0.5)
-    beyond = cast(Estimate, spread_between(shared - expected, sds, n)).within(0.0, 1.0)
-    estimate = replace(estimate, n_tasks=len(frozenset.union(*pairs)))
-    note = f"beyond what the sizes explain {beyond.value:.3f} [{beyond.low:.3f}, {beyond.high:.3f}]"
-    return Measured(estimate, estimate, note=note)
+    return sizes[0] - sizes[1]
 
 
 def _papers_scores(

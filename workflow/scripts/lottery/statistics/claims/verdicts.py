@@ -1,93 +1,150 @@
-"""From an estimate and a test to a verdict."""
+"""From an estimate and a test to p-values, and from p-values to a verdict."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from lottery.statistics.intervals import Estimate, equivalence_p, holm
+from lottery.statistics.intervals import Estimate, holm
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
-TOO_FEW = "undecided (too few seeds)"
 BY_CONSTRUCTION = "true by construction"
-NOT_APPLICABLE, NOT_COMPARABLE, NOT_RUN = "not applicable", "not comparable", "not run"
+NOT_APPLICABLE, NOT_RUN = "not applicable", "not run"
 DECIDED = (SUPPORTED, CONTRADICTED)
-
-# Tests: `above` or `below` the bound (the 95 % interval clears it); `equivalent` (the 90 % interval
-# lies within +- the bound: two one-sided tests at 5 %); `some tasks`: first is above second on at
-# least one task and on at least one other not so by the bound.
-ABOVE, BELOW, EQUIVALENT, SOME_TASKS = "above", "below", "equivalent", "some tasks"
+SUPPORTS, AGAINST = "supports", "against"
 FEWEST_SEEDS = 3
-ALPHA = 0.05
+# One-sided, on each side: a 95 % interval that clears the bound.
+ALPHA = 0.025
+
+ABOVE, BELOW, EQUIVALENT, SOME_TASKS = "above", "below", "equivalent", "some tasks"
+PERMUTATION, SIGN_FLIP = "permutation", "sign flip"
 
 
-def verdict(
-    test: str, bound: float, estimate: Estimate | None, by_task: Sequence[Estimate] = ()
-) -> str:
-    """The verdict of a test; it rests on the intervals over seeds.
+class Criterion(NamedTuple):
+    """What must hold of a number.
 
-    Args:
-        test: see above.
-        bound: threshold or margin.
-        estimate: what was measured; None where nothing is left to measure.
-        by_task: the same of each task, for `some tasks`.
+    `above` or `below` the bound; `equivalent`: within +- the bound; `some tasks`: above 0 on at
+    least one task, and on at least one other not above 0 by the bound; `permutation`: larger than
+    permutations make it, and at least the bound; `sign flip`: a ratio above the bound.
     """
-    if estimate is None:
-        return UNDECIDED
-    if estimate.n_seeds < FEWEST_SEEDS:
-        return TOO_FEW
-    if test == SOME_TASKS:
-        return _some_tasks(by_task, bound)
-    low, high = estimate.low, estimate.high
-    if low is None or high is None or estimate.inner_low is None or estimate.inner_high is None:
-        return UNDECIDED
-    above, below = low > bound, high < bound
-    if test == EQUIVALENT:
-        holds = -bound < estimate.inner_low and estimate.inner_high < bound
-        fails = above or high < -bound
+
+    kind: str
+    bound: float
+
+    @property
+    def words(self) -> str:
+        """The test, for readers."""
+        kind, bound = self
+        if kind == EQUIVALENT:
+            return f"95 % interval within ±{bound:g}"
+        if kind == SOME_TASKS:
+            return f"above 0 on a task, and on another not above it by {bound:g} (Holm over tasks)"
+        if kind == SIGN_FLIP:
+            return f"above {bound:g}, by signs flipped over tasks"
+        if kind == PERMUTATION:
+            return "above chance, by permutation" + (f", and at least {bound:g}" if bound else "")
+        return f"95 % interval {kind} {bound:g}"
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The outcome of a test.
+
+    Attributes:
+        estimate: what was measured.
+        supports: one-sided p-value; small where the number speaks for the claim.
+        against: one-sided p-value; small where it speaks against the claim.
+        holds: whether the estimate itself lies on the claim's side.
+        reason: why the test cannot decide; empty where it can.
+        note: a sentence on another number that belongs to it.
+    """
+
+    estimate: Estimate
+    supports: float
+    against: float
+    holds: bool
+    reason: str = ""
+    note: str = ""
+
+
+def judged(test: Criterion, estimate: Estimate, *, reason: str = "", note: str = "") -> Tested:
+    """The outcome of `above`, `below` and `equivalent`, from an estimate with standard errors."""
+    kind, bound = test
+    value = estimate.value
+    if kind == EQUIVALENT:
+        holds = abs(value) < bound
     else:
-        holds, fails = (above, below) if test == ABOVE else (below, above)
-    return SUPPORTED if holds else CONTRADICTED if fails else UNDECIDED
+        holds = value > bound if kind == ABOVE else value < bound
+    if estimate.se_seeds is None or not estimate.se:
+        # Seeds that agree to the last digit do not make a number certain.
+        alone = estimate.se_seeds is None
+        why = "One seed alone has no spread." if alone else "The values do not vary over seeds."
+        return Tested(estimate, 1.0, 1.0, holds, reason or why, note)
+    above = estimate.p_above(bound)
+    if kind == EQUIVALENT:
+        above_lower = estimate.p_above(-bound)
+        supports, against = max(above_lower, 1 - above), min(above, 1 - above_lower)
+    else:
+        supports, against = (above, 1 - above) if kind == ABOVE else (1 - above, above)
+    return Tested(estimate, supports, against, holds, reason, note)
 
 
-def _some_tasks(by_task: Sequence[Estimate], margin: float) -> str:
-    """Whether first is above second on some tasks, and on others not so by the margin.
+def some_tasks(by_task: Sequence[Estimate], margin: float) -> tuple[float, float]:
+    """P-values of: first is above second on a task, and on another not so by the margin.
 
-    That there is a task of a kind is a claim about many, hence Holm; that all are of a kind is one
-    about each.
+    That there is a task of a kind is a claim about many, hence Holm; that no task is above by the
+    margin, which speaks against the claim, is one about each. That all are above speaks for its
+    first half and against no more than the word "some": it decides nothing.
+
+    Returns:
+        P-values for and against.
     """
-    if len(by_task) < 2 or any(each.se is None for each in by_task):
-        return UNDECIDED
-    # One-sided p-values of "not above" and of "above by the margin or more".
+    if len(by_task) < 2 or not all(each.se for each in by_task):
+        return 1.0, 1.0
     worse = [each.p_above(0.0) for each in by_task]
     alike = [1 - each.p_above(margin) for each in by_task]
-    if max(worse) < ALPHA / 2 or max(alike) < ALPHA:
-        return CONTRADICTED
-    if min(holm(worse)) < ALPHA / 2 and min(holm(alike)) < ALPHA:
-        return SUPPORTED
-    return UNDECIDED
+    return max(min(holm(worse)), min(holm(alike))), max(alike)
 
 
-def p_value(test: str, bound: float, estimate: Estimate) -> float | None:
-    """P-value over seeds of what is tested; None without spread, or without a t interval."""
-    if not estimate.se or test == SOME_TASKS:
-        return None
-    if test == EQUIVALENT:
-        return equivalence_p(estimate, bound)
-    above = estimate.p_above(bound)
-    return above if test == ABOVE else 1 - above
+def together(parts: Sequence[Tested]) -> tuple[float, float, int]:
+    """P-values of a claim all of whose parts must hold, and the part that decides.
+
+    For the claim the largest p-value counts (an intersection-union test, Berger 1982); against it
+    the smallest, as one of so many (Bonferroni).
+
+    Returns:
+        P-values for and against, and the number of the part that decides: where all estimates lie
+        on the claim's side the one that is least sure, else the surest on the other side.
+    """
+    supports = max(part.supports for part in parts)
+    against = min(1.0, len(parts) * min(part.against for part in parts))
+    places = range(len(parts))
+    failing = [place for place in places if not parts[place].holds]
+    if failing:
+        return supports, against, min(failing, key=lambda place: parts[place].against)
+    return supports, against, max(places, key=lambda place: parts[place].supports)
 
 
-def combined(verdicts: Sequence[str]) -> str:
-    """The verdict on a claim all of whose parts must hold."""
-    worst_first = (CONTRADICTED, TOO_FEW, UNDECIDED)
-    return next((word for word in worst_first if word in verdicts), SUPPORTED)
+def verdict(direction: str, p: float) -> str:
+    """The verdict of a p-value on the side on which the estimate lies."""
+    if p >= ALPHA:
+        return UNDECIDED
+    return SUPPORTED if direction == SUPPORTS else CONTRADICTED
 
 
-def words(test: str, bound: float) -> str:
-    """The test, for readers."""
-    if test == EQUIVALENT:
-        return f"equivalent within ±{bound:g} (two one-sided t tests at 5 %)"
-    if test == SOME_TASKS:
-        where = "above 0 on a task, and on another not above it by"
-        return f"{where} {bound:g} (t tests, Holm over tasks)"
-    return f"95 % interval {test} {bound:g}"
+def log_scale_p(value: float, low: float, high: float, df: float, bound: float) -> float:
+    """P-value that a positive number is not above a bound, from its 95 % t interval of logarithms.
+
+    Args:
+        value: the estimate, the middle of the interval on the log scale.
+        low, high: the interval.
+        df: its degrees of freedom.
+        bound: threshold, above 0.
+    """
+    from scipy import special
+
+    half = (math.log(high) - math.log(low)) / 2
+    se = half / float(special.stdtrit(df, 0.975))
+    return float(special.stdtr(df, -(math.log(value) - math.log(bound)) / se))
