@@ -53,7 +53,10 @@ class Cell(NamedTuple):
 
 
 def cells(study: Study) -> list[Cell]:
-    """Every cell in the order of the config: model, task, seed; there full first, then methods."""
+    """Every cell in the order of the config: model, task, seed; there full first, then methods.
+
+    Where all that is done is to read masks made elsewhere, there are none.
+    """
     return [
         Cell(model, task, seed, *rest)
         for model in study.models
@@ -64,6 +67,8 @@ def cells(study: Study) -> list[Cell]:
 
 
 def _cells_of_one_model(study: Study, model: str, task: str) -> Iterator[tuple[str, str, str]]:
+    if not study.trains(model, task):
+        return
     yield "none", "full", "finetuned"
     for method in study.methods.values():
         if model in method.models and task in method.tasks:
@@ -122,19 +127,42 @@ def finetune_rows(study: Study) -> list[Row]:
     return _rows_of_phase(study, "finetuned", "model", "task", "seed")
 
 
+def model_rows(study: Study) -> list[Row]:
+    """Jobs of fetch_model: model; of the others the config alone is needed."""
+    tasks = study.trained_tasks
+    return [{"model": m} for m in study.models if any(study.trains(m, task) for task in tasks)]
+
+
+def authors_rows(study: Study) -> list[Row]:
+    """Jobs of fetch_masks: glue, the preset of a task whose masks are the authors'."""
+    presets = (
+        study.tasks[task].glue
+        for method in study.methods.values()
+        if method.reads_authors
+        for task in method.tasks
+    )
+    return [{"glue": glue} for glue in dict.fromkeys(presets)]
+
+
 def majority_rows(study: Study) -> list[Row]:
     """Jobs of majority: task."""
-    return [{"task": task} for task in study.trained_tasks]
+    tasks = study.trained_tasks
+    return [{"task": t} for t in tasks if any(study.trains(model, t) for model in study.models)]
 
 
 def fetch_rows(study: Study) -> list[Row]:
     """Jobs of fetch_task: task, those that models are only evaluated on too."""
-    return [{"task": task} for task in study.tasks]
+    return distinct(tokenize_rows(study), "task")
 
 
 def tokenize_rows(study: Study) -> list[Row]:
     """Jobs of tokenize: model, task."""
-    return [{"model": model, "task": task} for model in study.models for task in study.tasks]
+    return [
+        {"model": model, "task": task.id}
+        for model in study.models
+        for task in study.tasks.values()
+        if study.trains(model, task.evaluate_with or task.id)
+    ]
 
 
 def mask_rows(study: Study) -> list[Row]:

@@ -33,6 +33,7 @@ def check_claims(
     path_to_caption: Path,
     layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
+    n_seeds: int,
     paths_to_stability: list[Path] | None = None,
     paths_to_importance: list[Path] | None = None,
     paths_to_patterns: list[Path] | None = None,
@@ -47,6 +48,7 @@ def check_claims(
         path_to_paper: its claims.csv.
         facts: method -> granularity, units, importance, imported, controls, models and search
             (`MethodFacts`).
+        n_seeds: the number of seeds of the study.
         paths_to_stability, paths_to_importance, paths_to_patterns, paths_to_task_overlap: tables of
             other analyses, where they were made.
         baselines: file of scores of other systems, where the user gives them.
@@ -81,6 +83,7 @@ def check_claims(
         paper=read_paper(path_to_paper),
         differences=files.read_table(path_to_differences, differences.SCHEMA),
         baselines=files.table(given, BASELINES),
+        n_seeds=n_seeds,
         tables={
             name: pd.concat([files.read_table(path, schema) for path in paths])
             for name, (paths, schema) in analyses.items()
