@@ -65,8 +65,9 @@ rule all:
 rule fetch:
     input:
         configs=targets("resources/models/{model}/config.json", MODEL_ROWS),
-        models=targets("resources/models/{model}/model.safetensors", MODEL_ROWS),
+        models=targets("resources/models/{model}/model.safetensors", grid.model_rows(STUDY)),
         tasks=targets("resources/tasks/{task}/validation.parquet", grid.fetch_rows(STUDY)),
+        masks=targets("resources/masks/{glue}/provenance.json", grid.authors_rows(STUDY)),
 
 
 if STUDY.unfinished is not None:

@@ -356,6 +356,7 @@ def evidence(world: World, **changes: object) -> Evidence:
         "paper": read_paper(PAPER / "claims.csv"),
         "differences": files.table(world.differences(), differences.SCHEMA),
         "baselines": files.table(world.baselines(), BASELINES),
+        "n_seeds": len(world.seeds),
         "tables": {name: files.table(rows, TABLES[name]) for name, rows in world.tables().items()},
     }
     return Evidence(**given | changes)

@@ -29,7 +29,7 @@ def test_the_demo_runs_both_published_methods_on_two_generated_tasks() -> None:
     demo = load_study(read_config(ROOT / "workflow/configs/demo.yaml"), ROOT)
     assert [model.kind for model in demo.models.values()] == ["embedded"]
     assert [task.kind for task in demo.tasks.values()] == ["generated", "generated"]
-    assert len(demo.seeds) == 2
+    assert len(demo.seeds) == 3  # the fewest that decide
     assert {m.algorithm: m.preset for m in demo.methods.values()} == {
         "structured": "published",
         "magnitude": "published",

@@ -133,7 +133,9 @@ def test_a_local_glue_folder_may_hold_text_files(tmp_path: Path) -> None:
     assert table.column_names == ["idx", "text_a", "label"]
 
 
-@pytest.mark.parametrize("name", ["sentiment", "acceptability", "entailment", "similarity"])
+@pytest.mark.parametrize(
+    "name", ["sentiment", "reviews", "acceptability", "entailment", "similarity"]
+)
 def test_generated_tasks_are_fetched_in_the_wanted_sizes(tmp_path: Path, name: str) -> None:
     entry = {"generated": name, "train_examples": 60, "validation_examples": 20}
     task = task_from_config("toy", entry)

@@ -69,6 +69,7 @@ def test_there_are_the_four_shapes_of_glue_and_that_of_hans():
         name: (task.labels, len(task.text), task.metric) for name, task in GENERATED.items()
     } == {
         "sentiment": (("negative", "positive"), 1, "accuracy"),
+        "reviews": (("negative", "positive"), 1, "accuracy"),
         "acceptability": (("unacceptable", "acceptable"), 1, "matthews"),
         "entailment": (("entailment", "neutral", "contradiction"), 2, "accuracy"),
         "similarity": (None, 2, "pearson"),
@@ -140,7 +141,7 @@ def test_texts_fit_the_shape(made):
         for example in examples:
             assert (example.text_b is not None) == is_pair
             for text in (example.text_a, example.text_b or example.text_a):
-                assert 3 <= len(text.split()) <= 12
+                assert 3 <= len(text.split()) <= (16 if name == "reviews" else 12)
                 assert text == " ".join(text.lower().split())
 
 
@@ -225,6 +226,16 @@ def test_sentiment_is_the_pole_turned_round_by_a_denial():
         assert set(example.deciding) <= poles[example.label ^ turned]
         denied[example.label] += turned
     assert min(denied.values()) >= 200
+
+
+def test_every_word_of_a_review_that_says_something_says_the_same():
+    poles = [{word for words in table.values() for word in words} for table in (BLAME, PRAISE)]
+    counts = Counter()
+    for example in generate("reviews", 2000, 1, 0)["train"]:
+        found = [word for word in example.text_a.split() if word in poles[0] | poles[1]]
+        assert {*found} == {*example.deciding} <= poles[example.label]
+        counts[len(found)] += 1
+    assert {*counts} == {2, 3, 4} and min(counts.values()) >= 200
 
 
 def test_entailment_follows_from_the_families():

@@ -10,7 +10,7 @@ import pytest
 from small_study import ROOT, study
 
 from lottery.config import Study, load_study, read_config
-from lottery.planning import grid, params
+from lottery.planning import grid, params, sources
 from lottery.planning.grid import cells, targets, wildcard
 from lottery.runtime.stages import stage
 
@@ -37,7 +37,7 @@ def counts(study: Study) -> dict[str, int]:
         ("config.yaml", (45, 45, 45, 180, 9, 90, 405, 810 + 45, 9)),
         ("workflow/configs/strict.yaml", (45, 45, 45, 270, 9, 90, 585, 1170 + 45, 9)),
         ("workflow/configs/full.yaml", (90, 405, 90, 495, 18, 315, 1125, 2250 + 90, 9)),
-        ("workflow/configs/demo.yaml", (4, 4, 4, 16, 2, 8, 28, 56 + 4, 2)),
+        ("workflow/configs/demo.yaml", (6, 6, 6, 24, 2, 12, 42, 84 + 6, 2)),
     ],
 )
 def test_job_counts(config: str, expected: tuple[int, ...]) -> None:
@@ -71,6 +71,21 @@ def test_every_subnetwork_is_pruned_and_retrained_and_the_full_model_neither() -
             ("s", "random_2", "retrained"),
         )
     ]
+
+
+def test_masks_made_elsewhere_train_nothing() -> None:
+    config = read_config(ROOT / "workflow/configs/authors_masks.yaml")
+    alone = load_study(config, ROOT)
+    assert not any(counts(alone).values())
+    assert not (grid.fetch_rows(alone) or grid.tokenize_rows(alone) or grid.model_rows(alone))
+    assert len(grid.mask_rows(alone)) == 45
+    assert len(grid.authors_rows(alone)) == 9
+    assert sources.of_mask(alone, "authors", "rte", "42") == {}
+    # Subnetworks that are scored need full models, and so do tasks without a method.
+    for change, n_trained in (({"subnetworks": ["good"]}, 45), ({"only_tasks": ["rte"]}, 40)):
+        method = config["methods"]["authors"] | change
+        changed = load_study(config | {"methods": {"authors": method}}, ROOT)
+        assert len(grid.finetune_rows(changed)) == n_trained
 
 
 def test_a_method_without_subnetworks_searches_and_does_no_more() -> None:

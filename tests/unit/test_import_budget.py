@@ -53,7 +53,7 @@ BUDGETS = {
         290,
         "",
         """check_claims collect_scores compare_controls compare_subnetworks evaluate
-        fetch_config fetch_task gather_tables import_masks majority measure_weights
+        fetch_config fetch_masks fetch_task gather_tables import_masks majority measure_weights
         sample_masks sample_super_masks summarize summarize_on tabulate_trainability
         tokenize write_long_texts""",
     ),

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import csv
 import statistics
-from pathlib import Path
 
 import pytest
+from authors_masks import OWN, PAPER, TASKS, fetch_all
 
 from lottery import files
 from lottery.steps.import_masks import import_masks
 from lottery.steps.measure_overlap import measure_overlap
 from lottery.steps.measure_stability import measure_stability
 
-ROOT = Path(__file__).resolve().parents[2]
-PAPER = ROOT.parent / "shared" / "paper"
-OWN = ROOT / "workflow/resources/paper"
-TASKS = {"CoLA": "cola", "SST-2": "sst2", "MRPC": "mrpc", "QNLI": "qnli"}
 SEEDS = (1337, 42, 86, 71, 166)
 BERT_BASE = {
     "model_type": "bert",
@@ -36,14 +32,12 @@ def published(name):
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """Name of a table -> its rows, made from the authors' npz alone: no weights."""
-    masks = PAPER / "masks_structured.npz"
-    if not masks.is_file():
-        pytest.skip(f"the authors' masks are not at {masks}")
+    """Name of a table -> its rows, made from the authors' files alone: no weights."""
     root = tmp_path_factory.mktemp("authors")
+    fetched = fetch_all(root)
     files.write_json(root / "config.json", BERT_BASE)
     paths = []
-    for theirs, ours in TASKS.items():
+    for ours in TASKS.values():
         for seed in SEEDS:
             paths.append(root / ours / str(seed) / "good.safetensors")
             import_masks(
@@ -53,9 +47,10 @@ def tables(tmp_path_factory):
                 task=ours,
                 seed=seed,
                 method="authors",
-                masks=str(masks),
-                task_name=theirs,
+                masks="authors",
+                task_name=ours,
                 emptied_attention="drop_bias",
+                paths_to_authors=fetched[ours, seed],
             )
     common = {"paths_to_masks": paths, "path_to_config": root / "config.json"}
     common |= {"model": "bert", "method": "authors", "permutations": 200}

@@ -50,6 +50,7 @@ def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str
             for method, names in world.methods.items()
         },
         layout=layout_params(world),
+        n_seeds=len(world.seeds),
         **keywords,
     )
     return files.read_csv(root / "claims.csv")

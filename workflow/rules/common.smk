@@ -333,7 +333,7 @@ def step_targets():
         return []
     rows = {
         "resources/models/{model}/config.provenance.json": MODEL_ROWS,
-        "resources/models/{model}/provenance.json": MODEL_ROWS,
+        "resources/models/{model}/provenance.json": grid.model_rows(STUDY),
         "resources/tasks/{task}/provenance.json": grid.fetch_rows(STUDY),
         f"{TOKENS}/provenance.json": grid.tokenize_rows(STUDY),
         f"{PATHS.finetuned}/provenance.json": grid.finetune_rows(STUDY),

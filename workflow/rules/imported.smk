@@ -1,5 +1,7 @@
 """Masks made elsewhere, and the sizes of a model without its weights."""
 
+from lottery.pruning.algorithms.imported import AUTHORS_FOLDER, authors_files, mask_files
+
 
 use rule torch_step as fetch_config with:
     output:
@@ -16,8 +18,38 @@ use rule torch_step as fetch_config with:
         "fetch the config of model {wildcards.model}"
 
 
+# The masks of the paper, of all its seeds: small files at a commit, of known digests.
+use rule torch_step as fetch_masks with:
+    output:
+        masks=[
+            str(path)
+            for seed in dict.fromkeys(seed for _, seed in authors_files())
+            for path in mask_files(AUTHORS_FOLDER, "{glue}", seed)
+        ],
+        provenance=f"{AUTHORS_FOLDER}/{{glue}}/provenance.json",
+    pathvars:
+        job="fetch_masks/{glue}",
+    wildcard_constraints:
+        glue=wildcard(row["glue"] for row in grid.authors_rows(STUDY)),
+    localrule: True
+    params:
+        settings=settings(params.authors_params, "glue"),
+        step=stage("fetch_masks"),
+    message:
+        "fetch the authors' masks of {wildcards.glue}"
+
+
+def authors_mask(wildcards):
+    """The fetched files of the authors' mask, for methods that read those."""
+    if not STUDY.methods[wildcards.method].reads_authors:
+        return []
+    glue = STUDY.tasks[wildcards.task].glue
+    return [each.path for each in authors_files()[glue, int(wildcards.seed)]]
+
+
 use rule analysis_step as import_masks with:
     input:
+        authors=authors_mask,
         config="resources/models/{model}/config.json",
     output:
         mask=f"{MASKS}/good.safetensors",

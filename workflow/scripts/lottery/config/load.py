@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from lottery.config.methods import method_from_config
+from lottery.config.methods import check_authors, method_from_config
 from lottery.config.schema import check_schema, defaults
 from lottery.config.sentences import listed
 from lottery.config.sources import model_from_config, tasks_from_config
@@ -219,6 +219,9 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
         )
         for name, entry in config["methods"].items()
     }
+    for method in methods.values():
+        if method.reads_authors:
+            check_authors(method, tasks, config["seeds"])
     sections = {
         name: defaults(name) | config.get(name, {})
         for name in ("evaluation", "compute", "analysis")

@@ -10,7 +10,9 @@ from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Method
 from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import algorithm, plugins
+from lottery.pruning.algorithms.imported import authors_files
 from lottery.pruning.subnetworks import base_name, with_draws
+from lottery.tasks.task import Task
 
 
 def method_from_config(
@@ -57,6 +59,34 @@ def method_from_config(
         _check_sizes_from(key, method)
     _check_options(key, method, root)
     return method
+
+
+def check_authors(method: Method, tasks: Mapping[str, Task], seeds: Sequence[int]) -> None:
+    """Rejects tasks and seeds of which the authors have no masks.
+
+    Raises:
+        StudyError: the first of them.
+    """
+    key, known = f"methods.{method.id}", authors_files()
+    presets = dict.fromkeys(task for task, _ in known)
+    if method.task_names:
+        raise StudyError(
+            f"{key}.tasks is set, but masks: authors goes by the GLUE presets of the tasks; leave "
+            "it out, and choose tasks by only_tasks."
+        )
+    for name in method.tasks:
+        if tasks[name].glue not in presets:
+            raise StudyError(
+                f"{key}.masks is authors, who have no masks of {name}; they have those of the GLUE "
+                f"presets {listed(presets)}, which only_tasks can name."
+            )
+    allowed = dict.fromkeys(seed for _, seed in known)
+    for seed in seeds:
+        if seed not in allowed:
+            raise StudyError(
+                f"{key}.masks is authors, who have no masks of the seed {seed}; seeds may be "
+                f"{listed(map(str, allowed))}."
+            )
 
 
 def _chosen(key: str, names: Sequence[str], allowed: Sequence[str]) -> tuple[str, ...]:

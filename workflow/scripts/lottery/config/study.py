@@ -8,6 +8,7 @@ from typing import Any
 
 from lottery.pruning.algorithms import Algorithm, Plugin
 from lottery.pruning.algorithms.declaration import UNITS
+from lottery.pruning.algorithms.imported import AUTHORS
 from lottery.pruning.subnetworks import base_name
 from lottery.tasks.task import Task
 
@@ -81,6 +82,11 @@ class Method:
         """Whether good_half and bad_half are made as well as good."""
         return bool(self.options.get("halves", False))
 
+    @property
+    def reads_authors(self) -> bool:
+        """Whether the masks are those of the paper, from the authors' repository."""
+        return self.declared.imported and self.options["masks"] == AUTHORS
+
     def borrows_sizes(self, model: str) -> bool:
         """Whether the random masks on `model` take their sizes from another model's masks."""
         return self.sizes_from is not None and self.sizes_from != model
@@ -142,6 +148,20 @@ class Study:
     def evaluation_only_tasks(self) -> tuple[str, ...]:
         """Ids of the tasks that models of another task are evaluated on."""
         return tuple(task.id for task in self.tasks.values() if task.evaluate_with is not None)
+
+    def trains(self, model: str, task: str) -> bool:
+        """Whether models are fine-tuned on a task, or all that is done there is to read masks.
+
+        A method reads masks and does no more where they are imported and no subnetwork is listed.
+        """
+        methods = [
+            method
+            for method in self.methods.values()
+            if model in (*method.models, method.sizes_from) and task in method.tasks
+        ]
+        return not methods or any(
+            not method.declared.imported or method.subnetworks_on(model) for method in methods
+        )
 
     def methods_of(self, algorithm: str) -> tuple[str, ...]:
         """Ids of the methods of one algorithm."""

@@ -123,7 +123,8 @@ def _refused(response: httpx2.Response) -> _FetchError | None:
         return _FetchError(f"the account or token may not read it; {LOG_IN} with one that may")
     if status == 404:
         hidden = ", or the token may not see it" if known else ""
-        return _FetchError(f"it does not exist on {host}{hidden}; check the id")
+        check = "; check the id" if code else ""  # an address of the web has none
+        return _FetchError(f"it does not exist on {host}{hidden}{check}")
     return _FetchError(f"{host} answers with status {status}; {ROUTE}")
 
 

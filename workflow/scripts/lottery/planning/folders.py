@@ -88,7 +88,7 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
     drawn: list[grid.Row] = [{**row, "subnetwork": name} for row in masks for name in SEARCHED]
     drawn += grid.sample_rows(study)
     return {
-        "resources/models/{model}": grid.tokenize_rows(study),
+        "resources/models/{model}": [{"model": model} for model in study.models],
         "resources/tasks/{task}": grid.fetch_rows(study),
         paths.majority: grid.fetch_rows(study),
         paths.tokens: grid.tokenize_rows(study),

@@ -61,7 +61,8 @@ class Cell(NamedTuple):
 def cells(study: Study) -> list[Cell]:
     """Every cell in the order of the config: model, task, seed; there full first, then methods.
 
-    Of a partial study those that are scored, as their full model is, with which they are compared.
+    Where all that is done is to read masks made elsewhere, there are none. Of a partial study
+    those that are scored, as their full model is, with which they are compared.
     """
     every = all_cells(study)
     if study.unfinished is None:
@@ -84,6 +85,8 @@ def all_cells(study: Study) -> list[Cell]:
 
 
 def _cells_of_one_model(study: Study, model: str, task: str) -> Iterator[tuple[str, str, str]]:
+    if not study.trains(model, task):
+        return
     yield FULL
     for method in study.methods.values():
         if model in method.models and task in method.tasks:
@@ -178,20 +181,45 @@ def finetune_rows(study: Study) -> list[Row]:
     return _rows_of_phase(study, "finetuned", "model", "task", "seed")
 
 
+def model_rows(study: Study) -> list[Row]:
+    """Jobs of fetch_model: model; of the others the config alone is needed."""
+    tasks = study.trained_tasks
+    return [{"model": m} for m in study.models if any(study.trains(m, task) for task in tasks)]
+
+
+def authors_rows(study: Study) -> list[Row]:
+    """Jobs of fetch_masks: glue, the preset of a task whose masks are the authors'."""
+    presets = (
+        study.tasks[task].glue
+        for method in study.methods.values()
+        if method.reads_authors
+        for task in method.tasks
+    )
+    return [{"glue": glue} for glue in dict.fromkeys(presets)]
+
+
 def majority_rows(study: Study, tasks: Iterable[str] | None = None) -> list[Row]:
-    """Jobs of majority: task; of some trained tasks, or of all."""
-    rows = [{"task": task} for task in (study.trained_tasks if tasks is None else tasks)]
+    """Jobs of majority: task; of some trained tasks, or of all on which a model is trained."""
+    if tasks is None:
+        every = study.trained_tasks
+        tasks = [t for t in every if any(study.trains(model, t) for model in study.models)]
+    rows = [{"task": task} for task in tasks]
     return finished(study, rows, f"{Paths(study.results).majority}/metrics.json")
 
 
 def fetch_rows(study: Study) -> list[Row]:
     """Jobs of fetch_task: task, those that models are only evaluated on too."""
-    return [{"task": task} for task in study.tasks]
+    return distinct(tokenize_rows(study), "task")
 
 
 def tokenize_rows(study: Study) -> list[Row]:
     """Jobs of tokenize: model, task."""
-    return [{"model": model, "task": task} for model in study.models for task in study.tasks]
+    return [
+        {"model": model, "task": task.id}
+        for model in study.models
+        for task in study.tasks.values()
+        if study.trains(model, task.evaluate_with or task.id)
+    ]
 
 
 def mask_rows(study: Study) -> list[Row]:

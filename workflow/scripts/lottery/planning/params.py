@@ -22,6 +22,7 @@ from lottery.files import expanded
 from lottery.planning import grid, partial
 from lottery.pruning.algorithms import Algorithm
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, spelled
+from lottery.pruning.algorithms.imported import authors_files
 from lottery.runtime.stages import stage
 from lottery.tasks.task import GLUE, GLUE_REPOSITORY, GLUE_REVISION, WEB, Task
 
@@ -112,11 +113,18 @@ def _plugin_params(declared: Algorithm) -> Params:
 def import_params(study: Study, method: str, task: str) -> Params:
     """Of import_masks."""
     entry = study.methods[method]
+    named = {ours: theirs for theirs, ours in entry.task_names}.get(task, task)
     return {
         "masks": entry.options["masks"],
-        "task_name": {ours: theirs for theirs, ours in entry.task_names}.get(task, task),
+        "task_name": study.tasks[task].glue if entry.reads_authors else named,
         "emptied_attention": entry.options["emptied_attention"],
     }
+
+
+def authors_params(_study: Study, glue: str) -> Params:
+    """Of fetch_masks: address and digest of each file of a GLUE preset."""
+    found = (each for (task, _), pair in authors_files().items() if task == glue for each in pair)
+    return {"wanted": [[each.address, each.sha256] for each in found]}
 
 
 def pruned_params(study: Study, task: str) -> Params:
@@ -396,7 +404,8 @@ def claim_params(study: Study) -> Params:
     """Of check_claims: the layout, and what the claims need to know of the methods."""
     facts = {method.id: _claim_facts(study, method) for method in study.methods.values()}
     baselines = study.analysis["baselines"]
-    claims = {"layout": layout_params(study), "facts": facts, "baselines": baselines}
+    claims: Params = {"layout": layout_params(study), "facts": facts, "baselines": baselines}
+    claims["n_seeds"] = len(study.seeds)
     return claims | missing_params(study)
 
 

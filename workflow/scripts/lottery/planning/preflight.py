@@ -112,6 +112,8 @@ def _check_task(study: Study, task: Task) -> None:
 
 
 def _check_mask(study: Study, cell: dict[str, str], sizes: Architecture) -> None:
+    if study.methods[cell["method"]].reads_authors:  # fetched first
+        return
     params = import_params(study, cell["method"], cell["task"])
     with blaming(f"methods.{cell['method']}.masks"):
         read_imported(expanded(params["masks"]), params["task_name"], int(cell["seed"]), sizes)

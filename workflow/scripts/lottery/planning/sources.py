@@ -48,7 +48,9 @@ def of_task(study: Study, task: str) -> Digests:
 
 
 def of_mask(study: Study, method: str, task: str, seed: str) -> Digests:
-    """Of import_masks: the npz, or the two files of one mask."""
+    """Of import_masks: the npz, or the two files of one mask; none where they are fetched."""
+    if study.methods[method].reads_authors:
+        return {}
     settings = import_params(study, method, task)
     place = expanded(settings["masks"])
     paths = [place]

@@ -40,6 +40,7 @@ def check_claims(
     path_to_caption: Path,
     layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
+    n_seeds: int,
     paths_to_stability: list[Path] | None = None,
     paths_to_stability_pairs: list[Path] | None = None,
     paths_to_seed_agreement: list[Path] | None = None,
@@ -59,6 +60,7 @@ def check_claims(
         path_to_paper: its claims.csv.
         facts: method -> granularity, units, importance, imported, controls, models, search and
             untrained (`MethodFacts`).
+        n_seeds: the number of seeds of the study.
         paths_to_stability, paths_to_stability_pairs, paths_to_seed_agreement,
             paths_to_search_noise, paths_to_importance_test, paths_to_task_pairs,
             paths_to_survivors, paths_to_patterns: tables of other analyses, where they were made.
@@ -97,6 +99,7 @@ def check_claims(
         paper=read_paper(path_to_paper),
         differences=files.read_table(path_to_differences, differences.SCHEMA),
         baselines=files.table(given, BASELINES),
+        n_seeds=n_seeds,
         tables={
             name: pd.concat([files.read_table(path, TABLES[name]) for path in paths])
             for name, paths in analyses.items()

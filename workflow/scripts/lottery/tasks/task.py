@@ -202,9 +202,11 @@ WEB: dict[str, Task] = _by_id(
 )
 PRESETS = GLUE | WEB
 
-# Shaped and scored like SST-2, CoLA, MNLI, STS-B, and HANS (for models of the task entailment).
+# Shaped and scored like SST-2 (a hard and an easy one), CoLA, MNLI, STS-B, and HANS (for models of
+# the task entailment).
 GENERATED: dict[str, Task] = _by_id(
     _generated("sentiment", "text_a", "negative positive", "accuracy"),
+    _generated("reviews", "text_a", "negative positive", "accuracy"),
     _generated("acceptability", "text_a", "unacceptable acceptable", "matthews accuracy"),
     _generated("entailment", "text_a text_b", "entailment neutral contradiction", "accuracy"),
     _generated("similarity", "text_a text_b", None, "pearson spearman"),

@@ -7,7 +7,7 @@ function that writes one example after another.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -58,27 +58,65 @@ def sentiment(split: str, words: Random) -> Writer:
     round. What is judged, who judges, how strongly, and whether it is denied reveals nothing about
     the label.
     """
-    poles = [
-        {part: words_of(split, table[part], words) for part in table}
-        for table in (lexicon.BLAME, lexicon.PRAISE)
-    ]
+    poles = _poles(split, words)
 
     def write(rng: Random) -> Example:
         label = rng.randrange(2)
         denied = rng.random() < DENIED_SHARE
         pole = poles[1 - label if denied else label]
-        one, other = rng.sample(rng.choice(lexicon.ASPECTS), 2)
-        form, parts = rng.choice(DENIALS if denied else JUDGEMENTS)
-        if "second" in parts:
-            deciding = tuple(rng.sample(pole["adjective"], 2))
-        else:
-            deciding = tuple(rng.choice(pole[part]) for part in parts)
-        values = dict(zip(parts, deciding, strict=True)) | {"one": one, "other": other}
-        values |= {name: rng.choice(choices) for name, choices in FILLERS.items() if name in form}
-        text = re.sub(r"a\(n\) (\w+)", lambda match: with_article(match[1]), form.format(**values))
+        things = rng.sample(rng.choice(lexicon.ASPECTS), 2)
+        text, deciding = _judgement(rng, DENIALS if denied else JUDGEMENTS, pole, things)
         return Example(text, None, label, deciding)
 
     return write
+
+
+def reviews(split: str, words: Random) -> Writer:
+    """Is a review good or bad? Single sentences, shaped like SST-2, and easier than sentiment.
+
+    Two judgements of one scene agree, and none is denied: two to four words, each of which gives
+    the label away. As in SST-2, a model that adds up what the words say needs no more.
+    """
+    poles = _poles(split, words)
+
+    def write(rng: Random) -> Example:
+        label = rng.randrange(2)
+        things = rng.sample(rng.choice(lexicon.ASPECTS), 4)
+        judged = [
+            _judgement(rng, JUDGEMENTS, poles[label], pair) for pair in (things[:2], things[2:])
+        ]
+        (first, deciding), (second, others) = judged
+        return Example(f"{first} and {second}", None, label, (*deciding, *others))
+
+    return write
+
+
+Pole = dict[str, tuple[str, ...]]
+
+
+def _poles(split: str, words: Random) -> list[Pole]:
+    """The words of blame, then of praise, that a split may use, by part of speech."""
+    return [
+        {part: words_of(split, table[part], words) for part in table}
+        for table in (lexicon.BLAME, lexicon.PRAISE)
+    ]
+
+
+def _judgement(
+    rng: Random, forms: Sequence[tuple[str, tuple[str, ...]]], pole: Pole, things: Sequence[str]
+) -> tuple[str, tuple[str, ...]]:
+    """Judges one or two things by words of a pole; the text, and these words."""
+    form, parts = rng.choice(forms)
+    if "second" in parts:
+        deciding = tuple(rng.sample(pole["adjective"], 2))
+    else:
+        deciding = tuple(rng.choice(pole[part]) for part in parts)
+    values = dict(zip(parts, deciding, strict=True)) | dict(
+        zip(("one", "other"), things, strict=True)
+    )
+    values |= {name: rng.choice(choices) for name, choices in FILLERS.items() if name in form}
+    text = re.sub(r"a\(n\) (\w+)", lambda match: with_article(match[1]), form.format(**values))
+    return text, deciding
 
 
 class Words(NamedTuple):
@@ -311,6 +349,7 @@ def heuristics(split: str, words: Random) -> Writer:
 
 OPENERS = {
     "sentiment": sentiment,
+    "reviews": reviews,
     "acceptability": acceptability,
     "entailment": entailment,
     "similarity": similarity,

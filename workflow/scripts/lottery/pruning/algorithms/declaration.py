@@ -273,8 +273,9 @@ SHARED = SEARCH_OPTIONS | {
         None,
         None,
         PATH,
-        "A folder {task}/seed_{seed}/head_mask.npy and mlp_mask.npy, or one npz with the keys "
-        "{task}/{seed}/heads and {task}/{seed}/mlps.",
+        "A folder {task}/seed_{seed}/head_mask.npy and mlp_mask.npy; one npz with the keys "
+        "{task}/{seed}/heads and {task}/{seed}/mlps; or authors, the masks of the paper, which are "
+        "fetched from the authors' repository.",
         applies_to="import",
     ),
 }

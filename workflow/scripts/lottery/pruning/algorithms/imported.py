@@ -1,17 +1,20 @@
 """Masks of whole units made elsewhere: read and checked (formats: docs/files.md), not searched.
 
-Their controls are drawn as those of `structured`.
+Their controls are drawn as those of `structured`. `masks: authors` are those of the paper, which
+are fetched from the authors' repository.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lottery.files import expanded, npz_names, read_npy, read_npz
+from lottery.files import expanded, npz_names, read_csv, read_npy, read_npz
 from lottery.files.errors import StudyError
 from lottery.files.reading import GIVEN
 from lottery.models.architecture import Architecture
@@ -28,9 +31,52 @@ from lottery.pruning.masks import UnitMask, times
 
 NUMBERS = "biuf"  # numpy's kinds of boolean, signed, unsigned and real numbers
 
+# The word for the masks of the paper; a folder of that name is ./authors.
+AUTHORS = "authors"
+# The authors' repository at a commit.
+AUTHORS_ADDRESS = (
+    "https://raw.githubusercontent.com/sai-prasanna/bert-experiments/"
+    "f02280f0c0fe2429f031331f2db81d044a265f00"
+)
+AUTHORS_TABLE = Path(__file__).resolve().parents[4] / "resources/paper/masks.csv"
+AUTHORS_FOLDER = Path("resources/masks")  # where they are kept, under our names of the tasks
+
+
+@dataclass(frozen=True)
+class AuthorsFile:
+    """One file of the authors' masks.
+
+    Attributes:
+        address: where it is fetched from.
+        path: where it is kept.
+        sha256: digest of its content, 64 hexadecimal digits.
+    """
+
+    address: str
+    path: str
+    sha256: str
+
+
+@cache
+def authors_files() -> dict[tuple[str, int], tuple[AuthorsFile, ...]]:
+    """The files of the authors' masks, heads then MLPs, by GLUE preset and seed."""
+    rows = {(row["task"], int(row["seed"]), row["unit"]): row for row in read_csv(AUTHORS_TABLE)}
+    cells = dict.fromkeys((task, seed) for task, seed, _ in rows)
+    found = {}
+    for task, seed in cells:
+        kept = mask_files(AUTHORS_FOLDER, task, seed)
+        named = (rows[task, seed, KINDS[kind].array] for kind in ALWAYS)
+        found[task, seed] = tuple(
+            AuthorsFile(f"{AUTHORS_ADDRESS}/{row['path']}", str(path), row["sha256"])
+            for row, path in zip(named, kept, strict=True)
+        )
+    return found
+
 
 def check(options: Mapping[str, Any], root: Path) -> str | None:
     """Rejects masks that are not there, or are no folder and no npz."""
+    if options["masks"] == AUTHORS:
+        return None
     path = root / expanded(options["masks"])
     if path.is_dir() or (path.is_file() and path.suffix == ".npz"):
         return None

@@ -114,6 +114,7 @@ class Evidence:
         published: the paper's scores and sizes.
         paper: (claim, granularity) -> row of resources/paper/claims.csv.
         differences: differences.csv.
+        n_seeds: the number of seeds of the study.
         tables: name of `TABLES` -> the rows of that analysis, if it was made.
         baselines: scores of other systems, with the columns `BASELINES`.
     """
@@ -125,17 +126,13 @@ class Evidence:
     paper: Mapping[tuple[str, str], Mapping[str, str]]
     differences: pd.DataFrame
     baselines: pd.DataFrame
+    n_seeds: int
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
         """The tasks that enter averages and tests."""
         return [task.id for task in self.layout.tasks if task.in_average]
-
-    @property
-    def n_seeds(self) -> int:
-        """The number of seeds of the study."""
-        return self.scores["seed"].nunique()
 
 
 @dataclass(frozen=True, eq=False)
