@@ -204,12 +204,8 @@ def chance_of_nesting(sizes: np.ndarray, n: int) -> float:
 
     Then they agree as much as these sizes allow, so that no permutation test has a smaller p.
     """
-
-    def log_choose(of: int, some: int) -> float:
-        return math.lgamma(of + 1) - math.lgamma(some + 1) - math.lgamma(of - some + 1)
-
     steps = pairwise(sorted(int(size) for size in sizes))
-    return math.exp(sum(log_choose(b, a) - log_choose(n, a) for a, b in steps))
+    return math.prod(math.comb(b, a) / math.comb(n, a) for a, b in steps)
 
 
 def compare_bits(

@@ -256,11 +256,11 @@ def held_out_test(values: np.ndarray, draws: int, rng: np.random.Generator) -> H
     relative = values / medians
     permuted = [_ratios(each).mean(axis=-1) for each in permutations(relative, draws, rng)]
     # Orders of the heads of all seeds but one, with respect to each other.
-    orders = math.lgamma(heads + 1) * layers * (seeds - 1)
+    orders = math.factorial(heads) ** (layers * (seeds - 1))
     return HeldOut(
         _ratios(relative),
         np.concatenate(permuted),
-        max(math.exp(-orders), 1 / (1 + draws)),
+        max(1 / orders, 1 / (1 + draws)),
         _count_top(layers * heads),
         layers * heads,
     )
