@@ -14,7 +14,7 @@ from scipy import stats
 from lottery.analysis import agreement
 from lottery.statistics.claims import cells, simulation, verdicts
 from lottery.statistics.claims.cells import Agreements, Permuted, Spreads, Survivors
-from lottery.statistics.claims.verdicts import Criterion, Tested
+from lottery.statistics.claims.verdicts import Criterion
 from lottery.statistics.intervals import Estimate, t_estimate
 
 RATIO = Criterion("sign flip", 1.0)
@@ -126,7 +126,7 @@ def test_some_tasks_needs_one_of_each_kind():
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4))
 def test_all_parts_must_hold_and_one_may_fail(ps):
-    parts = [Tested(Estimate(0.0), a, b, a < b) for a, b in ps]
+    parts = [verdicts.Tested(Estimate(0.0), a, b, a < b) for a, b in ps]
     supports, against, place = verdicts.together(parts)
     assert supports == max(a for a, _ in ps)
     assert against == min(1, len(ps) * min(b for _, b in ps))

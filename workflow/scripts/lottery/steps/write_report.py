@@ -23,7 +23,7 @@ from lottery.results.layout import Layout
 from lottery.statistics import differences, trainability
 from lottery.statistics.claims import check
 
-VERSION = 9
+VERSION = 10
 
 SCHEMAS = {
     "summary": summary.SCHEMA,
