@@ -98,7 +98,7 @@ def test_a_p_value_on_the_log_scale_is_that_of_the_t_interval():
     logs = np.log([2.5, 3.0, 4.5])
     interval = stats.t.interval(0.95, 2, logs.mean(), stats.sem(logs))
     expected = stats.ttest_1samp(logs, math.log(2), alternative="greater").pvalue
-    found = verdicts.log_scale_p(math.exp(logs.mean()), *np.exp(interval), 2, 2.0)
+    found = verdicts.log_scale_p(*np.exp(interval), 2, 2.0)
     assert found == pytest.approx(expected)
 
 

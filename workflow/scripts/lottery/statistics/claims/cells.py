@@ -300,8 +300,7 @@ class Permuted:
                 "(it takes more of them)."
             )
         if self.log_df and estimate.low and estimate.high:
-            given = (estimate.value, estimate.low, estimate.high, self.log_df, test.bound)
-            above = log_scale_p(*given)
+            above = log_scale_p(estimate.low, estimate.high, self.log_df, test.bound)
             supports, against = max(supports, above), 1 - above
         elif test.bound:
             supports = 1.0
