@@ -18,8 +18,6 @@ from lottery.statistics.intervals import (
     holm,
     mean_estimate,
     se_of_mean,
-    spread_between,
-    spread_ratio,
     t_estimate,
 )
 
@@ -180,29 +178,6 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
-
-
-def test_ratio_of_spreads():
-    first, second = [0.1, 0.5, 0.9, 0.3], [0.40, 0.45, 0.5, 0.42]
-    estimate = spread_ratio([first], [second])
-    ratio = np.var(first, ddof=1) / np.var(second, ddof=1)
-    assert estimate.value**2 == pytest.approx(ratio)
-    assert estimate.low**2 == pytest.approx(ratio / stats.f.ppf(0.975, 3, 3))
-    assert estimate.high**2 == pytest.approx(ratio / stats.f.ppf(0.025, 3, 3))
-    assert spread_ratio([first], [[0.5] * 4]) is None
-    assert spread_ratio([[0.1]], [[0.5]]) is None
-
-
-def test_spread_between_groups_is_that_of_the_true_means():
-    rng = np.random.default_rng(0)
-    groups = 400
-    values = rng.normal(0, 3.0, (groups, 1)) + rng.normal(0, 5.0, (groups, 5))
-    estimate = spread_between(values.mean(1), values.std(1, ddof=1), 5)
-    assert estimate.low < 3.0 < estimate.high
-    assert estimate.value == pytest.approx(3.0, rel=0.15)
-    noise = rng.normal(0, 5.0, (groups, 5))
-    assert spread_between(noise.mean(1), noise.std(1, ddof=1), 5).low == pytest.approx(0, abs=0.5)
-    assert spread_between([1.0], [0.1], 5) is None
 
 
 def test_draws_are_a_component_of_their_own():

@@ -31,6 +31,8 @@ from lottery.statistics.intervals import Estimate, se_of_mean, t_estimate
 FEWEST_TASKS = 6
 # Signs of more tasks than this are drawn instead of counted.
 EXACT_TASKS = 16
+# Means that differ by no more are equal, but for rounding.
+SAME = 1e-9
 UNBOUNDED = (-math.inf, math.inf)
 
 
@@ -134,8 +136,8 @@ class Spreads:
             return Tested(estimate, 1.0, 1.0, ratio > test.bound, reason)
         subsets = subset_means(logs)
         total = len(subsets) + 1
-        supports = (1 + int((subsets <= 0).sum())) / total
-        against = (1 + int((subsets >= 0).sum())) / total
+        supports = (1 + int((subsets <= SAME).sum())) / total
+        against = (1 + int((subsets >= -SAME).sum())) / total
         # Of subsets and the empty one: the outermost that a one-sided test at 2.5 % leaves.
         place = math.floor(ALPHA * total) - 1
         low, high = (test.bound * math.exp(float(subsets[at])) for at in (place, -1 - place))
@@ -298,8 +300,7 @@ class Permuted:
                 "(it takes more of them)."
             )
         if self.log_df and estimate.low and estimate.high:
-            given = (estimate.value, estimate.low, estimate.high, self.log_df, test.bound)
-            above = log_scale_p(*given)
+            above = log_scale_p(estimate.low, estimate.high, self.log_df, test.bound)
             supports, against = max(supports, above), 1 - above
         elif test.bound:
             supports = 1.0

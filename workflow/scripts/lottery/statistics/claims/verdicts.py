@@ -134,17 +134,16 @@ def verdict(direction: str, p: float) -> str:
     return SUPPORTED if direction == SUPPORTS else CONTRADICTED
 
 
-def log_scale_p(value: float, low: float, high: float, df: float, bound: float) -> float:
+def log_scale_p(low: float, high: float, df: float, bound: float) -> float:
     """P-value that a positive number is not above a bound, from its 95 % t interval of logarithms.
 
     Args:
-        value: the estimate, the middle of the interval on the log scale.
         low, high: the interval.
         df: its degrees of freedom.
         bound: threshold, above 0.
     """
     from scipy import special
 
-    half = (math.log(high) - math.log(low)) / 2
+    half, middle = (math.log(high) - math.log(low)) / 2, (math.log(high) + math.log(low)) / 2
     se = half / float(special.stdtrit(df, 0.975))
-    return float(special.stdtr(df, -(math.log(value) - math.log(bound)) / se))
+    return float(special.stdtr(df, -(middle - math.log(bound)) / se))
