@@ -89,7 +89,7 @@ def test_a_method_that_a_question_is_not_about_is_left_out():
     assert [subject for subject, *_ in said(rows)["A5"]] == ["a"]
 
 
-def test_averages_and_further_claims_stand_beside_the_answers_that_they_belong_to():
+def test_averages_and_further_claims_are_part_of_the_answers_that_they_belong_to():
     scores = {("full", "finetuned"): 0.9, ("good", "pruned"): 0.8, ("random", "pruned"): 0.55}
     scores |= {("bad", "pruned"): 0.4, ("good", "retrained"): 0.88, ("bad", "retrained"): 0.7}
     rows = [row(claim, "supported") for claim in ("A1", "A2", "A3", "C6", "C7")]

@@ -57,7 +57,7 @@ BUDGETS = {
         sample_masks sample_super_masks summarize summarize_on tabulate_trainability
         tokenize write_long_texts""",
     ),
-    "report": budget(730, "pandas pyarrow", "write_report"),
+    "report": budget(770, "pandas pyarrow", "write_report"),
     "figures": budget(
         830,
         "matplotlib pandas pyarrow",

@@ -28,7 +28,7 @@ LOOK = """(view, page) => {
     "h1, h2, h3, main p, main li, summary, dt, dd, .scroll, .files, select")]
     .filter(one => one.checkVisibility({visibilityProperty: true}) && one.offsetHeight
       && !one.closest(".scroll p, .scroll li"));
-  // Of a text the lines, not the space that it leaves free for what is beside it.
+  // Of a text the lines, not the space that it leaves free for what is next to it.
   const place = one => one.getBoundingClientRect();
   const lines = one => {
     const range = page.createRange();
