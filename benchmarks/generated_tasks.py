@@ -66,7 +66,6 @@ def _setting(train_examples: int, *, epochs: int, batch_size: int, learning_rate
 # that than many examples.
 SETTINGS = {
     "sentiment": _setting(320, epochs=3, batch_size=16, learning_rate=1.5e-4),
-    "reviews": _setting(320, epochs=3, batch_size=16, learning_rate=1.5e-4),
     "acceptability": _setting(512, epochs=5, batch_size=16, learning_rate=1.5e-4),
     "entailment": _setting(384, epochs=5, batch_size=16, learning_rate=1.5e-4),
     "similarity": _setting(320, epochs=5, batch_size=8, learning_rate=1e-4),

@@ -30,9 +30,7 @@ def models(shown, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(
-    "task", ["sentiment", "reviews", "acceptability", "entailment", "similarity"]
-)
+@pytest.mark.parametrize("task", ["sentiment", "acceptability", "entailment", "similarity"])
 def test_pretrained_weights_and_important_units_matter(task, shown, models, tmp_path):
     measured = shown.measure_task(task, SEEDS, models, tmp_path, shown.SETTINGS[task])
     print(shown.summary(task, measured))

@@ -75,7 +75,7 @@ def reviews(split: str, words: Random) -> Writer:
     """Is a review good or bad? Single sentences, shaped like SST-2, and easier than sentiment.
 
     Two judgements of one scene agree, and none is denied: two to four words, each of which gives
-    the label away. As in SST-2, a model that adds up what the words say needs no more.
+    the label away. A model that adds up what the words say needs no more.
     """
     poles = _poles(split, words)
 
