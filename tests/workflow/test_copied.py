@@ -112,7 +112,7 @@ def test_a_table_whose_record_is_damaged_follows_the_config(published: Run, tmp_
     for record in (folder / ".snakemake/metadata").iterdir():
         if "differences" in base64.urlsafe_b64decode(record.name.lstrip("@")).decode():
             record.write_text("{")
-    config = edited(published.config, {"analysis.bootstrap_samples": 123})
+    config = edited(published.config, {"analysis.test_permutations": 123})
     assert planned(folder, config, table)["compare_subnetworks"] == 2
 
 
