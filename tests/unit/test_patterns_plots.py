@@ -48,9 +48,8 @@ def measure(tree: synthetic.Tree, out: Path) -> None:
     """Runs the step."""
     cells = [tree.cell(task, seed) for task in tree.tasks for seed in tree.seeds]
     pictures = {
-        f"path_to_{name}_{kind}": out / f"{name}.{kind}"
+        f"paths_to_{name}_figure": [out / f"{name}.{kind}" for kind in ("svg", "png", "pdf")]
         for name in ("shares", "examples")
-        for kind in ("svg", "png")
     }
     measure_patterns(
         paths_to_patterns=[cell / "patterns.npz" for cell in cells],

@@ -33,7 +33,7 @@ def trainings(losses: np.ndarray, task: str = "t", name: str = "good") -> pd.Dat
 @pytest.mark.parametrize(("n", "steps"), [(1, 1), (3, 7), (5, 30)])
 def test_a_line_is_the_mean_of_its_trainings(n, steps):
     losses = np.random.default_rng(n).random((n, steps))
-    (line,) = draw_training(trainings(losses), "title").axes[0].lines
+    (line,) = draw_training(trainings(losses)).axes[0].lines
     assert line.get_xdata().tolist() == list(range(1, steps + 1))
     assert line.get_ydata().tolist() == pytest.approx(losses.mean(0))
 
@@ -54,7 +54,7 @@ def test_the_figure_is_legible(tasks):
     names = ("full", *NAMES, "random_half", "bad_half", "super_random", "super_bad")
     every = [trainings(losses, f"task_{n}", name) for n in range(tasks) for name in names]
     with style.settings():
-        figure = draw_training(pd.concat(every), "title")
+        figure = draw_training(pd.concat(every), "method", "bert", "5 seeds")
         assert complaints(figure) == []
     assert [len(axis.lines) for axis in figure.axes] == [len(names)] * tasks
 
@@ -78,8 +78,7 @@ def test_the_step_takes_tasks_and_subnetworks_from_the_places_of_the_files(tmp_p
     given = {
         "paths_to_finetuned": finetuned,
         "paths_to_retrained": retrained,
-        "path_to_svg": tmp_path / "training.svg",
-        "path_to_png": tmp_path / "training.png",
+        "paths_to_figure": [tmp_path / "training.svg"],
         "model": "bert",
         "method": "m",
     }

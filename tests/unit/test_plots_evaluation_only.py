@@ -40,7 +40,7 @@ def made_scores(subnetworks: tuple[str, ...] = SUBNETWORKS) -> pd.DataFrame:
 def drawn(scores: pd.DataFrame, metric: str = "accuracy", labels=LABELS) -> Figure:
     published = PublishedOn(HANS, [MODEL], {"hans": ["mnli", "hans"]})
     with style.settings():
-        return draw_on(scores, published, metric=metric, labels=labels, title="models of mnli")
+        return draw_on(scores, published, metric=metric, labels=labels)
 
 
 def test_every_seed_is_a_dot_and_every_mean_a_tick():

@@ -49,8 +49,9 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
     """Runs all steps for the method `structured`."""
     paths = partial(paths_in, tree)
 
-    def picture(name: str, prefix: str = "") -> dict[str, Path]:
-        return {f"path_to_{prefix}{kind}": out / f"{name}.{kind}" for kind in ("svg", "png")}
+    def picture(name: str, prefix: str = "") -> dict[str, list[Path]]:
+        kinds = ("svg", "png", "pdf")
+        return {f"paths_to_{prefix}figure": [out / f"{name}.{kind}" for kind in kinds]}
 
     common = {"model": tree.model, "method": "structured"}
     masks = {"paths_to_masks": paths("{}/good.safetensors"), "path_to_config": tree.path_to_config}
@@ -72,9 +73,11 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
         **picture("survivors", "survivors_"),
         **picture("task_overlap", "overlap_"),
         path_to_published=PAPER / "sizes.csv",
+        path_to_shared=PAPER / "task_overlap.csv",
+        path_to_analyses=PAPER / "analyses.csv",
         **{f"path_to_{n}": out / f"{n}.csv" for n in ("sizes", "survivors", "layers", "overlap")},
         averaged_tasks=list(tree.tasks),
-        few_tasks=2,
+        few_tasks=7,
         permutations=50,
     )
     family = [path for method in SEARCH_ON for path in paths("{}/good.safetensors", method)]
@@ -83,10 +86,14 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
         **masks | {"paths_to_masks": family},
         **picture("noise"),
         path_to_noise=out / "noise.csv",
+        path_to_published=PAPER / "analyses.csv",
+        published=True,
         search_on=SEARCH_ON,
     )
     measure_importance(
         **common,
+        **known,
+        path_to_published=PAPER / "analyses.csv",
         **picture("histograms", "histograms_"),
         **picture("correlations", "correlations_"),
         paths_to_searches=paths("{}/search.csv"),
@@ -103,6 +110,8 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
         **picture("magnitudes"),
         paths_to_magnitudes=paths("finetune/magnitudes.npz"),
         path_to_table=out / "magnitudes.csv",
+        path_to_published=PAPER / "analyses.csv",
+        published=True,
     )
 
 
@@ -153,7 +162,7 @@ def test_the_same_files_come_out_twice(tmp_path):
     for name in ("first", "second"):
         measure_all(tree, tmp_path / name)
     written = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert len(written) == 7 * 2 + 10
+    assert len(written) == 7 * 3 + 10
     for name in written:
         first, second = (tmp_path / folder / name for folder in ("first", "second"))
         assert first.read_bytes() == second.read_bytes(), name

@@ -298,8 +298,7 @@ def test_the_step_draws_every_method_even_without_subnetworks(made, tmp_path):
     for method, table in tables.items():
         plot_differences(
             path_to_differences=table,
-            path_to_svg=tmp_path / f"{method}.svg",
-            path_to_png=tmp_path / f"{method}.png",
+            paths_to_figure=[tmp_path / f"{method}.{kind}" for kind in ("svg", "png")],
             model=MODEL,
             method=method,
             layout=params(method, methods=METHODS | {"bare": ()})["layout"],

@@ -19,8 +19,8 @@ from lottery.attention.classes import ATTENTION, CLASSES, WORDS, short_sentence
 from lottery.report import style
 from lottery.results.published import published_shares
 
-VERSION = 3
-ORANGE, BLUE = {"color": style.ORANGE}, {"color": style.BLUE}
+VERSION = 4
+ORANGE, BLUE = {"color": style.SERIES[2]}, {"color": style.SERIES[1]}
 # Of each group of heads and state of the weights: look, and place on a task's line.
 GROUPS = {
     ("super_survivors", "fine_tuned"): (ORANGE, -0.3),
@@ -43,10 +43,8 @@ def measure_patterns(
     path_to_table: Path,
     path_to_shares: Path,
     path_to_associations: Path,
-    path_to_shares_svg: Path,
-    path_to_shares_png: Path,
-    path_to_examples_svg: Path,
-    path_to_examples_png: Path,
+    paths_to_shares_figure: list[Path],
+    paths_to_examples_figure: list[Path],
     model: str,
     method: str,
     published: dict[str, str],
@@ -79,9 +77,9 @@ def measure_patterns(
     examples = patterns.surest_examples(paths_to_patterns, [info.task for info in masks.infos])
     with style.settings():
         figure = draw_shares(shares, f"{model}, {method}: attention patterns\n{classifier}")
-        style.save(figure, path_to_shares_svg, path_to_shares_png)
+        style.save(figure, paths_to_shares_figure)
         title = f"{model}: maps classified with most certainty\n{classifier}"
-        style.save(draw_examples(examples, title), path_to_examples_svg, path_to_examples_png)
+        style.save(draw_examples(examples, title), paths_to_examples_figure)
 
 
 def draw_shares(rows: object, title: str) -> Figure:
@@ -105,14 +103,13 @@ def draw_shares(rows: object, title: str) -> Figure:
         if place % columns == 0:
             axis.set_ylabel(f"{attention} maps")
     n_seeds = shown["n_seeds"].max()
-    mark = {"marker": "|", "linestyle": "", "markersize": 6, "color": style.VERMILION}
     entries = {
         f"{GROUP_NAMES[heads]}, {weights.replace('_', '-')}": MARK | look
         for (heads, weights), (look, _) in GROUPS.items()
     } | {
         f"± sample sd over {n_seeds} seeds": n_seeds > 1
-        and {"color": style.DARK, "linewidth": 0.7},
-        "published": shown["published"].notna().any() and mark,
+        and {"color": style.GREY, "linewidth": 0.7},
+        "published": shown["published"].notna().any() and style.PUBLISHED_ENTRY,
     }
     style.legend(figure, entries)
     figure.suptitle(f"{title}\n{_numbers(shown)}")
@@ -137,7 +134,7 @@ def _draw_share(axis: Axes, line: int, row: Any) -> None:
         axis.plot(ends, [height] * 2, color=look["color"], linewidth=0.7, zorder=3)
         axis.plot(row.share, height, zorder=5, **MARK | look)
     if not np.isnan(row.published):
-        style.draw_published(axis, height, row.published, half=0.1, zorder=6)
+        style.draw_published(axis, height, row.published, half=0.1)
 
 
 def draw_examples(examples: Mapping[tuple[str, str], Mapping[str, Any]], title: str) -> Figure:
