@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -68,7 +67,7 @@ def faint(figure: Figure) -> list[str]:
                 looks.append((line, [line.get_color()]))
             if line.get_marker() not in ("None", "none", "", None):
                 looks.append((line, [line.get_markeredgecolor(), line.get_markerfacecolor()]))
-    backgrounds = [figure.patch, *(axes.patch for axes in figure.findobj(Axes))]
+    backgrounds = [figure.patch, *(a.patch for a in figure.findobj(lambda a: hasattr(a, "patch")))]
     backgrounds += [legend.get_frame() for legend in figure.legends]
     looks += [
         (patch, [patch.get_edgecolor(), patch.get_facecolor()])

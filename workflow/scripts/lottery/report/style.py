@@ -224,6 +224,11 @@ def number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
+def percent(share: float) -> str:
+    """A share in a sentence or a title."""
+    return f"{share:.0%}".replace("%", " %")
+
+
 def measure(metric: str) -> str:
     """The name of a metric as axes and titles show it."""
     return METRICS[metric].title

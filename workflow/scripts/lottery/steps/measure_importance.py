@@ -101,8 +101,8 @@ def draw_histograms(rows: object, tasks: Sequence[str], *details: str) -> Figure
     first = shown[(shown["when"] == "first") & (shown["unit"] == "heads")]
     if len(first):
         low = first.loc[first["high"].astype(float) <= LOW, "count"].sum() / first["count"].sum()
-        sentence = f"At the first removal {low:.0%} of the heads have an importance below {LOW}."
-        style.finding(figure, sentence)
+        of_heads = f"{style.percent(low)} of the heads have an importance below {LOW}"
+        style.finding(figure, f"At the first removal {of_heads}.")
     style.heading(figure, "Importances of the units that could be removed", *details)
     return figure
 

@@ -282,9 +282,9 @@ def _few(rows: pd.DataFrame, published: float | None) -> str:
         return ""
     row = few.iloc[0]
     number = row["statistic"].split("_")[2]
-    paper = "" if published is None else f", paper {published:.0%}"
-    chance = f"chance {row['expected']:.0%}"
-    return f"{row['value']:.0%} survive in fewer than {number} tasks\n({chance}{paper})"
+    paper = "" if published is None else f", paper {style.percent(published)}"
+    chance = f"chance {style.percent(row['expected'])}"
+    return f"{style.percent(row['value'])} survive in fewer than {number} tasks\n({chance}{paper})"
 
 
 def _draw_layers(axis: Axes, rows: pd.DataFrame, n_tasks: int) -> None:

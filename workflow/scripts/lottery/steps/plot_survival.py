@@ -16,6 +16,7 @@ from lottery import files
 from lottery.analysis import survivors
 from lottery.analysis.good_masks import read_good_masks
 from lottery.report import style
+from lottery.report.style import percent
 from lottery.results.published import published_heatmap
 
 VERSION = 5
@@ -88,12 +89,12 @@ def _sentence(maps: Mapping[str, Units], *, counted: bool) -> str:
     heads = np.concatenate([units["head"].ravel() for units in maps.values()])
     mlps = np.concatenate([units["mlp"].ravel() for units in maps.values()])
     if not counted:
-        return f"Of a head's weights {heads.min():.0%} to {heads.max():.0%} are kept."
+        return f"Of a head's weights {percent(heads.min())} to {percent(heads.max())} are kept."
     every, none = (heads == 1).mean(), (heads == 0).mean()
     return (
-        f"On average over tasks {heads.mean():.0%} of the heads and {mlps.mean():.0%} of the MLPs "
-        f"survive: {every:.0%} of the heads under every seed, {none:.0%} under none, and "
-        f"{1 - every - none:.0%} under some."
+        f"On average over tasks {percent(heads.mean())} of the heads and {percent(mlps.mean())} of"
+        f" the MLPs survive: {percent(every)} of the heads under every seed, {percent(none)} under"
+        f" none, and {percent(1 - every - none)} under some."
     )
 
 
@@ -102,7 +103,7 @@ def _spread(units: Units, of: str) -> str:
     parts = [
         f"{name} survive in {values.min():.1f} to {values.max():.1f}"
         if of
-        else f"of the weights of {name} {values.min():.0%} to {values.max():.0%} are kept"
+        else f"{percent(values.min())} to {percent(values.max())} of the weights of {name} are kept"
         for name, values in (("heads", units["head"]), ("MLPs", units["mlp"]))
     ]
     text = " and ".join(parts)

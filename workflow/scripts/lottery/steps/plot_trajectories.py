@@ -110,16 +110,16 @@ def _draw_search(axis: Axes, steps: pd.DataFrame, colour: str, dashes: object) -
     for step in steps.itertuples():
         look = {"marker": MARKERS.get(step.stage, "D"), "markersize": 2.6, "zorder": 4}
         face = colour if step.accepted else "white"
-        _mark(axis, step, markerfacecolor=face, markeredgecolor=colour, **look)
+        _mark(axis, step, color=colour, markerfacecolor=face, **look)
     # The good subnetwork is the last accepted state; where nothing may be pruned, the full model.
     end = next((accepted if len(accepted) else steps.head(1)).tail(1).itertuples())
-    star = {"marker": "*", "markersize": 8, "markerfacecolor": colour, "markeredgecolor": "black"}
+    star = {"marker": "*", "markersize": 8, "color": style.INK, "markerfacecolor": colour}
     _mark(axis, end, **star, zorder=5)
 
 
 def _mark(axis: Axes, step: Any, **look: object) -> None:
     """Draws one state; one without a place within the panel is on the lower edge."""
-    look |= {"markeredgewidth": 0.6, "clip_on": False}
+    look |= {"markeredgewidth": 0.6, "clip_on": False, "linestyle": ""}
     score = step.score
     if np.isnan(score) or score < axis.get_ylim()[0]:
         look |= UNDEFINED if np.isnan(score) else LOWER
