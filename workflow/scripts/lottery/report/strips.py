@@ -57,18 +57,24 @@ def draw(
             axis.axvline(cells[row]["counted"].mean(), zorder=1, **look)
     for row, runs in cells.items():
         place = subnetworks.index(row[1]) + SHIFT.get(row[2], 0.0)
-        known, colour = runs.dropna(subset="counted"), style.colour_of(row[1])
+        colour = style.colour_of(row[1])
         if row == MAJORITY:
-            axis.plot(known["counted"], [place] * len(known), color=colour, zorder=4, **SINGLE)
+            axis.plot(runs["counted"], [place] * len(runs), color=colour, zorder=4, **SINGLE)
         else:
-            pruned = row[2] == "pruned"
-            values = known["counted"].tolist()
-            style.draw_runs(
-                axis, place, values, known["degenerate"].tolist(), colour=colour, pruned=pruned
-            )
+            draw_cell(axis, place, runs, colour, row[2])
     for row, value in published.items():
         place = subnetworks.index(row[1]) + SHIFT.get(row[2], 0.0)
         style.draw_published(axis, place, value, half=0.2 if row[2] in SHIFT else 0.4)
+
+
+def draw_cell(
+    axis: Axes, place: float, runs: pd.DataFrame, colour: str, phase: str, spread: float = 0.1
+) -> None:
+    """Draws the runs of a cell that have a score; see `style.draw_runs`."""
+    known = runs.dropna(subset="counted")
+    scores, degenerate = known["counted"].tolist(), known["degenerate"].tolist()
+    pruned = phase == "pruned"
+    style.draw_runs(axis, place, scores, degenerate, colour=colour, pruned=pruned, spread=spread)
 
 
 def sizes(

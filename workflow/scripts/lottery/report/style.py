@@ -279,9 +279,8 @@ def draw_interval(
     axis.plot(ends, [place] * 2, **LINE | look)
     colour = {name: look[name] for name in ("color", "zorder") if name in look}
     for end, outside, marker in ((ends[0], low < within[0], "<"), (ends[1], high > within[1], ">")):
-        shape = {"marker": marker, "markersize": 3.2} if outside else {"marker": "|"}
-        shape = {"markersize": 3.2, "markeredgewidth": 0.7, "clip_on": False} | shape
-        axis.plot(end, place, linestyle="", **colour | shape)
+        shape = {"marker": marker if outside else "|", "markersize": 3.2, "markeredgewidth": 0.7}
+        axis.plot(end, place, linestyle="", clip_on=False, **colour | shape)
 
 
 def legend(figure: Figure, entries: Mapping[str, Any], columns: int = 3) -> None:

@@ -151,10 +151,7 @@ def draw_methods(
             if phase == "pruned":
                 _draw_kept(kept, line, cells.get(row), architecture)
             if row in cells:
-                known = cells[row].dropna(subset="counted")
-                runs = known["counted"].tolist(), known["degenerate"].tolist()
-                look = {"colour": style.SUBNETWORKS["good"], "pruned": phase == "pruned"}
-                style.draw_runs(scored, place, *runs, **look)
+                strips.draw_cell(scored, place, cells[row], style.SUBNETWORKS["good"], phase)
             if row in paper[task.id]:
                 style.draw_published(scored, place, paper[task.id][row], half=0.2)
         _draw_baselines(scored, cells)

@@ -84,7 +84,11 @@ def measure_overlap(
     # The paper's share is over nine tasks.
     few = f"fewer_than_{few_tasks}_tasks"
     like_paper = len(published) == len(masks.tasks) == 9
-    of_few = {unit: row.value for (name, unit), row in analyses.items() if name == few}
+    of_few = {
+        unit: row.value
+        for (name, unit), row in analyses.items()
+        if name == few and row.value is not None
+    }
     with style.settings():
         figure = draw_survivors(counts, layers, known, of_few if like_paper else {}, *cell[::-1])
         style.save(figure, paths_to_survivors_figure)
@@ -155,7 +159,7 @@ def published_rows(rows: pd.DataFrame, published: Shared) -> pd.DataFrame:
         place = (row.task_a, row.task_b, row.unit)
         if (*place, "shared_mean") not in published:
             continue
-        sizes = [published[task, task, row.unit, "shared_mean"] for task in place[:2]]
+        first, second = (published[t, t, row.unit, "shared_mean"] for t in place[:2])
         found.append(
             {
                 "unit": row.unit,
@@ -164,7 +168,7 @@ def published_rows(rows: pd.DataFrame, published: Shared) -> pd.DataFrame:
                 "task_b": row.task_b,
                 "shared_mean": published[*place, "shared_mean"],
                 "expected": published[*place, "expected"],
-                "expected_sd": chance_sd(*sizes, row.units) / np.sqrt(5),
+                "expected_sd": chance_sd(first, second, row.units) / np.sqrt(5),
                 "super_shared": round(published[*place, "super_shared"]),
             }
         )

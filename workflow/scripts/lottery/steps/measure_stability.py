@@ -97,10 +97,10 @@ def draw_stability(
     kinds = [(DRAWN[unit not in SHARES], unit) for unit in units]
     marked = False
     for place, axis in enumerate(axes):
-        drawn, unit = kinds[place % len(units)]
-        statistic = drawn[place // len(units)]
+        statistics, unit = kinds[place % len(units)]
+        statistic = statistics[place // len(units)]
         style.task_lines(axis, tasks, named=place % len(units) == 0)
-        of_unit = shown[(shown["unit"] == unit) & shown["statistic"].isin(drawn)]
+        of_unit = shown[(shown["unit"] == unit) & shown["statistic"].isin(statistics)]
         # Masks that keep all or nothing have no Jaccard index, and their kappa says nothing.
         undefined = set(of_unit.loc[of_unit["value"].isna(), "task"])
         values = of_unit[of_unit["statistic"] == statistic].set_index("task").loc[tasks]
@@ -127,8 +127,8 @@ def draw_stability(
     for first in (0, len(units)):
         alike = axes[first : first + len(units)]
         limits = [axis.dataLim.intervalx for axis in alike]
-        known = [end for each in limits for end in each if np.isfinite(end)]
-        style.same_range(alike, min([*known, 0.0]), max([*known, 1.0]))
+        drawn = [float(end) for each in limits for end in each if np.isfinite(end)]
+        style.same_range(alike, min([*drawn, 0.0]), max([*drawn, 1.0]))
         for axis in alike:
             axis.locator_params(axis="x", nbins=5)
     entries = {

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lottery.report import style
+from lottery.report import strips, style
 from lottery.results.published import PublishedOn
 from lottery.results.scores import on_table
 from lottery.tasks.metrics import METRICS, chance
@@ -90,16 +90,7 @@ def draw_on(
         for (name, label), cell in of_group.groupby(["line", "label"], sort=False):
             offset = shown_labels.index(label) - (len(shown_labels) - 1) / 2
             place = lines.index(name) + offset * 0.72 / len(shown_labels)
-            known = cell.dropna(subset="counted")
-            style.draw_runs(
-                axis,
-                place,
-                known["counted"].tolist(),
-                known["degenerate"].tolist(),
-                colour=colours[label],
-                pruned=cell["phase"].iloc[0] == "pruned",
-                spread=0.03,
-            )
+            strips.draw_cell(axis, place, cell, colours[label], cell["phase"].iloc[0], spread=0.03)
             paper = published.mean(label, next(cell.itertuples()))
             if paper is not None:
                 half = 0.36 / len(shown_labels) + 0.06

@@ -71,9 +71,9 @@ def draw_overview(scores: pd.DataFrame, layout: Layout, published: Published, mo
     figure, axes = style.panels(
         len(methods),
         columns,
-        (style.PAGE / COLUMNS, strips.height(lines)),
+        (style.PAGE / max(2, columns), strips.height(lines)),
         0.9,
-        narrowest=style.PAGE * 2 / COLUMNS,
+        narrowest=style.PAGE * 2 / 3,
         x=style.axis_of([t.metric for t in tasks.values()], "average score over tasks"),
     )
     values = [value for method in methods for value in strips.extremes(cells[method])]

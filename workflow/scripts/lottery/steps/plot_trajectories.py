@@ -132,7 +132,7 @@ def _draw_thresholds(axis: Axes, searches: pd.DataFrame) -> None:
     """A line per seed; seeds with thresholds equal to the eye share one, in black."""
     of_seeds = searches.groupby("seed", sort=False)["threshold"].first()
     height = abs(np.subtract(*axis.get_ylim()))
-    if of_seeds.max() - of_seeds.min() < 0.01 * height:
+    if of_seeds.max() - of_seeds.min() < 0.03 * height:
         axis.axhline(of_seeds.mean(), color=style.INK, zorder=1, **THRESHOLD)
         return
     for place, threshold in enumerate(of_seeds):
@@ -140,7 +140,7 @@ def _draw_thresholds(axis: Axes, searches: pd.DataFrame) -> None:
             axis.axhline(threshold, color=style.SEEDS[place % 6], zorder=1, **THRESHOLD)
 
 
-def _entries(searches: pd.DataFrame, low: float) -> dict[str, dict]:
+def _entries(searches: pd.DataFrame, low: float) -> dict[str, Any]:
     """The legend of the searches."""
     bare = {"linestyle": "", "color": style.INK, "markersize": 4}
     hollow = bare | style.HOLLOW
