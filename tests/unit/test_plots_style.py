@@ -20,6 +20,7 @@ PALETTES = {
     "units": [*style.UNITS.values()],
     "seeds": [*style.SEEDS],
     "series": [*style.SERIES],
+    "patterns": [*style.PATTERNS],
     "paper": [style.PAPER],
     "ink": [style.INK],
     "chance": [style.GREY],

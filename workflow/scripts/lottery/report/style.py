@@ -97,6 +97,8 @@ UNITS = {"heads": "#117733", "mlps": "#6a51a3", "weights": "#4d4d4d"}
 SEEDS = ("#1f3b4d", "#2e8b8b", "#8c564b", "#5b5b9e", "#8a7000", "#a0522d")
 # What is not one of these: gold labels, noise of seeds and of data.
 SERIES = ("#000000", "#1b6ca8", "#c4401d", "#3f7f3f", "#8a4fbf", "#7a6a00")
+# Classes of attention maps.
+PATTERNS = ("#8a8a8a", "#00695c", "#3949ab", "#bf4f0c", "#ad1457")
 PAPER = "#c00000"
 INK, GREY = "#333333", "#707070"
 # Of areas, which have an edge in `GREY`, and of lines that only guide the eye.
