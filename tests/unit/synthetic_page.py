@@ -91,7 +91,7 @@ def compare_with_good(tree: synthetic.Tree, method: str) -> None:
     )
 
 
-KINDS = ("svg", "png", "pdf")
+KINDS = ("svg", "png", "pdf", "rst")
 
 
 def draw(tree: synthetic.Tree, method: str) -> None:

@@ -126,7 +126,7 @@ def test_the_same_files_come_out_twice(tmp_path):
     for name in ("first", "second"):
         measure(tree, tmp_path / name)
     written = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert len(written) == 2 * 2 + 3
+    assert len(written) == 2 * 3 + 3
     for name in written:
         first, second = (tmp_path / folder / name for folder in ("first", "second"))
         assert first.read_bytes() == second.read_bytes(), name
@@ -153,15 +153,15 @@ def test_a_share_has_its_place_spread_and_published_mark():
     assert axis.get_title() == "block"
     dots = [line for line in axis.lines if line.get_marker() == "o"]
     assert [line.get_xdata()[0] for line in dots] == [0.4, 0.05, 0.95]
-    assert [line.get_markerfacecolor() for line in dots] == [style.BLUE, "white", "white"]
+    assert [line.get_markerfacecolor() for line in dots] == [style.SERIES[1], "white", "white"]
     assert dots[0].get_ydata()[0] < dots[1].get_ydata()[0]  # fine-tuned above: y runs downwards
     spreads = [
-        line.get_xdata() for line in axis.lines if to_hex(line.get_color()) == style.BLUE.lower()
+        line.get_xdata() for line in axis.lines if to_hex(line.get_color()) == style.SERIES[1]
     ]
     assert [0.30000000000000004, 0.5] in [list(ends) for ends in spreads]
     assert [0.0, pytest.approx(0.15)] in [list(ends) for ends in spreads]  # not below zero
     assert [0.95 - 0.1, 1.0] in [list(line.get_xdata()) for line in axis.lines]  # nor above one
-    marks = [line.get_xdata()[0] for line in axis.lines if line.get_color() == style.VERMILION]
+    marks = [line.get_xdata()[0] for line in axis.lines if line.get_color() == style.PAPER]
     assert marks == [0.3, 0.3]
     assert not [line for line in figure.axes[0].lines if line.get_marker() == "o"]
 
