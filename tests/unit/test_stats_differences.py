@@ -273,7 +273,10 @@ def test_the_figure_shows_the_numbers(made):
     table = files.read_table(made[0] / "structured/validation.csv", SCHEMA)
     with style.settings():
         figure = draw_differences(table, list(TASKS), MODEL, "structured", "validation")
-    assert [axis.get_title() for axis in figure.axes][:2] == ["good \N{MINUS SIGN} random", "good \N{MINUS SIGN} bad"]
+    assert [axis.get_title() for axis in figure.axes][:2] == [
+        "good \N{MINUS SIGN} random",
+        "good \N{MINUS SIGN} bad",
+    ]
     axis = figure.axes[0]
     labels = [label.get_text() for label in axis.get_yticklabels()]
     assert labels == ["rte", "cola", "stsb", "wnli", "average"]

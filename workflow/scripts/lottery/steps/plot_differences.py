@@ -72,7 +72,8 @@ def draw_differences(
         "published difference": shown["published_difference"].notna().any()
         and style.PUBLISHED_ENTRY,
     }
-    style.legend(figure, entries, columns=2 if len(pairs) < 2 else 4)
+    if pairs:
+        style.legend(figure, entries, columns=2 if len(pairs) < 2 else 4)
     n = [style.seeds(shown["n_seeds"])] if len(shown) else []
     what = "Differences between subnetworks"
     style.finding(figure, _sentence(shown))
