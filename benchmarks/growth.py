@@ -49,7 +49,7 @@ TARGET = 1.1
 # the hidden size are computed for one token of each example.
 NOT_COMPUTED = 10 / 12  # of a layer
 RECIPE = Recipe(epochs=1, precision="bf16")
-COLOURS = {"training": style.BLUE, "importance pass": style.ORANGE, "planning": style.GREEN}
+COLOURS = dict(zip(("training", "importance pass", "planning"), style.SERIES, strict=False))
 
 Points = dict[str, list[tuple[float, float]]]  # what -> (size, seconds)
 
@@ -123,7 +123,7 @@ def draw(what: str, points: Points, folder: Path) -> None:
         axis.legend(frameon=False, loc="upper left")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"growth_{what}"
-        style.save(figure, path.with_suffix(".svg"), path.with_suffix(".png"))
+        style.save(figure, [path.with_suffix(".svg"), path.with_suffix(".png")])
 
 
 def main() -> None:

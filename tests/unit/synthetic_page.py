@@ -90,20 +90,22 @@ def compare_with_good(tree: synthetic.Tree, method: str) -> None:
     )
 
 
+KINDS = ("svg", "png", "pdf", "rst")
+
+
 def draw(tree: synthetic.Tree, method: str) -> None:
     """A figure with its record, and one that no section names."""
     folder = Path("results/figures") / tree.model / method
     plot_scores(
         path_to_scores=TABLES / "scores.csv",
         paths_to_published=PUBLISHED,
-        path_to_svg=folder / "scores.svg",
-        path_to_png=folder / "scores.png",
+        paths_to_figure=[folder / f"scores.{kind}" for kind in KINDS],
         model=tree.model,
         method=method,
         layout=tree.layout,
     )
     inputs = {"scores": [TABLES / "scores.csv"], "note": [note(tree, method)]}
-    outputs = {"svg": [folder / "scores.svg"], "png": [folder / "scores.png"]}
+    outputs = {"figure": [folder / f"scores.{kind}" for kind in KINDS]}
     where = {"model": tree.model, "method": method}
     write_record(folder / "scores", "plot_scores", inputs, outputs, wildcards=where)
     (folder / "the_same.svg").write_text(SQUARE.format(method="any"))

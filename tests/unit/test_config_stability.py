@@ -28,8 +28,9 @@ def test_methods_that_differ_in_their_examples_alone_are_a_family():
     assert params.family_of(made, "strict_other") == ["strict", "strict_other"]
     # Equal methods search on the same examples: nothing to compare.
     assert params.families(made) == ["s", "strict"]
-    assert params.noise_params(made, "strict") == {
-        "search_on": {"strict": "search_half", "strict_other": "report_half"}
+    assert params.noise_params(made, "small", "strict") == {
+        "search_on": {"strict": "search_half", "strict_other": "report_half"},
+        "published": False,
     }
 
 
@@ -49,8 +50,8 @@ methods:
 
 
 def test_importance_params_hold_no_options_since_the_search_has_saved_its_path():
-    found = params.importance_params(study(FAMILY), "strict")
-    assert found == {"tasks": ["rte", "wnli"], "seeds": [3, 1]}
+    found = params.importance_params(study(FAMILY), "small", "strict")
+    assert found == {"tasks": ["rte", "wnli"], "seeds": [3, 1], "published": {}}
 
 
 def test_published_marks_stand_where_model_method_and_task_are_the_papers():
@@ -88,4 +89,21 @@ methods:
         "source": "embedded",
         "kind": "embedded",
         "revision": None,
+    }
+
+
+def test_the_papers_searches_of_one_kind_of_unit_are_recognised():
+    methods = """
+methods:
+  heads: {algorithm: structured, units: heads, subnetworks: [good]}
+  mlps: {algorithm: structured, units: mlps, subnetworks: [good]}
+  both: {algorithm: structured}
+  other: {algorithm: structured, units: heads, importance: per_example, subnetworks: [good]}
+"""
+    layout = params.layout_params(study(methods))
+    assert {name: rows["published"] for name, rows in layout["methods"].items()} == {
+        "heads": "heads_only",
+        "mlps": "mlps_only",
+        "both": "structured",
+        "other": None,
     }

@@ -54,9 +54,8 @@ def measure(tree: synthetic.Tree, out: Path) -> None:
     """Runs the step."""
     cells = [tree.cell(task, seed) for task in tree.tasks for seed in tree.seeds]
     pictures = {
-        f"path_to_{name}_{kind}": out / f"{name}.{kind}"
+        f"paths_to_{name}_figure": [out / f"{name}.{kind}" for kind in ("svg", "png", "pdf")]
         for name in FIGURES
-        for kind in ("svg", "png")
     }
     measure_patterns(
         paths_to_patterns=[cell / "patterns.npz" for cell in cells],
@@ -127,7 +126,7 @@ def test_the_same_files_come_out_twice(tmp_path):
     for name in ("first", "second"):
         measure(tree, tmp_path / name)
     written = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert len(written) == 3 * 2 + 5
+    assert len(written) == 3 * 3 + 5
     for name in written:
         first, second = (tmp_path / folder / name for folder in ("first", "second"))
         assert first.read_bytes() == second.read_bytes(), name

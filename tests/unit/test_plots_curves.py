@@ -33,7 +33,7 @@ def trainings(losses: np.ndarray, task: str = "t", name: str = "good") -> pd.Dat
 @pytest.mark.parametrize(("n", "steps"), [(1, 1), (3, 7), (5, 30)])
 def test_a_line_is_the_mean_of_its_trainings(n, steps):
     losses = np.random.default_rng(n).random((n, steps))
-    (line,) = draw_training(trainings(losses), "title").axes[0].lines
+    (line,) = draw_training(trainings(losses)).axes[0].lines
     assert line.get_xdata().tolist() == list(range(1, steps + 1))
     assert line.get_ydata().tolist() == pytest.approx(losses.mean(0))
 
@@ -54,7 +54,7 @@ def test_the_figure_is_legible(tasks):
     names = ("full", *NAMES, "random_half", "bad_half", "super_random", "super_bad")
     every = [trainings(losses, f"task_{n}", name) for n in range(tasks) for name in names]
     with style.settings():
-        figure = draw_training(pd.concat(every), "title")
+        figure = draw_training(pd.concat(every), "method", "bert", "5 seeds")
         assert complaints(figure) == []
     assert [len(axis.lines) for axis in figure.axes] == [len(names)] * tasks
 
@@ -78,8 +78,7 @@ def test_the_step_takes_tasks_and_subnetworks_from_the_places_of_the_files(tmp_p
     given = {
         "paths_to_finetuned": finetuned,
         "paths_to_retrained": retrained,
-        "path_to_svg": tmp_path / "training.svg",
-        "path_to_png": tmp_path / "training.png",
+        "paths_to_figure": [tmp_path / "training.svg"],
         "model": "bert",
         "method": "m",
     }
@@ -125,31 +124,53 @@ def star_of(axis: Axes) -> tuple[float, float]:
     return star.get_xdata()[0], star.get_ydata()[0]
 
 
-def test_the_star_marks_the_last_accepted_state_and_failures_branch_off():
-    figure = searches_drawn(SEARCH, {"t": "accuracy"}, "title")
+def test_the_star_marks_the_last_accepted_state_and_scores_are_differences_to_the_full_model():
+    figure = searches_drawn(SEARCH, {"t": "accuracy"}, "method")
     (axis,) = figure.axes
-    assert star_of(axis) == (0.85, 0.72)
-    branches = [list(line.get_xdata()) for line in axis.lines if line.get_linestyle() == ":"]
-    assert branches == [[0.9, 0.8], [0.85, 0.7]]
+    assert star_of(axis) == (0.85, pytest.approx(0.72 - 0.8))
     path = next(line for line in axis.lines if len(line.get_xdata()) == 3)
     assert list(path.get_xdata()) == [1.0, 0.9, 0.85]
-    assert any(list(line.get_ydata()) == [0.7, 0.7] for line in axis.lines)
+    assert path.get_ydata() == pytest.approx([0.0, -0.05, -0.08])
+    assert any(line.get_ydata() == pytest.approx([-0.1, -0.1]) for line in axis.lines)
     markers = {line.get_marker() for line in axis.lines}
     assert {"o", "^", "s"} <= markers
+    hollow = [line for line in axis.lines if line.get_markerfacecolor() == "white"]
+    assert [line.get_xdata()[0] for line in hollow] == [0.8, 0.82, 0.7]
     low, high = axis.get_xlim()
     assert low > high  # the search runs from left to right
 
 
+def test_a_state_far_below_the_threshold_is_an_arrow_on_the_edge():
+    far = pd.concat([SEARCH, searched(("mlps", 0.6, 0.1, False, 0.7))])
+    figure = searches_drawn(far, {"t": "accuracy"}, "method")
+    (axis,) = figure.axes
+    assert axis.get_ylim()[0] == pytest.approx(-0.2, abs=0.02)  # twice the threshold
+    (arrow,) = (line for line in axis.lines if line.get_marker() == 7)
+    assert arrow.get_xdata()[0] == 0.6
+    assert "failed, below the panel" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_panels_have_one_range_and_equal_thresholds_share_a_line():
+    seeds = [SEARCH.assign(seed=seed, task=task) for task in "ab" for seed in (1, 2)]
+    seeds[3] = seeds[3].assign(threshold=0.75)
+    figure = searches_drawn(pd.concat(seeds), {"a": "accuracy", "b": "accuracy"}, "method")
+    first, second = figure.axes
+    assert first.get_xlim() == second.get_xlim() and first.get_ylim() == second.get_ylim()
+    lines = [
+        [line for line in axis.lines if list(line.get_xdata()) == [0, 1]] for axis in figure.axes
+    ]
+    assert [len(of_axis) for of_axis in lines] == [1, 2]
+
+
 def test_an_undefined_score_is_a_cross_on_the_edge():
-    figure = searches_drawn(SEARCH, {"t": "accuracy"}, "title")
+    figure = searches_drawn(SEARCH, {"t": "accuracy"}, "method")
     (cross,) = (line for line in figure.axes[0].lines if line.get_marker() == "x")
     assert cross.get_xdata()[0] == 0.82
     assert cross.get_transform() == figure.axes[0].get_xaxis_transform()
-    assert figure.axes[0].get_ylim()[0] > 0.5  # the score of 0 that it has not does not count
     assert "undefined score" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_a_search_that_may_not_prune_ends_at_the_full_model():
     steps = searched(("weights", 1.0, -0.1, False, np.nan))
-    figure = searches_drawn(steps, {"t": "matthews"}, "title")
-    assert star_of(figure.axes[0]) == (1.0, -0.1)
+    figure = searches_drawn(steps, {"t": "matthews"}, "method")
+    assert star_of(figure.axes[0]) == (1.0, 0.0)

@@ -40,10 +40,10 @@ def made_scores(subnetworks: tuple[str, ...] = SUBNETWORKS) -> pd.DataFrame:
 def drawn(scores: pd.DataFrame, metric: str = "accuracy", labels=LABELS) -> Figure:
     published = PublishedOn(HANS, [MODEL], {"hans": ["mnli", "hans"]})
     with style.settings():
-        return draw_on(scores, published, metric=metric, labels=labels, title="models of mnli")
+        return draw_on(scores, published, metric=metric, labels=labels)
 
 
-def test_every_seed_is_a_dot_and_every_mean_a_tick():
+def test_every_seed_is_a_dot_and_every_mean_a_diamond():
     scores = made_scores()
     figure = drawn(scores)
     assert [axis.get_title().split("\n")[0] for axis in figure.axes] == [
@@ -53,12 +53,12 @@ def test_every_seed_is_a_dot_and_every_mean_a_tick():
         "constituent",
     ]
     for axis, group in zip(figure.axes, GROUPS, strict=True):
-        dots = [line for line in axis.lines if line.get_marker() == "o"]
+        dots = [line for line in axis.lines if line.get_marker() in ("o", "x")]
         values = scores.loc[scores["group"] == group, "value"]
         assert sorted(float(dot.get_xdata()[0]) for dot in dots) == pytest.approx(sorted(values))
-        hollow = sum(dot.get_markerfacecolor() == "white" for dot in dots)
-        assert hollow == (2 * 3 * len(SEEDS) if group == "constituent" else 0)
-        ticks = [float(line.get_xdata()[0]) for line in axis.lines if line.get_marker() == "|"]
+        crossed = sum(dot.get_marker() == "x" for dot in dots)
+        assert crossed == (2 * 3 * len(SEEDS) if group == "constituent" else 0)
+        ticks = [float(line.get_xdata()[0]) for line in axis.lines if line.get_marker() == "D"]
         assert len(ticks) == 3 * (1 + 2 * len(SUBNETWORKS))
         full = scores.query("label == '' and group == @group and subnetwork == 'full'")["value"]
         assert ticks[0] == pytest.approx(np.mean(full))
@@ -67,7 +67,7 @@ def test_every_seed_is_a_dot_and_every_mean_a_tick():
 def test_published_numbers_are_marks_on_the_full_models_line():
     figure = drawn(made_scores())
     marks = [
-        [line.get_xydata()[0] for line in axis.lines if line.get_color() == style.VERMILION]
+        [line.get_xydata()[0] for line in axis.lines if line.get_color() == style.PAPER]
         for axis in figure.axes
     ]
     assert [[round(float(x), 3) for x, _ in of_axis] for of_axis in marks] == [
@@ -92,7 +92,7 @@ def test_a_metric_other_than_accuracy_is_not_mixed_with_accuracies():
     scores.loc[scores["label"] == "", "metric"] = "matthews"
     scores.loc[0, ["counted", "degenerate"]] = [0.0, True]  # undefined
     figure = drawn(scores, "matthews")
-    dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    dots = [line for line in figure.axes[0].lines if line.get_marker() in ("o", "x")]
     assert len(dots) == 3 * len(SEEDS)
     assert 0.0 in [float(dot.get_xdata()[0]) for dot in dots]  # undefined counts as chance
     assert len(figure.axes) == 4

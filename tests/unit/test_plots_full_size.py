@@ -25,6 +25,7 @@ from lottery.steps.collect_scores import collect_scores
 from lottery.steps.compare_methods import draw_methods
 from lottery.steps.measure_noise import draw_noise
 from lottery.steps.plot_differences import draw_differences
+from lottery.steps.plot_overview import draw_overview
 from lottery.steps.plot_scores import draw_scores
 
 pytestmark = pytest.mark.slow
@@ -114,7 +115,9 @@ def figures(tree) -> dict[str, Figure]:
         split = layout.display_split(method)
         rows = differences(tree, method, split)
         drawn[f"differences_{method}"] = draw_differences(rows, tasks, MODEL, method, split)
-    drawn["noise"] = draw_noise(noise(tree), "title")
+    ranges = {("heads", "data"): (0.18, 0.39), ("heads", "seeds"): (0.21, 0.35)}
+    drawn["noise"] = draw_noise(noise(tree), ranges, "structured", MODEL)
+    drawn["overview"] = draw_overview(scores, layout, published, MODEL)
     return drawn
 
 
@@ -124,7 +127,7 @@ def test_they_are_legible(tree):
     folder = os.environ.get("LOTTERY_FIGURES")  # to look at them
     for name, figure in drawn.items():
         if folder:
-            style.save(figure, Path(folder) / f"{name}.svg", Path(folder) / f"{name}.png")
+            style.save(figure, [Path(folder) / f"{name}.svg", Path(folder) / f"{name}.png"])
         assert len(texts_of(figure)) > 10
         assert complaints(figure) == [], name
 
@@ -137,9 +140,9 @@ def test_figures_name_things_as_the_config_does(tree):
     assert [line.replace("\n", "") for line in lines] == units
     for kind in ("scores", "differences"):
         texts = [text.get_text() for text in texts_of(drawn[f"{kind}_structured_strict"])]
-        assert any("bert_base, structured_strict:" in text for text in texts), kind
+        assert any("structured_strict · bert_base" in text for text in texts), kind
         assert any("random_half" in text for text in texts), kind
-        assert any("n = 5 seeds" in text for text in texts), kind
+        assert any("5 seeds" in text for text in texts), kind
         # Of the split's name alone no id is made.
         assert any("report half of validation" in text for text in texts), kind
 

@@ -62,18 +62,17 @@ def tables(tmp_path_factory):
         path_to_stability=root / "stability.csv",
         path_to_pairs=root / "pairs.csv",
         path_to_agreement=root / "agreement.csv",
-        path_to_svg=root / "stability.svg",
-        path_to_png=root / "stability.png",
+        paths_to_figure=[root / "stability.svg"],
     )
     pictures = {
-        f"path_to_{name}_{kind}": root / f"{name}.{kind}"
-        for name in ("survivors", "overlap")
-        for kind in ("svg", "png")
+        f"paths_to_{name}_figure": [root / f"{name}.svg"] for name in ("survivors", "overlap")
     }
     measure_overlap(
         **common,
         **pictures,
         path_to_published=OWN / "sizes.csv",
+        path_to_shared=OWN / "task_overlap.csv",
+        path_to_analyses=OWN / "analyses.csv",
         path_to_sizes=root / "sizes.csv",
         path_to_survivors=root / "survivors.csv",
         path_to_layers=root / "layers.csv",

@@ -315,7 +315,10 @@ def test_the_figure_shows_the_numbers(made):
     table = files.read_table(made[0] / "structured/validation.csv", SCHEMA)
     with style.settings():
         figure = draw_differences(table, list(TASKS), MODEL, "structured", "validation")
-    assert [axis.get_title() for axis in figure.axes][:2] == ["good - random", "good - bad"]
+    assert [axis.get_title() for axis in figure.axes][:2] == [
+        "good \N{MINUS SIGN} random",
+        "good \N{MINUS SIGN} bad",
+    ]
     axis = figure.axes[0]
     labels = [label.get_text() for label in axis.get_yticklabels()]
     assert labels == ["rte", "cola", "stsb", "wnli", "average"]
@@ -340,8 +343,7 @@ def test_the_step_draws_every_method_even_without_subnetworks(made, tmp_path):
     for method, table in tables.items():
         plot_differences(
             path_to_differences=table,
-            path_to_svg=tmp_path / f"{method}.svg",
-            path_to_png=tmp_path / f"{method}.png",
+            paths_to_figure=[tmp_path / f"{method}.{kind}" for kind in ("svg", "png")],
             model=MODEL,
             method=method,
             layout=params(method, methods=METHODS | {"bare": ()})["layout"],

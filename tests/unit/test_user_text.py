@@ -53,7 +53,7 @@ def test_figures_show_them_as_text_and_are_well_formed(tmp_path: Path, title: st
             axis.text(0.5, 0.5, name, in_layout=False)
         style.legend(figure, {"patch $": Patch(color="red")} | looks)
         figure.suptitle(title)
-        style.save(figure, svg, png)
+        style.save(figure, [svg, png])
     assert not any(text.get_parse_math() or text.get_usetex() for text in figure.findobj(Text))
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
     assert entries == ["patch $", *map(style.short, NAMES.values())]
@@ -69,7 +69,7 @@ def test_the_figure_by_group_and_label_takes_them(tmp_path: Path) -> None:
     scores["group"] = scores["group"].replace("constituent", NAMES["control"])
     scores["label"] = scores["label"].replace("entailment", "$x_$")
     figure = drawn(scores, labels=("$x_$", "non-entailment"))
-    style.save(figure, tmp_path / "a.svg", tmp_path / "a.png")
+    style.save(figure, [tmp_path / "a.svg"])
     ElementTree.fromstring((tmp_path / "a.svg").read_bytes())
     assert len(figure.axes) == 4
     assert "gold label $x_$" in [text.get_text() for text in figure.legends[0].get_texts()]

@@ -64,7 +64,7 @@ def test_tables_and_figures_are_there(published: Run):
     results = published.folder / "results"
     for name in ("stability", "survivors", "task_overlap", "importance_histograms", "magnitudes"):
         assert read(results / "tables" / "tiny" / "structured" / f"{name}.csv"), name
-        for kind in ("svg", "png"):
+        for kind in ("svg", "png", "pdf"):
             figure = results / "figures" / "tiny" / "structured" / f"{name}.{kind}"
             assert figure.stat().st_size > 5000, figure
     for name in ("seed_agreement", "importances", "importance_test", "task_pairs"):

@@ -83,8 +83,8 @@ def test_shares_of_weights_are_no_numbers_of_seeds(plugged: Run) -> None:
         whole = table["mean"].isin([0.0, 0.5, 1.0])  # of two seeds
         assert whole.all() == counted
         figure = (plugged.folder / f"results/figures/tiny/{method}/survival_tasks.svg").read_text()
-        assert ("share of seeds in which it survives" in figure) == counted
-        assert ("share of weights kept" in figure) != counted
+        assert ("share of seeds in which the unit survives" in figure) == counted
+        assert ("share kept" in figure) != counted
 
 
 def test_provenance_holds_the_digest(plugged: Run) -> None:

@@ -46,11 +46,13 @@ def expected_files() -> Iterator[str]:
     for name in ("scores.csv", "summary.csv", "summary.md", "summary.tex", "overlap.csv"):
         yield f"results/tables/{name}"
         yield f"results/tables/{name.split('.')[0]}.provenance.json"
+    for kind in ("svg", "png", "pdf", "rst", "provenance.json"):
+        yield f"results/figures/tiny/overview.{kind}"
     for method in ("structured", "magnitude"):
         yield f"results/tables/tiny/{method}/survival.csv"
         for figure in ("scores", "survival_tasks", "survival_all", "trajectories"):
-            yield f"results/figures/tiny/{method}/{figure}.svg"
-            yield f"results/figures/tiny/{method}/{figure}.png"
+            for kind in ("svg", "png", "pdf", "rst"):
+                yield f"results/figures/tiny/{method}/{figure}.{kind}"
         for step in ("scores", "survival", "trajectories"):
             yield f"results/figures/tiny/{method}/{step}.provenance.json"
 

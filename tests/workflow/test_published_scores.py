@@ -141,7 +141,7 @@ def test_figures_are_not_blank(published: Run, method: str, figure: str) -> None
     assert np.ptp(image) > 0.5
     text = (folder / f"{figure}.svg").read_text()
     assert text.rstrip().endswith("</svg>")
-    assert len(re.findall(r"<path", text)) > 20
+    assert len(re.findall(r"<(?:path|use|text)", text)) > 20
 
 
 def test_a_finished_run_plans_nothing(published: Run, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_modes_stand_side_by_side_with_their_sizes_and_scores(switched: Run):
         ]
         assert len(values) == 2
         assert float(row["mean"]) == pytest.approx(np.mean(values))
-    for kind in ("svg", "png"):
+    for kind in ("svg", "png", "pdf"):
         figure = switched.folder / f"results/figures/tiny/structured/methods.{kind}"
         assert figure.stat().st_size > 5000
 

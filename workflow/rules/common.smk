@@ -289,15 +289,20 @@ def listed(name, label, category="Tables", caption=None):
     return report(f"{TABLES}/{name}.csv", caption=caption, category=category, labels=labels)
 
 
-def drawn(name, category, prefix="", caption=None, **labels):
-    """A figure as outputs: the svg, which is in Snakemake's own report as well, and the png."""
+def drawn(name, category, prefix="", caption=None, folder=FIGURES, **labels):
+    """A figure as one output, its files; the last one is the sentence that its caption begins with.
+
+    The svg is in Snakemake's own report as well.
+    """
+    of = {"model": "{model}"} | ({"method": "{method}"} if folder == FIGURES else {})
     svg = report(
-        f"{FIGURES}/{name}.svg",
+        f"{folder}/{name}.svg",
         caption=f"../report/{caption or name}.rst",
         category=category,
-        labels={"model": "{model}", "method": "{method}"} | labels,
+        labels=of | labels,
     )
-    return {f"{prefix}svg": svg, f"{prefix}png": f"{FIGURES}/{name}.png"}
+    others = [f"{folder}/{name}.{kind}" for kind in ("png", "pdf", "rst")]
+    return {f"{prefix}figure": [svg, *others]}
 
 
 # --- targets ---
@@ -306,10 +311,10 @@ def drawn(name, category, prefix="", caption=None, **labels):
 WANTED = {"all": [], "analyses": []}
 
 
-def wants(name, rows, by="analyses"):
-    """Declares a figure of some (model, method) pairs, svg and png, next to the rule that makes it."""
-    for kind in ("svg", "png"):
-        WANTED[by] += targets(f"{FIGURES}/{name}.{kind}", rows)
+def wants(name, rows, by="analyses", folder=FIGURES):
+    """Declares a figure of some (model, method) pairs, in every format, next to its rule."""
+    for kind in ("svg", "png", "pdf"):
+        WANTED[by] += targets(f"{folder}/{name}.{kind}", rows)
 
 
 def scored_pairs():

@@ -1,4 +1,32 @@
-"""Figures, each as svg and png."""
+"""Figures, each as svg, png and pdf."""
+
+# The figure of a model, with all of its methods.
+OVERVIEW = f"{RESULTS}/figures/{{model}}"
+COMPARED = [row for row in MODEL_ROWS if params.scored_methods(STUDY, row["model"])]
+
+
+wants("overview", COMPARED, by="all", folder=OVERVIEW)
+
+
+use rule analysis_step as plot_overview with:
+    input:
+        scores=lambda w: [
+            f"{TABLES}/{w.model}/{method}/scores.csv"
+            for method in params.scored_methods(STUDY, w.model)
+        ],
+    output:
+        **drawn("overview", "Scores", folder=OVERVIEW, methods="all"),
+        provenance=f"{OVERVIEW}/overview.provenance.json",
+    pathvars:
+        job="plot_overview/{model}",
+    localrule: True
+    params:
+        settings=settings(params.overview_params, "model"),
+        resources=bundled(published=PUBLISHED),
+        step=stage("plot_overview"),
+    message:
+        "plot all methods of {wildcards.model}"
+
 
 # Nothing is scored without subnetworks.
 wants("scores", scored(figure_rows(lambda method: method.subnetworks)), by="all")
@@ -40,6 +68,7 @@ use rule analysis_step as plot_survival with:
     localrule: True
     params:
         settings=settings(params.survival_params, "model", "method"),
+        resources=bundled(published="resources/paper/heatmap.csv"),
         step=stage("plot_survival"),
     message:
         "plot the survival of units in {wildcards.model}: {wildcards.method}"

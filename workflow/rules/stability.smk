@@ -53,7 +53,8 @@ use rule analysis_step as measure_noise with:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        settings=settings(params.noise_params, "method"),
+        settings=settings(params.noise_params, "model", "method"),
+        resources=bundled(published="resources/paper/analyses.csv"),
         step=stage("measure_noise"),
     message:
         "compare seed noise and data noise in {wildcards.model}: {wildcards.method}"
@@ -82,7 +83,11 @@ use rule analysis_step as measure_overlap with:
         method=wildcard(methods_where(prunes_units)),
     params:
         settings=settings(params.overlap_params, "model", "method"),
-        resources=bundled(published="resources/paper/sizes.csv"),
+        resources=bundled(
+            published="resources/paper/sizes.csv",
+            shared="resources/paper/task_overlap.csv",
+            analyses="resources/paper/analyses.csv",
+        ),
         step=stage("measure_overlap"),
     message:
         "count the survivors in {wildcards.model}: {wildcards.method}"
@@ -111,6 +116,7 @@ use rule analysis_step as measure_importance with:
         method=wildcard(methods_where(leaves_importances)),
     params:
         settings=settings(params.importance_params, "model", "method"),
+        resources=bundled(published="resources/paper/analyses.csv"),
         step=stage("measure_importance"),
     message:
         "show the importances in {wildcards.model}: {wildcards.method}"
@@ -150,6 +156,8 @@ use rule analysis_step as measure_magnitudes with:
     wildcard_constraints:
         method=wildcard(methods_where(prunes_units)),
     params:
+        settings=settings(params.magnitude_params, "model", "method"),
+        resources=bundled(published="resources/paper/analyses.csv"),
         step=stage("measure_magnitudes"),
     message:
         "compare kept and pruned weights in {wildcards.model}: {wildcards.method}"

@@ -21,7 +21,12 @@ from lottery.config.study import Method, Model, Study
 from lottery.files import expanded
 from lottery.planning import grid, partial
 from lottery.pruning.algorithms import Algorithm
-from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS, spelled
+from lottery.pruning.algorithms.declaration import (
+    PAPERS_METHODS,
+    PAPERS_MODES,
+    UNITS,
+    spelled,
+)
 from lottery.pruning.algorithms.imported import authors_files
 from lottery.runtime.stages import stage
 from lottery.tasks.task import GLUE, GLUE_REPOSITORY, GLUE_REVISION, WEB, Task
@@ -239,7 +244,7 @@ def layout_params(
         "methods": {
             method.id: {
                 "preset": method.preset,
-                "published": method.declared.paper if _is_papers_method(method) else None,
+                "published": _papers_method(method),
                 "subnetworks": list(method.subnetworks),
             }
             for method in shown
@@ -259,11 +264,20 @@ def _is_papers_task(study: Study, name: str) -> bool:
     return all(study.training[name][key] == value for key, value in PAPERS_RECIPE.items())
 
 
-def _is_papers_method(method: Method) -> bool:
+def _papers_method(method: Method) -> str | None:
+    """The paper's method that a method repeats: with every option, or with one kind of unit alone.
+
+    The paper also searches heads alone and MLPs alone.
+    """
     options = method.declared.options
-    return method.declared.paper is not None and all(
-        method.options[name] == option.preset("published") for name, option in options.items()
-    )
+    own = {
+        name: method.options[name]
+        for name, option in options.items()
+        if method.options[name] != option.preset("published")
+    }
+    if method.declared.paper is None or not set(own) <= {"units"}:
+        return None
+    return PAPERS_MODES.get(tuple(own["units"])) if own else method.declared.paper
 
 
 def published_tasks(study: Study, model: str, method: str) -> dict[str, str]:
@@ -281,15 +295,34 @@ def method_layout_params(study: Study, model: str, method: str) -> Params:
     return {"layout": layout_params(study, [model], [method])}
 
 
+def overview_params(study: Study, model: str) -> Params:
+    """Of plot_overview."""
+    return {"layout": layout_params(study, [model], scored_methods(study, model))}
+
+
+def scored_methods(study: Study, model: str) -> list[str]:
+    """The methods with subnetworks that are scored on a model, in the config's order."""
+    return [
+        method.id
+        for method in study.methods.values()
+        if model in method.models and method.subnetworks_on(model)
+    ]
+
+
 def _averaged(study: Study, method: str) -> list[str]:
     return [task for task in study.methods[method].tasks if study.tasks[task].in_average]
 
 
 def survival_params(study: Study, model: str, method: str) -> Params:
     """Of plot_survival."""
+    layout = layout_params(study, [model], [method])
+    tasks = {name: layout["tasks"][name]["published"] for name in study.methods[method].tasks}
+    paper = layout["methods"][method]["published"] if layout["published_models"] else None
     return {
         "granularity": study.methods[method].declared.granularity,
         "averaged_tasks": _averaged(study, method),
+        "published_method": paper,
+        "published": {name: glue for name, glue in tasks.items() if glue},
     }
 
 
@@ -458,13 +491,14 @@ def overlap_params(study: Study, model: str, method: str) -> Params:
     return stability_params(study, model, method) | {"few_tasks": study.analysis["few_tasks"]}
 
 
-def noise_params(study: Study, method: str) -> Params:
+def noise_params(study: Study, model: str, method: str) -> Params:
     """Of measure_noise: the methods of the family, each with the examples it searches on."""
     family = family_of(study, method)
     return {
         "search_on": {name: study.methods[name].options["search_on"] for name in family},
         "averaged_tasks": _averaged(study, method),
         "permutations": study.analysis["permutations"],
+        "published": bool(published_tasks(study, model, method)),
     }
 
 
@@ -476,7 +510,13 @@ def importance_params(study: Study, model: str, method: str) -> Params:
         "seeds": seeds,
         "averaged_tasks": _averaged(study, method),
         "permutations": study.analysis["permutations"],
+        "published": published_tasks(study, model, method),
     }
+
+
+def magnitude_params(study: Study, model: str, method: str) -> Params:
+    """Of measure_magnitudes: whether the paper's runs are comparable."""
+    return {"published": bool(published_tasks(study, model, method))}
 
 
 def family_of(study: Study, method: str) -> list[str]:

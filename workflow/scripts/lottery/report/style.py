@@ -6,6 +6,8 @@ Figures are made without pyplot: no state is left behind, no display is asked fo
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,12 +27,19 @@ from matplotlib.ticker import FuncFormatter
 from lottery import files
 from lottery.files.text import legible
 from lottery.models.units import KINDS
+from lottery.pruning.subnetworks import Subnetwork
 from lottery.tasks.metrics import METRICS
 
 # Widths in inches: a column and a page of a two-column paper.
 COLUMN = 3.5
 PAGE = 7.2
 DPI = 300
+# What else would differ from run to run.
+METADATA: dict[str, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 LONGEST = 60  # characters of a name that users choose freely
 
 # No font below 7 points at the printed size.
@@ -54,25 +63,57 @@ SETTINGS = {
     # Names are text: neither $ nor _ means anything.
     "text.parse_math": False,
     "text.usetex": False,
-    "svg.fonttype": "path",
+    # Text stays text: it can be searched, copied, read aloud, and set in the font of a paper.
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    # The first that a reader's machine has. Places are computed for the first, which is the widest.
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
     # Identifiers inside an svg are drawn at random unless salted.
     "svg.hashsalt": "lottery",
 }
 
-# Okabe and Ito's palette, legible under the common kinds of colour blindness.
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-SKY, PURPLE, GREY, DARK = "#56B4E9", "#CC79A7", "#999999", "#666666"
-CHANCE = "#cccccc"
-PHASES = {"pruned": ORANGE, "retrained": BLUE}
-# Colours of subnetworks, by the kind in their names.
-SUBNETWORKS = {"majority": GREY, "full": "#555555", "good": BLUE, "random": ORANGE, "bad": PURPLE}
+# A colour means one thing in all figures: the palettes below share none, and each colour is at
+# least 3 : 1 in contrast with white. The hues of subnetworks are near Okabe and Ito's, which differ
+# under the common kinds of colour blindness; marks and dashes say the same without colour.
+# Methods have no colours: a panel or a line of its own tells them apart.
+SUBNETWORKS = {
+    "full": "#222222",
+    "majority": "#767676",
+    "good": "#0072b2",
+    "random": "#b36b00",
+    "bad": "#aa3377",
+    "good_half": "#3b8fc7",
+    "random_half": "#c07c00",
+    "bad_half": "#c8609a",
+    "super_good": "#003a63",
+    "super_random": "#6b3f00",
+    "super_bad": "#5e1a45",
+}
+OTHER = "#5f8000"  # a subnetwork of no kind above
+PHASES = {"pruned": "#00857a", "retrained": "#332288"}
+UNITS = {"heads": "#117733", "mlps": "#6a51a3", "weights": "#4d4d4d"}
+# One after the other, told apart by dashes as well; more seeds begin again.
+SEEDS = ("#1f3b4d", "#2e8b8b", "#8c564b", "#5b5b9e", "#8a7000", "#a0522d")
+# What is not one of these: gold labels, noise of seeds and of data.
+SERIES = ("#000000", "#1b6ca8", "#c4401d", "#3f7f3f", "#8a4fbf", "#7a6a00")
+# Classes of attention maps.
+PATTERNS = ("#8a8a8a", "#00695c", "#3949ab", "#bf4f0c", "#ad1457")
+PAPER = "#c00000"
+INK, GREY = "#333333", "#707070"
+# Of areas, which have an edge in `GREY`, and of lines that only guide the eye.
+FILL, RULE = "#e4e4e4", "#dddddd"
 
-DOT = {"marker": "o", "markersize": 4, "linestyle": "", "markeredgewidth": 0.6}
-SEED = {"marker": "o", "markersize": 1.8, "linestyle": "", "markeredgewidth": 0.4, "zorder": 4}
-
-PUBLISHED = {"color": VERMILION, "linewidth": 1.2}
-THICK = {"linewidth": 1.2, "zorder": 5}
+DOT = {"marker": "o", "markersize": 4, "linestyle": "", "markeredgewidth": 0.7}
 HOLLOW = {"markerfacecolor": "white"}
+LINE = {"linewidth": 0.9}
+# Pruned is hollow, retrained is filled, and a degenerate run is crossed, whatever the colour.
+MEAN = {"marker": "D", "markersize": 4, "linestyle": "", "markeredgewidth": 0.8}
+CROSS = {"marker": "x", "markersize": 3.4, "linestyle": "", "markeredgewidth": 0.8}
+FEWEST = 3  # seeds of which a mean and a spread are shown; fewer are shown as they are
+
+PUBLISHED = {"color": PAPER, "linewidth": 1.1}
+PUBLISHED_ENTRY = PUBLISHED | {"marker": "|", "linestyle": "", "markersize": 7}
 
 UNIT_NAMES = {kind.array: kind.label for kind in KINDS.values()}
 UNIT_NAMES |= {
@@ -130,34 +171,81 @@ def is_bottom(index: int, count: int, columns: int) -> bool:
     return index + min(columns, count) >= count
 
 
-def save(figure: Figure, path_to_svg: Path, path_to_png: Path) -> None:
-    """Writes a figure as svg and png, whole or not at all, the same bytes in every run."""
+def save(figure: Figure, paths: Sequence[Path]) -> None:
+    """Writes a figure in the format of each suffix, whole or not at all, the same in every run.
+
+    What ends in .rst gets the figure's finding, which its caption begins with.
+    """
     # The solver behind the layout orders its variables by memory address, so its last bits differ
     # from run to run, and names inside an svg are digests of the panels' exact places.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axis in figure.axes:
         axis.set_position([round(float(value), 6) for value in axis.get_position().bounds])
-    with files.atomic(path_to_svg) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
-        # Texts are in comments, too, where XML allows no control characters.
-        temporary.write_text(legible(temporary.read_text(encoding="utf-8")), encoding="utf-8")
-    with files.atomic(path_to_png) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    for path in paths:
+        kind = path.suffix.removeprefix(".")
+        with files.atomic(path) as temporary:
+            if kind == "rst":
+                temporary.write_text(f"{escaped(figure.get_label())}\n", encoding="utf-8")
+                continue
+            figure.savefig(temporary, format=kind, dpi=DPI, metadata=METADATA[kind])
+            if kind == "svg":
+                # XML allows no control characters, and names may hold some.
+                text = legible(temporary.read_text(encoding="utf-8"))
+                temporary.write_text(text, encoding="utf-8")
 
 
 def seeds(counts: Iterable[int]) -> str:
     """How many seeds a figure rests on: one number, or the smallest and the largest."""
     ends = sorted(set(counts))
     number = "-".join(str(end) for end in dict.fromkeys((*ends[:1], *ends[-1:]))) or "0"
-    return f"n = {number} {'seed' if number == '1' else 'seeds'}"
+    return f"{number} {'seed' if number == '1' else 'seeds'}"
+
+
+def heading(figure: Figure, what: str, *details: str) -> None:
+    """Puts the title on top: what is shown, and below it of which method, model and seeds."""
+    width = figure.get_size_inches()[0]
+    second = " · ".join(short(detail) for detail in details)
+    # About 15 letters of this size fit in an inch.
+    wrap = partial(textwrap.fill, width=int(15 * width), break_on_hyphens=False)
+    figure.suptitle("\n".join(wrap(line) for line in (what, second) if line))
+
+
+def finding(figure: Figure, *sentences: str) -> None:
+    """Keeps what the figure shows, in numbers, for `save` to write."""
+    figure.set_label(" ".join(sentence for sentence in sentences if sentence))
+
+
+def escaped(text: str) -> str:
+    """Plain text as reStructuredText."""
+    return re.sub(r"([\\*`|_])", r"\\\1", text)
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number in a sentence, with a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def percent(share: float) -> str:
+    """A share in a sentence or a title."""
+    return f"{share:.0%}".replace("%", " %")
+
+
+def measure(metric: str) -> str:
+    """The name of a metric as axes and titles show it."""
+    return METRICS[metric].title
+
+
+def axis_of(metrics: Iterable[str], mixed: str = "score in the task's metric") -> str:
+    """The label of an axis of scores: the metric, or `mixed` where panels have different ones."""
+    names = {measure(metric) for metric in metrics}
+    return names.pop() if len(names) == 1 else mixed
 
 
 def title(task: str, metric: str) -> str:
     """A panel's title: the task and its metric, on two lines where one is too short for both."""
-    measure = METRICS[metric].title
-    together = f"{task}, {measure}"
-    return together if len(together) <= 36 else f"{task},\n{measure}"
+    together = f"{task}, {measure(metric)}"
+    return together if len(together) <= 36 else f"{task},\n{measure(metric)}"
 
 
 def short(text: str) -> str:
@@ -166,9 +254,35 @@ def short(text: str) -> str:
 
 
 def colour_of(subnetwork: str) -> str:
-    """The colour of a subnetwork: that of the kind (good, random, bad) in its name."""
-    parts = subnetwork.split("_")
-    return next((SUBNETWORKS[part] for part in parts if part in SUBNETWORKS), GREEN)
+    """The colour of a subnetwork, that of its kind."""
+    return SUBNETWORKS.get(Subnetwork.parse(subnetwork).kind, OTHER)
+
+
+def columns_for(count: int, most: int = 4, least: int = 3) -> int:
+    """How many panels to put in a row so that the last row has the fewest gaps."""
+    return min(range(most, least - 1, -1), key=lambda columns: -count % columns)
+
+
+def same_range(axes: Sequence[Axes], low: float, high: float, *, upright: bool = False) -> None:
+    """Gives panels one range of values, with a margin."""
+    margin = 0.04 * (high - low) or 0.05
+    for axis in axes:
+        set_range = axis.set_ylim if upright else axis.set_xlim
+        set_range(low - margin, high + margin)
+
+
+def draw_interval(
+    axis: Axes, place: float, low: float, high: float, *, within: tuple[float, float], **look: Any
+) -> None:
+    """Draws an interval along x; an end outside of `within`, the range shown, is an arrow."""
+    ends = np.clip([low, high], *within)
+    if np.isnan(ends).any():
+        return
+    axis.plot(ends, [place] * 2, **LINE | look)
+    colour = {name: look[name] for name in ("color", "zorder") if name in look}
+    for end, outside, marker in ((ends[0], low < within[0], "<"), (ends[1], high > within[1], ">")):
+        shape = {"marker": marker if outside else "|", "markersize": 3.2, "markeredgewidth": 0.7}
+        axis.plot(end, place, linestyle="", clip_on=False, **colour | shape)
 
 
 def legend(figure: Figure, entries: Mapping[str, Any], columns: int = 3) -> None:
@@ -223,34 +337,58 @@ def settle(axis: Axes, *, least: float, whole: bool = False) -> None:
     axis.locator_params(axis="x", nbins=5, integer=whole)
 
 
-def draw_seeds(
+def draw_runs(
     axis: Axes,
     place: float,
-    values: Iterable[float],
-    hollow: Iterable[bool],
+    values: Sequence[float],
+    degenerate: Sequence[bool],
     *,
-    spread: float,
-    upright: bool = False,
+    colour: str,
+    pruned: bool = False,
+    spread: float = 0.1,
 ) -> None:
-    """Draws a black dot per seed, next to each other so that equal ones are seen.
+    """Draws a dot per seed along x, and from `FEWEST` seeds on their mean and sample sd.
 
     Args:
-        place: the middle of the dots on the axis of categories, which is x where `upright`.
-        spread: the largest distance from the middle.
+        axis: a panel whose range is set; a whisker that leaves it ends in an arrow.
+        place: the middle of the dots on the y axis.
+        degenerate: whether a seed's run is crossed.
+        pruned: whether marks are hollow.
+        spread: the largest distance from the middle; seeds are next to each other so that equal
+            ones are seen.
     """
-    values = list(values)
+    face = {"color": colour, "markerfacecolor": "white" if pruned else colour, "clip_on": False}
+    many = len(values) >= FEWEST
+    dot = DOT | face | {"markersize": 2.0 if many else 3.6, "zorder": 4}
     offsets = np.linspace(-spread, spread, len(values)) if len(values) > 1 else [0.0] * len(values)
-    for value, offset, empty in zip(values, offsets, hollow, strict=True):
-        point = (place + offset, value) if upright else (value, place + offset)
-        axis.plot(*point, color="black", markerfacecolor="white" if empty else "black", **SEED)
+    for value, offset, crossed in zip(values, offsets, degenerate, strict=True):
+        axis.plot(value, place + offset, **dot | (CROSS if crossed else {}))
+    if many:
+        mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
+        whisker = {"color": colour, "zorder": 3}
+        draw_interval(axis, place, mean - sd, mean + sd, within=axis.get_xlim(), **whisker)
+        axis.plot(mean, place, zorder=5, **MEAN | face)
 
 
-def draw_published(
-    axis: Axes, place: float, value: float, *, half: float = 0.42, **look: object
-) -> None:
+def run_entries(
+    *, seeds: int, degenerate: bool = False, published: bool = False, phases: bool = True
+) -> dict[str, Any]:
+    """Entries of the legend for what `draw_runs` draws, of pruned and retrained subnetworks."""
+    ink, many = {"color": INK}, seeds >= FEWEST
+    mark = (MEAN if many else DOT) | ink
+    return {
+        "pruned": phases and mark | HOLLOW,
+        "retrained": phases and mark,
+        "one seed": (many or not phases) and DOT | ink | {"markersize": 2.0 if many else 4},
+        "mean ± sample sd": many and LINE | ink | {"marker": "D", "markersize": 4},
+        "degenerate run": degenerate and CROSS | ink,
+        "published mean": published and PUBLISHED_ENTRY,
+    }
+
+
+def draw_published(axis: Axes, place: float, value: float, *, half: float = 0.42) -> None:
     """Draws the paper's number as a thin upright mark that reaches `half` to either side."""
-    look = PUBLISHED | {"linewidth": 0.9, "zorder": 4} | look
-    axis.plot([value] * 2, [place - half, place + half], **look)
+    axis.plot([value] * 2, [place - half, place + half], zorder=6, **PUBLISHED)
 
 
 def draw_chance(
@@ -266,19 +404,25 @@ def draw_chance(
         return
     if not np.isnan(sd):
         low, high = np.clip([expected - 2 * sd, expected + 2 * sd], *possible)
-        axis.barh(line, high - low, left=low, height=0.6, color=CHANCE, zorder=1)
+        band = {"facecolor": FILL, "edgecolor": GREY, "linewidth": 0.5}
+        axis.barh(line, high - low, left=low, height=0.6, zorder=1, **band)
     axis.plot([expected] * 2, [line - 0.3, line + 0.3], color=GREY, linewidth=0.8, zorder=2)
 
 
 def chance_entries(*, published: bool) -> dict[str, Any]:
     """Entries of the legend for chance and, where there is one, the published value."""
     return {
-        "independent masks of the same sizes, mean ± 2 sd": Patch(color=CHANCE),
-        "published": published and PUBLISHED | {"linewidth": 0.9, "marker": "|", "linestyle": ""},
+        "independent masks of the same sizes, mean ± 2 sd": area(),
+        "published": published and PUBLISHED_ENTRY,
     }
+
+
+def area(**look: Any) -> Patch:
+    """An area in the legend."""
+    return Patch(**{"facecolor": FILL, "edgecolor": GREY, "linewidth": 0.5} | look)
 
 
 def draw_missing(axis: Axes, line: float) -> None:
     """Writes that a task has no value."""
     place = axis.get_yaxis_transform()
-    axis.text(0.98, line, "undefined", transform=place, ha="right", va="center", color=DARK)
+    axis.text(0.98, line, "undefined", transform=place, ha="right", va="center", color=GREY)

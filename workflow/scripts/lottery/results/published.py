@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from lottery import files
 from lottery.tasks.task import GLUE
 
@@ -153,6 +155,94 @@ def published_shares(path: Path, tasks: Mapping[str, str]) -> dict[tuple[str, ..
         (ours, row["heads"], row["weights"], row["attention"], row["pattern"]): value
         for ours, row, value in _of_tasks(path, tasks)
     }
+
+
+def published_heatmap(
+    path: Path, method: str | None, tasks: Mapping[str, str]
+) -> dict[str, dict[str, np.ndarray]]:
+    """heatmap.csv of one of the paper's methods: our task -> kind -> [layers, heads] or [layers].
+
+    Shares of seeds in which a unit survives (structured), or of weights kept (magnitude).
+    """
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for ours, row, value in _of_tasks(path, tasks):
+        if row["method"] == method:
+            values[ours][row["unit"]].append(value)
+    return {
+        ours: {"head": np.reshape(units["head"], (len(units["mlp"]), -1))}
+        | {"mlp": np.array(units["mlp"])}
+        for ours, units in values.items()
+    }
+
+
+def published_overlap(
+    path: Path, tasks: Mapping[str, str]
+) -> dict[tuple[str, str, str, str], float]:
+    """task_overlap.csv: (task, other task, unit, number) -> value, in both orders of a pair."""
+    found = {}
+    for ours, row, value in _of_tasks(path, tasks):
+        for other, glue in tasks.items():
+            if glue == row["other_task"]:
+                found[ours, other, row["unit"], row["number"]] = value
+                found[other, ours, row["unit"], row["number"]] = value
+    return found
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A published number of an analysis (analyses.csv): a value, `of` how many, or a range."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    of: float | None
+    words: str
+    source: str
+
+
+def published_analyses(path: Path) -> dict[tuple[str, str], Analysis]:
+    """analyses.csv: (quantity, unit) -> the number."""
+    numbers = ("value", "low", "high", "of")
+    return {
+        (row["quantity"], row["unit"]): Analysis(
+            **{name: float(row[name]) if row[name] else None for name in numbers},
+            words=row["words"],
+            source=row["source"],
+        )
+        for row in files.read_csv(path)
+    }
+
+
+def published_noise(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
+    """analyses.csv: (unit, source of noise: seeds or data) -> smallest and largest phi."""
+    found = published_analyses(path)
+    return {
+        (unit, quantity.removeprefix("noise_of_")): (row.low, row.high)
+        for (quantity, unit), row in found.items()
+        if quantity.startswith("noise_of_") and row.low is not None and row.high is not None
+    }
+
+
+def published_magnitudes(path: Path) -> dict[str, tuple[float, float]]:
+    """analyses.csv: unit -> in how many runs kept units have the larger weights, of how many."""
+    return {
+        unit: (row.value, row.of)
+        for (quantity, unit), row in published_analyses(path).items()
+        if quantity == "larger_magnitude_kept" and row.value is not None and row.of is not None
+    }
+
+
+def published_correlations(
+    path: Path, tasks: Mapping[str, str]
+) -> dict[tuple[str, str], dict[int, float]]:
+    """analyses.csv: (our task, unit) -> step -> correlation with the step before, of CoLA alone."""
+    stem = "importance_correlation_step_"
+    found: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    for (quantity, unit), row in published_analyses(path).items():
+        if quantity.startswith(stem) and row.value is not None:
+            for ours in (ours for ours, glue in tasks.items() if glue == "cola"):
+                found[ours, unit][int(quantity.removeprefix(stem))] = row.value
+    return dict(found)
 
 
 def _of_tasks(path: Path, tasks: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str], float]]:

@@ -8,23 +8,22 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, KINDS, MLP
-from lottery.report import style
+from lottery.report import strips, style
 from lottery.results.layout import SPLIT_NAMES, Layout, Row
 from lottery.results.published import Published
 from lottery.results.scores import score_table
 from lottery.results.summary import OF_TASK, PAPER, by_row, cell_numbers, reported_runs
 
-VERSION = 3
+VERSION = 4
 PHASES = ("pruned", "retrained")
-FULL, MAJORITY = ("none", "full", "finetuned"), ("none", "majority", "none")
 KEYS = ["model", "method", "task", "phase", "split", "metric"]
 UNITS = dict.fromkeys(("heads_kept", "heads_kept_sd", "mlps_kept", "mlps_kept_sd"), float)
 SCHEMA: files.Schema = dict.fromkeys(KEYS, str) | OF_TASK | UNITS | PAPER
@@ -33,7 +32,7 @@ NARROWEST = 5.4  # inches that title and legend need
 KEPT, SCORE = 1.0, 1.35  # widths of the two panels of a task, to each other
 SHIFT = {"pruned": -0.18, "retrained": 0.18, HEAD.array: -0.18, MLP.array: 0.18}
 MARKERS = {HEAD.array: "^", MLP.array: "s"}
-MEAN = {"markersize": 4, "linestyle": "", "markeredgewidth": 0.7, "zorder": 3}
+UNIT = {"markersize": 4, "linestyle": "", "markeredgewidth": 0.7, "zorder": 3, "color": style.INK}
 
 
 def compare_methods(
@@ -42,8 +41,7 @@ def compare_methods(
     paths_to_published: list[Path],
     path_to_config: Path,
     path_to_table: Path,
-    path_to_svg: Path,
-    path_to_png: Path,
+    paths_to_figure: list[Path],
     model: str,
     compared: list[str],
     layout: dict[str, Any],
@@ -64,7 +62,7 @@ def compare_methods(
     files.write_table(path_to_table, frame, SCHEMA)
     with style.settings():
         figure = draw_methods(scores, order, published, architecture, model, compared)
-        style.save(figure, path_to_svg, path_to_png)
+        style.save(figure, paths_to_figure)
 
 
 def comparison_split(layout: Layout, compared: Sequence[str]) -> str:
@@ -128,7 +126,17 @@ def draw_methods(
         narrowest=NARROWEST,
         widths=(KEPT, SCORE),
     )
-    marked = False
+    paper = {
+        task.id: {
+            row: score.mean
+            for row in good
+            if (score := layout.published_score(published, model, row, task, split)) is not None
+        }
+        for task in tasks
+    }
+    values = shown.loc[shown["task"].isin([task.id for task in tasks]), "counted"].dropna().tolist()
+    values += [value for marks in paper.values() for value in marks.values()]
+    style.same_range(axes[1::2], min(values, default=0.0), max(values, default=1.0))
     for index, task in enumerate(tasks):
         kept, scored = axes[2 * index : 2 * index + 2]
         cells = by_row(shown, task.id)
@@ -143,20 +151,23 @@ def draw_methods(
             if phase == "pruned":
                 _draw_kept(kept, line, cells.get(row), architecture)
             if row in cells:
-                _draw_score(scored, place, cells[row], style.PHASES[phase])
-            paper = layout.published_score(published, model, row, task, split)
-            if paper is not None:
-                style.draw_published(scored, place, paper.mean, half=0.2, **style.THICK)
-                marked = True
+                strips.draw_cell(scored, place, cells[row], style.SUBNETWORKS["good"], phase)
+            if row in paper[task.id]:
+                style.draw_published(scored, place, paper[task.id][row], half=0.2)
         _draw_baselines(scored, cells)
         if style.is_bottom(index, len(tasks), COLUMNS):
             kept.set_xlabel("share kept")
-            scored.set_xlabel("score")
-    style.legend(figure, _entries(shown[is_good], published=marked))
-    figure.suptitle(
-        f"{model}: good subnetworks of {len(compared)} methods,\n"
-        f"scored on {SPLIT_NAMES[split]}, {style.seeds([shown['seed'].nunique()])}"
-    )
+        scored.set_xlabel(style.measure(task.metric))
+    n = shown["seed"].nunique()
+    style.legend(figure, _entries(shown[is_good], n, published=any(paper.values())))
+    means = shown[is_good].groupby(["method", "phase"], sort=False)["counted"].mean()
+    texts = [
+        f"{method} {', '.join(f'{phase} {style.number(x)}' for (_, phase), x in of_method.items())}"
+        for method, of_method in means.groupby(level=0, sort=False)
+    ]
+    style.finding(figure, f"Mean score over tasks: {'; '.join(texts)}.")
+    what = f"Good subnetworks of {len(compared)} methods side by side"
+    style.heading(figure, what, model, SPLIT_NAMES[split], style.seeds([n]))
     return figure
 
 
@@ -184,58 +195,43 @@ def _draw_kept(
     axis.set_xlim(-0.04, 1.04)
     axis.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
     if runs is None:
-        axis.text(0.5, line, "not run", ha="center", va="center", color=style.DARK)
+        axis.text(0.5, line, "not run", ha="center", va="center", color=style.GREY)
         return
-    filled = [False] * len(runs)
-    axis.barh(line, runs["kept_fraction"].mean(), height=0.8, color=style.CHANCE, zorder=1)
+    bar = {"facecolor": style.FILL, "edgecolor": style.GREY, "linewidth": 0.5}
+    axis.barh(line, runs["kept_fraction"].mean(), height=0.8, zorder=1, **bar)
     for kind in KINDS.values():
         counts = runs.get(f"{kind.array}_kept")
         if kind.array in MARKERS and counts.notna().all():
             shares = counts.astype(float) / math.prod(kind.shape(architecture))
             place = line + SHIFT[kind.array]
-            style.draw_seeds(axis, place, shares, filled, spread=0.12)
-            look = {"marker": MARKERS[kind.array], "color": "black", "markerfacecolor": "none"}
-            axis.plot(shares.mean(), place, **look, **MEAN)
+            _draw_seeds(axis, place, shares, style.UNITS[kind.array])
+            look = UNIT | {"marker": MARKERS[kind.array], "color": style.UNITS[kind.array]}
+            axis.plot(shares.mean(), place, markerfacecolor="none", **look)
     if runs["heads_kept"].isna().iloc[0]:
-        style.draw_seeds(axis, line, runs["kept_fraction"], filled, spread=0.12)
+        _draw_seeds(axis, line, runs["kept_fraction"], style.UNITS["weights"])
 
 
-def _draw_score(axis: Axes, place: float, runs: pd.DataFrame, colour: str) -> None:
-    known = runs.dropna(subset="counted")
-    if known.empty:
-        return
-    mean, sd = known["counted"].mean(), known["counted"].std()
-    axis.plot((mean - sd, mean + sd), (place, place), color=colour, linewidth=0.9, zorder=2)
-    axis.plot(mean, place, marker="D", color=colour, **MEAN)
-    style.draw_seeds(axis, place, known["counted"], known["degenerate"], spread=0.12)
+def _draw_seeds(axis: Axes, place: float, shares: pd.Series, colour: str) -> None:
+    offsets = np.linspace(-0.12, 0.12, len(shares)) if len(shares) > 1 else [0.0]
+    axis.plot(shares, np.add(place, offsets), color=colour, **style.DOT | {"markersize": 2.0})
 
 
 def _draw_baselines(axis: Axes, cells: Mapping[Row, pd.DataFrame]) -> None:
-    for row, dashes in ((FULL, "-"), (MAJORITY, ":")):
+    for row, dashes in strips.BASELINES.items():
         if row in cells and cells[row]["counted"].notna().any():
-            mean = cells[row]["counted"].mean()
-            axis.axvline(mean, color="black", linewidth=0.8, linestyle=dashes, zorder=1)
-    axis.margins(x=0.08)
+            look = {"color": style.SUBNETWORKS[row[1]], "linestyle": dashes, "linewidth": 0.9}
+            axis.axvline(cells[row]["counted"].mean(), zorder=1, **look)
     axis.locator_params(axis="x", nbins=4)
 
 
-def _entries(good: pd.DataFrame, *, published: bool) -> dict[str, Any]:
+def _entries(good: pd.DataFrame, n_seeds: int, *, published: bool) -> dict[str, Any]:
     """The legend."""
     has_units = good["heads_kept"].notna().any()
-    unit = {"linestyle": "", "markersize": 4, "markerfacecolor": "none", "color": "black"}
-    mean = {"marker": "D", "markersize": 4, "linewidth": 0.9}
-    seed = {"linestyle": "", "marker": "o", "markersize": 2.5, "color": "black"}
-    line = {"color": "black", "linewidth": 0.8}
-    return {
-        "share of the body's parameters": Patch(color=style.CHANCE),
-        **{
-            f"share of all {style.UNIT_NAMES[name]}": has_units and unit | {"marker": marker}
-            for name, marker in MARKERS.items()
-        },
-        **{f"{name}, mean ± sample sd": mean | {"color": c} for name, c in style.PHASES.items()},
-        "one seed": seed,
-        "degenerate run": good["degenerate"].any() and seed | style.HOLLOW,
-        "full model": line,
-        "majority": line | {"linestyle": ":"},
-        "published mean": published and style.PUBLISHED,
+    units = {
+        f"share of all {style.UNIT_NAMES[name]}": has_units
+        and UNIT | {"marker": marker, "color": style.UNITS[name], "markerfacecolor": "none"}
+        for name, marker in MARKERS.items()
     }
+    degenerate = bool(good["degenerate"].any())
+    marks = strips.entries(seeds=n_seeds, degenerate=degenerate, published=published)
+    return {"share of the body's parameters": style.area(), **units, **marks}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -10,15 +10,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from lottery import files
 from lottery.analysis import importance
 from lottery.report import style
+from lottery.results.published import published_correlations
 
 VERSION = 4
-COLOURS = {"heads": style.BLUE, "mlps": style.ORANGE}
+KINDS = ("heads", "mlps")
 COLUMNS = 3
+LOW = 0.25  # of importances, which are 1 at most
+MEANS = {"linewidth": 1.4, "marker": ".", "markersize": 3}
+PAPERS = {"color": style.PAPER, "marker": "_", "markersize": 8, "linestyle": "", "zorder": 6}
+CUT = {"linestyle": "", "marker": 7, "markersize": 4, "markeredgewidth": 0}
 
 
 def measure_importance(
@@ -26,20 +30,20 @@ def measure_importance(
     paths_to_searches: list[Path],
     paths_to_importances: list[Path],
     paths_to_paths: list[Path],
+    path_to_published: Path,
     path_to_histograms: Path,
     path_to_correlations: Path,
     path_to_first_step: Path,
     path_to_test: Path,
-    path_to_histograms_svg: Path,
-    path_to_histograms_png: Path,
-    path_to_correlations_svg: Path,
-    path_to_correlations_png: Path,
+    paths_to_histograms_figure: list[Path],
+    paths_to_correlations_figure: list[Path],
     model: str,
     method: str,
     tasks: list[str],
     seeds: list[int],
     averaged_tasks: list[str],
     permutations: int,
+    published: dict[str, str],
 ) -> None:
     """Shows importances where units are removed, and how they change from step to step.
 
@@ -48,6 +52,8 @@ def measure_importance(
             path.npz of every task and seed, tasks first.
         averaged_tasks: the tasks that enter averages.
         permutations: permutations behind the p-value of heads that stand out.
+        path_to_published: the paper's analyses.csv.
+        published: task -> the GLUE preset that it repeats as the paper has it.
     """
     histograms, correlations, measured = [], [], []
     heads: dict[str, list[np.ndarray]] = {task: [] for task in tasks}
@@ -68,73 +74,120 @@ def measure_importance(
     of_tasks = {task: np.stack(arrays) for task, arrays in heads.items() if arrays}
     tested = importance.held_out_table(of_tasks, model, method, averaged_tasks, permutations)
     files.write_table(path_to_test, tested, importance.HELD_OUT)
-    name = f"{model}, {method}: importances"
+    known = published_correlations(path_to_published, published)
+    details = (method, model, style.seeds([len(seeds)]))
     with style.settings():
-        figure = draw_histograms(bins, tasks, len(seeds), f"{name} where units are removed")
-        style.save(figure, path_to_histograms_svg, path_to_histograms_png)
-        figure = draw_correlations(steps, tasks, f"{name} from step to step")
-        style.save(figure, path_to_correlations_svg, path_to_correlations_png)
+        style.save(draw_histograms(bins, tasks, *details), paths_to_histograms_figure)
+        style.save(draw_correlations(steps, tasks, known, *details), paths_to_correlations_figure)
 
 
-def draw_histograms(rows: object, tasks: Sequence[str], n_seeds: int, title: str) -> Figure:
-    """Draws the scores of what could be removed, at the first, middle and last removal."""
+def draw_histograms(rows: object, tasks: Sequence[str], *details: str) -> Figure:
+    """Draws the scores of what could be removed, at the first, middle and last removal.
+
+    `details` of the title: the method, the model, the seeds.
+    """
     shown = pd.DataFrame(rows, columns=list(importance.HISTOGRAMS))
-    # A method that prunes MLPs alone removes no head.
-    unit = "heads" if (shown["unit"] == "heads").any() else "mlps"
-    bins = dict(tuple(shown[shown["unit"] == unit].groupby(["task", "when"])))
+    bins = dict(tuple(shown.groupby(["task", "when"])))
     panel = (style.PAGE / COLUMNS, 1.0 if len(tasks) > 4 else 1.4)
-    y = style.UNIT_NAMES[unit]
-    figure, axes = style.panels(len(tasks) * COLUMNS, COLUMNS, panel, 0.75, x="importance", y=y)
+    figure, axes = style.panels(
+        len(tasks) * COLUMNS, COLUMNS, panel, 0.75, x="importance", y="share of units"
+    )
     places = [(task, moment) for task in tasks for moment in importance.MOMENTS]
-    for place, (axis, (task, moment)) in enumerate(zip(axes, places, strict=True)):
-        _draw_histogram(axis, bins.get((task, moment)), COLOURS[unit])
+    for axis, (task, moment) in zip(axes, places, strict=True):
+        _draw_histogram(axis, bins.get((task, moment)))
         axis.set_title(f"{task}: {moment} removal", pad=2)
+    largest = [patch.get_data().values.max() for axis in axes for patch in axis.patches]
+    for place, axis in enumerate(axes):
         axis.set_xlim(0, 1)
-        if not style.is_bottom(place, len(axes), COLUMNS):
-            axis.set_xticklabels([])
+        # Above the bars is space for the cuts.
+        axis.set_ylim(0, 1.25 * max(largest, default=1.0))
+        axis.locator_params(axis="y", nbins=4)
+        axis.tick_params(labelbottom=style.is_bottom(place, len(axes), COLUMNS))
+        axis.tick_params(labelleft=place % COLUMNS == 0)
+    units = [unit for unit in KINDS if (shown["unit"] == unit).any()]
     entries = {
-        f"{style.UNIT_NAMES[unit]}, mean over {n_seeds} seeds": Patch(color=COLOURS[unit]),
-        "cut of one seed": {"color": style.VERMILION, "linewidth": 0.8},
+        style.UNIT_NAMES[unit]: style.area(**_look(unit), linewidth=1.0) for unit in units
+    } | {
+        f"highest of the {style.UNIT_NAMES[unit]} that a seed removed": CUT
+        | {"color": style.UNITS[unit]}
+        for unit in units
     }
-    style.legend(figure, entries)
-    figure.suptitle(title)
+    style.legend(figure, entries, columns=2)
+    first = shown[(shown["when"] == "first") & (shown["unit"] == "heads")]
+    if len(first):
+        low = first.loc[first["high"].astype(float) <= LOW, "count"].sum() / first["count"].sum()
+        of_heads = f"{style.percent(low)} of the heads have an importance below {LOW}"
+        style.finding(figure, f"At the first removal {of_heads}.")
+    style.heading(figure, "Importances of the units that could be removed", *details)
     return figure
 
 
-def _draw_histogram(axis: Axes, bins: pd.DataFrame | None, colour: str) -> None:
+def _look(unit: str) -> dict[str, object]:
+    """Heads are filled, MLPs an outline."""
+    colour = style.UNITS[unit]
+    return {"facecolor": colour if unit == "heads" else "none", "edgecolor": colour}
+
+
+def _draw_histogram(axis: Axes, bins: pd.DataFrame | None) -> None:
     if bins is None:
         axis.text(0.5, 0.5, "no such removal", transform=axis.transAxes, ha="center", va="center")
-        axis.set_yticks([])
         return
     edges = sorted({*bins["low"], *bins["high"]})
-    counts = bins.groupby("low")["count"].sum().reindex(edges[:-1], fill_value=0)
-    axis.stairs(counts / bins["seed"].nunique(), edges, fill=True, color=colour)
-    for cut in bins.groupby("seed", sort=False)["cut"].last():
-        axis.axvline(cut, color=style.VERMILION, linewidth=0.8)
-    axis.locator_params(axis="y", nbins=3)
+    for unit, of_unit in bins.groupby("unit", sort=False):
+        counts = of_unit.pivot_table(index="low", columns="seed", values="count", aggfunc="sum")
+        shares = (counts / counts.sum()).mean(axis=1).reindex(edges[:-1], fill_value=0.0)
+        axis.stairs(shares, edges, fill=unit == "heads", **_look(unit))
+        cuts = of_unit.groupby("seed", sort=False)["cut"].last().tolist()
+        place = {"transform": axis.get_xaxis_transform(), "color": style.UNITS[unit]}
+        height = 0.95 if unit == "heads" else 0.87
+        axis.plot(cuts, [height] * len(cuts), **CUT, **place)
 
 
-def draw_correlations(rows: object, tasks: Sequence[str], title: str) -> Figure:
-    """Draws how far the scores of a step agree with those of the step before, a panel per task."""
+def draw_correlations(
+    rows: object,
+    tasks: Sequence[str],
+    published: Mapping[tuple[str, str], Mapping[int, float]],
+    *details: str,
+) -> Figure:
+    """Draws how far the scores of a step agree with those of the step before, a panel per task.
+
+    Args:
+        rows: of importance_correlations.csv.
+        published: (task, unit) -> step -> the paper's correlation.
+        details: of the title: the method, the model, the seeds.
+    """
     shown = pd.DataFrame(rows, columns=list(importance.CORRELATIONS))
+    shown = shown.dropna(subset="pearson").astype({"pearson": float})
     panel = (style.PAGE / COLUMNS, 1.6)
     figure, axes = style.panels(len(tasks), COLUMNS, panel, 0.75, x="step", y="Pearson correlation")
     for axis, task in zip(axes, tasks, strict=True):
-        for unit, colour in COLOURS.items():
-            known = shown[(shown["task"] == task) & (shown["unit"] == unit)]
-            known = known.dropna(subset="pearson").astype({"pearson": float})
-            for _, line in known.groupby("seed", sort=False):
-                axis.plot(line["step"], line["pearson"], color=colour, linewidth=0.5, alpha=0.6)
-            look = {"color": colour, "linewidth": 1.4, "marker": ".", "markersize": 3}
-            axis.plot(known.groupby("step")["pearson"].mean(), **look)
-        axis.set_title(task)
-        axis.set_ylim(-1.05, 1.05)
         axis.axhline(0, color=style.GREY, linewidth=0.5)
+        for unit in KINDS:
+            known = shown[(shown["task"] == task) & (shown["unit"] == unit)]
+            colour = style.UNITS[unit]
+            for _, line in known.groupby("seed", sort=False):
+                axis.plot(line["step"], line["pearson"], color=colour, linewidth=0.5)
+            # Where a seed's search has ended, the others' mean would jump.
+            by_step = known.groupby("step")["pearson"]
+            means = by_step.mean()[by_step.size() == known["seed"].nunique()]
+            axis.plot(means, **MEANS | {"color": colour})
+            for step, value in published.get((task, unit), {}).items():
+                axis.plot(step, value, **PAPERS)
+        axis.set_title(task)
         axis.locator_params(axis="x", integer=True, nbins=6)
+    style.same_range(axes, min([0.0, *shown["pearson"]]), 1.0, upright=True)
     means = {
-        f"{style.UNIT_NAMES[unit]}, mean": {"color": colour, "linewidth": 1.4}
-        for unit, colour in COLOURS.items()
+        f"{style.UNIT_NAMES[unit]}, mean of all seeds": MEANS | {"color": style.UNITS[unit]}
+        for unit in KINDS
     }
-    style.legend(figure, means | {"one seed": {"color": style.DARK, "linewidth": 0.5}})
-    figure.suptitle(f"{title}, {style.seeds([shown['seed'].nunique()])}")
+    entries = means | {
+        "one seed": {"color": style.INK, "linewidth": 0.5},
+        "published": bool(published) and PAPERS,
+    }
+    style.legend(figure, entries, columns=4 if len(tasks) > 1 else 2)
+    means_of = shown.groupby("unit", sort=False)["pearson"].mean()
+    texts = [f"{style.UNIT_NAMES[unit]} {style.number(mean)}" for unit, mean in means_of.items()]
+    style.finding(figure, f"Mean correlation of {', '.join(texts)}." if texts else "")
+    what = "Correlation of importances with those of the step before"
+    style.heading(figure, what, *details)
     return figure

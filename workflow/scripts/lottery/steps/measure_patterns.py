@@ -25,7 +25,7 @@ from lottery.results.published import published_shares
 VERSION = 4
 
 SURVIVED = {"color": style.SUBNETWORKS["good"]}
-OTHERS = {"color": style.DARK}
+OTHERS = {"color": style.INK}
 # Groups of heads: which rows of `lottery.analysis.patterns.HEADS` they are, look, place on a line.
 GROUPS: dict[str, tuple[str, bool | None, dict[str, Any], float]] = {
     "heads that all seeds keep": ("fine_tuned", True, SURVIVED, -0.25),
@@ -34,9 +34,7 @@ GROUPS: dict[str, tuple[str, bool | None, dict[str, Any], float]] = {
 }
 # Blocks spread a token's attention over many others, and would be white on an even scale.
 SHADES = PowerNorm(0.5, vmin=0.0, vmax=1.0)
-CLASS_COLOURS = dict(
-    zip(CLASSES, (style.CHANCE, style.GREEN, style.BLUE, style.ORANGE, style.PURPLE), strict=True)
-)
+CLASS_COLOURS = dict(zip(CLASSES, style.PATTERNS, strict=True))
 # Lines of a task in the figure of classes: heads, weights, and column of the table.
 SHARE_LINES = {
     "all seeds keep": ("super_survivors", "fine_tuned", "share"),
@@ -57,12 +55,9 @@ def measure_patterns(
     path_to_shares: Path,
     path_to_associations: Path,
     path_to_qualifying: Path,
-    path_to_scores_svg: Path,
-    path_to_scores_png: Path,
-    path_to_shares_svg: Path,
-    path_to_shares_png: Path,
-    path_to_examples_svg: Path,
-    path_to_examples_png: Path,
+    paths_to_scores_figure: list[Path],
+    paths_to_shares_figure: list[Path],
+    paths_to_examples_figure: list[Path],
     model: str,
     method: str,
     published: dict[str, str],
@@ -99,13 +94,9 @@ def measure_patterns(
     sampled = patterns.sampled_maps(paths_to_patterns, [info.task for info in masks.infos])
     with style.settings():
         title = f"{model}, {method}"
-        figures = {
-            (path_to_scores_svg, path_to_scores_png): draw_scores(heads, title),
-            (path_to_shares_svg, path_to_shares_png): draw_shares(shares, title),
-            (path_to_examples_svg, path_to_examples_png): draw_examples(sampled, model),
-        }
-        for paths, figure in figures.items():
-            style.save(figure, *paths)
+        style.save(draw_scores(heads, title), paths_to_scores_figure)
+        style.save(draw_shares(shares, title), paths_to_shares_figure)
+        style.save(draw_examples(sampled, model), paths_to_examples_figure)
 
 
 def draw_scores(heads: pd.DataFrame, title: str) -> Figure:

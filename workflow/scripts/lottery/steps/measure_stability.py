@@ -27,7 +27,15 @@ STATISTICS = {
     "krippendorff_alpha": "Krippendorff's alpha",
     "correlation": "Pearson correlation, mean over pairs",
 }
-SMALL = {"marker": "o", "markersize": 2, "linestyle": "", "color": style.SKY}
+MEANING = {
+    "fleiss_kappa": "0: chance, 1: the same units",
+    "jaccard": "0: no unit in common, 1: the same units",
+    "krippendorff_alpha": "0: chance, 1: the same shares",
+    "correlation": "0: chance, 1: shares rise and fall together",
+}
+ALL = style.DOT | {"color": style.SUBNETWORKS["good"], "zorder": 5}
+PAIR = style.DOT | {"markersize": 2, "color": style.INK, "zorder": 6}
+PRETRAINED = style.DOT | {"marker": "^", "color": style.UNITS["weights"], "zorder": 4}
 
 
 def measure_stability(
@@ -38,8 +46,7 @@ def measure_stability(
     path_to_stability: Path,
     path_to_pairs: Path,
     path_to_agreement: Path,
-    path_to_svg: Path,
-    path_to_png: Path,
+    paths_to_figure: list[Path],
     model: str,
     method: str,
     published: dict[str, str],
@@ -75,51 +82,88 @@ def measure_stability(
     agreed = pd.concat(agreements) if agreements else files.table([], AGREEMENT)
     files.write_table(path_to_agreement, agreed, AGREEMENT)
     known = published_stability(path_to_published, published)
-    title = f"{model}, {method}: agreement over seeds"
     with style.settings():
-        figure = draw_stability(tables[0], pairs[0], known, title)
-        style.save(figure, path_to_svg, path_to_png)
+        figure = draw_stability(tables[0], pairs[0], known, method, model)
+        style.save(figure, paths_to_figure)
 
 
 def draw_stability(
-    rows: object, pairs: object, published: Mapping[tuple[str, str, str], float], title: str
+    rows: object,
+    pairs: object,
+    published: Mapping[tuple[str, str, str], float],
+    *details: str,
 ) -> Figure:
     """Draws agreement over seeds next to what chance gives, a line per task.
 
-    `published`: (task, unit, statistic) -> the paper's number, where it is comparable.
+    Args:
+        rows: of stability.csv; `pretrained`, where it is known, is the agreement with masks of the
+            pretrained weights' magnitudes.
+        published: (task, unit, statistic) -> the paper's number, where it is comparable.
+        details: of the title: the method, the model.
     """
     shown, paired = pd.DataFrame(rows), pd.DataFrame(pairs, columns=["task", "unit", "jaccard"])
     shown = shown[shown["other_task"] == ""]
     units, tasks = shown["unit"].unique(), shown["task"].unique()
-    panel = (style.PAGE / max(2, len(units)), style.height(tasks))
+    panel = (style.PAGE / max(2, len(units)), style.height(tasks) + 0.1)
     figure, axes = style.panels(2 * len(units), len(units), panel, 0.7)
+    kinds = [(DRAWN[unit not in SHARES], unit) for unit in units]
     marked = False
     for place, axis in enumerate(axes):
-        unit = units[place % len(units)]
-        statistic = DRAWN[unit not in SHARES][place // len(units)]
+        statistics, unit = kinds[place % len(units)]
+        statistic = statistics[place // len(units)]
         style.task_lines(axis, tasks, named=place % len(units) == 0)
-        values = shown[(shown["unit"] == unit) & (shown["statistic"] == statistic)]
-        for line, row in enumerate(values.set_index("task").loc[tasks].itertuples()):
-            if np.isnan(row.value):
+        of_unit = shown[(shown["unit"] == unit) & shown["statistic"].isin(statistics)]
+        # Masks that keep all or nothing have no Jaccard index, and their kappa says nothing.
+        undefined = set(of_unit.loc[of_unit["value"].isna(), "task"])
+        values = of_unit[of_unit["statistic"] == statistic].set_index("task").loc[tasks]
+        for line, row in enumerate(values.itertuples()):
+            if row.Index in undefined:
                 style.draw_missing(axis, line)
-            else:
-                ends = possible(statistic, row.n_masks)
-                style.draw_chance(axis, line, row.expected, row.expected_sd, possible=ends)
-                axis.plot(row.value, line, color=style.BLUE, zorder=5, **style.DOT)
-            if statistic == "jaccard":
+                continue
+            chance = possible(statistic, row.n_masks)
+            style.draw_chance(axis, line, row.expected, row.expected_sd, possible=chance)
+            axis.plot(row.value, line, **ALL)
+            if statistic == "jaccard" and row.n_masks > 2:
                 own = paired[(paired["task"] == row.Index) & (paired["unit"] == unit)]["jaccard"]
-                axis.plot(own, [line] * len(own), zorder=3, **SMALL)
+                axis.plot(own, [line] * len(own), **PAIR)
+            if not np.isnan(getattr(row, "pretrained", np.nan)):
+                axis.plot(row.pretrained, line, **PRETRAINED)
             if (known := published.get((row.Index, unit, statistic))) is not None:
                 style.draw_published(axis, line, known)
                 marked = True
-        style.settle(axis, least=0.1)
         if place < len(units):
-            axis.set_title(f"{style.UNIT_NAMES[unit]} ({values['n_units'].iloc[0]:,} per mask)")
-        axis.set_xlabel(STATISTICS[statistic])
+            n = f"{values['n_units'].iloc[0]:,}"
+            axis.set_title(f"{style.UNIT_NAMES[unit]} ({n} per mask)")
+        axis.set_xlabel(f"{STATISTICS[statistic]}\n({MEANING[statistic]})")
+    # Panels of a statistic have one range.
+    for first in (0, len(units)):
+        alike = axes[first : first + len(units)]
+        limits = [axis.dataLim.intervalx for axis in alike]
+        drawn = [float(end) for each in limits for end in each if np.isfinite(end)]
+        style.same_range(alike, min([*drawn, 0.0]), max([*drawn, 1.0]))
+        for axis in alike:
+            axis.locator_params(axis="x", nbins=5)
     entries = {
-        "all seeds": style.DOT | {"color": style.BLUE},
-        "one pair of seeds": not {*units} <= {*SHARES} and SMALL,
+        "all seeds": ALL,
+        "one pair of seeds": not {*units} <= {*SHARES} and shown["n_masks"].max() > 2 and PAIR,
+        "with the largest pretrained weights": "pretrained" in shown
+        and shown["pretrained"].notna().any()
+        and PRETRAINED,
     }
     style.legend(figure, entries | style.chance_entries(published=marked), columns=4)
-    figure.suptitle(f"{title}, {style.seeds(shown['n_masks'])}")
+    style.finding(figure, *(_sentence(shown, unit) for unit in units))
+    what = "Agreement of the good subnetworks over seeds"
+    style.heading(figure, what, *details, style.seeds(shown["n_masks"]))
     return figure
+
+
+def _sentence(rows: pd.DataFrame, unit: str) -> str:
+    """The first statistic of a kind of unit, mean over tasks, and what chance gives."""
+    statistic = DRAWN[unit not in SHARES][0]
+    of_unit = rows[(rows["unit"] == unit) & (rows["statistic"] == statistic)]
+    known = of_unit.dropna(subset="value")
+    if known.empty:
+        return ""
+    mean, chance = (style.number(known[name].mean()) for name in ("value", "expected"))
+    name = style.UNIT_NAMES[unit]
+    return f"{STATISTICS[statistic]} of {name}, mean over tasks: {mean} (chance {chance})."

@@ -18,16 +18,16 @@ from lottery.results.summary import AVERAGE
 from lottery.statistics.differences import SCHEMA
 
 VERSION = 4
-COLUMNS = 3
 # The axis holds these; an interval over few seeds may reach beyond it.
 WITHIN = ["difference", "published_difference"]
+SHIFT = {"pruned": 0.18, "retrained": -0.18}
+MARK = {"linestyle": "", "markersize": 3.6, "markeredgewidth": 0.8, "zorder": 5}
 
 
 def plot_differences(
     *,
     path_to_differences: Path,
-    path_to_svg: Path,
-    path_to_png: Path,
+    paths_to_figure: list[Path],
     model: str,
     method: str,
     layout: dict[str, Any],
@@ -38,7 +38,7 @@ def plot_differences(
     tasks = [task.id for task in order.tasks]
     with style.settings():
         figure = draw_differences(rows, tasks, model, method, order.display_split(method))
-        style.save(figure, path_to_svg, path_to_png)
+        style.save(figure, paths_to_figure)
 
 
 def draw_differences(
@@ -49,47 +49,65 @@ def draw_differences(
     shown = rows[cell]
     names = [task for task in (*tasks, AVERAGE) if task in set(shown["task"])]
     pairs = list(shown.groupby(["first", "second"], sort=False))
-    panel = (style.PAGE / COLUMNS, 0.5 + 0.17 * len(names))
-    figure, axes = style.panels(max(1, len(pairs)), COLUMNS, panel, 1.0, x="difference of scores")
+    columns = style.columns_for(len(pairs))
+    panel = (style.PAGE / columns, 0.5 + 0.17 * len(names))
+    x = "difference of scores"
+    figure, axes = style.panels(max(1, len(pairs)), columns, panel, 0.9, x=x)
+    ends = [0.0, *shown[WITHIN].min(), *shown[WITHIN].max()]
+    style.same_range(axes, float(np.nanmin(ends)), float(np.nanmax(ends)))
     for index, (axis, ((first, second), of_pair)) in enumerate(zip(axes, pairs, strict=False)):
-        _draw_panel(axis, of_pair, names, named=index % COLUMNS == 0)
-        axis.set_title(f"{first} - {second}")
+        _draw_panel(axis, of_pair, names, named=index % columns == 0)
+        axis.set_title(f"{first} \N{MINUS SIGN} {second}")
     if not pairs:
         axes[0].axis("off")
         axes[0].text(0.5, 0.5, "no two subnetworks to compare", ha="center")
-    narrow = len(pairs) < 2
-    dot, grey = {"linestyle": "", "marker": "o", "markersize": 3.4}, {"color": style.GREY}
+    mark = MARK | {"marker": "o"}
     entries = {
-        "pruned": dot | style.HOLLOW | {"color": style.PHASES["pruned"]},
-        "retrained": dot | {"color": style.PHASES["retrained"]},
-        "average of tasks": dot | grey | {"marker": "D"},
-        "95 % interval over seeds and examples": grey | {"linewidth": 1.2},
-        "published difference": shown["published_difference"].notna().any() and style.PUBLISHED,
+        "pruned": mark | style.HOLLOW | {"color": style.PHASES["pruned"]},
+        "retrained": mark | {"color": style.PHASES["retrained"]},
+        "average of tasks": mark | {"marker": "D", "color": style.INK},
+        "95 % interval over seeds and examples": style.LINE | {"color": style.GREY},
+        "interval leaves the panel": {"color": style.GREY, "linestyle": "", "marker": ">"},
+        "published difference": shown["published_difference"].notna().any()
+        and style.PUBLISHED_ENTRY,
     }
-    style.legend(figure, entries, columns=2 if narrow else 3)
-    n = f", {style.seeds(shown['n_seeds'])}" if len(shown) else ""
-    lines = (f"{model}, {method}:", f"differences on {SPLIT_NAMES[split]}{n}")
-    figure.suptitle(("\n" if narrow else " ").join(lines))
+    if pairs:
+        style.legend(figure, entries, columns=2 if len(pairs) < 2 else 4)
+    n = [style.seeds(shown["n_seeds"])] if len(shown) else []
+    what = "Differences between subnetworks"
+    style.finding(figure, _sentence(shown))
+    style.heading(figure, what, method, model, SPLIT_NAMES[split], *n)
     return figure
 
 
+def _sentence(rows: pd.DataFrame) -> str:
+    """The differences over tasks, or on the only task, after retraining."""
+    of_all = rows[rows["task"] == AVERAGE]
+    of_all = rows if of_all.empty else of_all
+    parts = [
+        f"{row.first} \N{MINUS SIGN} {row.second} {style.number(row.difference, 3)}"
+        f" ({style.number(row.low, 3)} to {style.number(row.high, 3)})"
+        for row in of_all[of_all["phase"] == "retrained"].itertuples()
+    ]
+    return f"Retrained, average over tasks: {', '.join(parts)}." if parts else ""
+
+
 def _draw_panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str], *, named: bool) -> None:
+    within = axis.get_xlim()
     for row in rows.itertuples():
-        pruned, colour = row.phase == "pruned", style.PHASES[row.phase]
-        place = len(names) - 1 - names.index(row.task) + (0.18 if pruned else -0.18)
-        axis.plot((row.low, row.high), [place] * 2, color=colour, linewidth=1.2, zorder=3)
-        shape = {"marker": "D" if row.task == AVERAGE else "o", "markersize": 3.4}
-        shape |= {"markerfacecolor": "white" if pruned else colour, "markeredgewidth": 0.8}
-        axis.plot(row.difference, place, color=colour, zorder=4, **shape)
+        colour = style.PHASES[row.phase]
+        place = len(names) - 1 - names.index(row.task) + SHIFT[row.phase]
+        style.draw_interval(axis, place, row.low, row.high, within=within, color=colour, zorder=3)
+        shape = MARK | {"marker": "D" if row.task == AVERAGE else "o", "color": colour}
+        hollow = style.HOLLOW if row.phase == "pruned" else {}
+        axis.plot(row.difference, place, **shape | hollow)
         if not np.isnan(row.published_difference):
-            style.draw_published(axis, place, row.published_difference, half=0.2, **style.THICK)
-    axis.axvline(0, color="black", linewidth=0.6, zorder=1)
+            style.draw_published(axis, place, row.published_difference, half=0.2)
+    axis.axvline(0, color=style.INK, linewidth=0.6, zorder=1)
+    if AVERAGE in names[1:]:
+        axis.axhline(0.5, color=style.GREY, linewidth=0.5, zorder=1)
     axis.set_yticks(range(len(names))[::-1], names)
     axis.tick_params(axis="y", length=0, labelleft=named)
     axis.set_ylim(-0.6, len(names) - 0.4)
-    ends = [0.0, *rows[WITHIN].min(), *rows[WITHIN].max()]
-    low, high = np.nanmin(ends), np.nanmax(ends)
-    margin = 0.12 * (high - low) or 0.01
-    axis.set_xlim(low - margin, high + margin)
-    axis.locator_params(axis="x", nbins=5)
-    axis.grid(axis="x", color="#cccccc")
+    axis.locator_params(axis="x", nbins=4)
+    axis.grid(axis="x")

@@ -10,25 +10,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lottery.report import style
+from lottery.report import strips, style
 from lottery.results.published import PublishedOn
 from lottery.results.scores import on_table
 from lottery.tasks.metrics import METRICS, chance
 
-VERSION = 2
+VERSION = 3
 COLUMNS = 4
 # Of all gold labels, then of each.
-COLOURS = ("#000000", style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY)
-DOT = {"linestyle": "", "marker": "o", "markersize": 3}
-TICK = {"marker": "|", "markersize": 6, "markeredgewidth": 1.1, "linestyle": ""}
+COLOURS = style.SERIES
 
 
 def plot_on(
     *,
     paths_to_metrics: list[Path],
     path_to_published: Path,
-    path_to_svg: Path,
-    path_to_png: Path,
+    paths_to_figure: list[Path],
     model: str,
     method: str,
     eval_task: str,
@@ -48,11 +45,13 @@ def plot_on(
         published_models, published_tasks: see `lottery.results.published.PublishedOn`.
     """
     published = PublishedOn(path_to_published, published_models, published_tasks)
-    title = f"{model}, {method}: models of {trained_task} on {eval_task}"
+    what = f"Models of {trained_task}, scored on {eval_task}"
     with style.settings():
         scores = on_table(paths_to_metrics)
-        figure = draw_on(scores, published, metric=metric, labels=labels, title=title)
-        style.save(figure, path_to_svg, path_to_png)
+        figure = draw_on(scores, published, metric=metric, labels=labels)
+        counts = [scores["seed"].nunique()]
+        style.heading(figure, what, method, model, style.seeds(counts))
+        style.save(figure, paths_to_figure)
 
 
 def draw_on(
@@ -61,7 +60,6 @@ def draw_on(
     *,
     metric: str,
     labels: Sequence[str] | None,
-    title: str,
 ) -> Figure:
     """Draws the scores on the validation split: all examples first, then one panel per group.
 
@@ -88,33 +86,34 @@ def draw_on(
         of_group = runs[runs["group"] == group]
         if guess is not None:
             axis.axvline(guess, color=style.GREY, linewidth=0.8, linestyle="--", zorder=1)
+        _frame(axis, lines, metric, named=index % COLUMNS == 0)
         for (name, label), cell in of_group.groupby(["line", "label"], sort=False):
             offset = shown_labels.index(label) - (len(shown_labels) - 1) / 2
             place = lines.index(name) + offset * 0.72 / len(shown_labels)
-            _draw_runs(axis, cell, place, colours[label])
-            known = published.mean(label, next(cell.itertuples()))
-            if known is not None:
+            strips.draw_cell(axis, place, cell, colours[label], cell["phase"].iloc[0], spread=0.03)
+            paper = published.mean(label, next(cell.itertuples()))
+            if paper is not None:
                 half = 0.36 / len(shown_labels) + 0.06
-                style.draw_published(axis, place, known, half=half, **style.THICK)
+                style.draw_published(axis, place, paper, half=half)
                 marked = True
-        _frame(axis, lines, metric, named=index % COLUMNS == 0)
         n = of_group.loc[of_group["label"] == "", "n_examples"].iloc[0]
         axis.set_title(f"{textwrap.fill(style.short(group or 'all'), 26)}\n{n} examples")
-    grey = {"color": style.GREY}
     gold = {
-        f"gold label {label}" if label else "all gold labels": DOT | {"color": colour}
+        f"gold label {label}" if label else "all gold labels": style.DOT | {"color": colour}
         for label, colour in colours.items()
         if len(colours) > 1
     }
-    entries = gold | {
-        "one seed": DOT | grey,
-        "mean over seeds": TICK | grey,
-        "degenerate run": runs["degenerate"].any() and DOT | grey | style.HOLLOW,
-        "chance": guess is not None and grey | {"linestyle": "--", "linewidth": 0.8},
-        "published mean": marked and style.PUBLISHED,
-    }
+    entries = gold | style.run_entries(
+        seeds=runs["seed"].nunique(),
+        degenerate=bool(runs["degenerate"].any()),
+        published=marked,
+    )
+    entries["chance"] = guess is not None and {"color": style.GREY, "linestyle": "--"}
     style.legend(figure, entries)
-    figure.suptitle(f"{title}, {style.seeds([runs['seed'].nunique()])}")
+    of_all = runs[(runs["group"] == groups[0]) & (runs["label"] == "")]
+    means = of_all.groupby("line", sort=False)["counted"].mean()
+    shown = ", ".join(f"{name} {style.number(mean)}" for name, mean in means.items())
+    style.finding(figure, f"{METRICS[metric].title.capitalize()} on {groups[0] or 'all'}: {shown}.")
     return figure
 
 
@@ -123,18 +122,6 @@ def _frame(axis: Axes, lines: Sequence[str], metric: str, *, named: bool) -> Non
     axis.tick_params(axis="y", length=0, labelleft=named)
     axis.set_ylim(len(lines) - 0.45, -0.55)
     for between in range(1, len(lines)):
-        axis.axhline(between - 0.5, color="#dddddd", linewidth=0.3, zorder=0)
-    if METRICS[metric].least == 0:
-        axis.set_xlim(-0.04, 1.04)
-        axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-
-
-def _draw_runs(axis: Axes, runs: pd.DataFrame, place: float, colour: str) -> None:
-    """Every seed a dot, the mean over seeds a tick."""
-    known = runs.dropna(subset="counted")
-    look = {"color": colour, "marker": "o", "markersize": 2.4, "markeredgewidth": 0.5}
-    for run in known.itertuples():
-        face = "white" if run.degenerate else colour
-        axis.plot(run.counted, place, markerfacecolor=face, zorder=3, clip_on=False, **look)
-    if len(known):
-        axis.plot(known["counted"].mean(), place, color=colour, **TICK)
+        axis.axhline(between - 0.5, color=style.RULE, linewidth=0.3, zorder=0)
+    axis.set_xlim(min(-0.04, 1.04 * METRICS[metric].least), 1.04)
+    axis.set_xticks(sorted({METRICS[metric].least, 0, 0.5, 1}))

@@ -15,39 +15,45 @@ from matplotlib.patches import Rectangle
 from lottery import files
 from lottery.analysis import survivors
 from lottery.analysis.good_masks import read_good_masks
-from lottery.analysis.survivors import Survival
 from lottery.report import style
+from lottery.report.style import percent
+from lottery.results.published import published_heatmap
 
-VERSION = 4
-# Two tasks in a row, each with its mean and its standard deviation.
+VERSION = 5
 COLUMNS = 4
-TASK, ALL = (style.PAGE / 4, 1.75), (style.PAGE / 2, 3.2)
-# Both grow darker evenly from white, in grey print too.
-MEAN_COLOURS, SD_COLOURS = "Blues", "Greys"
+TASK, ALL = (style.PAGE / COLUMNS, 1.75), (style.COLUMN, 3.0)
+# They grow darker evenly from white, in grey print too.
+COLOURS = "Blues"
 # What differs by less than this is shown as equal: rounding is no pattern.
 NARROWEST = 1e-4
+
+Units = Mapping[str, np.ndarray]
 
 
 def plot_survival(
     *,
     paths_to_masks: list[Path],
     path_to_config: Path,
+    path_to_published: Path,
     path_to_table: Path,
-    path_to_tasks_svg: Path,
-    path_to_tasks_png: Path,
-    path_to_all_svg: Path,
-    path_to_all_png: Path,
+    paths_to_tasks_figure: list[Path],
+    paths_to_all_figure: list[Path],
     model: str,
     method: str,
     granularity: str,
     averaged_tasks: list[str],
+    published_method: str | None,
+    published: dict[str, str],
 ) -> None:
     """Draws which heads and MLPs survive, per task and over all tasks.
 
     Args:
         paths_to_masks: the good masks of all tasks and seeds, tasks in the order of the panels.
+        path_to_published: the paper's heatmap.csv.
         granularity: "units" counts those that survive, "weights" draws shares of kept weights.
         averaged_tasks: the tasks whose maps are averaged; all where there are no masks of them.
+        published_method: the paper's method that is repeated; None for no published maps.
+        published: task -> the GLUE preset that it repeats as the paper has it.
     """
     masks = read_good_masks(paths_to_masks, path_to_config, bits=False)
     counted = granularity == "units"
@@ -56,57 +62,98 @@ def plot_survival(
     over_all = survivors.survival(masks, averaged, counted=counted)
     table = survivors.survival_table(by_task | {survivors.ALL: over_all}, model, method)
     files.write_table(path_to_table, table, survivors.SURVIVAL)
-    what = "survival of heads and MLPs" if counted else "weights kept by head and MLP"
-    title, share = f"{model}, {method}: {what}", "share of weights kept"
-    n = over_all.n_tasks
+    known = published_heatmap(path_to_published, published_method, published)
+    maps = {task: survival.mean for task, survival in by_task.items()}
+    details = (method, model, style.seeds([len(masks.seeds)]))
+    what = "Heads and MLPs that survive" if counted else "Share of weights kept by head and MLP"
+    # One scale of shares for both figures.
+    bounds = (0.0, 1.0) if counted else share_bounds([*maps.values(), over_all.mean])
     with style.settings():
-        measure = "share of seeds in which it survives" if counted else share
-        figure = draw_survival(by_task, title=title, measure=measure, panel=TASK)
-        style.save(figure, path_to_tasks_svg, path_to_tasks_png)
-        maps = {"1 task" if n == 1 else f"{n} tasks": over_all}
-        measure = "number of tasks in which it survives" if counted else share
-        most = n if counted else None
-        figure = draw_survival(maps, title=title, measure=measure, panel=ALL, most=most)
-        style.save(figure, path_to_all_svg, path_to_all_png)
+        measure = "share of seeds in which the unit survives" if counted else "share kept"
+        figure = draw_survival(with_published(maps, known), measure, TASK, bounds)
+        style.heading(figure, f"{what}, by task", *details)
+        style.finding(figure, _sentence(maps, counted=counted))
+        style.save(figure, paths_to_tasks_figure)
+        n = over_all.n_tasks
+        if counted:
+            measure, bounds = f"tasks in which the unit survives (of {n})", (0.0, float(n))
+        over = "1 task" if n == 1 else f"{n} tasks"
+        figure = draw_survival({over: over_all.mean}, measure, ALL, bounds)
+        style.heading(figure, what, *details)
+        style.finding(figure, _spread(over_all.mean, f"of {n} tasks" if counted else ""))
+        style.save(figure, paths_to_all_figure)
+
+
+def _sentence(maps: Mapping[str, Units], *, counted: bool) -> str:
+    """How sure survival is, or how even shares are, over all tasks."""
+    heads = np.concatenate([units["head"].ravel() for units in maps.values()])
+    mlps = np.concatenate([units["mlp"].ravel() for units in maps.values()])
+    if not counted:
+        return f"Of a head's weights {percent(heads.min())} to {percent(heads.max())} are kept."
+    every, none = (heads == 1).mean(), (heads == 0).mean()
+    return (
+        f"On average over tasks {percent(heads.mean())} of the heads and {percent(mlps.mean())} of"
+        f" the MLPs survive: {percent(every)} of the heads under every seed, {percent(none)} under"
+        f" none, and {percent(1 - every - none)} under some."
+    )
+
+
+def _spread(units: Units, of: str) -> str:
+    """The least and the most of heads and of MLPs."""
+    parts = [
+        f"{name} survive in {values.min():.1f} to {values.max():.1f}"
+        if of
+        else f"{percent(values.min())} to {percent(values.max())} of the weights of {name} are kept"
+        for name, values in (("heads", units["head"]), ("MLPs", units["mlp"]))
+    ]
+    text = " and ".join(parts)
+    return f"{text[0].upper()}{text[1:]} {of}".rstrip() + "."
+
+
+def with_published(maps: Mapping[str, Units], published: Mapping[str, Units]) -> dict[str, Units]:
+    """The maps by the titles of their panels, the paper's next to ours."""
+    shown = {}
+    for task, units in maps.items():
+        shown[task] = units
+        if task in published:
+            shown[f"{task}: the paper's"] = published[task]
+    return shown
+
+
+def share_bounds(maps: list[Units]) -> tuple[float, float]:
+    """Bounds of a scale of shares: 0 to 1, or the range of the data where it is much narrower."""
+    # Magnitude pruning keeps much the same share of every unit: its maps would be blank.
+    values = np.concatenate([units.ravel() for each in maps for units in each.values()])
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if NARROWEST <= high - low <= 0.5 else (0.0, 1.0)
 
 
 def draw_survival(
-    maps: Mapping[str, Survival],
-    *,
-    title: str,
+    maps: Mapping[str, Units],
     measure: str,
     panel: tuple[float, float],
-    most: float | None = None,
+    bounds: tuple[float, float],
 ) -> Figure:
-    """Draws the mean and the spread of every map next to each other.
+    """Draws maps next to each other, all on one scale.
 
     Args:
-        maps: name, as a task's -> survival, in the order of the panels.
-        measure: what the colour of a mean shows.
+        maps: title, as a task's -> kind -> [layers, heads] or [layers], in the order of the panels.
+        measure: what the colour shows.
         panel: size of a panel, `TASK` or `ALL`.
-        most: the largest mean there can be where it counts tasks; None where it is a share.
+        bounds: the ends of the scale; published shares may lie beyond them.
     """
-    bounds = _share_bounds(maps) if most is None else (0.0, most)
-    figure, axes = style.panels(2 * len(maps), COLUMNS, panel, 0.8, x="head", y="layer")
-    means = ScalarMappable(Normalize(*bounds), MEAN_COLOURS)
-    # Where no spread is known, or all are as good as 0, any bound will do that makes them white.
-    largest = np.nanmax(np.append(_values(maps, "sd"), 0.0))
-    spreads = ScalarMappable(Normalize(0.0, largest if largest > NARROWEST else 1.0), SD_COLOURS)
-    for index, (name, survival) in enumerate(maps.items()):
-        left, right = axes[2 * index : 2 * index + 2]
-        _draw_map(left, survival.mean, means)
-        left.set_title(f"{name}: mean")
-        _draw_map(right, survival.sd, spreads)
-        right.set_title(f"{name}: sd (n = {survival.n_seeds})")
-    for mappable, label in ((spreads, "sample sd over seeds"), (means, measure)):
-        bar = style.colour_bar(figure, axes, mappable, label, shrink=0.45)
-        bar.ax.locator_params(axis="x", nbins=5)
-    figure.suptitle(title)
+    figure, axes = style.panels(len(maps), COLUMNS, panel, 0.9, x="head", y="layer")
+    colours = ScalarMappable(Normalize(*bounds), COLOURS)
+    for axis, (name, units) in zip(axes, maps.items(), strict=True):
+        _draw_map(axis, units, colours)
+        axis.set_title(name)
+    bar = style.colour_bar(figure, axes, colours, measure, shrink=0.45 if len(maps) > 2 else 0.8)
+    bar.ax.locator_params(axis="x", nbins=5)
     return figure
 
 
-def _draw_map(axis: Axes, units: Mapping[str, np.ndarray], colours: ScalarMappable) -> None:
-    """Draws heads and MLPs; a value that is missing (the sd of one seed) stays hatched."""
+def _draw_map(axis: Axes, units: Units, colours: ScalarMappable) -> None:
+    """Draws heads and, apart from them, the MLPs of the same layers."""
     heads, mlps = units["head"], units["mlp"]
     layers, width = heads.shape
     # A gap between heads and MLPs, so that the labels below do not touch.
@@ -115,32 +162,16 @@ def _draw_map(axis: Axes, units: Mapping[str, np.ndarray], colours: ScalarMappab
     grid[:, :width], grid[:, column] = heads, mlps
     for start, columns in ((-0.5, width), (column - 0.5, 1)):
         box = {"xy": (start, -0.5), "width": columns, "height": layers}
-        missing = {"facecolor": "white", "edgecolor": style.GREY, "hatch": "////"}
-        axis.add_patch(Rectangle(**box, **missing, zorder=0))
         frame = {"fill": False, "edgecolor": "black", "linewidth": 0.5, "clip_on": False}
         axis.add_patch(Rectangle(**box, **frame, zorder=2))
     look = {"cmap": colours.cmap, "norm": colours.norm, "interpolation": "nearest"}
     axis.imshow(np.ma.masked_invalid(grid), aspect="auto", zorder=1, **look)
     axis.spines[:].set_visible(False)
-    axis.set_yticks(_ends(layers))
-    axis.set_xticks([*_ends(width), column], [*map(str, _ends(width)), "MLP"])
+    axis.set_yticks(_even(layers))
+    axis.set_xticks([*_even(width), column], [*map(str, _even(width)), "MLP"])
     axis.tick_params(length=1.5, pad=1.5)
 
 
-def _ends(count: int) -> list[int]:
-    """The places that get a label: first, last, and the middle where there is space."""
-    return sorted({0, count // 2, count - 1} if count > 4 else {0, count - 1})
-
-
-def _share_bounds(survivals: Mapping[str, Survival]) -> tuple[float, float]:
-    """Bounds of the colour scale: 0 to 1, or the range of the data where it is much narrower."""
-    # Magnitude pruning keeps much the same share of every unit: its maps would be blank.
-    values = _values(survivals, "mean")
-    low, high = float(values.min()), float(values.max())
-    return (low, high) if NARROWEST <= high - low <= 0.5 else (0.0, 1.0)
-
-
-def _values(survivals: Mapping[str, Survival], statistic: str) -> np.ndarray:
-    """The numbers that maps show, of `mean` or `sd`."""
-    shown = [getattr(survival, statistic) for survival in survivals.values()]
-    return np.concatenate([units[kind].ravel() for units in shown for kind in ("head", "mlp")])
+def _even(count: int) -> range:
+    """The places that get a label: at even distances from the first on, five at most."""
+    return range(0, count, max(1, -(-count // 4)))

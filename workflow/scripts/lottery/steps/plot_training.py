@@ -14,7 +14,7 @@ from lottery.files.errors import StudyError
 from lottery.pruning.subnetworks import base_name
 from lottery.report import style
 
-VERSION = 1
+VERSION = 2
 COLUMNS = 3
 # More points on a line are no clearer, and make a large file.
 POINTS = 100
@@ -26,8 +26,7 @@ def plot_training(
     *,
     paths_to_finetuned: list[Path],
     paths_to_retrained: list[Path],
-    path_to_svg: Path,
-    path_to_png: Path,
+    paths_to_figure: list[Path],
     model: str,
     method: str,
 ) -> None:
@@ -43,9 +42,9 @@ def plot_training(
     cells += [(path, path.parts[-6], base_name(path.parts[-2])) for path in paths_to_retrained]
     losses = pd.concat(_read(path).assign(task=task, subnetwork=name) for path, task, name in cells)
     seeds = pd.Series(task for _, task, name in cells if name == "full").value_counts()
-    title = f"{model}, {method}: training, {style.seeds(seeds)}"
     with style.settings():
-        style.save(draw_training(losses, title), path_to_svg, path_to_png)
+        figure = draw_training(losses, method, model, style.seeds(seeds))
+        style.save(figure, paths_to_figure)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -55,10 +54,11 @@ def _read(path: Path) -> pd.DataFrame:
     return history
 
 
-def draw_training(losses: pd.DataFrame, title: str) -> Figure:
+def draw_training(losses: pd.DataFrame, *details: str) -> Figure:
     """Draws the trainings of the full models and of a method's subnetworks.
 
     `losses` has the columns task, subnetwork, step, loss; a line is the mean over trainings.
+    `details` of the title: the method, the model, the seeds.
     """
     tasks = losses["task"].unique()
     panel = (style.PAGE / COLUMNS, 1.7)
@@ -72,10 +72,15 @@ def draw_training(losses: pd.DataFrame, title: str) -> Figure:
             axis.plot(means["step"], means["loss"], **look)
             lines[name] = look
         axis.set_title(task)
-        axis.set_ylim(bottom=0)
         axis.grid()
+    highest = max(line.get_ydata().max() for axis in axes for line in axis.lines)
+    style.same_range(axes, 0.0, highest, upright=True)
     style.legend(figure, lines, columns=4 if len(tasks) > 1 else 2)
-    figure.suptitle(title)
+    last = losses.groupby(["subnetwork", "task"], sort=False).tail(1)
+    ends = last.groupby("subnetwork", sort=False)["loss"].mean()
+    shown = ", ".join(f"{name} {style.number(loss)}" for name, loss in ends.items())
+    style.finding(figure, f"Training loss of the last step, mean over tasks: {shown}.")
+    style.heading(figure, "Training losses of the full model and of retraining", *details)
     return figure
 
 

@@ -27,6 +27,8 @@ PRESETS = ("published", "strict")
 UNITS, WEIGHTS = "units", "weights"
 # Granularity -> the paper's method of that granularity, under whose name its numbers are kept.
 PAPERS_METHODS = {UNITS: "structured", WEIGHTS: "magnitude"}
+# Likewise of structured pruning of one kind of unit alone.
+PAPERS_MODES = {("head",): "heads_only", ("mlp",): "mlps_only"}
 # What an option's value may decide, see `Option.applies_to`.
 STAGES = ("search", "model", "import")
 # Keys of a method in the config that are no options of its algorithm.
