@@ -25,11 +25,14 @@ from lottery.statistics.claims.evidence import (
     read_paper,
 )
 from lottery.statistics.claims.table import CLAIMS, SCORES
-from lottery.statistics.runs import roles
+from lottery.statistics.runs import contrasts
 
 PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 UNTRAINED = "untrained"
+# The claims that read other analyses' tables.
+OF_TABLES = {"A4", "A5", "C8", "C10", "C11", "C12", "C13", "C14"}
 PUBLISHED = [PAPER / "scores.csv", PAPER / "sizes.csv"]
+PAPERS_SCORES, PAPERS_CLAIMS = Published.read(*PUBLISHED), read_paper(PAPER / "claims.csv")
 TASKS = ("cola", "mnli", "qnli", "rte", "qqp", "mrpc")
 STRUCTURED = ("good", "random", "bad", "super_good", "super_random", "super_bad")
 GRANULARITIES = {"structured": "units", "magnitude": "weights"}
@@ -85,6 +88,7 @@ class World:
         pairs: p-value of what pairs of tasks share.
         baseline: score of a BiLSTM.
         seeds, tasks: of the study.
+        split: where scores are.
     """
 
     levels: dict = field(default_factory=lambda: dict(TRUE))
@@ -111,6 +115,7 @@ class World:
     baseline: float = 0.76
     seeds: tuple[int, ...] = SEEDS
     tasks: tuple[str, ...] = TASKS
+    split: str = "validation"
     methods: dict = field(default_factory=lambda: dict(METHODS))
 
     def scores(self) -> list:
@@ -121,7 +126,8 @@ class World:
         def kept(run: tuple) -> float:
             return self.kept.get(run[:2], 0.5)
 
-        scores = make_scores(self.tasks, self.methods, level, kept, self.seeds)
+        of_study = {"kept": kept, "seeds": self.seeds, "splits": (self.split,)}
+        scores = make_scores(self.tasks, self.methods, level, **of_study)
         # So many examples that they matter little where only a bound of their noise is known.
         scores = [
             replace(
@@ -136,7 +142,7 @@ class World:
         controls = [
             replace(score, model=UNTRAINED, value=score.value - 0.7 + self.untrained)
             for score in make_scores(
-                self.tasks, {"structured": ("random",)}, lambda *_: (0.7, self.sd), kept, self.seeds
+                self.tasks, {"structured": ("random",)}, lambda *_: (0.7, self.sd), **of_study
             )
         ]
         nothing = {"model": "none", "method": "none", "subnetwork": "majority", "phase": "none"}
@@ -149,20 +155,15 @@ class World:
 
     def differences(self) -> list[dict]:
         """What the claims read of differences.csv."""
-        rows = []
-        for method, names in self.methods.items():
-            known = {role: draws[0] for role, draws in roles(names, "published").items()}
-            for first, second in {*combinations([*known.values()], 2)}:
-                row = {"model": MODEL, "method": method, "split": "validation"}
-                for a, b in ((first, second), (second, first)):
-                    rows += [
-                        row
-                        | {"phase": phase, "first": a, "second": b, "task": task}
-                        | {"se_examples": self.se_examples}
-                        for phase in ("pruned", "retrained")
-                        for task in self.tasks
-                    ]
-        return rows
+        return [
+            {"model": MODEL, "method": method, "split": self.split, "phase": phase, "task": task}
+            | {"first": contrast.first, "second": contrast.second}
+            | {"se_examples": self.se_examples}
+            for method, names in self.methods.items()
+            for contrast in contrasts(names, "published")
+            for phase in ("pruned", "retrained")
+            for task in self.tasks
+        ]
 
     def tables(self) -> dict[str, list[dict]]:
         """The rows of other analyses' tables."""
@@ -352,19 +353,23 @@ def evidence(world: World, **changes: object) -> Evidence:
         "scores": reported(world.scores(), world),
         "layout": layout,
         "methods": {method: facts(method, names) for method, names in world.methods.items()},
-        "published": Published.read(*PUBLISHED),
-        "paper": read_paper(PAPER / "claims.csv"),
+        "published": PAPERS_SCORES,
+        "paper": PAPERS_CLAIMS,
         "differences": files.table(world.differences(), differences.SCHEMA),
         "baselines": files.table(world.baselines(), BASELINES),
         "n_seeds": len(world.seeds),
-        "tables": {name: files.table(rows, TABLES[name]) for name, rows in world.tables().items()},
     }
+    if "tables" not in changes:
+        rows = world.tables()
+        given["tables"] = {name: files.table(rows[name], TABLES[name]) for name in rows}
     return Evidence(**given | changes)
 
 
 def rows_of(world: World, *ids: str, **changes: object) -> dict[tuple[str, str], dict]:
     """The rows of claims.csv in a world, by claim and method; of some claims alone if named."""
     claims = [claim for claim in CLAIMS if not ids or claim.id in ids]
+    if ids and not OF_TABLES.intersection(ids):
+        changes = {"tables": {}} | changes  # Making them takes long.
     rows = check(evidence(world, **changes), claims)
     assert all(set(row) <= set(SCHEMA) for row in rows)
     assert {row["claim"] for row in rows} <= {claim.id for claim in CLAIMS}

@@ -27,7 +27,7 @@ def test_signs_are_flipped_as_one_would_by_hand(logs):
         str(n): (np.array([0.0, math.exp(each)]), np.array([0.0, 1.0]))
         for n, each in enumerate(logs)
     }
-    tested = Spreads(pairs).tested(RATIO)
+    tested = Spreads(pairs, 3).tested(RATIO)
     sums = [np.dot(signs, logs) for signs in product((1, -1), repeat=len(logs))]
     assert tested.supports == pytest.approx(np.mean(np.array(sums) >= sum(logs) - 1e-9))
     assert tested.against == pytest.approx(np.mean(np.array(sums) <= sum(logs) + 1e-9))
@@ -42,7 +42,7 @@ def test_one_wild_task_finds_no_larger_spread():
     rng = np.random.default_rng(0)
     pairs = {str(n): tuple(rng.normal(0, 0.01, (2, 5))) for n in range(8)}
     pairs["0"] = (rng.normal(0, 1.0, 5), pairs["0"][1])
-    assert Spreads(pairs).tested(RATIO).supports > 0.025
+    assert Spreads(pairs, 3).tested(RATIO).supports > 0.025
 
 
 @given(st.integers(3, 6), st.integers(0, 2**32 - 1))

@@ -65,7 +65,12 @@ use rule analysis_step as check_claims with:
         differences=f"{TABLES}/differences.csv",
         stability=analysis_tables("stability", has_several_seeds),
         stability_pairs=analysis_tables("stability_pairs", has_several_seeds),
+        seed_agreement=analysis_tables("seed_agreement", has_several_seeds),
+        search_noise=analysis_tables("search_noise", lambda m: m.id in params.families(STUDY)),
+        importance_test=analysis_tables("importance_test", leaves_importances),
+        task_pairs=analysis_tables("task_pairs", prunes_units),
         survivors=analysis_tables("survivors", prunes_units),
+        patterns=analysis_tables("patterns", params.has_patterns),
     output:
         claims=listed("claims", "claims", category="Claims"),
         printed=f"{TABLES}/claims.md",

@@ -109,28 +109,23 @@ class Spreads:
     flips do not reject; its ends are ordered means of subsets of tasks (Hartigan 1969).
 
     Attributes:
-        pairs: task -> values of the first and of the second side.
+        pairs: task -> values of the first and of the second side, of runs that did not collapse;
+            both vary.
+        n_seeds: the smallest number of seeds of a task, collapsed ones among them.
     """
 
     pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    n_seeds: int
 
     def tested(self, test: Criterion) -> Tested:
         """See `Cells`."""
-        spread = np.array(
-            [
-                [np.std(side, ddof=1) if len(side) > 1 else 0.0 for side in pair]
-                for pair in self.pairs.values()
-            ]
-        )
-        known = (spread > 0).all(axis=1)
-        n_seeds = min((min(map(len, pair)) for pair in self.pairs.values()), default=0)
-        if not known.any():
-            nothing = Estimate(math.nan, n_tasks=len(self.pairs), n_seeds=n_seeds)
-            return Tested(nothing, 1.0, 1.0, False, "No task has a spread on both sides.")
-        logs = np.log(spread[known, 0] / spread[known, 1]) - math.log(test.bound)
+        first, second = np.array(
+            [[np.std(side, ddof=1) for side in pair] for pair in self.pairs.values()]
+        ).T
+        logs = np.log(first / second) - math.log(test.bound)
         n = len(logs)
         ratio = test.bound * math.exp(float(logs.mean()))
-        estimate = Estimate(ratio, n_tasks=n, n_seeds=n_seeds)
+        estimate = Estimate(ratio, n_tasks=n, n_seeds=self.n_seeds)
         if n < FEWEST_TASKS:
             reason = f"A ratio of spreads takes {FEWEST_TASKS} tasks; this run has {n}."
             return Tested(estimate, 1.0, 1.0, ratio > test.bound, reason)

@@ -156,7 +156,7 @@ def _of_parts(
     if failing:
         return row | {"verdict": verdicts.CONTRADICTED, "reason": CONSTRUCTED + YET}
     if not counted and not missing:
-        return row | {"verdict": verdicts.BY_CONSTRUCTION, "reason": CONSTRUCTED + "."}
+        return row | {"verdict": verdicts.BY_CONSTRUCTION, "reason": CONSTRUCTED + ".", "p": None}
     if not counted and missing:
         return row | {"verdict": missing.verdict, "reason": missing.reason}
     n_seeds = shown.tested.estimate.n_seeds

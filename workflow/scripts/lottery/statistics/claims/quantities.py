@@ -25,7 +25,7 @@ from lottery.statistics.claims.cells import (
     Worst,
 )
 from lottery.statistics.claims.evidence import Subject, UnmeasuredError
-from lottery.statistics.claims.verdicts import NOT_RUN
+from lottery.statistics.claims.verdicts import NOT_RUN, UNDECIDED
 from lottery.statistics.differences import AVERAGE
 from lottery.statistics.intervals import Estimate
 from lottery.statistics.runs import NAMES, by_task, difference
@@ -197,13 +197,16 @@ def _runs(found: pd.DataFrame, *, all_runs: bool = False) -> Runs:
 
 def spreads(subject: Subject) -> Spreads:
     """Spread over seeds of good subnetworks, retrained / that of the full model."""
-    good, full = (
-        by_task(subject.runs(role, "retrained"), degenerate=False) for role in ("good", "full")
-    )
-    pairs = {task: (good[task], full[task]) for task in good if task in full}
-    if not pairs:
+    sides = [subject.runs(role, "retrained") for role in ("good", "full")]
+    good, full = (by_task(side, degenerate=False) for side in sides)
+    shared = {task: (good[task], full[task]) for task in good if task in full}
+    if not shared:
         raise UnmeasuredError(NOT_RUN, NO_RUNS)
-    return Spreads(pairs)
+    pairs = {task: pair for task, pair in shared.items() if all(np.ptp(side) > 0 for side in pair)}
+    if not pairs:
+        raise UnmeasuredError(UNDECIDED, "No task has a spread of scores on both sides.")
+    every = by_task(difference(sides[0], sides[1]))
+    return Spreads(pairs, min(map(len, every.values())))
 
 
 def size_difference(subject: Subject) -> Runs:

@@ -113,7 +113,7 @@ def spreads(rng: np.random.Generator, design: Design, truth: float) -> Spreads:
     shape = (2, design.n_tasks, design.n_seeds)
     sds = design.sds[:, None] * np.array([truth, 1.0])[:, None, None]
     values = rng.normal(0, 1, shape) * sds - 0.4 * (rng.random(shape) < 0.05)
-    return Spreads(dict(zip(design.tasks, zip(*values, strict=True), strict=True)))
+    return Spreads(dict(zip(design.tasks, zip(*values, strict=True), strict=True)), design.n_seeds)
 
 
 def masks(
