@@ -20,7 +20,6 @@ from synthetic_claims import (
 
 from lottery import files
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS
-from lottery.report.tables.claims import VERDICTS
 from lottery.statistics import differences
 from lottery.statistics.claims.check import papers_value
 from lottery.statistics.claims.evidence import BASELINES
@@ -28,6 +27,8 @@ from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.intervals import holm
 
 IDS = [f"A{number}" for number in range(1, 6)] + [f"C{number}" for number in range(1, 16)]
+WORDS = {"supported", "contradicted", "undecided", "true by construction"}
+WORDS |= {"not applicable", "not run"}
 # A ratio of spreads of six tasks has no smaller p-value than 1/64, which does not survive the
 # correction for so many claims.
 ALONE = ("C3",)
@@ -52,7 +53,7 @@ def test_there_is_a_row_for_every_claim_and_method_the_abstract_first(true_rows)
     assert [claim.id for claim in CLAIMS] == IDS
     assert list(dict.fromkeys(claim for claim, _ in true_rows)) == IDS
     assert set(true_rows) == {(claim, method) for claim in IDS for method in METHODS}
-    assert all(row["verdict"] in VERDICTS for row in true_rows.values())
+    assert all(row["verdict"] in WORDS for row in true_rows.values())
 
 
 @pytest.mark.parametrize("key", spoken_of(), ids="-".join)

@@ -325,7 +325,7 @@ def overlap_spread(subject: Subject) -> Permuted:
     """How much pairs of tasks differ in the share of heads that they have in common."""
     row = subject.rows("task_pairs", unit="heads").iloc[0]
     if math.isnan(row["sd"]):
-        raise UnmeasuredError(NOT_RUN, "It takes three tasks to compare pairs of tasks.")
+        raise UnmeasuredError(NOT_RUN, "It takes four tasks to compare pairs of tasks.")
     estimate = Estimate(row["sd"], n_tasks=row["n_tasks"], n_seeds=row["n_seeds"])
     note = f"expected {row['expected']:.3f} if no task prefers other heads"
     return Permuted(estimate, row["p"], row["smallest_p"], note=note)
