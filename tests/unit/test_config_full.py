@@ -58,9 +58,9 @@ def test_what_runs_on_which_model(path, model):
 def test_searches_on_other_examples_are_families(path, model):
     study = study_of(path)
     assert params.families(study) == ["structured", "structured_strict"]
-    searched = params.noise_params(study, "structured")["search_on"]
+    searched = params.noise_params(study, model, "structured")["search_on"]
     assert list(searched.values()) == ["validation", "search_half", "report_half", "train_sample"]
-    strict = params.noise_params(study, "structured_strict")["search_on"]
+    strict = params.noise_params(study, model, "structured_strict")["search_on"]
     assert list(strict.values()) == ["search_half", "report_half", "train_sample"]
     for name in (*searched, *strict):
         assert model in study.methods[name].models

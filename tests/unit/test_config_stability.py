@@ -30,6 +30,8 @@ def test_methods_that_differ_in_their_examples_alone_are_a_family():
     assert params.families(made) == ["s", "strict"]
     assert params.noise_params(made, "small", "strict") == {
         "search_on": {"strict": "search_half", "strict_other": "report_half"},
+        "averaged_tasks": ["rte"],
+        "permutations": 2000,
         "published": False,
     }
 
@@ -51,7 +53,8 @@ methods:
 
 def test_importance_params_hold_no_options_since_the_search_has_saved_its_path():
     found = params.importance_params(study(FAMILY), "small", "strict")
-    assert found == {"tasks": ["rte", "wnli"], "seeds": [3, 1], "published": {}}
+    tested = {"averaged_tasks": ["rte"], "permutations": 2000}
+    assert found == tested | {"tasks": ["rte", "wnli"], "seeds": [3, 1], "published": {}}
 
 
 def test_published_marks_stand_where_model_method_and_task_are_the_papers():

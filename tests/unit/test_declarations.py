@@ -117,7 +117,7 @@ def derived(made: Study) -> dict[str, object]:
         "published": [params.published_tasks(made, "bert", name) for name in methods],
         "families": params.families(made),
         "patterns": [params.has_patterns(made.methods[name]) for name in methods],
-        "importance": params.importance_params(made, "p"),
+        "importance": params.importance_params(made, "bert", "p"),
         "imported": params.import_params(made, "i", "rte"),
         "subnetworks": [made.methods[name].subnetworks for name in methods],
         "super": [grid.super_masks(made.methods[name]) for name in methods],

@@ -134,7 +134,6 @@ def make_tables(root: Path, scores: list[Score], paths: list[Path]) -> None:
             split="validation",
             layout=layout | {"methods": {method: layout["methods"][method]}},
             controls=facts(method, names).controls,
-            bootstrap_samples=20,
             permutations=19,
         )
     gather_tables(

@@ -373,7 +373,7 @@ def test_alternative_texts_say_what_a_figure_shows_and_what_was_found(found):
     pictures = [attributes["alt"] for tag, attributes in found.tags if tag == "img"]
     scores = next(text for text in pictures if text.startswith("Scores: structured, bert_base."))
     assert "structured: good is 0.012 below A1 (A1: supported)." in scores
-    assert "Scores of bert_base under the method structured" in scores
+    assert "Scores, mean over tasks" in scores
 
 
 def test_published_numbers_are_not_told_apart_by_colour_alone(page):

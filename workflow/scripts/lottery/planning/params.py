@@ -322,7 +322,7 @@ def survival_params(study: Study, model: str, method: str) -> Params:
         "granularity": study.methods[method].declared.granularity,
         "averaged_tasks": _averaged(study, method),
         "published_method": paper,
-        "published": {name: glue for name, glue in tasks.items() if glue},
+        "published": {name: glue for name, glue in tasks.items() if glue and paper},
     }
 
 

@@ -50,7 +50,7 @@ def draw_differences(
     names = [task for task in (*tasks, AVERAGE) if task in set(shown["task"])]
     pairs = list(shown.groupby(["first", "second"], sort=False))
     columns = style.columns_for(len(pairs))
-    panel = (style.PAGE / columns, 0.5 + 0.17 * len(names))
+    panel = (style.PAGE / columns, 0.5 + 0.17 * max(2, len(names)))
     x = "difference of scores"
     figure, axes = style.panels(max(1, len(pairs)), columns, panel, 0.9, x=x)
     ends = [0.0, *shown[WITHIN].min(), *shown[WITHIN].max()]
