@@ -161,6 +161,7 @@ def make_tables(root: Path, scores: list[Score], paths: list[Path]) -> None:
         path_to_differences=root / "differences.csv",
         path_to_paper=PAPER / "claims.csv",
         path_to_claims=root / "claims.csv",
+        n_seeds=len(SEEDS),
         layout=layout,
         facts={
             method: {key: getattr(facts(method, names), key) for key in FACTS} | {"models": [MODEL]}

@@ -50,7 +50,7 @@ def draw_differences(
     names = [task for task in (*tasks, AVERAGE) if task in set(shown["task"])]
     pairs = list(shown.groupby(["first", "second"], sort=False))
     columns = style.columns_for(len(pairs))
-    panel = (style.PAGE / columns, 0.5 + 0.17 * max(2, len(names)))
+    panel = (style.PAGE / columns, 0.5 + 0.17 * max(1, len(names)))
     x = "difference of scores"
     figure, axes = style.panels(max(1, len(pairs)), columns, panel, 0.9, x=x)
     ends = [0.0, *shown[WITHIN].min(), *shown[WITHIN].max()]
@@ -60,7 +60,8 @@ def draw_differences(
         axis.set_title(f"{first} \N{MINUS SIGN} {second}")
     if not pairs:
         axes[0].axis("off")
-        axes[0].text(0.5, 0.5, "no two subnetworks to compare", ha="center")
+        where = {"transform": axes[0].transAxes, "ha": "center"}
+        axes[0].text(0.5, 0.5, "no two subnetworks to compare", **where)
     mark = MARK | {"marker": "o"}
     entries = {
         "pruned": mark | style.HOLLOW | {"color": style.PHASES["pruned"]},
