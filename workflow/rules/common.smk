@@ -277,6 +277,26 @@ def good_masks_of_family(wildcards):
     return expand(mask, model=wildcards.model, method=family, task=tasks, seed=seeds)
 
 
+def authors_mask(wildcards):
+    """The fetched files of the authors' mask, for methods that read those."""
+    if not STUDY.methods[wildcards.method].reads_authors:
+        return []
+    glue = STUDY.tasks[wildcards.task].glue
+    return [each.path for each in authors_files()[glue, int(wildcards.seed)]]
+
+
+def long_texts(wildcards):
+    """The longer texts of a generated task; of others nothing."""
+    if STUDY.tasks[wildcards.task].kind != "generated":
+        return {}
+    return {"texts": f"resources/tasks/{wildcards.task}/long/texts.parquet"}
+
+
+def made(paths):
+    """All of the paths; of a partial study those that there are, since its report is made last."""
+    return [path for path in paths if STUDY.unfinished is None or os.path.exists(path)]
+
+
 def analysis_tables(name, condition):
     """A table of every (model, method) whose method meets a condition."""
     return targets(f"{ANALYSED}/{name}.csv", figure_rows(condition))

@@ -39,14 +39,6 @@ use rule torch_step as fetch_masks with:
         "fetch the authors' masks of {wildcards.glue}"
 
 
-def authors_mask(wildcards):
-    """The fetched files of the authors' mask, for methods that read those."""
-    if not STUDY.methods[wildcards.method].reads_authors:
-        return []
-    glue = STUDY.tasks[wildcards.task].glue
-    return [each.path for each in authors_files()[glue, int(wildcards.seed)]]
-
-
 use rule analysis_step as import_masks with:
     input:
         authors=authors_mask,

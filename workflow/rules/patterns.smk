@@ -16,13 +16,6 @@ use rule analysis_step as write_long_texts with:
         "write longer texts of {wildcards.task}"
 
 
-def long_texts(wildcards):
-    """The longer texts of a generated task; of others nothing."""
-    if STUDY.tasks[wildcards.task].kind != "generated":
-        return {}
-    return {"texts": f"resources/tasks/{wildcards.task}/long/texts.parquet"}
-
-
 use rule torch_step as check_pattern_rules with:
     output:
         agreement=f"{TABLES}/pattern_rules.csv",

@@ -13,11 +13,6 @@ REPORTED_TABLES = (
 REPORTED_FIGURES = [path for paths in WANTED.values() for path in paths if path.endswith(".svg")]
 
 
-def made(paths):
-    """All of the paths; of a partial study those that there are, since its report is made last."""
-    return [path for path in paths if STUDY.unfinished is None or os.path.exists(path)]
-
-
 use rule analysis_step as write_report with:
     input:
         tables=made(REPORTED_TABLES),

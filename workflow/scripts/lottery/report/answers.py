@@ -183,7 +183,8 @@ def _part(
     several: bool,
 ) -> Part:
     model, method = row["model"], row["method"]
-    texts = [measured(row) or row["reason"].rstrip(".")]
+    decided = row["verdict"] in (SUPPORTED, CONTRADICTED, BY_CONSTRUCTION)
+    texts = ["" if decided else row["reason"].rstrip("."), measured(row)]
     if question.phase and row["estimate"] is not None:
         texts.append(_averages(summary, layout, model, method, question))
     others = (by_subject.get((claim, model, method)) for claim in question.also)

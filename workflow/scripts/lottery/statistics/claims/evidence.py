@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 # Scores of other systems in the tasks' reported metrics, given by the user.
 BASELINES = {"name": str, "task": str, "score": float}
 # What the claims read of other analyses' tables.
+# Why a table is missing, where its name alone does not say it.
+NOT_MADE = {
+    "search_noise": "No model was searched on several sets of examples.",
+    "stability": "Agreement over seeds takes two seeds.",
+    "patterns": "Attention was not analysed.",
+}
 _CELL = dict.fromkeys(("model", "method"), str)
 _COUNTS = {"n_tasks": int, "n_seeds": int}
 _TESTED = dict.fromkeys(("p", "smallest_p"), float)
@@ -219,7 +225,8 @@ class Subject:
                 rows = rows[rows["task"].isin([*self.evidence.tasks, AVERAGE, "averaged"])]
         if rows is None or rows.empty:
             words = table.replace("_", " ")
-            raise UnmeasuredError(NOT_RUN, f"The table of {words} does not hold it.")
+            given = f"This study makes no table of {words} for the method."
+            raise UnmeasuredError(NOT_RUN, NOT_MADE.get(table, given))
         return rows
 
 
