@@ -131,3 +131,18 @@ def test_a_figure_is_saved_in_every_format_with_its_finding(tmp_path, axis):
     assert b"sans-serif" in svg and b"Arial" in svg
     assert pdf.startswith(b"%PDF")
     assert rst.decode() == "good\\_half wins by 3 \\*points\\*.\n"
+
+
+def test_a_legend_is_no_wider_than_its_figure():
+    with style.settings():
+        figure, _ = style.panels(1, 1, (style.COLUMN, 1.5), 0.8)
+        looks = {f"a label of some length, number {n}": style.DOT for n in range(6)}
+        style.legend(figure, looks, columns=4)
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        box = legend.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+        style.legend(figure, {"a": style.DOT, "b": style.DOT}, columns=2)
+        figure.draw_without_rendering()
+        texts = [text.get_window_extent().y0 for text in figure.legends[1].get_texts()]
+    assert texts[0] == texts[1], "what fits in one line stays there"

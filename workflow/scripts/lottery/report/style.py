@@ -286,7 +286,10 @@ def draw_interval(
 
 
 def legend(figure: Figure, entries: Mapping[str, Any], columns: int = 3) -> None:
-    """Puts the legend below all panels: label -> a patch, or the look of a line; or False."""
+    """Puts the legend below all panels: label -> a patch, or the look of a line; or False.
+
+    It has fewer columns than wanted where it would be wider than the figure.
+    """
     handles = []
     for label, look in entries.items():
         shown = short(label)
@@ -295,7 +298,12 @@ def legend(figure: Figure, entries: Mapping[str, Any], columns: int = 3) -> None
             handles.append(look)
         elif look:
             handles.append(Line2D([], [], label=shown, **look))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+    placed: dict[str, Any] = {"loc": "outside lower center", "frameon": False}
+    for number in range(columns, 0, -1):
+        made = figure.legend(handles=handles, ncols=number, **placed)
+        if number == 1 or made.get_window_extent().width <= figure.bbox.width:
+            return
+        made.remove()
 
 
 def colour_bar(
