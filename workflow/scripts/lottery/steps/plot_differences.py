@@ -18,7 +18,7 @@ from lottery.results.summary import AVERAGE
 from lottery.statistics.differences import SCHEMA
 
 VERSION = 4
-# The axis holds these; an interval over few seeds may reach beyond it.
+# The axis holds these, and most ends of intervals; one over few seeds may reach beyond it.
 WITHIN = ["difference", "published_difference"]
 SHIFT = {"pruned": 0.18, "retrained": -0.18}
 MARK = {"linestyle": "", "markersize": 3.6, "markeredgewidth": 0.8, "zorder": 5}
@@ -53,7 +53,8 @@ def draw_differences(
     panel = (style.PAGE / columns, 0.5 + 0.17 * max(1, len(names)))
     x = "difference of scores"
     figure, axes = style.panels(max(1, len(pairs)), columns, panel, 0.9, x=x)
-    ends = [0.0, *shown[WITHIN].min(), *shown[WITHIN].max()]
+    reach = shown[["low", "high"]].quantile([0.1, 0.9]).to_numpy().ravel()
+    ends = [0.0, *shown[WITHIN].min(), *shown[WITHIN].max(), *reach]
     style.same_range(axes, float(np.nanmin(ends)), float(np.nanmax(ends)))
     for index, (axis, ((first, second), of_pair)) in enumerate(zip(axes, pairs, strict=False)):
         _draw_panel(axis, of_pair, names, named=index % columns == 0)
