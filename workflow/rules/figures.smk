@@ -1,7 +1,7 @@
 """Figures, each as svg, png and pdf."""
 
 # The figure of a model, with all of its methods.
-OVERVIEW = f"{RESULTS}/figures/{{model}}"
+OVERVIEW = f"{SHOWN}/figures/{{model}}"
 COMPARED = [row for row in MODEL_ROWS if params.scored_methods(STUDY, row["model"])]
 
 

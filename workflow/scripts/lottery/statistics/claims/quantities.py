@@ -312,7 +312,8 @@ def search_noise(subject: Subject, unit: str) -> Permuted:
 def heads_that_stand_out(subject: Subject) -> Permuted:
     """Importance of the top tenth of heads / the median head, on seeds that did not choose them."""
     row = subject.rows("importance_test", unit="heads", task=AVERAGE).iloc[0]
-    low, high = (None if math.isnan(row[name]) else row[name] for name in ("low", "high"))
+    _require(row, "ratio", "It takes two seeds to choose heads on the others.")
+    low, high = (None if _is_missing(row[name]) else row[name] for name in ("low", "high"))
     counts = {"n_tasks": row["n_tasks"], "n_seeds": row["n_seeds"]}
     estimate = Estimate(row["ratio"], low, high, **counts)
     note = f"expected {row['expected']:.3f} of heads that are all alike"
@@ -324,11 +325,22 @@ def heads_that_stand_out(subject: Subject) -> Permuted:
 def overlap_spread(subject: Subject) -> Permuted:
     """How much pairs of tasks differ in the share of heads that they have in common."""
     row = subject.rows("task_pairs", unit="heads").iloc[0]
-    if math.isnan(row["sd"]):
-        raise UnmeasuredError(NOT_RUN, "It takes four tasks to compare pairs of tasks.")
+    _require(row, "sd", "It takes four tasks and two seeds to compare pairs of tasks.")
     estimate = Estimate(row["sd"], n_tasks=row["n_tasks"], n_seeds=row["n_seeds"])
     note = f"expected {row['expected']:.3f} if no task prefers other heads"
     return Permuted(estimate, row["p"], row["smallest_p"], note=note)
+
+
+def _require(row: pd.Series, name: str, reason: str) -> None:
+    """Raises UnmeasuredError where a table of tests has no number, or no p-value, in a row."""
+    if _is_missing(row[name]) or _is_missing(row["p"]):
+        raise UnmeasuredError(NOT_RUN, reason)
+
+
+def _is_missing(value: object) -> bool:
+    import pandas as pd
+
+    return bool(pd.isna(value))  # an empty cell is NaN or NA, as its column has it
 
 
 def association(subject: Subject, quantity: str, attention: str, scores: Sequence[str]) -> Worst:
