@@ -14,6 +14,8 @@ from lottery.files.errors import StudyError
 
 MADE_HERE = "delete it and run again"
 GIVEN = "copy or make it again"
+# Snakemake puts it into a folder that a step has made, after the step's record.
+TIMESTAMP = ".snakemake_timestamp"
 
 
 @contextmanager
@@ -103,7 +105,8 @@ def sha256(path: str | Path) -> str:
         if not path.is_dir():
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
-    inside = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    every = (p for p in path.rglob("*") if p.is_file() and p.name != TIMESTAMP)
+    inside = sorted(p.relative_to(path).as_posix() for p in every)
     listing = "".join(f"{sha256(path / name)}  {name}\n" for name in inside)
     return hashlib.sha256(listing.encode()).hexdigest()
 
