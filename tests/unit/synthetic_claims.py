@@ -1,4 +1,4 @@
-"""Worlds in which each of the paper's claims is true, or false, or cannot be told."""
+"""Worlds in which each of the paper's claims is true, or false, or cannot be decided."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 NO_RUNS = "No task that enters averages has these runs."
 NO_MAPS = "No task has attention maps of enough tokens."
-# Of agreement against chance, which is shown beside kappa and decides nothing.
+# Of agreement against chance, which is shown with kappa and decides nothing.
 SIGNIFICANT = 0.05
 # Task and reported metric of the paper's averages: GLUE without WNLI.
 PAPERS_TASKS = {name: task.metric for name, task in GLUE.items() if task.in_average}
