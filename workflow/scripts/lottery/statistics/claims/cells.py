@@ -233,7 +233,7 @@ class Survivors:
 
     (survives in all - expected of independent masks) / (kept by a mask - expected): 0 for masks
     that agree by chance, 1 for masks that are all the same. Where a share of the units is the same
-    in all masks and the rest is drawn by chance, it is that share for any number of seeds, which the
+    in all masks and the rest is drawn, it is that share for any number of seeds, which the
     number of survivors is not.
 
     Attributes:
