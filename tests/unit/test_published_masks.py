@@ -6,7 +6,7 @@ import csv
 import statistics
 
 import pytest
-from authors_masks import OWN, PAPER, TASKS, fetch_all
+from authors_masks import BERT_BASE, OWN, PAPER, TASKS, fetch_all
 
 from lottery import files
 from lottery.steps.import_masks import import_masks
@@ -14,14 +14,6 @@ from lottery.steps.measure_overlap import measure_overlap
 from lottery.steps.measure_stability import measure_stability
 
 SEEDS = (1337, 42, 86, 71, 166)
-BERT_BASE = {
-    "model_type": "bert",
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "hidden_size": 768,
-    "intermediate_size": 3072,
-    "vocab_size": 30522,
-}
 STATISTICS = {"cochran_q_p": "cochran_p", "similar_pairs_of_10": "similar_pairs"}
 
 

@@ -21,6 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PAPER = ROOT.parent / "shared" / "paper"
 OWN = ROOT / "workflow/resources/paper"
 TASKS = {"CoLA": "cola", "SST-2": "sst2", "MRPC": "mrpc", "QNLI": "qnli"}
+BERT_BASE = {
+    "model_type": "bert",
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "vocab_size": 30522,
+}
 
 
 def table() -> list[dict[str, str]]:

@@ -7,20 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from authors_masks import OWN, TASKS, rebuilt, served
+from authors_masks import BERT_BASE, OWN, TASKS, rebuilt, served
 from command_line import ROOT, run_snakemake
 
 from lottery import files
 
 CONFIG = ROOT / "workflow" / "configs" / "authors_masks.yaml"
-BERT_BASE = {
-    "model_type": "bert",
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "hidden_size": 768,
-    "intermediate_size": 3072,
-    "vocab_size": 30522,
-}
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
 from lottery.report.tables.model import Record, records
-from lottery.report.tables.numbers import MINUS, counted, interval, rounded
+from lottery.report.tables.numbers import counted, interval, rounded, signs
 from lottery.results.layout import Layout, MethodRows
 from lottery.results.summary import AVERAGE
 from lottery.statistics.claims.table import CLAIMS
@@ -208,7 +208,7 @@ def measured(row: Record) -> str:
 
     The effect says on which side of 0 the estimate lies, and the interval has its sign.
     """
-    effect = row["effect"].replace(" x ", " × ").replace(" -", f" {MINUS}")
+    effect = signs(row["effect"])
     return f"{effect} {interval(row['low'], row['high'])}".rstrip() if effect else ""
 
 

@@ -93,7 +93,7 @@ SUBNETWORKS = {
 OTHER = "#5f8000"  # a subnetwork of no kind above
 PHASES = {"pruned": "#00857a", "retrained": "#332288"}
 UNITS = {"heads": "#117733", "mlps": "#6a51a3", "weights": "#4d4d4d"}
-# One after the other, told apart by dashes as well; more seeds begin again.
+# One after the other, with dashes of their own; more seeds begin again.
 SEEDS = ("#1f3b4d", "#2e8b8b", "#8c564b", "#5b5b9e", "#8a7000", "#a0522d")
 # What is not one of these: gold labels, noise of seeds and of data.
 SERIES = ("#000000", "#1b6ca8", "#c4401d", "#3f7f3f", "#8a4fbf", "#7a6a00")

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lottery.config.sentences import listed
+from lottery.report.tables.claims import collapsed, measured
 from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
-from lottery.report.tables.numbers import MINUS, compact, counted, interval, p_value, percent
+from lottery.report.tables.numbers import compact, counted, p_value, signs
 from lottery.statistics.claims.verdicts import (
     BY_CONSTRUCTION,
     CONTRADICTED,
@@ -80,7 +81,7 @@ def _row(row: Record, *, several: bool) -> list[Cell]:
     paper = row["published"] if value is None else compact(value)
     notes = [row["published"] if value is not None else "", note]
     subject = row["method"] + (f", {row['model']}" if several else "")
-    parts = _signs(row["details"]).rstrip(".").split(". ")
+    parts = signs(row["details"]).rstrip(".").split(". ")
     return [
         Cell(
             row["claim"],
@@ -90,9 +91,9 @@ def _row(row: Record, *, several: bool) -> list[Cell]:
         ),
         Cell(subject, (row["judged"],)),
         Cell(row["verdict"], (_leaning(row), row["reason"]), verdict=verdict_class(row["verdict"])),
-        Cell(_signs(row["effect"]), _numbers(row)),
+        Cell(signs(row["effect"]), _numbers(row)),
         Cell("", tuple(filter(None, notes)), paper=paper),
-        Cell(_signs(row["test"]), tuple(parts) if len(parts) > 1 else ()),
+        Cell(signs(row["test"]), tuple(parts) if len(parts) > 1 else ()),
     ]
 
 
@@ -111,24 +112,14 @@ def _numbers(row: Record) -> tuple[str, ...]:
         for name, word in (("n_tasks", "task"), ("n_seeds", "seed"))
         if row[name]
     ]
-    if row["n_collapsed"]:
-        ends = [row[name] for name in ("collapsed_low", "collapsed_high")]
-        share = f" ({percent(ends[0])} to {percent(ends[1])})" if None not in ends else ""
-        counts.append(f"{row['n_collapsed']} of {row['n_runs']} runs collapsed{share}")
     p_values = [
         f"{name} {p_value(row[key])}"
         for key, name in (("p", "p"), ("p_holm", "corrected (Holm)"))
         if row[key] is not None
     ]
-    number = f"{compact(row['estimate'])} {interval(row['low'], row['high'])}".rstrip()
-    return (f"{_signs(row['quantity'])}: {number}", ", ".join(counts), ", ".join(p_values))
-
-
-def _signs(text: str) -> str:
-    """A formula of claims.csv with true signs."""
-    for before in (" ", "[", ": ", ", "):
-        text = text.replace(f"{before}-", f"{before}{MINUS}")
-    return text.replace(" x ", " × ")
+    counts += filter(None, [collapsed(row)])
+    quantity = f"{signs(row['quantity'])}: {measured(row)}"
+    return (quantity, ", ".join(counts), ", ".join(p_values))
 
 
 def _number(claim: str) -> float:
@@ -173,5 +164,5 @@ def finding(
         if row and row["effect"]:
             leaning = _leaning(row)
             verdict = f"{row['verdict']}, {leaning}" if leaning else row["verdict"]
-            return f"{method}: {_signs(row['effect'])} ({claim}: {verdict})"
+            return f"{method}: {signs(row['effect'])} ({claim}: {verdict})"
     return ""

@@ -19,15 +19,16 @@ NARROW = ("claim", "measured", "paper", "this run", "verdict")
 SHORT = {claim.id: claim.short for claim in CLAIMS}
 
 
-def _collapsed(row: Record) -> str:
+def collapsed(row: Record) -> str:
     """How many runs collapsed, with the interval of their share; empty if none did."""
     if not row["n_collapsed"]:
         return ""
-    low, high = (percent(row[f"collapsed_{end}"]) for end in ("low", "high"))
-    return f"{row['n_collapsed']} of {row['n_runs']} runs collapsed ({low} to {high})"
+    ends = [row[f"collapsed_{end}"] for end in ("low", "high")]
+    share = "" if None in ends else f" ({percent(ends[0])} to {percent(ends[1])})"
+    return f"{row['n_collapsed']} of {row['n_runs']} runs collapsed{share}"
 
 
-def _measured(row: Record) -> str:
+def measured(row: Record) -> str:
     """An estimate with its interval, where it has one."""
     return f"{compact(row['estimate'])} {interval(row['low'], row['high'])}".strip()
 
@@ -65,7 +66,7 @@ def _narrow_row(row: Record) -> list[Cell]:
         Cell(f"{row['claim']} {SHORT[row['claim']]}"),
         Cell(row["quantity"]),
         Cell(row["published"] or NOTHING if paper is None else rounded(paper)),
-        Cell(_measured(row), (_collapsed(row),)),
+        Cell(measured(row), (collapsed(row),)),
         Cell(
             row["verdict"],
             ("" if row["verdict"] in DECIDED else TOWARDS.get(row["direction"], ""),),

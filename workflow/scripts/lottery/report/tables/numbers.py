@@ -18,6 +18,13 @@ def rounded(value: float | None, digits: int = 3, *, none: str = NOTHING) -> str
     return text.replace("-", MINUS)
 
 
+def signs(text: str) -> str:
+    """A formula of a table with true signs."""
+    for before in (" ", "[", ": ", ", "):
+        text = text.replace(f"{before}-", f"{before}{MINUS}")
+    return text.replace(" x ", " × ")
+
+
 def compact(value: float | None) -> str:
     """A number of unknown size: three decimals below 10, fewer above."""
     if value is None:
