@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 import yaml
@@ -35,9 +36,18 @@ COUNTS = {
 GPU_RULES = ("finetune", "search", "retrain", "evaluate_pruned", "evaluate_on")
 
 
+Jobs = Callable[[str], dict[str, int]]
+
+
+@pytest.fixture(scope="module")
+def jobs_of(tmp_path_factory: pytest.TempPathFactory) -> Jobs:
+    """The jobs that a config plans."""
+    return cache(lambda config: planned(tmp_path_factory.mktemp("run"), ROOT / config))
+
+
 @pytest.mark.parametrize("config", COUNTS)
-def test_planned_jobs(config: str, tmp_path: Path) -> None:
-    jobs = planned(tmp_path, ROOT / config)
+def test_planned_jobs(config: str, jobs_of: Jobs) -> None:
+    jobs = jobs_of(config)
     merged = dict.fromkeys(RULES, 0)
     for rule, count in jobs.items():
         name = max((name for name in RULES if rule.startswith(name)), key=len, default=None)
@@ -52,8 +62,8 @@ def test_planned_jobs(config: str, tmp_path: Path) -> None:
     assert jobs["collect_scores"] == jobs["summarize"] == 1
 
 
-def test_the_papers_grid_needs_630_gpu_jobs(tmp_path: Path) -> None:
-    jobs = planned(tmp_path, ROOT / "config.yaml")
+def test_the_papers_grid_needs_630_gpu_jobs(jobs_of: Jobs) -> None:
+    jobs = jobs_of("config.yaml")
     assert sum(count for rule, count in jobs.items() if rule.startswith(GPU_RULES)) == 630
     # And no other rule asks for a GPU.
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from command_line import ROOT
+from command_line import ROOT, run_words
 from runs import Config, Run
 
 IMPORT = """
@@ -60,18 +59,8 @@ def write(folder: Path, config: Config, prefix: str = "", names: str = "", own: 
 
 def snakemake(snakefile: Path, folder: Path, *words: str) -> str:
     """Runs a Snakefile in a folder; gives what was said."""
-    command = [sys.executable, "-m", "snakemake", *words, "-s", str(snakefile)]
-    command += ["--directory", str(folder), "--cores", "2"]
-    done = subprocess.run(
-        command,
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
-        cwd=folder,
-        timeout=850,
-    )
+    words = (*words, "-s", str(snakefile), "--directory", str(folder), "--cores", "2")
+    done = run_words(folder, [*words])
     assert done.returncode == 0, done.stdout[-5000:]
     return done.stdout
 
