@@ -40,7 +40,7 @@ BIG = synthetic.SMALL | {
 DEMO_TASKS = {"sentiment": "accuracy", "similarity": "pearson"}
 
 
-@pytest.fixture(scope="module", params=["paper", "demo"])
+@pytest.fixture(scope="module", params=[pytest.param("paper", marks=pytest.mark.slow), "demo"])
 def tree(request, tmp_path_factory):
     """Nine tasks, five seeds and six subnetworks; and two tasks, two seeds and three."""
     root = tmp_path_factory.mktemp(request.param)

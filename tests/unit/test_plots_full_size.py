@@ -28,7 +28,7 @@ from lottery.steps.plot_differences import draw_differences
 from lottery.steps.plot_overview import draw_overview
 from lottery.steps.plot_scores import draw_scores
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 STRICT = ("good", "good_half", "random_half", "random_half_2", "random_half_3", "bad_half")
 METHODS = {

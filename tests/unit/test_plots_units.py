@@ -132,7 +132,7 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
     )
 
 
-@pytest.fixture(scope="module", params=["paper", "demo"])
+@pytest.fixture(scope="module", params=[pytest.param("paper", marks=pytest.mark.slow), "demo"])
 def drawn(request, tmp_path_factory):
     """(tree, figures by name, folder): nine tasks with five seeds; and two with two."""
     root = tmp_path_factory.mktemp(request.param)
