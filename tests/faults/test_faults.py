@@ -16,7 +16,7 @@ KINDS = (
     "a second run after --unlock",
     "a finished file cut short",
     "disk full",
-    "config edited under a cluster's jobs",
+    "clock set back",
 )
 FAULTS = len(KINDS)  # one of each: a campaign draws its kinds like cards
 
