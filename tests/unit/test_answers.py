@@ -62,8 +62,8 @@ def test_a_verdict_is_an_answer_to_its_question(claim):
     words = {
         ("supported", "supports"): f"{yes}, as in the paper",
         ("contradicted", "against"): f"{OPPOSITE[yes]}, unlike the paper",
-        ("undecided", "supports"): f"undecided, leans to {yes}",
-        ("undecided", "against"): f"undecided, leans to {OPPOSITE[yes]}",
+        ("undecided", "supports"): f"undecided, leans towards {yes}",
+        ("undecided", "against"): f"undecided, leans towards {OPPOSITE[yes]}",
         ("undecided", ""): "undecided",
         ("true by construction", ""): f"{yes}, by construction",
     }
@@ -71,6 +71,11 @@ def test_a_verdict_is_an_answer_to_its_question(claim):
         ((_, found, text),) = said([row(claim, verdict, direction=direction)])[claim]
         assert found == word
         assert text.split("; ")[0] == "good is 0.021 below full [−0.052, 0.010]"
+
+
+def test_an_answer_of_an_unfinished_study_says_on_how_many_runs_it_rests():
+    ((_, _, text),) = said([row("A1", "supported", incomplete="rests on 5 of 6 runs")])["A1"]
+    assert text.split("; ")[1] == "rests on 5 of 6 runs"
 
 
 def test_the_five_questions_are_asked_in_the_order_of_the_abstract():

@@ -120,7 +120,8 @@ def test_a_claim_shows_its_verdict_its_number_and_its_interval(tree, found):
         claim, method, verdict, measured, paper, test = shown
         assert claim == f"{row['claim']} {row['statement']}"
         assert method == f"{row['method']} good half"  # what is judged is named
-        assert verdict == row["verdict"] + " leans against it" * (kind == "undecided")
+        below = ["leans against the claim"] * (kind == "undecided") + [row.get("incomplete", "")]
+        assert verdict == " ".join(filter(None, [row["verdict"], *below]))
         assert measured.startswith(row["effect"])
         number = f"{abs(row['estimate']):.3f}"
         assert f": {MINUS}{number} [{MINUS}0.200, 0.200]" in measured

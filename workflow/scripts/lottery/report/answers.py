@@ -18,12 +18,15 @@ from lottery.results.layout import Layout, MethodRows
 from lottery.results.summary import AVERAGE
 from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.claims.verdicts import (
+    AGAINST,
     BY_CONSTRUCTION,
     CONTRADICTED,
     FEWEST_SEEDS,
     NOT_APPLICABLE,
     NOT_RUN,
     SUPPORTED,
+    SUPPORTS,
+    UNDECIDED,
 )
 from lottery.statistics.runs import roles
 
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 
 SHORT = {claim.id: claim.short for claim in CLAIMS}
 MOST_LINES = 12  # on the terminal
-UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ class Question:
         if row["verdict"] == BY_CONSTRUCTION:
             return f"{self.supported}, by construction"
         if row["verdict"].startswith(UNDECIDED):
-            leaning = {"supports": self.supported, "against": other}.get(row["direction"])
-            return f"{UNDECIDED}, leans to {leaning}" if leaning else UNDECIDED
+            leaning = {SUPPORTS: self.supported, AGAINST: other}.get(row["direction"])
+            return f"{UNDECIDED}, leans towards {leaning}" if leaning else UNDECIDED
         return str(row["verdict"])
 
 
@@ -184,7 +186,7 @@ def _part(
 ) -> Part:
     model, method = row["model"], row["method"]
     decided = row["verdict"] in (SUPPORTED, CONTRADICTED, BY_CONSTRUCTION)
-    texts = ["" if decided else row["reason"].rstrip("."), measured(row)]
+    texts = ["" if decided else row["reason"].rstrip("."), measured(row), row["incomplete"]]
     if question.phase and row["estimate"] is not None:
         texts.append(_averages(summary, layout, model, method, question))
     others = (by_subject.get((claim, model, method)) for claim in question.also)
