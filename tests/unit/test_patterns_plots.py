@@ -193,8 +193,8 @@ def test_shares_are_bars_one_after_the_other_and_the_papers_are_hatched():
         figure = draw_shares(files.table(rows, SHARES), "method", "model")
     assert figure.get_suptitle().endswith("method · model · 2 seeds")
     assert figure.get_label() == (
-        "The most frequent class of raw maps is heterogeneous: 40 % of all heads, 40 % of those that"
-        " all seeds keep, 40 % before fine-tuning (mean over tasks)."
+        "The most frequent class of raw maps is heterogeneous: 40 % of all heads, 40 % of those"
+        " that all seeds keep, 40 % before fine-tuning (mean over tasks)."
     )
     for axis in figure.axes:
         bars = np.array([[bar.get_x(), bar.get_width()] for bar in axis.patches]).reshape(4, 5, 2)
