@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
+from lottery.report.tables.claims import SHORT
 from lottery.report.tables.model import Record, records
 from lottery.report.tables.numbers import counted, interval, rounded, signs
 from lottery.results.layout import Layout, MethodRows
 from lottery.results.summary import AVERAGE
-from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.claims.verdicts import (
     AGAINST,
     BY_CONSTRUCTION,
@@ -33,7 +33,6 @@ from lottery.statistics.runs import roles
 if TYPE_CHECKING:
     import pandas as pd
 
-SHORT = {claim.id: claim.short for claim in CLAIMS}
 MOST_LINES = 12  # on the terminal
 
 
