@@ -43,8 +43,8 @@ MODERATE = 0.4
 FEW = 0.5
 # A correlation below 0.2 explains less than 4 % of the variance; Cohen (1988) calls 0.1 small.
 EXPLAINS, SMALL = 0.2, 0.1
-# Twice the median. Heads that are all alike and differ a little, but the same way in every seed, have
-# a small p, and a ratio near 1.
+# Twice the median. Heads that are all alike and differ a little, but the same way in every seed,
+# have a small p, and a ratio near 1.
 STANDS_OUT = 2.0
 SCORES = (
     "heterogeneous",
