@@ -156,10 +156,10 @@ def test_figures_are_legible(drawn):
 def test_figures_tell_how_many_seeds_stand_behind_them(drawn):
     tree, figures, _ = drawn
     n = len(tree.seeds)
-    told = {"noise": f"pairs of seeds: {n * (n - 1) // 2}, models: {n}"}
+    expected = {"noise": f"pairs of seeds: {n * (n - 1) // 2}, models: {n}"}
     for name, figure in figures.items():
         texts = [" ".join(text.get_text().split()) for text in texts_of(figure)]
-        assert any(told.get(name, f"{n} seeds") in text for text in texts), name
+        assert any(expected.get(name, f"{n} seeds") in text for text in texts), name
 
 
 def test_no_picture_is_blank_and_no_file_holds_a_date(drawn):
