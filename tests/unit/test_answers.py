@@ -86,7 +86,18 @@ def test_what_was_not_run_gives_its_reason_once_for_all_methods():
     reason = "The demo leaves the untrained control out."
     empty = dict.fromkeys(("effect", "quantity", "estimate", "low", "high"))
     rows = [row("A3", "not run", name, reason=reason, **empty) for name in "ab"]
-    assert said(rows)["A3"] == [("a and b", "not run", reason.rstrip("."))]
+    words = "the demo leaves the untrained control out"
+    assert said(rows)["A3"] == [("a and b", "not run", words)]
+
+
+def test_an_answer_without_a_number_gives_that_of_a_claim_that_belongs_to_it():
+    empty = dict.fromkeys(("effect", "quantity", "estimate", "low", "high"))
+    rows = [
+        row("A4", "not run", reason="", **empty),
+        row("C10", "undecided", effect="kappa is 0.1"),
+    ]
+    ((_, _, text),) = said(rows)["A4"]
+    assert text.endswith(" (C10): undecided, kappa is 0.1 [−0.052, 0.010]")
 
 
 def test_a_method_that_a_question_is_not_about_is_left_out():

@@ -47,7 +47,7 @@ class Question:
         supported: the answer where the claim holds; the other one where it does not.
         phase: whose average scores the answer names, if any.
         scored: of which subnetworks, by role.
-        also: claims whose verdicts the answer names.
+        also: claims whose verdicts the answer names, with their numbers where it has none itself.
     """
 
     claim: str
@@ -95,7 +95,11 @@ QUESTIONS = (
         also=("C5", "C6", "C7"),
     ),
     Question(
-        "A4", "Are the good subnetworks stable over seeds?", "stable over seeds", supported="no"
+        "A4",
+        "Are the good subnetworks stable over seeds?",
+        "stable over seeds",
+        supported="no",
+        also=("C10",),
     ),
     Question(
         "A5",
@@ -185,12 +189,15 @@ def _part(
 ) -> Part:
     model, method = row["model"], row["method"]
     decided = row["verdict"] in (SUPPORTED, CONTRADICTED, BY_CONSTRUCTION)
-    texts = ["" if decided else row["reason"].rstrip("."), measured(row), row["incomplete"]]
+    reason = row["reason"].rstrip(".")
+    reason = "" if decided else reason[:1].lower() + reason[1:]
+    texts = [reason, measured(row), row["incomplete"]]
     if question.phase and row["estimate"] is not None:
         texts.append(_averages(summary, layout, model, method, question))
     others = (by_subject.get((claim, model, method)) for claim in question.also)
     texts += [
         f"{SHORT[other['claim']]} ({other['claim']}): {other['verdict']}"
+        + (f", {measured(other)}" if not row["effect"] and other["effect"] else "")
         for other in others
         if other and other["verdict"] not in (NOT_APPLICABLE, NOT_RUN)
     ]
