@@ -302,6 +302,11 @@ def test_claims_and_differences_may_be_missing(tree):
     assert "table-differences" not in page
 
 
+def test_the_summary_may_be_missing_where_its_step_failed(tree):
+    page = synthetic_page.write_page(tree, paths_to_tables=[TABLES / "claims.csv"])
+    assert 'id="answers"' in page and 'id="claims"' in page and 'id="summary"' not in page
+
+
 def test_a_caption_that_names_what_is_not_there_is_refused(tree, tmp_path):
     (tmp_path / "scores.rst").write_text("Of {{ snakemake.wildcards.task }}.")
     with pytest.raises(StudyError, match=r"The caption scores\.rst cannot be rendered"):
