@@ -44,8 +44,7 @@ report: "workflow/report/workflow.rst"
 rule analyses:
     input:
         figures=WANTED["analyses"],
-        claims=f"{TABLES}/claims.csv",
-        trainability=f"{TABLES}/trainability.csv",
+        tables=in_every_format("claims", "trainability"),
         scores_on=targets(f"{EVALUATED_ON}/metrics.json", grid.evaluate_on_rows(STUDY)),
         table_on=targets(f"{TABLES}/evaluation_only.csv", grid.evaluate_on_rows(STUDY)),
         steps=analysis_step_targets(),
@@ -55,9 +54,9 @@ rule all:
     default_target: True
     input:
         cells=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
-        tables=[f"{TABLES}/{name}" for name in ("scores.csv", "summary.csv", "overlap.csv")],
+        tables=[*in_every_format("summary"), f"{TABLES}/scores.csv", f"{TABLES}/overlap.csv"],
         figures=WANTED["all"],
-        report=f"{SHOWN}/report.html" if STUDY.unfinished is None else [],
+        report=[] if STUDY.unfinished is not None else [*rules.write_report.output],
         analyses=rules.analyses.input,
         steps=step_targets(),
 

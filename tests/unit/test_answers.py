@@ -62,8 +62,8 @@ def test_a_verdict_is_an_answer_to_its_question(claim):
     words = {
         ("supported", "supports"): f"{yes}, as in the paper",
         ("contradicted", "against"): f"{OPPOSITE[yes]}, unlike the paper",
-        ("undecided", "supports"): f"undecided, leans to {yes}",
-        ("undecided", "against"): f"undecided, leans to {OPPOSITE[yes]}",
+        ("undecided", "supports"): f"undecided, leans towards {yes}",
+        ("undecided", "against"): f"undecided, leans towards {OPPOSITE[yes]}",
         ("undecided", ""): "undecided",
         ("true by construction", ""): f"{yes}, by construction",
     }
@@ -71,6 +71,11 @@ def test_a_verdict_is_an_answer_to_its_question(claim):
         ((_, found, text),) = said([row(claim, verdict, direction=direction)])[claim]
         assert found == word
         assert text.split("; ")[0] == "good is 0.021 below full [−0.052, 0.010]"
+
+
+def test_an_answer_of_an_unfinished_study_says_on_how_many_runs_it_rests():
+    ((_, _, text),) = said([row("A1", "supported", incomplete="rests on 5 of 6 runs")])["A1"]
+    assert text.split("; ")[1] == "rests on 5 of 6 runs"
 
 
 def test_the_five_questions_are_asked_in_the_order_of_the_abstract():
@@ -81,7 +86,18 @@ def test_what_was_not_run_gives_its_reason_once_for_all_methods():
     reason = "The demo leaves the untrained control out."
     empty = dict.fromkeys(("effect", "quantity", "estimate", "low", "high"))
     rows = [row("A3", "not run", name, reason=reason, **empty) for name in "ab"]
-    assert said(rows)["A3"] == [("a and b", "not run", reason.rstrip("."))]
+    words = "the demo leaves the untrained control out"
+    assert said(rows)["A3"] == [("a and b", "not run", words)]
+
+
+def test_an_answer_without_a_number_gives_that_of_a_claim_that_belongs_to_it():
+    empty = dict.fromkeys(("effect", "quantity", "estimate", "low", "high"))
+    rows = [
+        row("A4", "not run", reason="", **empty),
+        row("C10", "undecided", effect="kappa is 0.1"),
+    ]
+    ((_, _, text),) = said(rows)["A4"]
+    assert text.endswith(" (C10): undecided, kappa is 0.1 [−0.052, 0.010]")
 
 
 def test_a_method_that_a_question_is_not_about_is_left_out():

@@ -278,7 +278,7 @@ def test_shares_of_tokens_are_warned_of(cut: int, unknown: int, expected: list[s
 
 
 def fetch(folder: Path, data_warnings: str) -> dict[str, Any]:
-    """Fetches a task whose validation example stands in train; gives its summary."""
+    """Fetches a task whose validation example is in train, too; gives its summary."""
     (folder / "train.csv").write_text("first,label\nsecret one,no\nsecret two,yes\n")
     (folder / "validation.csv").write_text("first,label\nsecret one,yes\nanother,no\n")
     splits = tuple((name, str(folder / f"{name}.csv")) for name in ("train", "validation"))

@@ -9,7 +9,8 @@ from test_analysis_importance import CELL, MEDIUM, states_of
 
 from lottery import files
 from lottery.analysis import importance
-from lottery.analysis.importance import STANDS_OUT, held_out_table, held_out_test, pooled
+from lottery.analysis.importance import held_out_table, held_out_test, pooled
+from lottery.statistics.claims.table import STANDS_OUT
 
 HEADS = (12, 12)
 

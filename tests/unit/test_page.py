@@ -120,7 +120,8 @@ def test_a_claim_shows_its_verdict_its_number_and_its_interval(tree, found):
         claim, method, verdict, measured, paper, test = shown
         assert claim == f"{row['claim']} {row['statement']}"
         assert method == f"{row['method']} good half"  # what is judged is named
-        assert verdict == row["verdict"] + " leans against it" * (kind == "undecided")
+        below = ["leans against the claim"] * (kind == "undecided") + [row.get("incomplete", "")]
+        assert verdict == " ".join(filter(None, [row["verdict"], *below]))
         assert measured.startswith(row["effect"])
         number = f"{abs(row['estimate']):.3f}"
         assert f": {MINUS}{number} [{MINUS}0.200, 0.200]" in measured
@@ -299,6 +300,11 @@ def test_claims_and_differences_may_be_missing(tree):
     assert 'href="#claims"' not in page and 'href="#answers"' not in page
     assert Path("results/tables/answers.txt").read_text() == ""
     assert "table-differences" not in page
+
+
+def test_the_summary_may_be_missing_where_its_step_failed(tree):
+    page = synthetic_page.write_page(tree, paths_to_tables=[TABLES / "claims.csv"])
+    assert 'id="answers"' in page and 'id="claims"' in page and 'id="summary"' not in page
 
 
 def test_a_caption_that_names_what_is_not_there_is_refused(tree, tmp_path):

@@ -90,6 +90,7 @@ def test_masks_that_cannot_be_otherwise_decide_nothing():
 
 
 UNITS = 144
+STUDIES = 2000
 
 
 def sizes(rng, tasks, seeds):
@@ -154,5 +155,5 @@ def test_groups_of_tasks_are_found_and_sizes_are_not():
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("make", NULLS.values(), ids=NULLS)
 def test_size_in_many_studies(make, seeds):
-    share = rejected(make, 500, np.random.default_rng(4), seeds=seeds)
-    assert share <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 500)
+    share = rejected(make, STUDIES, np.random.default_rng(4), seeds=seeds)
+    assert share <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / STUDIES)

@@ -123,7 +123,9 @@ def test_hundreds_of_missing_cells_are_not_all_listed() -> None:
 def test_params_of_a_whole_study_do_not_speak_of_missing_cells() -> None:
     whole, partly = study(CONFIG), lacking(f"{CELL}/evaluate/m/good/pruned/metrics.json")
     assert "missing" not in params.claim_params(whole)
+    assert "asked_tasks" not in params.claim_params(whole)
     assert "small on rte, seed 1" in params.claim_params(partly)["missing"]
+    assert params.claim_params(partly)["asked_tasks"] == {"s": 3, "m": 3}
     assert "missing" not in params.report_params(whole, {})
     report = params.report_params(partly, {}, unmade=["results/partial/figures/a.svg"])
     assert report["missing"][-1] == "not made: results/partial/figures/a.svg"

@@ -156,10 +156,10 @@ def test_figures_are_legible(drawn):
 def test_figures_tell_how_many_seeds_stand_behind_them(drawn):
     tree, figures, _ = drawn
     n = len(tree.seeds)
-    told = {"noise": f"pairs of seeds: {n * (n - 1) // 2}, models: {n}"}
+    expected = {"noise": f"pairs of seeds: {n * (n - 1) // 2}, models: {n}"}
     for name, figure in figures.items():
         texts = [" ".join(text.get_text().split()) for text in texts_of(figure)]
-        assert any(told.get(name, f"{n} seeds") in text for text in texts), name
+        assert any(expected.get(name, f"{n} seeds") in text for text in texts), name
 
 
 def test_no_picture_is_blank_and_no_file_holds_a_date(drawn):
@@ -314,28 +314,6 @@ def test_magnitudes_leave_out_units_that_the_method_does_not_prune(mlps_pruned, 
         figure = draw_magnitudes(rows, {}, "method", "model")
     assert [axis.get_title() for axis in figure.axes] == panels
     assert len({axis.get_xlim() for axis in figure.axes}) == 1
-
-
-@pytest.mark.parametrize(
-    ("values", "whole", "ticks"),
-    [
-        ([0.999999, 0.9999993], False, 0.02),  # a narrow range is widened
-        ([3, 4], True, 1.0),  # counts have whole ticks
-        ([], False, None),  # nothing drawn, no scale
-    ],
-)
-def test_axes_of_dots_can_be_read(values, whole, ticks):
-    with style.settings():
-        figure, (axis,) = style.panels(1, columns=1, panel=(2, 1), margin=0.1)
-        style.task_lines(axis, ["a"], named=True)
-        axis.plot(values, [0] * len(values))
-        style.settle(axis, least=2.0 if whole else 0.1, whole=whole)
-        figure.draw_without_rendering()
-        steps = np.diff(axis.get_xticks())
-        offset = axis.xaxis.get_offset_text().get_text()
-    assert offset == ""
-    assert steps.size == 0 if ticks is None else steps.min() >= ticks - 1e-12
-    assert not whole or (axis.get_xticks() % 1 == 0).all()
 
 
 def test_one_task_has_no_pair_and_no_scale_of_ratios():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from markdown_reader import tables_of
-from synthetic_claims import PAPER, World, reported, rows_of
+from synthetic_claims import PAPER, TASKS, World, reported, rows_of
 
 from lottery import files
 from lottery.report.tables.claims import narrow_tables
@@ -84,6 +84,11 @@ def test_what_is_not_decided_leans_to_a_side_and_collapsed_runs_are_counted():
     ]
     cells = tables_of(printed(World(), scores=reported(scores, World())))[MAGNITUDE]["C2"]
     assert cells[3].endswith("(1 of 30 runs collapsed (0 % to 17 %))")
+
+
+def test_a_claim_of_an_unfinished_study_shows_on_how_many_runs_it_rests():
+    one_more = printed(World(), asked_tasks={"magnitude": len(TASKS) + 1})
+    assert tables_of(one_more)[MAGNITUDE]["C2"][4] == "supported (rests on 30 of 35 runs)"
 
 
 def test_odd_signs_stay_within_their_cells():

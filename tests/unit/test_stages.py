@@ -292,7 +292,7 @@ def test_an_edit_of_what_a_function_does_asks_about_its_users(before: str, after
 
 
 def test_a_statement_that_runs_on_import_counts_for_all_of_its_module() -> None:
-    assert asked(F, F + "math.tau += 1\n", USES_F) == []  # changes what nobody uses
+    assert asked(F, F + "math.tau += 1\n", USES_F) == []  # changes what no step uses
     assert asked(F, F + "print(1)\n", USES_F) == ["a", "b"]
 
 

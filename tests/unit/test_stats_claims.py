@@ -11,6 +11,7 @@ from synthetic_claims import (
     GRANULARITIES,
     METHODS,
     SEARCH,
+    TASKS,
     World,
     evidence,
     facts,
@@ -91,6 +92,30 @@ def test_noise_decides_nothing(claim):
         rows_of(world, claim)[claim, "structured"],
     )  # fmt: skip
     assert row["verdict"] == "undecided"
+
+
+def test_a_claim_of_an_unfinished_study_says_on_how_many_runs_it_rests(true_rows):
+    world, asked = World(), dict.fromkeys(METHODS, len(TASKS))
+    assert not any(row.get("incomplete") for row in true_rows.values())
+    whole = rows_of(world, asked_tasks=asked)
+    assert [row["incomplete"] for row in whole.values() if "effect" in row] == [""] * len(
+        [row for row in true_rows.values() if "effect" in row]
+    )
+    gone = ("rte", "structured", "good", "retrained")
+    scores = [
+        score
+        for score in world.scores()
+        if (score.task, score.method, score.subnetwork, score.phase) != gone
+        or score.seed != world.seeds[0]
+    ]
+    rows = rows_of(world, scores=reported(scores, world), asked_tasks=asked)
+    of_retrained = {key for key, row in rows.items() if row.get("incomplete")}
+    assert {rows[key]["incomplete"] for key in of_retrained} == {"rests on 29 of 30 runs"}
+    assert of_retrained == {(claim, "structured") for claim in ("A1", "C3", "C6")}
+    # Of analyses of masks a task or a seed is missing as a whole.
+    few = rows_of(World(tasks=TASKS[1:]), "A4", "A5", "C10", "C11", "C13", asked_tasks=asked)
+    found = {row["incomplete"] for row in few.values() if "effect" in row}
+    assert found == {"rests on 25 of 30 runs"}
 
 
 def test_no_difference_found_is_no_equality():

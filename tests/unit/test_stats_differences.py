@@ -266,8 +266,8 @@ def test_a_task_with_one_run_left_of_several_is_left_out(tmp_path):
 
 
 def test_a_published_difference_stands_beside_the_published_method_on_validation_only(made):
-    beside = {(row["method"], row["split"]) for row in made[-1] if row["published_difference"]}
-    assert beside == {("structured", "validation")}
+    compared = {(row["method"], row["split"]) for row in made[-1] if row["published_difference"]}
+    assert compared == {("structured", "validation")}
 
 
 @pytest.mark.slow

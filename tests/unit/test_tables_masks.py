@@ -15,7 +15,7 @@ from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, MLP
 from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, write_mask
 from lottery.pruning.subnetworks import reference_of
-from lottery.results.overlap import COLUMNS
+from lottery.results.overlap import SCHEMA
 from lottery.statistics import differences
 from lottery.steps.compare_controls import compare_controls
 from lottery.steps.gather_tables import gather_tables
@@ -86,7 +86,7 @@ def test_overlap_counts_units_and_parameters_of_bert_base(tmp_path):
     bad = units(12, 12, [(0, 1), (0, 7), (7, 0)], [5, 6, 7])
     paths = [write(tmp_path, bad, "bad")], [write(tmp_path, good, "good")]
     (row,) = compare(tmp_path, *paths, BERT_BASE)
-    assert list(row) == COLUMNS
+    assert list(row) == list(SCHEMA)
     assert (row["heads"], row["heads_shared"]) == ("3", "1")
     assert (row["mlps"], row["mlps_shared"]) == ("3", "1")
     # Sizes in bert-base: a head, an MLP, and the output bias of a layer with heads.
@@ -116,8 +116,12 @@ def test_the_note_tells_of_a_control_that_overlaps(tmp_path, heads):
 def test_tables_of_methods_are_gathered_in_order(tmp_path):
     rows = []
     for number in (2, 1):
-        row = dict.fromkeys(COLUMNS, "") | {"model": "m", "method": f"s{number}", "task": "t, u"}
-        files.write_csv(tmp_path / f"{number}.csv", [row, row | {"seed": "1"}], COLUMNS)
+        row = dict.fromkeys(SCHEMA, "") | {
+            "model": "m",
+            "method": f"s{number}",
+            "task": "t, u",
+        }
+        files.write_csv(tmp_path / f"{number}.csv", [row, row | {"seed": "1"}], list(SCHEMA))
         rows += files.read_csv(tmp_path / f"{number}.csv")
     paths = [tmp_path / "2.csv", tmp_path / "1.csv"]
     gather_tables(paths_to_tables=paths, path_to_table=tmp_path / "all.csv", name="overlap")

@@ -1,4 +1,4 @@
-"""The numeric table: means, averages, and the published numbers beside one's own."""
+"""The numeric table: means, averages, and the published numbers next to one's own."""
 
 from __future__ import annotations
 
@@ -226,8 +226,8 @@ def test_the_step_writes_a_row_for_every_cell(summary):
 
 def test_published_numbers_stand_beside_the_published_method_on_validation_only(summary):
     rows, _ = summary
-    beside = {(row["method"], row["split"]) for row in rows if row["published_mean"]}
-    assert beside == {("none", "validation"), ("structured", "validation")}
+    compared = {(row["method"], row["split"]) for row in rows if row["published_mean"]}
+    assert compared == {("none", "validation"), ("structured", "validation")}
 
 
 def test_wnli_is_printed_but_not_averaged(summary):

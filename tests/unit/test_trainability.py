@@ -133,7 +133,7 @@ def test_numbers_are_those_of_the_scores(tmp_path):
     values = [value_of("bert", "bad", "retrained", "cola", seed) for seed in SEEDS]
     assert float(row["mean"]) == pytest.approx(statistics.fmean(values))
     assert float(row["sd"]) == pytest.approx(statistics.stdev(values))
-    # The paper's number stands beside: bad, retrained, CoLA.
+    # The paper's number is in the same row: bad, retrained, CoLA.
     assert float(row["published_mean"]) == pytest.approx(0.406, abs=5e-4)
     (average,) = chosen(rows, split="validation", system="bad", task="average")
     of_tasks = chosen(rows, split="validation", system="bad")
@@ -159,7 +159,7 @@ def test_a_seed_counts_with_the_mean_of_its_draws(tmp_path):
 
 
 def test_averages_stand_with_and_without_degenerate_runs(tmp_path):
-    """One degenerate bad run on CoLA: undefined counts as 0, and is left out beside."""
+    """One degenerate bad run on CoLA: undefined counts as 0; the other columns leave it out."""
     given = [
         score
         if (score.model, score.subnetwork, score.phase, score.task, score.seed)

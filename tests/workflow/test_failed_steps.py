@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import yaml
 from command_line import ROOT, planned, run_snakemake
 from runs import Config, Run, copy_run
@@ -111,6 +112,10 @@ def test_what_is_finished_has_a_report_that_names_what_is_missing(
         if row["subnetwork"] == "good" and row["split"] == "validation"
     }
     assert (n["degree", "retrained"], n["degree", "pruned"], n["tone", "retrained"]) == (1, 2, 2)
+    claims = pd.read_csv(page.parent / "tables/claims.csv").set_index("claim")["incomplete"]
+    assert claims["A1"] == "rests on 3 of 4 runs" and pd.isna(claims["A2"])
+    assert "rests on 3 of 4 runs" in text
+    assert "rests on 3 of 4 runs" in failed.stdout
     # Nothing of the study itself has been touched, and nothing that is finished runs again.
     assert (folder / "results/report.html").read_bytes() == written
     assert others.items() <= times(folder).items()

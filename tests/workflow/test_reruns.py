@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_line import ROOT, planned, run_snakemake
-from runs import Config, Run, Share, run_to_the_end
+from runs import Config, Run, Share, copy_run, run_to_the_end
 from test_incremental import OF_ONE, RULES, edited
 from tiny_study import write_model, write_study
 
@@ -54,6 +54,15 @@ def replace(path: Path, old: str, new: str) -> None:
 )
 def test_another_clone_runs_nothing(published: Run, clone: Path, options: tuple[str, ...]) -> None:
     assert runs_in(published, clone, *options) == {}
+
+
+def test_a_table_or_text_that_is_removed_is_made_again(published: Run, tmp_path: Path) -> None:
+    copy_run(published, tmp_path / "run")
+    tables = tmp_path / "run/results/tables"
+    for name in ("summary.md", "claims.tex", "trainability.md", "answers.txt"):
+        (tables / name).unlink()
+    steps = ("summarize", "check_claims", "tabulate_trainability", "write_report")
+    assert planned(tmp_path / "run", published.config) == dict.fromkeys(steps, 1)
 
 
 def test_an_edited_and_newer_runner_runs_nothing(published: Run, clone: Path) -> None:

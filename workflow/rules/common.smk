@@ -309,6 +309,11 @@ def listed(name, label, category="Tables", caption=None):
     return report(f"{TABLES}/{name}.csv", caption=caption, category=category, labels=labels)
 
 
+def in_every_format(*names):
+    """Tables that are printed too; a file that is removed is made again."""
+    return [f"{TABLES}/{name}.{kind}" for name in names for kind in ("csv", "md", "tex")]
+
+
 def drawn(name, category, prefix="", caption=None, folder=FIGURES, **labels):
     """A figure as one output, its files; the last one is the sentence that its caption begins with.
 

@@ -59,9 +59,6 @@ HELD_OUT = (
     | dict.fromkeys("n_top n_units n_tasks n_seeds".split(), int)
     | dict.fromkeys(("low", "high"), float)
 )
-# From this ratio on the top tenth stands out. Heads that are all alike and differ a little, but the
-# same way in every seed, have a small p, and a ratio near 1.
-STANDS_OUT = 2.0
 
 
 @dataclass(frozen=True, eq=False)

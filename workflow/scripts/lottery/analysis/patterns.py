@@ -23,13 +23,13 @@ from lottery.attention.rules import ATTENTION, CLASSES, HETEROGENEOUS, SCORES, T
 from lottery.files.errors import StudyError
 from lottery.models.units import HEAD
 from lottery.pruning.controls import generator
+from lottery.statistics.differences import AVERAGE
 from lottery.statistics.intervals import holm
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ALL, SURVIVORS = "all", "super_survivors"
-AVERAGE = "average"  # of the tasks that enter averages
 ASSOCIATION, WITHIN = "association", "association_within"
 PER_SEED = "survival_"  # before either: survival in one seed, with that seed's model
 DISTANCE, CHANGE = "mix_distance", "mix_change"

@@ -439,6 +439,8 @@ def claim_params(study: Study) -> Params:
     baselines = study.analysis["baselines"]
     claims: Params = {"layout": layout_params(study), "facts": facts, "baselines": baselines}
     claims["n_seeds"] = len(study.seeds)
+    if study.unfinished is not None:
+        claims["asked_tasks"] = {method: len(_averaged(study, method)) for method in study.methods}
     return claims | missing_params(study)
 
 

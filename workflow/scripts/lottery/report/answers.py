@@ -12,27 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
+from lottery.report.tables.claims import SHORT
 from lottery.report.tables.model import Record, records
 from lottery.report.tables.numbers import counted, interval, rounded, signs
 from lottery.results.layout import Layout, MethodRows
 from lottery.results.summary import AVERAGE
-from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.claims.verdicts import (
+    AGAINST,
     BY_CONSTRUCTION,
     CONTRADICTED,
     FEWEST_SEEDS,
     NOT_APPLICABLE,
     NOT_RUN,
     SUPPORTED,
+    SUPPORTS,
+    UNDECIDED,
 )
 from lottery.statistics.runs import roles
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHORT = {claim.id: claim.short for claim in CLAIMS}
 MOST_LINES = 12  # on the terminal
-UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Question:
         supported: the answer where the claim holds; the other one where it does not.
         phase: whose average scores the answer names, if any.
         scored: of which subnetworks, by role.
-        also: claims whose verdicts the answer names.
+        also: claims whose verdicts the answer names, with their numbers where it has none itself.
     """
 
     claim: str
@@ -67,8 +68,8 @@ class Question:
         if row["verdict"] == BY_CONSTRUCTION:
             return f"{self.supported}, by construction"
         if row["verdict"].startswith(UNDECIDED):
-            leaning = {"supports": self.supported, "against": other}.get(row["direction"])
-            return f"{UNDECIDED}, leans to {leaning}" if leaning else UNDECIDED
+            leaning = {SUPPORTS: self.supported, AGAINST: other}.get(row["direction"])
+            return f"{UNDECIDED}, leans towards {leaning}" if leaning else UNDECIDED
         return str(row["verdict"])
 
 
@@ -94,7 +95,11 @@ QUESTIONS = (
         also=("C5", "C6", "C7"),
     ),
     Question(
-        "A4", "Are the good subnetworks stable over seeds?", "stable over seeds", supported="no"
+        "A4",
+        "Are the good subnetworks stable over seeds?",
+        "stable over seeds",
+        supported="no",
+        also=("C10",),
     ),
     Question(
         "A5",
@@ -184,12 +189,15 @@ def _part(
 ) -> Part:
     model, method = row["model"], row["method"]
     decided = row["verdict"] in (SUPPORTED, CONTRADICTED, BY_CONSTRUCTION)
-    texts = ["" if decided else row["reason"].rstrip("."), measured(row)]
+    reason = row["reason"].rstrip(".")
+    reason = "" if decided else reason[:1].lower() + reason[1:]
+    texts = [reason, measured(row), row["incomplete"]]
     if question.phase and row["estimate"] is not None:
         texts.append(_averages(summary, layout, model, method, question))
     others = (by_subject.get((claim, model, method)) for claim in question.also)
     texts += [
         f"{SHORT[other['claim']]} ({other['claim']}): {other['verdict']}"
+        + (f", {measured(other)}" if not row["effect"] and other["effect"] else "")
         for other in others
         if other and other["verdict"] not in (NOT_APPLICABLE, NOT_RUN)
     ]

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lottery.report import style
+from lottery.report.tables.numbers import rounded
 from lottery.results.layout import Row
 
 FULL, MAJORITY = ("none", "full", "finetuned"), ("none", "majority", "none")
@@ -101,7 +102,7 @@ def sentence(cells: Iterable[Mapping[Row, pd.DataFrame]], subnetworks: Sequence[
     parts = []
     for phase in ("pruned", "retrained", "finetuned", "none"):
         known = [
-            f"{name} {style.number(fmean(means[phase, name]))}"
+            f"{name} {rounded(fmean(means[phase, name]), 2)}"
             for name in subnetworks
             if (phase, name) in means
         ]

@@ -221,16 +221,6 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\*`|_])", r"\\\1", text)
 
 
-def number(value: float, digits: int = 2) -> str:
-    """A number in a sentence, with a true minus sign."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def percent(share: float) -> str:
-    """A share in a sentence or a title."""
-    return f"{share:.0%}".replace("%", " %")
-
-
 def measure(metric: str) -> str:
     """The name of a metric as axes and titles show it."""
     return METRICS[metric].title
@@ -328,21 +318,6 @@ def task_lines(axis: Axes, tasks: Sequence[str], *, named: bool) -> None:
 def height(tasks: Sequence[str]) -> float:
     """Height in inches of a panel of dots with a line per task."""
     return 0.55 + 0.17 * max(3, len(tasks))
-
-
-def settle(axis: Axes, *, least: float, whole: bool = False) -> None:
-    """Gives a panel that is drawn an x axis that can be read; `whole`: it shows counts.
-
-    Values that differ by less than `least` are equal to the eye, and matplotlib would enlarge them
-    and print what they have in common next to the axis.
-    """
-    if not np.isfinite(axis.dataLim.get_points()).all():
-        axis.set_xticks([])
-        return
-    low, high = axis.get_xlim()
-    if high - low < least:
-        axis.set_xlim((low + high - least) / 2, (low + high + least) / 2)
-    axis.locator_params(axis="x", nbins=5, integer=whole)
 
 
 def draw_runs(

@@ -27,7 +27,6 @@ SCHEMA: files.Schema = dict.fromkeys(
     for name in COUNTED
     for suffix, kind in (("", int), ("_shared", int), ("_share", float))
 }
-COLUMNS = list(SCHEMA)
 # It is a part of the good subnetwork by its definition.
 PARTS = ("super_good",)
 NOTABLE = 0.10

@@ -16,6 +16,7 @@ from lottery import files
 from lottery.files.errors import StudyError
 from lottery.results.layout import Layout, TaskColumn
 from lottery.results.published import Published
+from lottery.results.summary import AVERAGE
 from lottery.statistics.intervals import (
     Estimate,
     draw_components,
@@ -64,7 +65,6 @@ SCHEMA: files.Schema = {
     **dict.fromkeys("p_examples p_examples_holm smallest_p_examples".split(), float),
     **dict.fromkeys("seed_sd draw_sd published_difference".split(), float),
 }
-AVERAGE = "average"
 # Scores in a table and scores computed again from predictions may differ by rounding only.
 SAME = 1e-6
 

@@ -206,11 +206,6 @@ def exact_share(count: int, n: int) -> tuple[float, float]:
     return low, high
 
 
-def equivalence_p(estimate: Estimate, margin: float) -> float | None:
-    """P-value of two one-sided tests of |true value| < margin: the larger; None as in `p`."""
-    return estimate.tail(margin - abs(estimate.value)) if estimate.se else None
-
-
 def draw_components(values: np.ndarray) -> tuple[float, float]:
     """Splits the variance of runs into that of seeds and that of the draws of a random subnetwork.
 

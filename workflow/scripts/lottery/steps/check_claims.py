@@ -25,7 +25,7 @@ from lottery.statistics.claims.evidence import (
     read_paper,
 )
 
-VERSION = 8
+VERSION = 9
 
 
 def check_claims(
@@ -51,6 +51,7 @@ def check_claims(
     paths_to_patterns: list[Path] | None = None,
     baselines: str | None = None,
     missing: str = "",
+    asked_tasks: dict[str, int] | None = None,
 ) -> None:
     """Writes a row for every claim, model and method: numbers, test and verdict.
 
@@ -66,6 +67,7 @@ def check_claims(
             paths_to_survivors, paths_to_patterns: tables of other analyses, where they were made.
         baselines: file of scores of other systems, where the user gives them.
         missing: what a partial study lacks, in words.
+        asked_tasks: of a partial study: see `Evidence`.
     """
     # Not at the top: the step imports quickly, and a study may have none of these analyses.
     import pandas as pd
@@ -105,6 +107,7 @@ def check_claims(
             for name, paths in analyses.items()
             if paths
         },
+        asked_tasks=asked_tasks or {},
     )
     claims = files.table(check(evidence), SCHEMA)
     files.write_table(path_to_claims, claims, SCHEMA)

@@ -17,6 +17,7 @@ from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, KINDS, MLP
 from lottery.report import strips, style
+from lottery.report.tables.numbers import rounded
 from lottery.results.layout import SPLIT_NAMES, Layout, Row
 from lottery.results.published import Published
 from lottery.results.scores import score_table
@@ -162,7 +163,7 @@ def draw_methods(
     style.legend(figure, _entries(shown[is_good], n, published=any(paper.values())))
     means = shown[is_good].groupby(["method", "phase"], sort=False)["counted"].mean()
     texts = [
-        f"{method} {', '.join(f'{phase} {style.number(x)}' for (_, phase), x in of_method.items())}"
+        f"{method} {', '.join(f'{phase} {rounded(x, 2)}' for (_, phase), x in of_method.items())}"
         for method, of_method in means.groupby(level=0, sort=False)
     ]
     style.finding(figure, f"Mean score over tasks: {'; '.join(texts)}.")

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from lottery import files
 from lottery.analysis import importance
 from lottery.report import style
+from lottery.report.tables.numbers import percent, rounded
 from lottery.results.published import published_correlations
 
 VERSION = 4
@@ -116,7 +117,7 @@ def draw_histograms(rows: object, tasks: Sequence[str], *details: str) -> Figure
     first = shown[(shown["when"] == "first") & (shown["unit"] == "heads")]
     if len(first):
         low = first.loc[first["high"].astype(float) <= LOW, "count"].sum() / first["count"].sum()
-        of_heads = f"{style.percent(low)} of the heads have an importance below {LOW}"
+        of_heads = f"{percent(low)} of the heads have an importance below {LOW}"
         style.finding(figure, f"At the first removal {of_heads}.")
     style.heading(figure, "Importances of the units that could be removed", *details)
     return figure
@@ -186,7 +187,7 @@ def draw_correlations(
     }
     style.legend(figure, entries, columns=4 if len(tasks) > 1 else 2)
     means_of = shown.groupby("unit", sort=False)["pearson"].mean()
-    texts = [f"{style.UNIT_NAMES[unit]} {style.number(mean)}" for unit, mean in means_of.items()]
+    texts = [f"{style.UNIT_NAMES[unit]} {rounded(mean, 2)}" for unit, mean in means_of.items()]
     style.finding(figure, f"Mean correlation of {', '.join(texts)}." if texts else "")
     what = "Correlation of importances with those of the step before"
     style.heading(figure, what, *details)

@@ -13,6 +13,7 @@ from lottery.analysis.good_masks import read_good_masks
 from lottery.analysis.search_noise import SEARCH_NOISE, search_noise_table
 from lottery.analysis.stability import NOISE, noise_table
 from lottery.report import style
+from lottery.report.tables.numbers import rounded
 from lottery.results.published import published_noise
 
 VERSION = 5
@@ -109,8 +110,8 @@ def draw_noise(
     n = f"pairs of seeds: {most['seeds']}, models: {most['data']} (at most)"
     means = shown.dropna(subset="mean").groupby(["unit", "source"])["mean"].mean()
     texts = [
-        f"{style.UNIT_NAMES[unit]}: {style.number(means[unit, 'seeds'])} between seeds,"
-        f" {style.number(means[unit, 'data'])} between searches on other data"
+        f"{style.UNIT_NAMES[unit]}: {rounded(means[unit, 'seeds'], 2)} between seeds,"
+        f" {rounded(means[unit, 'data'], 2)} between searches on other data"
         for unit in units
         if {(unit, source) for source in SOURCES} <= {*means.index}
     ]

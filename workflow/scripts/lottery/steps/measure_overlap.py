@@ -17,6 +17,7 @@ from lottery.analysis import survivors
 from lottery.analysis.good_masks import read_good_masks
 from lottery.analysis.pairs_of_tasks import PAIRS_OF_TASKS, pairs_table
 from lottery.report import style
+from lottery.report.tables.numbers import percent
 from lottery.results.published import (
     published_analyses,
     published_overlap,
@@ -290,9 +291,9 @@ def _few(rows: pd.DataFrame, published: float | None) -> str:
         return ""
     row = few.iloc[0]
     number = row["statistic"].split("_")[2]
-    paper = "" if published is None else f", paper {style.percent(published)}"
-    chance = f"chance {style.percent(row['expected'])}"
-    return f"{style.percent(row['value'])} survive in fewer than {number} tasks\n({chance}{paper})"
+    paper = "" if published is None else f", paper {percent(published)}"
+    chance = f"chance {percent(row['expected'])}"
+    return f"{percent(row['value'])} survive in fewer than {number} tasks\n({chance}{paper})"
 
 
 def _draw_layers(axis: Axes, rows: pd.DataFrame, n_tasks: int) -> None:

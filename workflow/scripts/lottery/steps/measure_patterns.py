@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ from lottery.analysis import patterns
 from lottery.analysis.good_masks import read_good_masks
 from lottery.attention.rules import ATTENTION, ATTENTION_WORDS, CLASSES, SCORES, SEEN, WORDS
 from lottery.report import style
+from lottery.report.tables.numbers import percent, rounded
 from lottery.results.published import published_shares
 
-VERSION = 4
+VERSION = 5
 
 SURVIVED = {"color": style.SUBNETWORKS["good"]}
 OTHERS = {"color": style.INK}
@@ -93,16 +95,21 @@ def measure_patterns(
         temporary.write_text(f"{note}\n", encoding="utf-8")
     sampled = patterns.sampled_maps(paths_to_patterns, [info.task for info in masks.infos])
     with style.settings():
-        title = f"{model}, {method}"
-        style.save(draw_scores(heads, title), paths_to_scores_figure)
-        style.save(draw_shares(shares, title), paths_to_shares_figure)
+        style.save(draw_scores(heads, method, model), paths_to_scores_figure)
+        style.save(draw_shares(shares, method, model), paths_to_shares_figure)
         style.save(draw_examples(sampled, model), paths_to_examples_figure)
 
 
-def draw_scores(heads: pd.DataFrame, title: str) -> Figure:
-    """Draws `lottery.analysis.patterns.HEADS`: a panel per score, a line per task."""
+def draw_scores(heads: pd.DataFrame, *details: str) -> Figure:
+    """Draws `lottery.analysis.patterns.HEADS`: a panel per score, a line per task.
+
+    Args:
+        heads: the rows.
+        details: of the title: the method, the model.
+    """
+    what = "Attention of surviving heads, of the other heads, and before fine-tuning"
     if heads.empty:
-        return _empty(title)
+        return _empty(what, *details)
     tasks = heads["task"].unique().tolist()
     places = list(product(ATTENTION, SCORES))
     columns = len(SCORES)
@@ -111,6 +118,7 @@ def draw_scores(heads: pd.DataFrame, title: str) -> Figure:
     of_panel = dict(list(heads.groupby(["attention", "score"], sort=False)))
     of_group = ["attention", "score", "task", "weights"]
     lowest = heads.groupby(of_group)["value"].quantile(0.05).min()
+    medians: dict[tuple[str, str], list[float]] = {}
     for place, (axis, (attention, score)) in enumerate(zip(axes, places, strict=True)):
         own = of_panel[attention, score]
         style.task_lines(axis, tasks, named=place % columns == 0)
@@ -120,17 +128,31 @@ def draw_scores(heads: pd.DataFrame, title: str) -> Figure:
         for line, task in enumerate(tasks):
             of_task = own[own["task"] == task]
             survived = of_task["n_survived"] == of_task["n_seeds"]
-            for weights, keeps, look, shift in GROUPS.values():
+            for group, (weights, keeps, look, shift) in GROUPS.items():
                 chosen = of_task["weights"] == weights
                 values = of_task["value"][chosen if keeps is None else chosen & (survived == keeps)]
                 _draw_distribution(axis, line + shift, values.to_numpy(), look)
+                if attention == ATTENTION[0] and len(values):
+                    medians.setdefault((score, group), []).append(values.median())
         axis.set_xlim(min(lowest, 0) - 0.04, 1.02)
         axis.set_xticks([0, 0.5, 1])
         axis.set_title(score, pad=3)
         if place % columns == 0:
             axis.set_ylabel(f"{ATTENTION_WORDS[attention]} maps")
-    style.legend(figure, {name: style.DOT | look for name, (_, _, look, _) in GROUPS.items()})
-    figure.suptitle(f"{title}: scores of heads, median, quartiles, 5th to 95th percentile")
+    entries = {name: style.DOT | look for name, (_, _, look, _) in GROUPS.items()}
+    mark = style.LINE | {"marker": "o", "markersize": 3, "color": style.GREY}
+    entries["median over heads, quartiles, 5th to 95th percentile"] = mark
+    style.legend(figure, entries, columns=4)
+    survivors, others, _ = GROUPS
+    shown = ", ".join(
+        f"{score} {rounded(fmean(medians[score, survivors]), 2)}"
+        f" ({rounded(fmean(medians[score, others]), 2)})"
+        for score in SCORES
+        if (score, survivors) in medians and (score, others) in medians
+    )
+    found = f"{survivors[0].upper()}{survivors[1:]} (other heads in brackets), raw maps, mean over"
+    style.finding(figure, f"{found} tasks of the median: {shown}." if shown else "")
+    style.heading(figure, what, *details, style.seeds(heads["n_seeds"]))
     return figure
 
 
@@ -144,10 +166,16 @@ def _draw_distribution(axis: Axes, height: float, values: np.ndarray, look: dict
     axis.plot(median, height, zorder=5, **style.DOT | {"markersize": 3} | look)
 
 
-def draw_shares(shares: pd.DataFrame, title: str) -> Figure:
-    """Draws `lottery.analysis.patterns.SHARES`: bars of the five classes, raw and weighted."""
+def draw_shares(shares: pd.DataFrame, *details: str) -> Figure:
+    """Draws `lottery.analysis.patterns.SHARES`: bars of the five classes, raw and weighted.
+
+    Args:
+        shares: the rows.
+        details: of the title: the method, the model.
+    """
+    what = "Classes of attention maps, by rules"
     if shares.empty:
-        return _empty(title)
+        return _empty(what, *details)
     published = {*shares.loc[shares["published"].notna(), "task"]}
     tasks = shares["task"].unique().tolist()
     lines = [
@@ -177,11 +205,27 @@ def draw_shares(shares: pd.DataFrame, title: str) -> Figure:
         axis.set_title(f"{ATTENTION_WORDS[attention]} maps", pad=3)
     entries = {WORDS[name]: Patch(color=colour) for name, colour in CLASS_COLOURS.items()}
     style.legend(figure, entries, columns=len(CLASSES))
-    figure.suptitle(f"{title}: classes of attention maps, by rules")
+    style.finding(figure, _most_frequent(shares[shares["attention"] == ATTENTION[0]]))
+    style.heading(figure, what, *details, style.seeds(shares["n_seeds"]))
     return figure
 
 
-def draw_examples(sampled: Iterable[Mapping[str, Any]], title: str) -> Figure:
+def _most_frequent(shares: pd.DataFrame) -> str:
+    """The class of most raw maps, and its share of each group of heads, mean over tasks."""
+    means = shares.groupby(["heads", "weights", "pattern"])["share"].mean()
+    pattern = means["all", "fine_tuned"].idxmax()
+    groups = {
+        "of all heads": ("all", "fine_tuned"),
+        "of those that all seeds keep": ("super_survivors", "fine_tuned"),
+        "before fine-tuning": ("all", "pretrained"),
+    }
+    known = {name: means[(*place, pattern)] for name, place in groups.items()}
+    parts = [f"{percent(share)} {name}" for name, share in known.items() if not np.isnan(share)]
+    shown = f"{', '.join(parts)} (mean over tasks)"
+    return f"The most frequent class of raw maps is {WORDS[pattern]}: {shown}."
+
+
+def draw_examples(sampled: Iterable[Mapping[str, Any]], model: str) -> Figure:
     """Draws a fine-tuned map of each class, raw ones on top.
 
     Args:
@@ -192,8 +236,9 @@ def draw_examples(sampled: Iterable[Mapping[str, Any]], title: str) -> Figure:
     for each in sampled:
         if each["weights"] == "fine_tuned":
             shown.setdefault((each["attention"], each["pattern"]), []).append(each)
+    what = "An attention map of each class"
     if not shown:
-        return _empty(title)
+        return _empty(what, model)
     columns, side = len(CLASSES), style.PAGE / len(CLASSES)
     panels = list(product(ATTENTION, CLASSES))
     n_drawn = sum(len(maps) for (attention, _), maps in shown.items() if attention == "raw")
@@ -215,13 +260,15 @@ def draw_examples(sampled: Iterable[Mapping[str, Any]], title: str) -> Figure:
         axis.set_xlabel(f"{example['task']}, {len(shares)} tokens\n{where}")
     bar = ScalarMappable(SHADES, "Greys")
     style.colour_bar(figure, axes, bar, "share of a token's attention (square root)")
-    figure.suptitle(f"{title}: a map of each class, of {n_drawn} drawn at random")
+    counts = (f"{WORDS[name]} {len(shown.get((ATTENTION[0], name), []))}" for name in CLASSES)
+    style.finding(figure, f"Of {n_drawn} raw maps drawn at random: {', '.join(counts)}.")
+    style.heading(figure, f"{what}, of {n_drawn} drawn at random", model)
     return figure
 
 
-def _empty(title: str) -> Figure:
+def _empty(what: str, *details: str) -> Figure:
     figure, (axis,) = style.panels(1, 1, (style.COLUMN, 1.0), 0.4)
     axis.set(xticks=[], yticks=[])
     axis.text(0.5, 0.5, "no map has enough tokens", ha="center", va="center")
-    figure.suptitle(title)
+    style.heading(figure, what, *details)
     return figure

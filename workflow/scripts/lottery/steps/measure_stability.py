@@ -14,6 +14,7 @@ from lottery.analysis import stability
 from lottery.analysis.good_masks import read_good_masks
 from lottery.analysis.seed_agreement import AGREEMENT, agreement_table
 from lottery.report import style
+from lottery.report.tables.numbers import rounded
 from lottery.results.published import published_stability
 from lottery.statistics.intervals import possible
 
@@ -164,6 +165,6 @@ def _sentence(rows: pd.DataFrame, unit: str) -> str:
     known = of_unit.dropna(subset="value")
     if known.empty:
         return ""
-    mean, chance = (style.number(known[name].mean()) for name in ("value", "expected"))
+    mean, chance = (rounded(known[name].mean(), 2) for name in ("value", "expected"))
     name = style.UNIT_NAMES[unit]
     return f"{STATISTICS[statistic]} of {name}, mean over tasks: {mean} (chance {chance})."

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from lottery import files
 from lottery.report import style
+from lottery.report.tables.numbers import rounded
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.summary import AVERAGE
 from lottery.statistics.differences import SCHEMA
@@ -87,8 +88,8 @@ def _sentence(rows: pd.DataFrame) -> str:
     of_all = rows[rows["task"] == AVERAGE]
     of_all = rows if of_all.empty else of_all
     parts = [
-        f"{row.first} \N{MINUS SIGN} {row.second} {style.number(row.difference, 3)}"
-        f" ({style.number(row.low, 3)} to {style.number(row.high, 3)})"
+        f"{row.first} \N{MINUS SIGN} {row.second} {rounded(row.difference, 3)}"
+        f" ({rounded(row.low, 3)} to {rounded(row.high, 3)})"
         for row in of_all[of_all["phase"] == "retrained"].itertuples()
     ]
     return f"Retrained, average over tasks: {', '.join(parts)}." if parts else ""

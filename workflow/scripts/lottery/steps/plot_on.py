@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lottery.report import strips, style
+from lottery.report.tables.numbers import rounded
 from lottery.results.published import PublishedOn
 from lottery.results.scores import on_table
 from lottery.tasks.metrics import METRICS, chance
@@ -112,7 +113,7 @@ def draw_on(
     style.legend(figure, entries)
     of_all = runs[(runs["group"] == groups[0]) & (runs["label"] == "")]
     means = of_all.groupby("line", sort=False)["counted"].mean()
-    shown = ", ".join(f"{name} {style.number(mean)}" for name, mean in means.items())
+    shown = ", ".join(f"{name} {rounded(mean, 2)}" for name, mean in means.items())
     style.finding(figure, f"{METRICS[metric].title.capitalize()} on {groups[0] or 'all'}: {shown}.")
     return figure
 

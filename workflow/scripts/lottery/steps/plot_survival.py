@@ -16,7 +16,7 @@ from lottery import files
 from lottery.analysis import survivors
 from lottery.analysis.good_masks import read_good_masks
 from lottery.report import style
-from lottery.report.style import percent
+from lottery.report.tables.numbers import percent
 from lottery.results.published import published_heatmap
 
 VERSION = 5

@@ -13,6 +13,7 @@ from lottery import files
 from lottery.files.errors import StudyError
 from lottery.pruning.subnetworks import base_name
 from lottery.report import style
+from lottery.report.tables.numbers import rounded
 
 VERSION = 2
 COLUMNS = 3
@@ -78,7 +79,7 @@ def draw_training(losses: pd.DataFrame, *details: str) -> Figure:
     style.legend(figure, lines, columns=4 if len(tasks) > 1 else 2)
     last = losses.groupby(["subnetwork", "task"], sort=False).tail(1)
     ends = last.groupby("subnetwork", sort=False)["loss"].mean()
-    shown = ", ".join(f"{name} {style.number(loss)}" for name, loss in ends.items())
+    shown = ", ".join(f"{name} {rounded(loss, 2)}" for name, loss in ends.items())
     style.finding(figure, f"Training loss of the last step, mean over tasks: {shown}.")
     style.heading(figure, "Training losses of the full model and of retraining", *details)
     return figure

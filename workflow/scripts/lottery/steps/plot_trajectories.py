@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lottery.report import style
+from lottery.report.tables.numbers import rounded
 from lottery.results.trajectory import search_table
 
 VERSION = 4
@@ -85,8 +86,8 @@ def draw_trajectories(searches: pd.DataFrame, metrics: Mapping[str, str], *detai
     style.legend(figure, _entries(searches, low), columns=4 if len(metrics) > 1 else 2)
     kept = searches[searches["accepted"]].groupby(["task", "seed"])["kept_fraction"].min()
     if len(kept):
-        sizes = f"{style.number(kept.min())} to {style.number(kept.max())}"
-        mean = style.number(kept.mean())
+        sizes = f"{rounded(kept.min(), 2)} to {rounded(kept.max(), 2)}"
+        mean = rounded(kept.mean(), 2)
         style.finding(figure, f"The good subnetworks keep {sizes} of the body, {mean} on average.")
     style.heading(figure, "Searches for the good subnetworks", *details)
     return figure

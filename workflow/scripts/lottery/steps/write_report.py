@@ -60,8 +60,7 @@ def write_report(
     """Writes results/report.html, its tables in other formats, and the answers in plain text.
 
     Args:
-        paths_to_tables: summary.csv, and those that there are of the other tables in `SCHEMAS`,
-            maybe several of one name.
+        paths_to_tables: those that there are of the tables in `SCHEMAS`, maybe several of one name.
         paths_to_figures: the svg files.
         paths_to_captions, path_to_runtimes: rst templates named as the figures; the authors' times.
         paths_to_templates: the page's templates, all in one folder.
@@ -86,6 +85,7 @@ def write_report(
 
     frames, sources = _read(paths_to_tables)
     judged = frames.get("claims", files.table([], check.SCHEMA))
+    means = frames.get("summary", files.table([], summary.SCHEMA))
     data = data_table([record["data"] for record in used_records if "data" in record])
     templates = {path.stem: path for path in paths_to_captions}
     captions = {name: read_caption(path) for name, path in templates.items()}
@@ -103,7 +103,7 @@ def write_report(
     # In the order of the page.
     content = {
         "claims": claims.judged_tables(judged),
-        "summaries": scores.summary_tables(frames["summary"], order, captions.get("summary", "")),
+        "summaries": scores.summary_tables(means, order, captions.get("summary", "")),
         "others": [table for one in sections for table in one["tables"]],
         "study": [
             *study.study_tables(facts, study.examples_of(used_records)),
@@ -116,7 +116,7 @@ def write_report(
     }
     shown = [table for group in content.values() for table in group]
     pretrained = [model["id"] for model in facts["models"] if model["weights"] == "pretrained"]
-    found = answers.answers(judged, frames["summary"], order, pretrained or order.models)
+    found = answers.answers(judged, means, order, pretrained or order.models)
     said = answers.notes(facts, missing)
     page = _fill(
         paths_to_templates[0].parent,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lottery.config.sentences import listed
-from lottery.report.tables.claims import collapsed, measured
+from lottery.report.tables.claims import collapsed, leaning, measured
 from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
 from lottery.report.tables.numbers import compact, counted, p_value, signs
 from lottery.statistics.claims.verdicts import (
@@ -14,12 +14,12 @@ from lottery.statistics.claims.verdicts import (
     CONTRADICTED,
     NOT_APPLICABLE,
     SUPPORTED,
+    UNDECIDED,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNDECIDED = "undecided"  # verdicts begin with it
 # Verdict -> its class, which colours it.
 CLASSES = {
     SUPPORTED: "supported",
@@ -90,17 +90,15 @@ def _row(row: Record, *, several: bool) -> list[Cell]:
             scope=Scope(row["model"], row["method"]),
         ),
         Cell(subject, (row["judged"],)),
-        Cell(row["verdict"], (_leaning(row), row["reason"]), verdict=verdict_class(row["verdict"])),
+        Cell(
+            row["verdict"],
+            (leaning(row), row["reason"], row["incomplete"]),
+            verdict=verdict_class(row["verdict"]),
+        ),
         Cell(signs(row["effect"]), _numbers(row)),
         Cell("", tuple(filter(None, notes)), paper=paper),
         Cell(signs(row["test"]), tuple(parts) if len(parts) > 1 else ()),
     ]
-
-
-def _leaning(row: Record) -> str:
-    """The direction of what was not decided."""
-    sides = {"supports": "leans to the claim", "against": "leans against it"}
-    return sides.get(row["direction"], "") if row["verdict"].startswith(UNDECIDED) else ""
 
 
 def _numbers(row: Record) -> tuple[str, ...]:
@@ -162,7 +160,6 @@ def finding(
     for claim in claims:
         row = rows.get((claim, model, method))
         if row and row["effect"]:
-            leaning = _leaning(row)
-            verdict = f"{row['verdict']}, {leaning}" if leaning else row["verdict"]
+            verdict = ", ".join(filter(None, (row["verdict"], leaning(row), row["incomplete"])))
             return f"{method}: {signs(row['effect'])} ({claim}: {verdict})"
     return ""

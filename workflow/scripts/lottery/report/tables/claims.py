@@ -8,15 +8,19 @@ from lottery.report.tables.model import Cell, Group, Record, Table, records
 from lottery.report.tables.numbers import NOTHING, compact, interval, percent, rounded
 from lottery.results.layout import SPLIT_NAMES
 from lottery.statistics.claims.table import CLAIMS
+from lottery.statistics.claims.verdicts import AGAINST, SUPPORTS, UNDECIDED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DECIDED = ("supported", "contradicted", "true by construction")
-# Where the estimate lies although nothing is decided.
-TOWARDS = {"supports": "leans towards the claim", "against": "leans against the claim"}
 NARROW = ("claim", "measured", "paper", "this run", "verdict")
 SHORT = {claim.id: claim.short for claim in CLAIMS}
+
+
+def leaning(row: Record) -> str:
+    """On which side the estimate of an undecided claim lies."""
+    sides = {SUPPORTS: "leans towards the claim", AGAINST: "leans against the claim"}
+    return sides.get(row["direction"], "") if row["verdict"].startswith(UNDECIDED) else ""
 
 
 def collapsed(row: Record) -> str:
@@ -67,10 +71,7 @@ def _narrow_row(row: Record) -> list[Cell]:
         Cell(row["quantity"]),
         Cell(row["published"] or NOTHING if paper is None else rounded(paper)),
         Cell(measured(row), (collapsed(row),)),
-        Cell(
-            row["verdict"],
-            ("" if row["verdict"] in DECIDED else TOWARDS.get(row["direction"], ""),),
-        ),
+        Cell(row["verdict"], (leaning(row), row["incomplete"])),
     ]
 
 

@@ -9,7 +9,7 @@ from lottery.report.tables.model import Cell, Group, Scope, Table
 from lottery.report.tables.numbers import NOTHING, compact
 
 CAPTION = (
-    "The data of the tasks. In train: examples whose text stands in train too, and how many of them"
+    "The data of the tasks. In train: examples whose text is in train too, and how many of them"
     " stand there with another label. Duplicates: examples whose text an earlier example of the"
     " split has. Blank: examples with a text without a visible character. Cut: examples longer than"
     " max_length. Unknown: tokens that the tokenizer does not know; of several encoders the largest"

@@ -112,10 +112,12 @@ class Spreads:
         pairs: task -> values of the first and of the second side, of runs that did not collapse;
             both vary.
         n_seeds: the smallest number of seeds of a task, collapsed ones among them.
+        n_runs: tasks x seeds, likewise.
     """
 
     pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]
     n_seeds: int
+    n_runs: int = 0
 
     def tested(self, test: Criterion) -> Tested:
         """See `Cells`."""

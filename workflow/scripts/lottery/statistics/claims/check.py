@@ -9,7 +9,7 @@ from typing import Any
 from lottery import files
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS
 from lottery.statistics.claims import verdicts
-from lottery.statistics.claims.cells import Runs
+from lottery.statistics.claims.cells import Runs, Spreads
 from lottery.statistics.claims.evidence import Evidence, MethodFacts, Subject, UnmeasuredError
 from lottery.statistics.claims.table import CLAIMS, Claim, Part
 from lottery.statistics.claims.verdicts import Tested
@@ -22,7 +22,8 @@ from lottery.statistics.intervals import Estimate, exact_share, holm
 # p: one-sided p-value of the claim on that side; p_holm: corrected over the claims of the method on
 # the model; p_examples: of the pooled permutation test in differences.csv, for information.
 # n_runs: tasks x seeds; n_collapsed of them collapsed and are left out; collapsed_*: the exact 95 %
-# interval of their share.
+# interval of their share. incomplete: of an unfinished study, on how many of the runs that the
+# config asks for the claim rests, where it is not all of them.
 SCHEMA: files.Schema = {
     **dict.fromkeys("claim model method statement judged verdict direction effect".split(), str),
     **dict.fromkeys("quantity test".split(), str),
@@ -32,7 +33,7 @@ SCHEMA: files.Schema = {
     "published_note": str,
     **dict.fromkeys("n_tasks n_seeds n_runs n_collapsed".split(), int),
     **dict.fromkeys("collapsed_low collapsed_high".split(), float),
-    **dict.fromkeys("split details reason".split(), str),
+    **dict.fromkeys("split details reason incomplete".split(), str),
 }
 CONSTRUCTED = "The search stopped at this threshold, on the examples scored here"
 YET = ", yet the scores are below it: evaluation computes something else than the search."
@@ -45,6 +46,7 @@ class Outcome:
 
     Attributes:
         n_runs, n_collapsed: of `lottery.statistics.claims.cells.Runs`; 0 for other numbers.
+        used: tasks x seeds that any number rests on.
         constructed: whether the search makes it true.
     """
 
@@ -52,6 +54,7 @@ class Outcome:
     tested: Tested
     n_runs: int = 0
     n_collapsed: int = 0
+    used: int = 0
     constructed: bool = False
 
 
@@ -151,6 +154,7 @@ def _of_parts(
     direction = verdicts.SUPPORTS if all(one.tested.holds for one in deciding) else verdicts.AGAINST
     row = _numbers(claim, shown, subject, names, known=not _judged([shown.part], names))
     row |= {"direction": direction, "reason": shown.tested.reason}
+    row["incomplete"] = _incomplete(outcomes, subject)
     row["p"] = supports if direction == verdicts.SUPPORTS else against
     row["details"] = ". ".join(_words(each, names) for each in outcomes) + "."
     if failing:
@@ -179,10 +183,23 @@ def _test_parts(claim: Claim, subject: Subject) -> tuple[list[Outcome], Unmeasur
         except UnmeasuredError as error:
             missing = missing or error
             continue
-        counts = (cells.n_runs, cells.n_collapsed) if isinstance(cells, Runs) else (0, 0)
+        tested = cells.tested(part.criterion)
+        n_runs, n_collapsed, used = 0, 0, tested.estimate.n_tasks * tested.estimate.n_seeds
+        if isinstance(cells, Runs):
+            n_runs, n_collapsed = cells.n_runs, cells.n_collapsed
+            used = n_runs or sum(map(len, cells.values.values()))
+        elif isinstance(cells, Spreads):
+            used = cells.n_runs
         built = part.constructed and constructed(subject.method)
-        outcomes.append(Outcome(part, cells.tested(part.criterion), *counts, built))
+        outcomes.append(Outcome(part, tested, n_runs, n_collapsed, used, built))
     return outcomes, missing
+
+
+def _incomplete(outcomes: Sequence[Outcome], subject: Subject) -> str:
+    """On how many of the runs asked for the part with the fewest rests; empty if on all."""
+    asked = subject.evidence.asked_tasks.get(subject.method.id, 0) * subject.evidence.n_seeds
+    used = min(each.used for each in outcomes)
+    return f"rests on {used} of {asked} runs" if used < asked else ""
 
 
 def _numbers(

@@ -123,6 +123,8 @@ class Evidence:
         n_seeds: the number of seeds of the study.
         tables: name of `TABLES` -> the rows of that analysis, if it was made.
         baselines: scores of other systems, with the columns `BASELINES`.
+        asked_tasks: of an unfinished study: method -> how many tasks that enter averages the config
+            asks for.
     """
 
     scores: pd.DataFrame
@@ -134,6 +136,7 @@ class Evidence:
     baselines: pd.DataFrame
     n_seeds: int
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    asked_tasks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:

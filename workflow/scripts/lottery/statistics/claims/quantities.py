@@ -205,8 +205,8 @@ def spreads(subject: Subject) -> Spreads:
     pairs = {task: pair for task, pair in shared.items() if all(np.ptp(side) > 0 for side in pair)}
     if not pairs:
         raise UnmeasuredError(UNDECIDED, "No task has a spread of scores on both sides.")
-    every = by_task(difference(sides[0], sides[1]))
-    return Spreads(pairs, min(map(len, every.values())))
+    counts = [len(each) for each in by_task(difference(*sides)).values()]
+    return Spreads(pairs, min(counts), sum(counts))
 
 
 def size_difference(subject: Subject) -> Runs:

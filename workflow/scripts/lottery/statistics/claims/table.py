@@ -1,7 +1,7 @@
 """The table of the claims: tests, margins and thresholds, set before any run.
 
 The five statements of the paper's abstract come first, then the claims in its text. What each null
-hypothesis is, and why the margins are what they are, stands in docs/statistics.md as well.
+hypothesis is, and why the margins are what they are, is in docs/statistics.md as well.
 
 Scores are in their metrics' own units (0.01 = one point). What is read as good, random and bad of
 a method is in `lottery.statistics.runs`; `found` is the search's own result.
@@ -43,7 +43,8 @@ MODERATE = 0.4
 FEW = 0.5
 # A correlation below 0.2 explains less than 4 % of the variance; Cohen (1988) calls 0.1 small.
 EXPLAINS, SMALL = 0.2, 0.1
-# Twice the median: noise has 1, the same heads in all seeds more.
+# Twice the median. Heads that are all alike and differ a little, but the same way in every seed,
+# have a small p, and a ratio near 1.
 STANDS_OUT = 2.0
 SCORES = (
     "heterogeneous",

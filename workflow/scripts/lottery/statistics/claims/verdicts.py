@@ -12,7 +12,6 @@ from lottery.statistics.intervals import Estimate, holm
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 BY_CONSTRUCTION = "true by construction"
 NOT_APPLICABLE, NOT_RUN = "not applicable", "not run"
-DECIDED = (SUPPORTED, CONTRADICTED)
 SUPPORTS, AGAINST = "supports", "against"
 FEWEST_SEEDS = 3
 # One-sided, on each side: a 95 % interval that clears the bound.
