@@ -100,7 +100,7 @@ def _cells_of_one_model(
 
 
 def phases_of(subnetwork: str) -> tuple[str, ...]:
-    """Before retraining a subnetwork has the fine-tuned weights, so a start is of retraining alone."""
+    """The phases of a subnetwork: pruned are fine-tuned weights, so a start is of retraining."""
     return PHASES if Subnetwork.parse(subnetwork).start is None else ("retrained",)
 
 

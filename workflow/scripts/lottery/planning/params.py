@@ -96,7 +96,7 @@ def training_params(study: Study, task: str) -> Params:
 def retrain_params(study: Study, method: str, task: str, subnetwork: str) -> Params:
     """Of retrain; the start is named where it is not the pretrained weights."""
     start = Subnetwork.parse(subnetwork).start
-    more = {} if start is None else {"start": start}
+    more: Params = {} if start is None else {"start": start}
     if start == "rewound":
         more["rewind_step"] = study.methods[method].rewind_step
     return training_params(study, task) | more

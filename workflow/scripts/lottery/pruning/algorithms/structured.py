@@ -166,10 +166,11 @@ def cut(
             low = middle
         else:
             high = middle - 1
-    candidates = [after(low), after(min(low + 1, end))]
-    return min(
-        candidates, key=lambda mask: round(abs(mask.kept_fraction(architecture) - share), 12)
-    )
+
+    def distance(mask: UnitMask) -> float:
+        return round(abs(mask.kept_fraction(architecture) - share), 12)
+
+    return min(after(low), after(min(low + 1, end)), key=distance)
 
 
 def check(options: Mapping[str, Any], root: Path) -> str | None:
