@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from lottery.models.architecture import read_architecture
 from lottery.models.units import ALWAYS, KINDS, kinds_of
 from lottery.pruning import controls
 from lottery.pruning.algorithms.declaration import (
@@ -112,6 +113,71 @@ def sample(kind: str, source: UnitMask, path_to_model: Path, rng: np.random.Gene
     return controls.random_units(source, rng)
 
 
+def rank(context: SearchContext) -> dict[str, np.ndarray]:
+    """Ranks the units by when they are removed, see `removal_order`."""
+    options = context.options
+    kinds, emptied = kinds_of(options["units"]), options["emptied_attention"]
+    full = UnitMask.full(context.model.architecture, kinds, emptied)
+    return removal_order(_measure_with(context), full, options)
+
+
+def removal_order(
+    measure: Measure, full: UnitMask, options: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Follows the first stage of the search, whatever the score, until no unit is left.
+
+    Returns:
+        By the kind's array, int32 of its shape: when a unit is removed, counted from 0 over all
+        kinds; -1 for kinds that are not pruned. Units of one step go by their importance.
+    """
+    strides = strides_of(full, options)
+    order = {kind: np.full(kept.shape, -1, np.int32) for kind, kept in full.units.items()}
+    mask, removed = full, 0
+    while any(mask.units[kind].any() for kind in strides):
+        measured = measure(mask)
+        after = remove(mask, measured, strides)
+        going = [
+            (measured.importance[kind].flat[place], number, kind, place)
+            for number, kind in enumerate(strides)
+            for place in np.flatnonzero(mask.units[kind] & ~after.units[kind])
+        ]
+        for *_, kind, place in sorted(going):
+            order[kind].flat[place] = removed
+            removed += 1
+        mask = after
+    return {KINDS[kind].array: array for kind, array in order.items()}
+
+
+def cut(
+    ranking: Mapping[str, np.ndarray], path_to_model: Path, share: float, options: Mapping[str, Any]
+) -> UnitMask:
+    """The mask on the path of `rank` whose kept share of parameters is nearest to `share`.
+
+    Masks of a path nest. Of two that are equally near, the larger one is taken.
+    """
+    architecture = read_architecture(path_to_model)
+    order = {name: ranking[kind.array] for name, kind in KINDS.items() if kind.array in ranking}
+    end = 1 + max(int(array.max()) for array in order.values())
+
+    def after(removed: int) -> UnitMask:
+        units = {kind: (array < 0) | (array >= removed) for kind, array in order.items()}
+        return UnitMask(units, options["emptied_attention"])
+
+    # The kept share only falls along the path: the last mask that is large enough, or the next.
+    low, high = 0, end
+    while low < high:
+        middle = (low + high + 1) // 2
+        if after(middle).kept_fraction(architecture) >= share:
+            low = middle
+        else:
+            high = middle - 1
+
+    def distance(mask: UnitMask) -> float:
+        return round(abs(mask.kept_fraction(architecture) - share), 12)
+
+    return min(after(low), after(min(low + 1, end)), key=distance)
+
+
 def check(options: Mapping[str, Any], root: Path) -> str | None:
     """Rejects an importance that depends on the order of the examples under another order."""
     if options["importance"] in ORDERED and options["search_order"] != "file":
@@ -136,6 +202,8 @@ ALGORITHM = Algorithm(
     sources=SOURCES,
     search=search,
     sample=sample,
+    rank=rank,
+    cut=cut,
     check=check,
     to_threshold=True,
     importance=True,
