@@ -16,11 +16,12 @@ import numpy as np
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.models.architecture import Architecture
+from lottery.models.architecture import Architecture, LayerPlan, Plan
 from lottery.models.units import (
     ALWAYS,
     EMPTIED_ATTENTION,
     KINDS,
+    OUTPUT_BIAS,
     Kept,
     body_size,
     count_entries,
@@ -344,6 +345,23 @@ def _unpacked(path: Path, arrays: dict[str, np.ndarray], shapes: dict[str, Any])
             raise StudyError(f"{path}: {name} does not hold {count} bits.")
         parameters[name] = np.unpackbits(arrays[name], count=count).astype(bool).reshape(shape)
     return WeightMask(parameters)
+
+
+def plan_of(mask: UnitMask, architecture: Architecture) -> Plan:
+    """The plan of a model shrunk to a mask; ValueError if the mask has another size."""
+    return tuple(_plan_of_layer(kept, architecture) for kept in mask.entries(architecture))
+
+
+def _plan_of_layer(kept: Kept, architecture: Architecture) -> LayerPlan:
+    heads = kept["query.bias"][0].reshape(architecture.heads, -1).any(axis=1)
+    inner = kept["intermediate.bias"][0]
+    mlp = bool(kept["output.bias"][0].any())
+    return LayerPlan(
+        heads=tuple(np.flatnonzero(heads).tolist()),
+        mlp=mlp,
+        attention_bias=bool(kept[OUTPUT_BIAS][0].any()),
+        inner=tuple(np.flatnonzero(inner).tolist()) if mlp and not inner.all() else None,
+    )
 
 
 def size_of(mask: Mask, kept_fraction: float) -> dict[str, Any]:
