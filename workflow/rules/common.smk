@@ -196,7 +196,8 @@ def evaluated_logits(wildcards):
     if wildcards.phase == "finetuned":
         return {"logits": f"{PATHS.finetuned}/logits.safetensors".format(**wildcards)}
     if wildcards.phase == "retrained":
-        return {"logits": f"{RETRAINED}/logits.safetensors".format(**wildcards)}
+        logits = f"{RETRAINED}/logits.safetensors".format(**wildcards)
+        return {"logits": logits, "mask": mask_of(wildcards)}
     # One job evaluates all subnetworks of a method. When it runs for one more of them, it leaves the
     # others as they are, so a cell that is done waits for nothing but its mask and model.
     # Of a cell whose params have changed Snakemake must see that its input is made again.
