@@ -85,6 +85,11 @@ def growing(amount):
     return lambda wildcards, attempt: attempt * amount
 
 
+def all_cores(wildcards):
+    """All cores of this run; a cluster, which has no such number, gives those of a GPU job."""
+    return workflow.resource_settings.cores or TORCH_THREADS
+
+
 def kept_or_temporary(path):
     """Weights that go once all that reads them is done, unless the config keeps them."""
     return path if STUDY.keep_retrained else temp(path)
@@ -176,6 +181,11 @@ def masks_to_prune(wildcards):
     """The masks of a method that are evaluated before retraining."""
     names = STUDY.methods[wildcards.method].subnetworks_on(wildcards.model)
     return [mask_path(STUDY, wildcards, subnetwork=name) for name in names]
+
+
+def latency_masks(wildcards):
+    """The masks whose computing time is measured, those of the first seed."""
+    return [mask_path(STUDY, row) for row in grid.latency_cells(STUDY, **dict(wildcards.items()))]
 
 
 def controls(wildcards):
