@@ -22,8 +22,8 @@ class Effort:
 
     warm_up: int = 3
     least: int = 11
-    most: int = 101
-    seconds: float = 20.0
+    most: int = 1001
+    seconds: float = 5.0
 
 
 def spread_examples(tokens: Tokens, count: int) -> np.ndarray:
