@@ -73,7 +73,7 @@ def test_times_are_means_over_tasks_with_the_range_of_the_quartiles():
     assert units.rows[1][4].below == ("[0.450, 0.750]",)
     assert [cell.text for cell in zeros.rows[1]][4:] == ["1.02", "0.90"]
     # Of two measurements of masks of weights one has an upper quartile below 1.
-    assert "keep 50 % to 50 % of the body and take 0.90 to 1.02 times" in table.note
+    assert "keep 50 % of the body and take 0.90 to 1.02 times" in table.note
     assert "In 1 of 2 measurements the upper quartile is below 1." in table.note
     assert latency_table(first, "").note == ""
     assert latency_table(first[:0], "") is None

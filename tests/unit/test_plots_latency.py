@@ -103,6 +103,18 @@ def test_whiskers_are_quartiles_and_from_three_seeds_on_standard_deviations() ->
         assert upright == ([pytest.approx(expected)] if expected else [])
 
 
+def test_quartiles_of_a_disturbed_measurement_end_in_an_arrow() -> None:
+    latency = latency_rows(RATIOS, model=MODEL)
+    latency.loc[latency["subnetwork"] == "bad", "ratio_high"] = 40.0
+    with style.settings():
+        order = Layout.of(**layout("t"))
+        figure = draw_latency(from_scores(scores("t")), latency, order, MODEL, "structured")
+    (panel,) = (axis for axis in figure.axes if axis.get_title())
+    assert panel.get_xlim()[1] < 1.4
+    colours = [line.get_color() for line in panel.lines if line.get_marker() == ">"]
+    assert colours == [style.SUBNETWORKS["bad"]] * 2
+
+
 def test_it_tells_what_was_measured() -> None:
     one, many = sentences(latency_rows({"good": (0.7, 0.6)}, ("a", "b")))
     assert "1 example at a time: good 0.70; the full model against itself 1.00." in one

@@ -19,6 +19,7 @@ from lottery.results.summary import by_row, reported_runs
 
 VERSION = 1
 COLUMNS = 3
+WIDEST = 1.3  # quartiles above this many times the largest ratio end in an arrow
 NAMES = {strips.FULL: "full model", strips.MAJORITY: "majority"}
 MARKERS = dict(zip(BATCH_SIZES, "os", strict=True))
 AT_A_TIME = {size: f"{size} example{'s' * (size > 1)} at a time" for size in BATCH_SIZES}
@@ -63,7 +64,8 @@ def draw_latency(
     values = [value for each in cells.values() for value in strips.extremes(each)]
     style.same_range(axes, min(values, default=0.0), max(values, default=1.0), upright=True)
     ends = [1.0, *timed["ratio_low"], *timed["ratio_high"]]
-    style.same_range(axes, min(ends), max(ends))
+    most = WIDEST * max([1.0, *timed["ratio"]])
+    style.same_range(axes, min(ends), min(max(ends), most))
     for axis, task in zip(axes, tasks, strict=True):
         _draw_baselines(axis, cells[task.id])
         for row in timed[timed["task"] == task.id].itertuples():

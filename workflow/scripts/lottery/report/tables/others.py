@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -135,14 +135,18 @@ def weights_note(frame: pd.DataFrame) -> str:
     weights = frame[frame["granularity"] == "weights"]
     if weights.empty:
         return ""
-    kept, ratio = weights["kept_fraction"], weights["ratio"]
+    ratios = [rounded(ratio, 2) for ratio in sorted(weights["ratio"])]
+    kept = [percent(share) for share in sorted(weights["kept_fraction"])]
     faster = int((weights["ratio_high"] < 1).sum())
     return (
-        f"Masks of weights keep {percent(kept.min())} to {percent(kept.max())} of the body and take"
-        f" {rounded(ratio.min(), 2)} to {rounded(ratio.max(), 2)} times as long as the full model:"
-        f" zeros are computed like other numbers. In {faster} of {len(weights)} measurements the"
-        " upper quartile is below 1."
+        f"Masks of weights keep {_ends(kept)} of the body and take {_ends(ratios)} times as long as"
+        " the full model: zeros are computed like other numbers."
+        f" In {faster} of {len(weights)} measurements the upper quartile is below 1."
     )
+
+
+def _ends(texts: Sequence[str]) -> str:
+    return " to ".join(dict.fromkeys((texts[0], texts[-1])))
 
 
 def association_table(frame: pd.DataFrame) -> Table | None:
