@@ -20,11 +20,13 @@ seeds: [3, 1]
 methods:
   s: {algorithm: structured, subnetworks: [good, random, super_good]}
   m: {algorithm: magnitude, subnetworks: [good]}
+analysis: {latency: true}
 """
 AFTER = """
 tasks: {rte: {}}
 seeds: [3]
 methods: {s: {algorithm: structured, subnetworks: [good, bad]}}
+analysis: {latency: true}
 """
 CELL = "results/{model}/{task}/seed_{seed}"
 LIST = f"results/{list_unnamed.LIST}"
@@ -50,6 +52,7 @@ def put_all(root: Path, text: str) -> None:
         CELL + "/mask/{method}/{subnetwork}.provenance.json": grid.sample_rows(made),
         CELL + "/retrain/{method}/{subnetwork}/model.safetensors": grid.retrain_rows(made),
         CELL + "/evaluate/{method}/{subnetwork}/{phase}/metrics.json": grid.evaluate_rows(made),
+        "results/{model}/{task}/latency/{method}/latency.csv": grid.latency_rows(made),
         "results/figures/{model}/{method}/scores.svg": grid.retrain_rows(made),
         "results/tables/{model}/{method}/survival.csv": grid.retrain_rows(made),
     }
@@ -100,6 +103,7 @@ def test_what_is_no_longer_named_is_listed_once(tmp_path: Path) -> None:
         "results/majority/wnli",
         "results/other/rte",
         "results/other/wnli",
+        "results/small/rte/latency/m",
         "results/small/rte/seed_1",
         "results/small/rte/seed_3/evaluate/m",
         "results/small/rte/seed_3/evaluate/s/random",

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from synthetic_masks import random_weights
-from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
+from tiny import SIZES, random_mask, tiny_architecture, tiny_model, tiny_tokens
+from torch.utils.flop_counter import FlopCounterMode
 
 from lottery import files
 from lottery.evaluation.predict import BATCH_SIZE, predict
@@ -19,6 +20,7 @@ from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_model, save_model
 from lottery.pruning.masks import Mask, MaskInfo, UnitMask, read_mask, write_mask
 from lottery.pruning.shrink import apply_mask, check_under
+from lottery.results.scores import COSTS
 from lottery.steps import evaluate_pruned as step
 from lottery.steps.evaluate import evaluate
 from lottery.steps.finetune import finetune
@@ -63,6 +65,7 @@ class Folder:
         self.pruned = root / "evaluate/s/pruned.json"
         self.tokens = {split: root / f"tokens/{split}.safetensors" for split in ["train", *SPLITS]}
         self.put_model(0)
+        files.write_json(root / "config.json", {"model_type": "bert"} | SIZES)
         for number, path in enumerate(self.tokens.values()):
             tokens = tiny_tokens(30 - number, number, n_outputs)
             files.write_arrays(path, tokens.arrays(), {})
@@ -102,6 +105,7 @@ class Folder:
         keywords |= {"metrics": METRICS[self.n_outputs], "batch_size": 7, "torch_threads": 1} | cell
         evaluate(
             paths_to_tokens=[self.tokens[split] for split in SPLITS],
+            path_to_config=self.root / "config.json",
             path_to_metrics=folder / "metrics.json",
             path_to_predictions=folder / "predictions.parquet",
             **(keywords | changes),
@@ -326,7 +330,49 @@ def test_scores_are_those_of_the_logits(tmp_path: Path, n_outputs: int) -> None:
         logits, size = read_logits(folder.logits(name))
         assert found.pop("scores") == expected_scores(folder, logits)
         cell = {"model": "m", "task": "t", "seed": 1, "method": "s"}
+        costs = {each: found.pop(each) for each in (*COSTS, "flops")}
+        assert costs == expected_costs(folder, name)
         assert found == {"format": 1, **cell, "subnetwork": name, "phase": "pruned", **size}
+
+
+def expected_costs(folder: Folder, name: str) -> dict[str, Any]:
+    """The costs of a model that is built, saved, and run on one example after another."""
+    model, kept = tiny_model(0, folder.n_outputs), None
+    if name != "full":
+        model, kept = apply_mask(model, MASKS[name], folder.read("validation"))
+    path = folder.root / "built.safetensors"
+    save_model(path, model)
+    parameters = sum(p.numel() for p in model.parameters())
+    flops = {}
+    for split in SPLITS:
+        counts = []
+        tokens = folder.read(split)
+        for row in range(len(tokens)):
+            with FlopCounterMode(display=False) as counter:
+                predict(model, tokens.select(np.array([row])), 1)
+            counts.append(counter.get_total_flops())
+        flops[split] = np.mean(counts)
+        if split == "validation":
+            for half, number in (("search_half", 0), ("report_half", 1)):
+                flops[half] = np.mean(np.array(counts)[tokens.half == number])
+    return {
+        "parameters": parameters,
+        "nonzero_parameters": parameters - sum(int((~k).sum()) for k in (kept or {}).values()),
+        "file_bytes": path.stat().st_size,
+        "flops": pytest.approx(flops),
+    }
+
+
+@pytest.mark.parametrize("name", ["good", "weights", None])
+def test_trained_models_cost_what_their_masks_leave(folder: Folder, name: str | None) -> None:
+    logits = {split: np.zeros((len(folder.read(split)), 3), np.float32) for split in SPLITS}
+    path = folder.root / "retrain/logits.safetensors"
+    write_logits(path, logits, {"units_kept": {}})
+    masked = {"path_to_mask": folder.masks[name]} if name else {}
+    found = folder.evaluate(folder.root / "x/retrained", path_to_logits=path, **masked)
+    assert {each: found[each] for each in (*COSTS, "flops")} == expected_costs(
+        folder, name or "full"
+    )
 
 
 def test_trained_models_are_scored_by_the_logits_that_they_left(folder: Folder) -> None:

@@ -45,6 +45,24 @@ def test_job_counts(config: str, expected: tuple[int, ...]) -> None:
     assert tuple(found.values()) == expected
 
 
+def test_times_are_measured_of_the_first_seed_if_they_are_asked_for() -> None:
+    text = """
+    tasks: {rte: {}, wnli: {}}
+    methods:
+      s: {algorithm: structured, subnetworks: [good, random, random_2]}
+      m: {algorithm: magnitude, subnetworks: [good], only_tasks: [wnli]}
+      searched: {algorithm: structured, subnetworks: []}
+    """
+    assert grid.latency_rows(study(text)) == []
+    asked = study(f"{text}\n    analysis: {{latency: true}}")
+    jobs = [tuple(row.values()) for row in grid.latency_rows(asked)]
+    assert jobs == [("small", "rte", "s"), ("small", "wnli", "s"), ("small", "wnli", "m")]
+    found = params.latency_params(asked, "small", "wnli", "s")
+    assert found == {"seed": 3, "subnetworks": ["good", "random", "random_2"]}
+    measured = grid.latency_cells(asked, "small", "wnli", "s")
+    assert [row["seed"] for row in measured] == [3, 3, 3]
+
+
 def test_no_job_stands_twice() -> None:
     full = load_study(read_config(ROOT / "workflow/configs/full.yaml"), ROOT)
     for rows in (

@@ -62,15 +62,15 @@ BUDGETS = {
         830,
         "matplotlib pandas pyarrow",
         """compare_methods draw_maps measure_importance measure_magnitudes measure_noise
-        measure_overlap measure_patterns measure_stability plot_differences plot_on plot_overview
-        plot_scores
+        measure_overlap measure_patterns measure_stability plot_differences plot_latency plot_on
+        plot_overview plot_scores
         plot_survival plot_training plot_trajectories""",
     ),
     "models": budget(
         1260,
         "torch",
         """check_pattern_rules classify_patterns evaluate_on evaluate_pruned fetch_model
-        finetune retrain search""",
+        finetune measure_latency retrain search""",
     ),
 }
 

@@ -14,11 +14,13 @@ import pytest
 import synthetic
 import synthetic_page
 from page_reader import Seen, seen
+from synthetic_latency import latency_rows
 from synthetic_page import ODD, TABLES
 
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.report.page.figures import caption
+from lottery.results.latency import SCHEMA as LATENCY_SCHEMA
 from lottery.results.overlap import SCHEMA, overlap_sentence
 
 MINUS = "\u2212"
@@ -342,6 +344,25 @@ def test_associations_are_those_of_the_fine_tuned_models_over_tasks(found):
     assert [row[0] for row in rows[2:]] == ["heterogeneous", "vertical"]
     assert rows[2][1:5] == ["0.25", f"{MINUS}0.25", "0.02", "0.25"]
     assert not any("0.99" in cell for row in rows for cell in row)
+
+
+def test_measured_times_are_a_table_of_their_own_section(tree, found):
+    assert "table-latency" not in found.tables and "What is a subnetwork worth?" not in found.text
+    paths = [TABLES / "summary.csv"]
+    for method, granularity in (("structured", "units"), ("magnitude", "weights")):
+        frame = latency_rows(
+            {"good": (0.75, 0.5)}, tuple(tree.tasks),
+            model=tree.model, method=method, granularity=granularity,
+        )  # fmt: skip
+        paths.append(synthetic_page.of_method(tree, method) / "latency.csv")
+        files.write_table(paths[-1], frame, LATENCY_SCHEMA)
+    page = seen(synthetic_page.write_page(tree, paths_to_tables=paths))
+    rows = [row for row in page.tables["table-latency"] if row[0] == "good"]
+    assert [row[1:4] for row in rows] == [["9", "0.500", "0.750"]] * 2
+    assert all(row[4].startswith("0.75") and row[5].startswith("0.50") for row in rows)
+    words = " ".join(page.text.split())
+    assert "Masks of weights keep 50 % of the body and take 0.50 to 0.75 times as long" in words
+    assert "What is a subnetwork worth?" in page.text
 
 
 def test_a_caption_finds_the_files_of_its_figure_in_the_order_of_the_rule(tmp_path):

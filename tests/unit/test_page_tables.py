@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
+from synthetic_latency import latency_rows
 from synthetic_page import WORKFLOW
 
 from lottery import files
@@ -12,6 +14,7 @@ from lottery.report.page.claims import judged_tables, not_applicable, not_run
 from lottery.report.page.figures import SECTIONS, tables_of
 from lottery.report.page.study import examples_of
 from lottery.report.tables.model import Cell, Table
+from lottery.report.tables.others import latency_table
 from lottery.report.tables.scores import evaluation_only_tables
 from lottery.results.summary import ON_SCHEMA
 from lottery.statistics.claims.check import SCHEMA
@@ -54,6 +57,26 @@ def test_scores_outside_stand_group_by_group():
         table.caption == "hans (accuracy), models of mnli. Mean."
         and "the paper's numbers" in table.published
     )
+
+
+def test_times_are_means_over_tasks_with_the_range_of_the_quartiles():
+    first = latency_rows({"good": (0.7, 0.6)}, ("a",))
+    second = latency_rows({"good": (0.5, 0.5)}, ("b",))
+    weights = latency_rows({"good": (1.02, 0.9)}, method="magnitude", granularity="weights")
+    table = latency_table(pd.concat([first, second, weights]), "Times.")
+    assert [*table.columns] == ["", "tasks", "kept", "FLOPs", "time, batch 1", "time, batch 32"]
+    units, zeros = table.groups
+    assert units.title == "structured, m, cpu, 2 threads"
+    full, good = ([cell.text for cell in row] for row in units.rows)
+    assert full == ["full", "2", "1.000", "0.750", "1.00", "1.00"]
+    assert good == ["good", "2", "0.500", "0.750", "0.60", "0.55"]
+    assert units.rows[1][4].below == ("[0.450, 0.750]",)
+    assert [cell.text for cell in zeros.rows[1]][4:] == ["1.02", "0.90"]
+    # Of two measurements of masks of weights one has an upper quartile below 1.
+    assert "keep 50 % of the body and take 0.90 to 1.02 times" in table.note
+    assert "In 1 of 2 measurements the upper quartile is below 1." in table.note
+    assert latency_table(first, "").note == ""
+    assert latency_table(first[:0], "") is None
 
 
 def test_a_section_takes_the_tables_that_its_names_fit():

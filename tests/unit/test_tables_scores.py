@@ -76,8 +76,26 @@ def flags(evaluations: list[dict], majority_value: float | None) -> list[bool]:
 def test_columns_are_those_of_the_blueprint():
     assert (
         "model task seed method subnetwork phase split metric value n_examples kept_fraction "
-        "heads_kept mlps_kept degenerate eval_task group target_kept start mask_source units_kept"
+        "heads_kept mlps_kept degenerate eval_task group target_kept start mask_source units_kept "
+        "parameters nonzero_parameters file_bytes flops"
     ).split() == COLUMNS
+
+
+def test_costs_are_those_of_the_model_and_of_the_split():
+    costs = {"parameters": 70, "nonzero_parameters": 50, "file_bytes": 900}
+    document = evaluation(0.5) | costs | {"flops": {"validation": 12.5, "report_half": None}}
+    rows = gather([document], [majority(0.2)], REPORTED)
+    runs = rows[rows["subnetwork"] == "full"].set_index("split")
+    assert {name: set(runs[name]) for name in costs} == {k: {v} for k, v in costs.items()}
+    assert runs.loc["validation", "flops"] == 12.5
+    others = rows[rows["subnetwork"] == "majority"]
+    assert others[[*costs, "flops"]].isna().all(axis=None)
+    assert runs.loc[["report_half"], "flops"].isna().all()
+    # Evaluations on other tasks have none.
+    other = evaluation(0.5) | {"eval_task": "hans"}
+    other["scores"] = [each | {"group": "", "label": ""} for each in other["scores"]]
+    rows = gather([document], [majority(0.2)], REPORTED, [other])
+    assert rows.loc[rows["eval_task"] == "hans", [*costs, "flops"]].isna().all(axis=None)
 
 
 def test_majority_is_that_of_the_validation_labels_on_whole_splits_and_of_train_on_halves():
@@ -183,7 +201,7 @@ def test_the_step_writes_every_score_once_in_the_order_of_the_grid(tmp_path):
     assert [*rows["subnetwork"]] == order
     line = (
         "m,cola,1,structured,good,retrained,validation,matthews,,10,0.5,3,1,true"
-        ",,,,pretrained,,heads=3 mlps=1"
+        ",,,,pretrained,,heads=3 mlps=1,,,,"
     )
     assert out.read_text().splitlines()[6] == line
     assert rows["counted"][5] == 0.0

@@ -89,6 +89,19 @@ def test_mean_and_sample_sd_over_seeds():
     assert row["sd"] == pytest.approx(math.sqrt((0.13333**2 + 0.03333**2 + 0.16667**2) / 2), 1e-4)
 
 
+def test_costs_are_means_over_seeds_and_averages_over_tasks():
+    tasks = {"rte": (4.0, 8.0), "cola": (20.0, 20.0)}
+    scores = [
+        run(task, seed, 0.5) | {"flops": value, "parameters": 10 * value}
+        for task, of_task in tasks.items()
+        for seed, value in enumerate(of_task)
+    ]
+    rows = summary_of(scores, layout(dict.fromkeys(tasks, "accuracy"), {})).set_index("task")
+    assert rows["flops"].to_dict() == {"rte": 6.0, "cola": 20.0, "average": 13.0}
+    assert (rows["parameters"] == 10 * rows["flops"]).all()
+    assert rows["file_bytes"].isna().all()
+
+
 def test_one_seed_has_no_sd():
     row = row_of(summary_of([run("rte", 1, 0.5)], layout({"rte": "accuracy"}, {})), "rte")
     assert row["mean"] == 0.5

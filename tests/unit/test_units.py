@@ -29,8 +29,16 @@ from lottery.pruning import controls
 from lottery.pruning.algorithms import structured
 from lottery.pruning.algorithms.search import SearchContext, trajectory_columns
 from lottery.pruning.importance import measure
-from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, body_shapes, read_mask, write_mask
-from lottery.pruning.shrink import apply_mask, check_under, plan_of, shrink
+from lottery.pruning.masks import (
+    MaskInfo,
+    UnitMask,
+    WeightMask,
+    body_shapes,
+    plan_of,
+    read_mask,
+    write_mask,
+)
+from lottery.pruning.shrink import apply_mask, check_under, shrink
 from lottery.tasks import metrics
 from lottery.training.loop import loss_of
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
 import yaml
@@ -62,10 +63,20 @@ def test_planned_jobs(config: str, jobs_of: Jobs) -> None:
     assert jobs["collect_scores"] == jobs["summarize"] == 1
 
 
+def test_asking_for_latency_adds_its_own_jobs_alone(tmp_path: Path) -> None:
+    config = yaml.safe_load((ROOT / "workflow/configs/demo.yaml").read_text())
+    config["analysis"] = {"latency": False}
+    before = planned(tmp_path, config)
+    config["analysis"] = {"latency": True}
+    # Once per task and method, whatever seeds there are.
+    own = {"measure_latency": 2 * 2, "gather_latency": 2, "plot_latency": 2}
+    assert planned(tmp_path, config) == before | own
+
+
 def test_the_papers_grid_needs_630_gpu_jobs(jobs_of: Jobs) -> None:
     jobs = jobs_of("config.yaml")
     assert sum(count for rule, count in jobs.items() if rule.startswith(GPU_RULES)) == 630
-    # And no other rule asks for a GPU.
+    # And no other rule asks for a GPU, but the one that is run when a config asks for it.
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     with_gpu, steps = {"gpu_step"}, set()
     for block in re.split(r"^ *(?=(?:use )?rule\b)", rules, flags=re.MULTILINE):
@@ -75,7 +86,7 @@ def test_the_papers_grid_needs_630_gpu_jobs(jobs_of: Jobs) -> None:
         elif "gpu=GPU" not in block or block.startswith("use rule torch_step as gpu_step"):
             continue
         steps.add(re.search(r'stage\("(\w+)"\)', block)[1])
-    assert steps == {*GPU_RULES}
+    assert steps == {*GPU_RULES, "measure_latency"}
 
 
 @pytest.mark.parametrize("config", COUNTS)

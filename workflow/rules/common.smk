@@ -85,6 +85,11 @@ def growing(amount):
     return lambda wildcards, attempt: attempt * amount
 
 
+def all_cores(wildcards):
+    """All cores of this run; a cluster, which has no such number, gives those of a GPU job."""
+    return workflow.resource_settings.cores or TORCH_THREADS
+
+
 def kept_or_temporary(path):
     """Weights that go once all that reads them is done, unless the config keeps them."""
     return path if STUDY.keep_retrained else temp(path)
@@ -208,6 +213,11 @@ def masks_to_prune(wildcards):
     return [mask_path(STUDY, wildcards, subnetwork=name) for name in pruned]
 
 
+def latency_masks(wildcards):
+    """The masks whose computing time is measured, those of the first seed."""
+    return [mask_path(STUDY, row) for row in grid.latency_cells(STUDY, **dict(wildcards.items()))]
+
+
 def controls(wildcards):
     """The controls of one (model, method), each mask with the one that it is compared with."""
     if STUDY.methods[wildcards.method].borrows_sizes(wildcards.model):
@@ -226,7 +236,8 @@ def evaluated_logits(wildcards):
     if wildcards.phase == "finetuned":
         return {"logits": f"{PATHS.finetuned}/logits.safetensors".format(**wildcards)}
     if wildcards.phase == "retrained":
-        return {"logits": f"{RETRAINED}/logits.safetensors".format(**wildcards)}
+        logits = f"{RETRAINED}/logits.safetensors".format(**wildcards)
+        return {"logits": logits, "mask": mask_of(wildcards)}
     # One job evaluates all subnetworks of a method. When it runs for one more of them, it leaves the
     # others as they are, so a cell that is done waits for nothing but its mask and model.
     # Of a cell whose params have changed Snakemake must see that its input is made again.

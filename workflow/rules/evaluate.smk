@@ -25,6 +25,7 @@ use rule gpu_step as evaluate_pruned with:
 use rule torch_step as evaluate with:
     input:
         unpack(evaluated_logits),
+        config="resources/models/{model}/config.json",
         tokens=token_files,
     output:
         metrics=f"{EVALUATED}/metrics.json",

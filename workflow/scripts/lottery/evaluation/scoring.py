@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -62,16 +62,23 @@ class Scored:
     def scores(self) -> list[dict[str, Any]]:
         """One entry per split (halves of validation included) and metric."""
         entries = []
+        for split, part, rows in self._parts():
+            labels, predictions = self.tokens[split].labels, decide(self.logits[split])
+            scored = score_entries(self.metrics, labels[rows], predictions[rows])
+            entries += [{"split": part} | entry for entry in scored]
+        return entries
+
+    def lengths(self) -> dict[str, np.ndarray]:
+        """Tokens of the examples of each split, halves of validation included: int64 [n]."""
+        return {part: self.tokens[split].lengths[rows] for split, part, rows in self._parts()}
+
+    def _parts(self) -> Iterator[tuple[str, str, np.ndarray]]:
+        """The splits, and the halves of validation: split, name, bool [examples of the split]."""
         for split, tokens in self.tokens.items():
-            predictions = decide(self.logits[split])
-            parts = {split: np.ones(len(tokens), bool)}
+            yield split, split, np.ones(len(tokens), bool)
             if split == "validation":
                 half = cast(np.ndarray, tokens.half)
-                parts |= {name: half == number for name, number in HALVES.items()}
-            for part, rows in parts.items():
-                scored = score_entries(self.metrics, tokens.labels[rows], predictions[rows])
-                entries += [{"split": part} | entry for entry in scored]
-        return entries
+                yield from ((split, name, half == number) for name, number in HALVES.items())
 
     def predictions_table(self) -> pa.Table:
         """The content of predictions.parquet: one row per example (docs/files.md)."""
@@ -120,10 +127,13 @@ def score_entries(
 
 
 def metrics_file(
-    cell: dict[str, Any], entries: list[dict[str, Any]], size: Mapping[str, Any]
+    cell: dict[str, Any],
+    entries: list[dict[str, Any]],
+    size: Mapping[str, Any],
+    cost: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The content of metrics.json (docs/files.md)."""
-    return {"format": FORMAT, **cell, **size, "scores": entries}
+    return {"format": FORMAT, **cell, **size, **(cost or {}), "scores": entries}
 
 
 def score_logits(

@@ -6,6 +6,7 @@ imported where they are used: most jobs need one or two of them.
 """
 
 from lottery.files.arrays import (
+    arrays_size,
     npz_names,
     read_arrays,
     read_metadata,
@@ -22,6 +23,7 @@ from lottery.files.text import read_csv, read_given_csv, read_json, write_csv, w
 
 __all__ = [
     "Schema",
+    "arrays_size",
     "atomic",
     "discard",
     "expanded",

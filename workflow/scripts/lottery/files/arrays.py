@@ -44,22 +44,40 @@ def write_arrays(
     # The format stores C order and little endian; np.asarray leaves a scalar array a scalar.
     plain = {name: np.asarray(a, order="C") for name, a in arrays.items()}
     plain = {name: a.astype(a.dtype.newbyteorder("<"), copy=False) for name, a in plain.items()}
-    kinds = {name: _kind(array.dtype) for name, array in plain.items()}
-    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
-    ordered, end = sorted(plain, key=lambda name: (-KINDS.index(kinds[name]), name)), 0
-    for name in ordered:
-        offsets = [end, end + plain[name].nbytes]
-        shape = plain[name].shape
-        header[name] = {"dtype": kinds[name], "shape": shape, "data_offsets": offsets}
-        end = offsets[1]
-    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    text = text.ljust(-(-len(text) // 8) * 8)
+    described = {name: (_kind(array.dtype), array.shape) for name, array in plain.items()}
+    ordered, text = _header(described, metadata)
     with atomic(path) as temporary, temporary.open("wb") as file:
         # Not by the library's writers: they copy the arrays, of which a checkpoint of a large model
         # has gigabytes, and order the metadata differently in each run.
         file.write(len(text).to_bytes(8, "little") + text)
         for name in ordered:
             file.write(plain[name].reshape(-1).view(np.uint8).data)
+
+
+def arrays_size(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> int:
+    """The bytes of the file that `write_arrays` would write of float32 arrays of these shapes."""
+    _, text = _header({name: ("F32", shape) for name, shape in shapes.items()}, metadata)
+    return 8 + len(text) + sum(4 * math.prod(shape) for shape in shapes.values())
+
+
+def _header(
+    arrays: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str]
+) -> tuple[list[str], bytes]:
+    """The order of arrays, each given by kind and shape, in a safetensors file, and its header."""
+    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    ordered, end = sorted(arrays, key=lambda name: (-KINDS.index(arrays[name][0]), name)), 0
+    for name in ordered:
+        kind, shape = arrays[name]
+        offsets = [end, end + math.prod(shape) * _bytes(kind)]
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": offsets}
+        end = offsets[1]
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return ordered, text.ljust(-(-len(text) // 8) * 8)
+
+
+def _bytes(kind: str) -> int:
+    """The bytes of an entry of an array."""
+    return 1 if kind == "BOOL" else int(kind[1:]) // 8
 
 
 def _kind(dtype: np.dtype) -> str:

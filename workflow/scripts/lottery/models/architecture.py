@@ -147,7 +147,8 @@ def describe(architecture: Architecture, n_outputs: int, plan: Plan) -> dict[str
         # `inner` is left out where all inner positions are kept.
         "plan": [{k: v for k, v in asdict(layer).items() if v is not None} for layer in plan],
     }
-    return {DESCRIPTION: json.dumps(facts, sort_keys=True)}
+    # transformers asks for the format; the arrays are the same for every framework.
+    return {"format": "pt", DESCRIPTION: json.dumps(facts, sort_keys=True)}
 
 
 def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architecture, int, Plan]:

@@ -24,9 +24,7 @@ def save_model(path: Path, model: Encoder) -> None:
         name: parameter.detach().to("cpu", torch.float32).numpy()
         for name, parameter in model.checkpoint_parameters().items()
     }
-    # transformers asks for the format; the arrays are the same for every framework.
-    metadata = {"format": "pt"} | describe(model.architecture, model.n_outputs, model.plan)
-    files.write_arrays(path, arrays, metadata)
+    files.write_arrays(path, arrays, describe(model.architecture, model.n_outputs, model.plan))
 
 
 def load_model(path: Path) -> Encoder:

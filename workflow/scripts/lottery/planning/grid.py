@@ -34,6 +34,7 @@ class Paths:
         self.cell = f"{task}/seed_{{seed}}"
         self.tokens = f"{task}/tokens"
         self.super_masks = f"{task}/super/{{method}}"
+        self.latency = f"{task}/latency/{{method}}"
         self.majority = f"{results}/majority/{{task}}"
         self.finetuned = f"{self.cell}/finetune"
         self.rewound = f"{self.cell}/rewind/step_{{step}}"
@@ -189,6 +190,20 @@ def pruned_cells(study: Study) -> list[Row]:
 def retrain_rows(study: Study) -> list[Row]:
     """Jobs of retrain: model, task, seed, method, subnetwork."""
     return _rows_of_phase(study, "retrained", "model", "task", "seed", "method", "subnetwork")
+
+
+def latency_rows(study: Study) -> list[Row]:
+    """Jobs of measure_latency, none unless the config asks for them: model, task, method."""
+    if not study.analysis["latency"]:
+        return []
+    rows = distinct(retrain_rows(study), "model", "task", "method")
+    return finished(study, rows, f"{Paths(study.results).latency}/latency.csv")
+
+
+def latency_cells(study: Study, model: str, task: str, method: str) -> list[Row]:
+    """The subnetworks that such a job measures: those of the first seed."""
+    wanted = {"model": model, "task": task, "method": method, "seed": study.seeds[0]}
+    return [row for row in retrain_rows(study) if wanted.items() <= row.items()]
 
 
 def finetune_rows(study: Study) -> list[Row]:

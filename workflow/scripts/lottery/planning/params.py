@@ -612,6 +612,12 @@ def has_patterns(method: Method) -> bool:
     return not declared.imported and declared.prunes("head", method.options)
 
 
+def latency_params(study: Study, model: str, task: str, method: str) -> Params:
+    """Of measure_latency: the subnetworks, in the order of their masks."""
+    names = [row["subnetwork"] for row in grid.latency_cells(study, model, task, method)]
+    return {"seed": study.seeds[0], "subnetworks": names}
+
+
 def long_text_params(study: Study, task: str) -> Params:
     """Of write_long_texts."""
     return {"task": study.tasks[task].to_dict()}

@@ -16,11 +16,13 @@ import numpy as np
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.models.architecture import Architecture
+from lottery.models import cost
+from lottery.models.architecture import Architecture, LayerPlan, Plan, full_plan
 from lottery.models.units import (
     ALWAYS,
     EMPTIED_ATTENTION,
     KINDS,
+    OUTPUT_BIAS,
     Kept,
     body_size,
     count_entries,
@@ -346,6 +348,23 @@ def _unpacked(path: Path, arrays: dict[str, np.ndarray], shapes: dict[str, Any])
     return WeightMask(parameters)
 
 
+def plan_of(mask: UnitMask, architecture: Architecture) -> Plan:
+    """The plan of a model shrunk to a mask; ValueError if the mask has another size."""
+    return tuple(_plan_of_layer(kept, architecture) for kept in mask.entries(architecture))
+
+
+def _plan_of_layer(kept: Kept, architecture: Architecture) -> LayerPlan:
+    heads = kept["query.bias"][0].reshape(architecture.heads, -1).any(axis=1)
+    inner = kept["intermediate.bias"][0]
+    mlp = bool(kept["output.bias"][0].any())
+    return LayerPlan(
+        heads=tuple(np.flatnonzero(heads).tolist()),
+        mlp=mlp,
+        attention_bias=bool(kept[OUTPUT_BIAS][0].any()),
+        inner=tuple(np.flatnonzero(inner).tolist()) if mlp and not inner.all() else None,
+    )
+
+
 def size_of(mask: Mask, kept_fraction: float) -> dict[str, Any]:
     """What a mask keeps, as metrics.json has it.
 
@@ -356,6 +375,45 @@ def size_of(mask: Mask, kept_fraction: float) -> dict[str, Any]:
     units = mask.counts() if mask.granularity == "units" else {}
     kept = {f"{name}_kept": units.get(name) for name in ("heads", "mlps")}
     return {"kept_fraction": kept_fraction} | kept | {"units_kept": units}
+
+
+def cost_of(
+    mask: Mask | None,
+    architecture: Architecture,
+    n_outputs: int,
+    lengths: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
+    """What a model under a mask costs, as metrics.json has it.
+
+    A mask of single weights leaves zeros where they were: all but `nonzero_parameters` is that of
+    the full model.
+
+    Args:
+        mask: None for the full model.
+        architecture: sizes of the full model.
+        n_outputs: classes, or 1 for regression.
+        lengths: split -> tokens of each example, integers [examples].
+
+    Returns:
+        parameters; nonzero_parameters, those that the mask keeps; file_bytes, of the model's file;
+        and flops, the mean over the examples of each split. See `lottery.models.cost`.
+    """
+    plan = plan_of(mask, architecture) if isinstance(mask, UnitMask) else full_plan(architecture)
+    parameters = cost.count_parameters(architecture, n_outputs, plan)
+    zeros = mask.size - mask.kept if isinstance(mask, WeightMask) else 0
+    operations = {
+        split: cost.flops(architecture, n_outputs, plan, of_split)
+        for split, of_split in lengths.items()
+    }
+    return {
+        "parameters": parameters,
+        "nonzero_parameters": parameters - zeros,
+        "file_bytes": cost.file_bytes(architecture, n_outputs, plan),
+        "flops": {
+            split: int(each.sum()) / len(each) if len(each) else None
+            for split, each in operations.items()
+        },
+    }
 
 
 def full_size(architecture: Architecture) -> dict[str, Any]:

@@ -11,33 +11,15 @@ from torch import Tensor
 
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
-from lottery.models.architecture import Architecture, LayerPlan, Plan
 from lottery.models.encoder import Encoder
-from lottery.models.units import OUTPUT_BIAS, Kept
-from lottery.pruning.masks import Mask, UnitMask, WeightMask
+from lottery.models.units import Kept
+from lottery.pruning.masks import Mask, UnitMask, WeightMask, plan_of
 
 PROBE_EXAMPLES = 8
 
 
 class MaskError(RuntimeError):
     """A mask did not act, did not last or did not fit: a fault of the code, not of the user."""
-
-
-def plan_of(mask: UnitMask, architecture: Architecture) -> Plan:
-    """The plan of a model shrunk to a mask; ValueError if the mask has another size."""
-    return tuple(_plan_of_layer(kept, architecture) for kept in mask.entries(architecture))
-
-
-def _plan_of_layer(kept: Kept, architecture: Architecture) -> LayerPlan:
-    heads = kept["query.bias"][0].reshape(architecture.heads, -1).any(axis=1)
-    inner = kept["intermediate.bias"][0]
-    mlp = bool(kept["output.bias"][0].any())
-    return LayerPlan(
-        heads=tuple(np.flatnonzero(heads).tolist()),
-        mlp=mlp,
-        attention_bias=bool(kept[OUTPUT_BIAS][0].any()),
-        inner=tuple(np.flatnonzero(inner).tolist()) if mlp and not inner.all() else None,
-    )
 
 
 def shrink(model: Encoder, mask: UnitMask) -> Encoder:

@@ -14,13 +14,16 @@ from lottery.tasks.metrics import METRICS, chance
 if TYPE_CHECKING:
     import pandas as pd
 
+# What a model costs, whatever is computed with it (`lottery.pruning.masks.cost_of`).
+COSTS = ("parameters", "nonzero_parameters", "file_bytes")
 # An id is `none` where it does not apply. An empty seed: majority. An empty value: the metric is
 # undefined. kept_fraction: kept parameters / parameters of the body; kept counts are empty for
 # masks of single weights and for majority. degenerate: the run collapsed (`collapsed`), or the
 # majority baseline is undefined. eval_task and group: of tasks that are only evaluated on.
 # target_kept: the kept fraction that the method aimed at. start: the weights from which a retrained
 # subnetwork started. mask_source: where the mask is from, if not from the row's own model, task and
-# seed. units_kept: kept units by kind, as "heads=70 mlps=5".
+# seed. units_kept: kept units by kind, as "heads=70 mlps=5". flops: the mean over the examples of
+# the split; it is empty, as `COSTS` are, for majority and on eval_tasks.
 SCHEMA: files.Schema = (
     {"model": str, "task": str, "seed": int}
     | dict.fromkeys(("method", "subnetwork", "phase", "split", "metric"), str)
@@ -28,6 +31,8 @@ SCHEMA: files.Schema = (
     | {"heads_kept": int, "mlps_kept": int, "degenerate": bool}
     | {"eval_task": str, "group": str, "target_kept": float}
     | dict.fromkeys(("start", "mask_source", "units_kept"), str)
+    | dict.fromkeys(COSTS, int)
+    | {"flops": float}
 )
 COLUMNS = list(SCHEMA)
 # Which majority baseline the table has: on whole splits the published one, fitted to the validation
@@ -118,14 +123,17 @@ def evaluation_table(documents: Iterable[Document]) -> pd.DataFrame:
     for document in documents:
         named = Subnetwork.parse(document["subnetwork"])
         cell = {column: document.get(column, "") for column in CELL}
-        cell |= {column: document[column] for column in SIZES} | {
+        cell |= {column: document[column] for column in SIZES}
+        cell |= {column: document.get(column) for column in COSTS} | {
             "target_kept": named.kept,
             "start": (named.start or "pretrained") if document["phase"] == "retrained" else "",
             "mask_source": named.source or "",
             "units_kept": " ".join(f"{name}={n}" for name, n in document["units_kept"].items()),
         }
+        flops = document.get("flops", {})
         for score in document["scores"]:
             row = {name: value for name, value in score.items() if name in RUNS}
+            row["flops"] = flops.get(score["split"])
             constant = score["constant_prediction"] or score["value"] is None
             rows.append(cell | row | {"degenerate": constant and document["phase"] in TRAINED})
     return files.table(rows, RUNS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lottery import files
 from lottery.results.layout import Layout, Row
 from lottery.results.published import Published, PublishedOn
+from lottery.results.scores import COSTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,8 @@ OVER_SEEDS: dict[str, type] = {
     "kept_fraction": float,
     "kept_fraction_sd": float,
 }
+# Means over seeds of what a model costs (`lottery.pruning.masks.cost_of`).
+COST = dict.fromkeys((*COSTS, "flops"), float)
 PAPER: dict[str, type] = {"published_mean": float, "published_sd": float, "published_n": int}
 # Those of one task; what is counted over tasks is left out.
 OF_TASK = {k: v for k, v in OVER_SEEDS.items() if k != "n_tasks_without_degenerate"}
@@ -45,6 +48,7 @@ SCHEMA: files.Schema = (
     | OVER_SEEDS
     | PAPER
     | {"published_kept_fraction": float}
+    | COST
 )
 COLUMNS = list(SCHEMA)
 # Of evaluation_only.csv. An empty group means all examples, an empty label all gold labels. The
@@ -127,6 +131,7 @@ def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         sd_without_degenerate=("without_degenerate", "std"),
         kept_fraction=("kept_fraction", "mean"),
         kept_fraction_sd=("kept_fraction", "std"),
+        **{name: (name, "mean") for name in COST},
     )
     has_runs = (frame["n_without_degenerate"] > 0).astype("Int64")
     frame = frame.assign(n_tasks=1, n_tasks_without_degenerate=has_runs)
@@ -150,7 +155,8 @@ def _averages(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     )
     for name in ("mean", "median", "published_mean", "published_kept_fraction"):
         frame[name] = by_cell[name].mean().where(by_cell[name].count() == frame["n_tasks"])
-    frame["kept_fraction"] = runs.groupby(CELL)["kept_fraction"].mean()
+    sizes = ["kept_fraction", *COST]
+    frame[sizes] = runs.groupby(CELL)[sizes].mean()
     others = runs.assign(counted=runs["counted"].mask(runs["degenerate"]))
     for suffix, counted in (("", runs), ("_without_degenerate", others)):
         seeds = counted.groupby([*CELL, "seed"], dropna=False)["counted"].agg(["count", "mean"])

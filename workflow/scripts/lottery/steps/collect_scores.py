@@ -8,7 +8,7 @@ from pathlib import Path
 from lottery import files
 from lottery.results.scores import SCHEMA, gather, read_documents
 
-VERSION = 2
+VERSION = 3
 
 
 def collect_scores(

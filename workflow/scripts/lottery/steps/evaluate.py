@@ -8,8 +8,10 @@ from pathlib import Path
 from lottery import files
 from lottery.evaluation.scoring import metrics_file, read_logits, score_logits
 from lottery.files.errors import StudyError
+from lottery.models.architecture import Architecture
+from lottery.pruning.masks import cost_of, read_mask
 
-VERSION = 4
+VERSION = 5
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ def evaluate(
     metrics: list[str],
     batch_size: int,
     torch_threads: int,
+    path_to_config: Path,
     path_to_logits: Path | None = None,
     path_to_pruned: Path | None = None,
     path_to_mask: Path | None = None,
@@ -39,9 +42,11 @@ def evaluate(
 
     Args:
         batch_size, torch_threads: of the evaluation of pruned subnetworks.
-        path_to_logits: of the full or a retrained model; the other files are of a pruned
-            subnetwork.
+        path_to_logits: of the full or a retrained model; of a pruned subnetwork the files below
+            `path_to_pruned` have them.
+        path_to_config: the model's config.json.
         path_to_pruned: what evaluate_pruned wrote.
+        path_to_mask: of a subnetwork, pruned or retrained; None for the full model.
         path_to_full: provenance.json of the fine-tuned model, which is in the same folder.
         logits_by: the step and version whose logits are scored.
 
@@ -82,5 +87,9 @@ def evaluate(
     scored = score_logits({split: logits[split] for split in splits}, path_to_tokens, metrics)
     cell = {"model": model, "task": task, "seed": seed}
     cell |= {"method": method, "subnetwork": subnetwork, "phase": phase}
+    architecture = Architecture.from_config(files.read_json(path_to_config), str(path_to_config))
+    mask = read_mask(path_to_mask)[0] if path_to_mask else None
+    n_outputs = logits[splits[0]].shape[1]
+    cost = cost_of(mask, architecture, n_outputs, scored.lengths())
     files.write_parquet(path_to_predictions, scored.predictions_table())
-    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), size))
+    files.write_json(path_to_metrics, metrics_file(cell, scored.scores(), size, cost))

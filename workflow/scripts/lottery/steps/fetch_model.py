@@ -178,8 +178,7 @@ def _write_weights(
     wanted = [family.checkpoint_name(name) for name in names if not name.startswith("classifier.")]
     arrays = {name: weights[name].detach().float().numpy() for name in wanted}
     check_values(arrays, origin)
-    metadata = {"format": "pt"} | describe(architecture, 1, full_plan(architecture))
-    files.write_arrays(path, arrays, metadata)
+    files.write_arrays(path, arrays, describe(architecture, 1, full_plan(architecture)))
 
 
 def _compare(path: Path, architecture: Architecture, reference: PreTrainedModel, init: str) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from lottery import files
-from lottery.results import overlap
+from lottery.results import latency, overlap
 from lottery.statistics import differences
 
 VERSION = 1
-SCHEMAS = {"overlap": overlap.SCHEMA, "differences": differences.SCHEMA}
+SCHEMAS = {
+    "overlap": overlap.SCHEMA,
+    "differences": differences.SCHEMA,
+    "latency": latency.SCHEMA,
+}
 
 
 def gather_tables(*, paths_to_tables: list[Path], path_to_table: Path, name: str) -> None:

@@ -14,7 +14,7 @@ from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
 
-VERSION = 3
+VERSION = 4
 
 
 def summarize(

@@ -21,7 +21,7 @@ from lottery.report.page.figures import Place, caption, data_files, gather
 from lottery.report.tables import others, render, scores
 from lottery.report.tables.data import data_table
 from lottery.report.tables.model import Table, read_caption, records
-from lottery.results import overlap, summary
+from lottery.results import latency, overlap, summary
 from lottery.results.layout import Layout
 from lottery.statistics import differences, trainability
 from lottery.statistics.claims import check
@@ -36,6 +36,7 @@ SCHEMAS = {
     "trainability": trainability.SCHEMA,
     "evaluation_only": summary.ON_SCHEMA,
     "pattern_association": patterns.ASSOCIATIONS,
+    "latency": latency.SCHEMA,
 }
 LEGEND = "legend"  # the text that says what all figures have in common
 
@@ -254,6 +255,8 @@ def _tables(
                 tables.append(scores.trainability_table(frame, order, caption))
             case "pattern_association":
                 tables.append(others.association_table(frame))
+            case "latency":
+                tables.append(others.latency_table(frame, captions.get("latency_table", "")))
             case "evaluation_only":
                 tables += scores.evaluation_only_tables(frame, caption)
     return {table.name: table for table in tables if table is not None}

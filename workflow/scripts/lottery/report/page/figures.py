@@ -131,6 +131,14 @@ SECTIONS = (
         ),
     ),
     Section(
+        "worth",
+        "What is a subnetwork worth?",
+        "The time of a forward pass as a ratio to that of the full model. Units that are removed"
+        " are not computed; weights that are zero are.",
+        (Shown("latency", "Scores over time"),),
+        ("latency",),
+    ),
+    Section(
         "outside",
         "How do they do outside the data they were trained on?",
         "Models and subnetworks scored on tasks that nothing was trained on.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -95,6 +95,58 @@ def overlap_table(frame: pd.DataFrame, layout: Layout, caption: str) -> Table | 
             groups.append(Group(f"{method}, {model}", cells, Scope(model, method)))
     columns = dict(enumerate(tasks, start=1))
     return Table("overlap", caption, ["", *tasks], groups, tasks=columns, source="overlap")
+
+
+def latency_table(frame: pd.DataFrame, caption: str) -> Table | None:
+    """Times relative to the full model's, from latency.csv: a group for each model and method."""
+    if frame.empty:
+        return None
+    sizes = [*dict.fromkeys(frame["batch_size"])]
+    groups = []
+    for (model, method), rows in frame.groupby(["model", "method"], sort=False):
+        lines = []
+        for name, own in rows.groupby("subnetwork", sort=False):
+            kept, operations = own["kept_fraction"].mean(), own["flops_ratio"].mean()
+            line = [Cell(name), Cell(str(own["task"].nunique())), Cell(rounded(kept))]
+            line.append(Cell(rounded(operations)))
+            lines.append(line + [_time(own[own["batch_size"] == size]) for size in sizes])
+        groups.append(Group(f"{method}, {model}, {_machine(rows)}", lines, Scope(model, method)))
+    columns = ["", "tasks", "kept", "FLOPs", *(f"time, batch {size}" for size in sizes)]
+    note = weights_note(frame)
+    return Table("latency", caption, columns, groups, note=note, source="latency")
+
+
+def _time(rows: pd.DataFrame) -> Cell:
+    low, high = rows["ratio_low"].min(), rows["ratio_high"].max()
+    return Cell(rounded(rows["ratio"].mean(), 2), (interval(low, high),))
+
+
+def _machine(rows: pd.DataFrame) -> str:
+    """What times were measured on."""
+    found = [
+        f"cpu, {threads} {'thread' if threads == 1 else 'threads'}" if device == "cpu" else device
+        for device, threads in dict.fromkeys(zip(rows["device"], rows["threads"], strict=True))
+    ]
+    return " and ".join(dict.fromkeys(found))
+
+
+def weights_note(frame: pd.DataFrame) -> str:
+    """What the times of masks of weights say; empty where there are none."""
+    weights = frame[frame["granularity"] == "weights"]
+    if weights.empty:
+        return ""
+    ratios = [rounded(ratio, 2) for ratio in sorted(weights["ratio"])]
+    kept = [percent(share) for share in sorted(weights["kept_fraction"])]
+    faster = int((weights["ratio_high"] < 1).sum())
+    return (
+        f"Masks of weights keep {_ends(kept)} of the body and take {_ends(ratios)} times as long as"
+        " the full model: zeros are computed like other numbers."
+        f" In {faster} of {len(weights)} measurements the upper quartile is below 1."
+    )
+
+
+def _ends(texts: Sequence[str]) -> str:
+    return " to ".join(dict.fromkeys((texts[0], texts[-1])))
 
 
 def association_table(frame: pd.DataFrame) -> Table | None:

@@ -1,0 +1,103 @@
+"""What a model costs, from its plan alone: parameters, bytes of its file, operations. No torch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lottery import files
+from lottery.models.architecture import Architecture, LayerPlan, Plan, describe
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def parameter_shapes(architecture: Architecture, n_outputs: int, plan: Plan) -> Shapes:
+    """The shapes of all parameters of an encoder, named as in `lottery.models.encoder.Encoder`."""
+    hidden = architecture.hidden
+    shapes: Shapes = {
+        "embeddings.word.weight": (architecture.vocabulary, hidden),
+        "embeddings.position.weight": (architecture.positions, hidden),
+        "embeddings.token_type.weight": (architecture.token_types, hidden),
+    }
+    matrices = {"pooler": (hidden, hidden), "classifier": (n_outputs, hidden)}
+    norms = ["embeddings.norm"]
+    for index, layer in enumerate(plan):
+        place = f"layers.{index}"
+        matrices |= {f"{place}.{k}": v for k, v in _matrices(architecture, layer).items()}
+        norms += [f"{place}.attention_norm", f"{place}.output_norm"]
+    for name, shape in matrices.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    for name in norms:
+        shapes |= {f"{name}.weight": (hidden,), f"{name}.bias": (hidden,)}
+    return shapes
+
+
+def _matrices(architecture: Architecture, layer: LayerPlan) -> dict[str, tuple[int, int]]:
+    """The linear layers of a layer, each as (outputs, inputs)."""
+    hidden, width = architecture.hidden, len(layer.heads) * architecture.head_size
+    inner = architecture.intermediate if layer.inner is None else len(layer.inner)
+    found: dict[str, tuple[int, int]] = {}
+    if width:
+        found |= dict.fromkeys(("query", "key", "value"), (width, hidden))
+    if width or layer.attention_bias:
+        found["attention_output"] = (hidden, width)
+    if layer.mlp and inner:
+        found["intermediate"] = (inner, hidden)
+    if layer.mlp:
+        found["output"] = (hidden, inner)
+    return found
+
+
+def count_parameters(architecture: Architecture, n_outputs: int, plan: Plan) -> int:
+    """Number of parameters, those of embeddings, pooler and classifier included."""
+    return sum(map(math.prod, parameter_shapes(architecture, n_outputs, plan).values()))
+
+
+def file_bytes(architecture: Architecture, n_outputs: int, plan: Plan) -> int:
+    """Size of the file that `lottery.models.checkpoints.save_model` writes, header included."""
+    shapes = parameter_shapes(architecture, n_outputs, plan)
+    named = {architecture.family.checkpoint_name(name): shape for name, shape in shapes.items()}
+    return files.arrays_size(named, describe(architecture, n_outputs, plan))
+
+
+def flops(
+    architecture: Architecture, n_outputs: int, plan: Plan, lengths: np.ndarray
+) -> np.ndarray:
+    """Floating-point operations of the matrix products of one forward pass per example.
+
+    A product of an m x k and a k x n matrix counts as 2 m k n, as in torch.utils.flop_counter. With
+    w the width of the kept heads together, i the kept inner positions, C the hidden width and T the
+    tokens of an example, a layer costs
+
+        2 T (4 w C + 2 i C) + 4 T^2 w
+
+    of which the second term is that of the two attention products. Of the last layer only the first
+    token's output is computed: keys and values of all tokens, 4 T w C; the rest for one token,
+    2 (2 w C + 2 i C) + 4 T w. Pooler and classifier see one token, 2 (C^2 + C n_outputs).
+
+    Not counted: embedding lookups, biases, normalisation, softmax, GELU and gates. Each example is
+    taken alone, without the padding and the packing of batches.
+
+    Args:
+        architecture: sizes of the full model.
+        n_outputs: classes, or 1 for regression.
+        plan: what is left of each layer.
+        lengths: tokens of each example, special ones included, integers [examples].
+
+    Returns:
+        int64 [examples].
+    """
+    # Multiply-adds once per example, per token, and per pair of tokens.
+    once, per_token, per_pair = architecture.hidden * (architecture.hidden + n_outputs), 0, 0
+    for index, layer in enumerate(plan):
+        products = {name: math.prod(size) for name, size in _matrices(architecture, layer).items()}
+        width = len(layer.heads) * architecture.head_size
+        if index < len(plan) - 1:
+            per_token += sum(products.values())
+            per_pair += 2 * width
+        else:
+            per_token += products.pop("key", 0) + products.pop("value", 0) + 2 * width
+            once += sum(products.values())
+    tokens = np.asarray(lengths, np.int64)
+    return 2 * (once + per_token * tokens + per_pair * tokens**2)
