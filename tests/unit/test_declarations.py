@@ -209,7 +209,14 @@ def test_units_are_a_list_of_kinds_or_a_word(written, kinds):
     ("written", "words"),
     [
         ("neurons", ["x.units is 'neurons'", "both, heads and mlps, or a list of head, mlp"]),
-        ("[head, neurons]", ["x.units[1] is 'neurons'", "allowed are head and mlp"]),
+        (
+            "[head, neurons]",
+            [
+                "x.units[1] is 'neurons'",
+                "did you mean neuron?",
+                "allowed are head, mlp, neuron and layer",
+            ],
+        ),
         ("[]", ["x.units is empty"]),
         ("[head, head]", ["x.units holds 'head' more than once"]),
         ("3", ["x.units is 3"]),

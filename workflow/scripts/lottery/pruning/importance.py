@@ -65,6 +65,7 @@ def measure(
     model.eval().requires_grad_(False)
     device = model.classifier.weight.device
     columns = _columns(mask)
+    open_mlps = mask.units["mlp"] & mask.units.get("layer", True)
     state = torch.from_numpy(np.column_stack(list(mask.units.values()))).float().to(device)
     logits = np.empty((len(tokens), model.n_outputs), np.float32)
     total = torch.zeros(state.shape, dtype=torch.float64, device=device)
@@ -75,7 +76,7 @@ def measure(
         for batch in each if of_examples else [pack(tokens, rows, device)]:
             copies = len(batch.labels) if of_examples else 1
             gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, units]
-            gates = Gates({k: gate[:, :, c] for k, c in columns.items()}, mask.units["mlp"])
+            gates = Gates({k: gate[:, :, c] for k, c in columns.items()}, open_mlps)
             output = model(*batch.inputs, gates, batch.packing)
             gradient = _gradient(loss_of(output, batch.labels).sum(), gate).double()
             if of_examples:

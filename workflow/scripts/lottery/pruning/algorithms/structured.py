@@ -1,4 +1,4 @@
-"""Structured pruning: whole attention heads and whole MLPs, by the gradients of their gates.
+"""Structured pruning: whole units of the encoder, by their importances.
 
 Stages, each removing the least important units until the score falls below the threshold: `both`
 (all kinds of unit together), then each kind alone: `heads`, then `mlps`. A search over one kind has
@@ -124,7 +124,7 @@ def check(options: Mapping[str, Any], root: Path) -> str | None:
 
 ALGORITHM = Algorithm(
     name="structured",
-    summary="Removes attention heads and MLPs by the gradients of their gates.",
+    summary="Removes attention heads, MLPs, neurons of MLPs and layers by their importances.",
     granularity=UNITS,
     version=4,
     options=OPTIONS,
@@ -140,7 +140,7 @@ ALGORITHM = Algorithm(
     to_threshold=True,
     importance=True,
     prunes_to_half=True,
-    units=("head", "mlp"),
+    units=tuple(KINDS),
     paper="structured",
 )
 
