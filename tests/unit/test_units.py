@@ -28,6 +28,7 @@ from lottery.models.units import KINDS, Owned, UnitKind, kinds_of
 from lottery.pruning import controls
 from lottery.pruning.algorithms import structured
 from lottery.pruning.algorithms.search import SearchContext, trajectory_columns
+from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, body_shapes, read_mask, write_mask
 from lottery.pruning.shrink import apply_mask, check_under, plan_of, shrink
@@ -302,7 +303,7 @@ def test_importances_are_those_of_the_gates(kinds, pruned):
             loss_of(model(*batch.inputs, gates), batch.labels).sum().backward()
             for kind, gate in gates.units.items():
                 expected[kind] += gate.grad[0].abs().double().numpy()
-        measured = measure(model, tokens, mask, "per_example", 7, "length", pruned=pruned)
+        measured = measure(model, tokens, mask, CRITERIA["per_example"], 7, "length", pruned=pruned)
         for kind, values in expected.items():
             which = slice(None) if pruned else mask.units[kind]
             found = measured.units[kind]
