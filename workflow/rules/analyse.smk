@@ -51,7 +51,7 @@ use rule analysis_step as summarize with:
     pathvars:
         job="summarize",
     params:
-        settings={"layout": params.layout_params(STUDY)} | params.missing_params(STUDY),
+        settings=params.summary_params(STUDY),
         resources=bundled(published=PUBLISHED, caption="report/summary.rst"),
         step=stage("summarize"),
     message:

@@ -10,7 +10,7 @@ from lottery.planning import folders, grid, params, partial as partial_study, so
 from lottery.planning.params import has_patterns
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
-from lottery.pruning.subnetworks import CONSTRAINT, base_name, reference_of
+from lottery.pruning.subnetworks import CONSTRAINT, Subnetwork, reference_of
 from lottery.runtime import digests, plan
 from lottery.runtime.bundled import bundled
 from lottery.runtime.provenance import made_with
@@ -167,6 +167,34 @@ def search_outputs(name, halves):
     return outputs | {"provenance": f"{MASKS}/provenance.json"}
 
 
+# Names of masks by the rule that makes them; super masks and those of a search have their own.
+COPIED_MASKS = r"good(-kept_[\d.]+)?-from_[a-z0-9_]+"
+CUT_MASKS = r"good-kept_[\d.]+"
+SAMPLED_MASKS = r"(bad|inverted|random[a-z_]*(_\d+)?)(-kept_[\d.]+)?(-from_[a-z0-9_]+)?"
+
+
+def ranks_in_a_step(method):
+    """Whether masks of any size are cut from what a step of its own ranks."""
+    return method.declared.rank is not None
+
+
+def ranking_of(wildcards):
+    """What a mask of a given size is cut from: of a step of its own, or of the search."""
+    folder = PATHS.ranked if ranks_in_a_step(STUDY.methods[wildcards.method]) else MASKS
+    return f"{folder}/ranking.safetensors".format(**wildcards)
+
+
+def weights_at_start(wildcards):
+    """The weights that a subnetwork is retrained from."""
+    start = Subnetwork.parse(wildcards.subnetwork).start
+    if start == "finetuned":
+        return f"{PATHS.finetuned}/model.safetensors".format(**wildcards)
+    if start == "rewound":
+        step = STUDY.methods[wildcards.method].rewind_step
+        return f"{PATHS.rewound}/model.safetensors".format(**wildcards, step=step)
+    return "resources/models/{model}/model.safetensors".format(**wildcards)
+
+
 def mask_of(wildcards):
     """The mask file of a cell."""
     return mask_path(STUDY, wildcards)
@@ -174,8 +202,10 @@ def mask_of(wildcards):
 
 def masks_to_prune(wildcards):
     """The masks of a method that are evaluated before retraining."""
-    names = STUDY.methods[wildcards.method].subnetworks_on(wildcards.model)
-    return [mask_path(STUDY, wildcards, subnetwork=name) for name in names]
+    cell = {"model": wildcards.model, "task": wildcards.task, "seed": int(wildcards.seed)}
+    names = STUDY.methods[wildcards.method].subnetworks_of(cell)
+    pruned = [name for name in names if "pruned" in grid.phases_of(name)]
+    return [mask_path(STUDY, wildcards, subnetwork=name) for name in pruned]
 
 
 def controls(wildcards):
@@ -184,7 +214,7 @@ def controls(wildcards):
         return []
     pairs = [
         (mask_path(STUDY, row), mask_path(STUDY, row, subnetwork=reference))
-        for row in rows_of(wildcards, grid.retrain_rows(STUDY))
+        for row in rows_of(wildcards, grid.pruned_cells(STUDY))
         if (reference := reference_of(row["subnetwork"]))
     ]
     # Equal references adjacent, so that each is read once.
@@ -363,7 +393,9 @@ def step_targets():
         f"{TOKENS}/provenance.json": grid.tokenize_rows(STUDY),
         f"{PATHS.finetuned}/provenance.json": grid.finetune_rows(STUDY),
         f"{MASKS}/provenance.json": grid.mask_rows(STUDY),
-        f"{MASKS}/{{subnetwork}}.provenance.json": grid.sample_rows(STUDY),
+        f"{MASKS}/{{subnetwork}}.provenance.json": grid.made_mask_rows(STUDY),
+        f"{PATHS.ranked}/provenance.json": grid.ranking_rows(STUDY),
+        f"{PATHS.rewound}/provenance.json": grid.rewind_rows(STUDY),
         f"{CELL}/evaluate/{{method}}/pruned.provenance.json": grid.pruned_rows(STUDY),
         f"{PATHS.super_masks}/provenance.json": grid.super_rows(STUDY),
         f"{RETRAINED}/provenance.json": grid.retrain_rows(STUDY),

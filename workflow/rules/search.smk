@@ -56,15 +56,80 @@ use rule torch_step as sample_masks with:
     pathvars:
         job="sample_masks/{model}/{task}/seed_{seed}/{method}/{subnetwork}",
     wildcard_constraints:
-        subnetwork=r"bad|random(_\d+)?|random_half(_\d+)?",
+        subnetwork=SAMPLED_MASKS,
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        settings=settings(params.sample_params, "method"),
+        settings=settings(params.control_params, "method", "subnetwork"),
         step=stage("sample_masks"),
     message:
         "draw {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
+
+
+use rule gpu_step as rank_masks with:
+    input:
+        model=f"{CELL}/finetune/model.safetensors",
+        pretrained="resources/models/{model}/model.safetensors",
+        tokens=all_token_files,
+    output:
+        ranking=f"{PATHS.ranked}/ranking.safetensors",
+        provenance=f"{PATHS.ranked}/provenance.json",
+    pathvars:
+        job="rank_masks/{model}/{task}/seed_{seed}/{method}",
+    wildcard_constraints:
+        method=wildcard(methods_where(ranks_in_a_step)),
+    resources:
+        gpu=GPU,
+        mem_mb=growing(8000),
+        runtime=growing(240),
+    params:
+        settings=settings(params.rank_params, "method", "task"),
+        torch_threads=TORCH_THREADS,
+        step=stage("rank_masks"),
+    message:
+        "rank what {wildcards.method} prunes of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}"
+
+
+use rule torch_step as cut_masks with:
+    input:
+        ranking=ranking_of,
+        model=f"{CELL}/finetune/model.safetensors",
+    output:
+        mask=f"{MASKS}/{{subnetwork}}.safetensors",
+        provenance=f"{MASKS}/{{subnetwork}}.provenance.json",
+    pathvars:
+        job="cut_masks/{model}/{task}/seed_{seed}/{method}/{subnetwork}",
+    wildcard_constraints:
+        subnetwork=CUT_MASKS,
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        settings=settings(params.cut_params, "method"),
+        step=stage("cut_masks"),
+    message:
+        "cut {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
+
+
+use rule torch_step as copy_masks with:
+    input:
+        source=lambda w: grid.source_mask_path(STUDY, w),
+        model=f"{CELL}/finetune/model.safetensors",
+    output:
+        mask=f"{MASKS}/{{subnetwork}}.safetensors",
+        provenance=f"{MASKS}/{{subnetwork}}.provenance.json",
+    pathvars:
+        job="copy_masks/{model}/{task}/seed_{seed}/{method}/{subnetwork}",
+    wildcard_constraints:
+        subnetwork=COPIED_MASKS,
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        step=stage("copy_masks"),
+    message:
+        "copy {wildcards.subnetwork} for {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
 
 
 # super_random and super_bad are made of the same draw as super_good, so one job writes all three;

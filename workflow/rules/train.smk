@@ -24,9 +24,23 @@ use rule gpu_step as finetune with:
         "finetune {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
 
 
+use rule finetune as rewind with:
+    output:
+        model=f"{PATHS.rewound}/model.safetensors",
+        provenance=f"{PATHS.rewound}/provenance.json",
+    pathvars:
+        job="rewind/{model}/{task}/seed_{seed}/step_{step}",
+    wildcard_constraints:
+        step=r"\d+",
+    params:
+        step=stage("rewind"),
+    message:
+        "repeat the first {wildcards.step} steps of finetune {wildcards.model} on {wildcards.task}, seed {wildcards.seed}"
+
+
 use rule finetune as retrain with:
     input:
-        pretrained="resources/models/{model}/model.safetensors",
+        pretrained=weights_at_start,
         mask=mask_of,
         tokens=all_token_files,
     output:
@@ -37,6 +51,7 @@ use rule finetune as retrain with:
     pathvars:
         job="retrain/{model}/{task}/seed_{seed}/{method}/{subnetwork}",
     params:
+        settings=settings(params.retrain_params, "method", "task", "subnetwork"),
         step=stage("retrain"),
     message:
         "retrain {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from lottery.config.axes import check_places, swept
 from lottery.config.methods import check_authors, method_from_config
 from lottery.config.schema import check_schema, defaults
 from lottery.config.sentences import listed
@@ -168,6 +169,7 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
     root = Path(root)
     _check_text(config, "")
     loaded = plugins.load_all(config.get("plugins"), root)
+    config = swept(config)
     check_schema(config)
     _check_ids(config)
     try:
@@ -233,7 +235,7 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
         path = sections["analysis"][name]
         if path is not None and not exists(root / expanded(path)):
             raise StudyError(f"analysis.{name} is {path!r}, which is no {kind}.")
-    return Study(
+    study = Study(
         models=models,
         tasks=tasks,
         training=_training(config, trained),
@@ -246,6 +248,8 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
         plugins=loaded,
         data_warnings=config.get("data_warnings", "warn"),
     )
+    check_places(study)
+    return study
 
 
 def _results(config: Mapping[str, Any], root: Path) -> str:

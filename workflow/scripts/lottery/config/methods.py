@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lottery.config import axes
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Method
 from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import algorithm, plugins
 from lottery.pruning.algorithms.imported import authors_files
-from lottery.pruning.subnetworks import base_name, with_draws
+from lottery.pruning.subnetworks import CONTROLS, SIZED, Subnetwork, with_draws
 from lottery.tasks.task import Task
 
 
@@ -40,18 +41,22 @@ def method_from_config(
     task_names = entry.get("tasks", {})
     _check_task_names(key, task_names, entry, tasks)
     given = [name for name in tasks if name in task_names.values()] or tasks
+    plain = entry.get("subnetworks", declared.default_subnetworks[controls])
     method = Method(
         id=method_id,
         declared=declared,
         preset=preset,
-        subnetworks=tuple(entry.get("subnetworks", declared.default_subnetworks[controls])),
+        subnetworks=axes.subnetworks_of(key, entry, plain),
         models=_chosen(f"{key}.models", entry.get("models", models), models),
         tasks=_chosen(f"{key}.only_tasks", entry.get("only_tasks", given), tasks),
         options=options,
         controls=controls,
         sizes_from=entry.get("sizes_from"),
         task_names=tuple(task_names.items()),
+        rewind_step=entry.get("rewind_step"),
+        places=axes.places_of(entry, tasks),
     )
+    axes.check_axes(key, method)
     for name in method.subnetworks:
         _check_subnetwork(f"{key}.subnetworks names {ascii(name)[1:-1]}", name, method, n_seeds)
     if method.sizes_from is not None:
@@ -118,9 +123,9 @@ def _check_task_names(
 
 
 def _check_subnetwork(found: str, name: str, method: Method, n_seeds: int) -> None:
-    kinds, base = method.declared.subnetworks, base_name(name)
-    allowed = kinds[method.controls]
-    if base not in allowed:
+    kinds, base = method.declared.subnetworks, Subnetwork.parse(name).kind
+    allowed = (*kinds[method.controls], *CONTROLS)
+    if base not in allowed and not (base in SIZED and Subnetwork.parse(name).kept):
         maker = method.algorithm
         if "halves" in method.options and base in (*kinds["published"], *kinds["strict"]):
             halves = str(method.controls == "strict").lower()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lottery.pruning.algorithms import Algorithm, Plugin
 from lottery.pruning.algorithms.declaration import UNITS
 from lottery.pruning.algorithms.imported import AUTHORS
-from lottery.pruning.subnetworks import base_name
+from lottery.pruning.subnetworks import Subnetwork, base_name, is_plain
 from lottery.tasks.task import Task
 
 # Words that tables and paths have in the place of an id.
@@ -40,6 +40,27 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a mask is taken from; None is that of the cell which the mask is for.
+
+    Attributes:
+        subnetwork: what is taken instead of the good one.
+    """
+
+    model: str | None = None
+    task: str | None = None
+    seed: int | None = None
+    method: str | None = None
+    subnetwork: str | None = None
+
+    def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The cell that a mask for `row` comes from, without its subnetwork."""
+        own = {name: row[name] for name in ("model", "task", "seed", "method")}
+        own["seed"] = int(own["seed"])
+        return own | {name: value for name in own if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True)
 class Method:
     """A pruning algorithm under a set of options.
 
@@ -54,6 +75,8 @@ class Method:
             where the algorithm has that option, else `preset`.
         sizes_from: a model whose masks give the random masks of the other models their sizes.
         task_names: for imported masks, pairs (their name of a task, our id).
+        rewind_step: the step of fine-tuning whose weights the start rewound has.
+        places: where masks may be taken from, by name.
     """
 
     id: str
@@ -66,6 +89,8 @@ class Method:
     controls: str
     sizes_from: str | None = None
     task_names: tuple[tuple[str, str], ...] = ()
+    rewind_step: int | None = None
+    places: Mapping[str, Place] = field(default_factory=dict)
 
     @property
     def algorithm(self) -> str:
@@ -87,6 +112,11 @@ class Method:
         """Whether the masks are those of the paper, from the authors' repository."""
         return self.declared.imported and self.options["masks"] == AUTHORS
 
+    @property
+    def plain_subnetworks(self) -> tuple[str, ...]:
+        """The subnetworks of the study itself: without a size, a start or a source."""
+        return tuple(name for name in self.subnetworks if is_plain(name))
+
     def borrows_sizes(self, model: str) -> bool:
         """Whether the random masks on `model` take their sizes from another model's masks."""
         return self.sizes_from is not None and self.sizes_from != model
@@ -105,6 +135,17 @@ class Method:
         if not self.borrows_sizes(model):
             return self.subnetworks
         return tuple(name for name in self.subnetworks if base_name(name).startswith("random"))
+
+    def subnetworks_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The subnetworks of one model, task and seed: no mask is taken from its own cell."""
+        own = {**row, "method": self.id}
+        return tuple(
+            name
+            for name in self.subnetworks_on(row["model"])
+            if (source := Subnetwork.parse(name).source) is None
+            or self.places[source].subnetwork is not None
+            or self.places[source].of(own) != Place().of(own)
+        )
 
 
 @dataclass(frozen=True)

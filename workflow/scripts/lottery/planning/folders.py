@@ -26,6 +26,7 @@ WILDCARDS = {
     "method": ID,
     "subnetwork": CONSTRAINT,
     "phase": ID,
+    "step": r"\d+",
     "eval_task": ID,
 }
 # What a folder must hold to be one of the workflow's, where users may have folders too.
@@ -86,7 +87,7 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
     masks, retrained = grid.mask_rows(study), grid.retrain_rows(study)
     # The search makes its masks whether the method lists them or not.
     drawn: list[grid.Row] = [{**row, "subnetwork": name} for row in masks for name in SEARCHED]
-    drawn += grid.sample_rows(study)
+    drawn += grid.made_mask_rows(study)
     return {
         "resources/models/{model}": [{"model": model} for model in study.models],
         "resources/tasks/{task}": grid.fetch_rows(study),
@@ -97,6 +98,8 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
         paths.masks: [*masks, *retrained],
         f"{paths.masks}/{{subnetwork}}.safetensors": drawn,
         f"{paths.masks}/{{subnetwork}}.provenance.json": drawn,
+        paths.rewound: grid.rewind_rows(study),
+        paths.ranked: grid.ranking_rows(study),
         paths.retrained: retrained,
         paths.evaluated: grid.evaluate_rows(study),
         paths.evaluated_on: grid.evaluate_on_rows(study),

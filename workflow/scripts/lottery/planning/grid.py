@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
 
 from lottery.config.study import Method, Study
 from lottery.pruning.algorithms.declaration import SEARCHED
-from lottery.pruning.subnetworks import base_name
+from lottery.pruning.subnetworks import CONTROLS, INVERTED, Subnetwork, reference_of
 
 PHASES = ("pruned", "retrained")
 FULL = ("none", "full", "finetuned")  # method, subnetwork and phase
@@ -35,7 +36,9 @@ class Paths:
         self.super_masks = f"{task}/super/{{method}}"
         self.majority = f"{results}/majority/{{task}}"
         self.finetuned = f"{self.cell}/finetune"
+        self.rewound = f"{self.cell}/rewind/step_{{step}}"
         self.masks = f"{self.cell}/mask/{{method}}"
+        self.ranked = f"{self.cell}/rank/{{method}}"
         self.retrained = f"{self.cell}/retrain/{{method}}/{{subnetwork}}"
         self.evaluated = f"{self.cell}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
         self.evaluated_on = f"{self.evaluated}/on_{{eval_task}}"
@@ -80,19 +83,26 @@ def all_cells(study: Study) -> list[Cell]:
         for model in study.models
         for task in study.trained_tasks
         for seed in study.seeds
-        for rest in _cells_of_one_model(study, model, task)
+        for rest in _cells_of_one_model(study, model, task, seed)
     ]
 
 
-def _cells_of_one_model(study: Study, model: str, task: str) -> Iterator[tuple[str, str, str]]:
+def _cells_of_one_model(
+    study: Study, model: str, task: str, seed: int
+) -> Iterator[tuple[str, str, str]]:
     if not study.trains(model, task):
         return
     yield FULL
     for method in study.methods.values():
         if model in method.models and task in method.tasks:
-            for subnetwork in method.subnetworks_on(model):
-                for phase in PHASES:
+            for subnetwork in method.subnetworks_of({"model": model, "task": task, "seed": seed}):
+                for phase in phases_of(subnetwork):
                     yield method.id, subnetwork, phase
+
+
+def phases_of(subnetwork: str) -> tuple[str, ...]:
+    """The phases of a subnetwork: pruned are fine-tuned weights, so a start is of retraining."""
+    return PHASES if Subnetwork.parse(subnetwork).start is None else ("retrained",)
 
 
 def finished(study: Study, rows: Iterable[Row], *templates: str) -> list[Row]:
@@ -171,6 +181,11 @@ def pruned_rows(study: Study) -> list[Row]:
     return _rows_of_phase(study, "pruned", "model", "task", "seed", "method")
 
 
+def pruned_cells(study: Study) -> list[Row]:
+    """Subnetworks before retraining: model, task, seed, method, subnetwork."""
+    return _rows_of_phase(study, "pruned", "model", "task", "seed", "method", "subnetwork")
+
+
 def retrain_rows(study: Study) -> list[Row]:
     """Jobs of retrain: model, task, seed, method, subnetwork."""
     return _rows_of_phase(study, "retrained", "model", "task", "seed", "method", "subnetwork")
@@ -243,13 +258,68 @@ def search_rows(study: Study, algorithm_name: str) -> list[Row]:
     return finished(study, rows, f"{Paths(study.results).masks}/provenance.json")
 
 
-def sample_rows(study: Study) -> list[Row]:
-    """Jobs of sample_masks, one per mask file: model, task, seed, method, subnetwork."""
-    return [
+def made_mask_rows(study: Study) -> list[Row]:
+    """Jobs that make one mask file each: model, task, seed, method, subnetwork.
+
+    Masks are drawn (sample_masks), cut to a size (cut_masks) or taken from another cell
+    (copy_masks). Those that others are made of are among them; those of a search, and super masks,
+    are not.
+    """
+    names = ("model", "task", "seed", "method", "subnetwork")
+    rows = distinct(({**row, **_mask(row)} for row in retrain_rows(study)), *names)
+    made = []
+    for row in rows:  # grows
+        if row["subnetwork"] not in SEARCHED and not is_super(row["subnetwork"]):
+            made.append(row)
+            needed = [source_row(study, row)]
+            if reference := reference_of(row["subnetwork"]):
+                needed.append({**row, "subnetwork": reference})
+            rows += [each for each in needed if each is not None and each not in rows]
+    return made
+
+
+def _mask(row: Row) -> Row:
+    return {"subnetwork": str(Subnetwork.parse(row["subnetwork"]).mask)}
+
+
+def source_row(study: Study, row: Row) -> Row | None:
+    """The cell of the mask that another mask is made of; None of one that a ranking is cut to."""
+    method, named = study.methods[row["method"]], Subnetwork.parse(row["subnetwork"])
+    if named.kind == "good" and named.source is None:
+        return None
+    if named.kind == "good":
+        place = method.places[cast(str, named.source)]
+        there = Subnetwork.parse(place.subnetwork or "good")
+        source = replace(there, kept=there.kept or named.kept)
+        return place.of(row) | {"subnetwork": str(source)}
+    kind = "good" if named.kind in CONTROLS else method.declared.sources.get(named.kind, "good")
+    kept = named.kept
+    if named.kind == INVERTED and kept is not None:
+        kept = round(1 - kept, 10)  # the complement of what it must not keep
+    # A model on which nothing is searched takes sizes from another (`sizes_from`).
+    model = row["model"] if named.source else method.searched_model(row["model"])
+    source = replace(named, kind=kind, draw=1, kept=kept)
+    return {**row, "model": model, "subnetwork": str(source)}
+
+
+def ranking_rows(study: Study) -> list[Row]:
+    """Jobs of rank_masks: model, task, seed, method."""
+    rows = [
         row
-        for row in retrain_rows(study)
-        if base_name(row["subnetwork"]) not in SEARCHED and not is_super(row["subnetwork"])
+        for row in made_mask_rows(study)
+        if is_cut(row["subnetwork"]) and study.methods[row["method"]].declared.rank is not None
     ]
+    return distinct(rows, "model", "task", "seed", "method")
+
+
+def rewind_rows(study: Study) -> list[Row]:
+    """Jobs of rewind: model, task, seed, step."""
+    rows = [
+        {**row, "step": study.methods[row["method"]].rewind_step}
+        for row in retrain_rows(study)
+        if Subnetwork.parse(row["subnetwork"]).start == "rewound"
+    ]
+    return distinct(rows, "model", "task", "seed", "step")
 
 
 def super_rows(study: Study) -> list[Row]:
@@ -258,7 +328,7 @@ def super_rows(study: Study) -> list[Row]:
         {"model": model, "task": task, "method": method.id}
         for method in study.methods.values()
         for model in method.models
-        if any(is_super(name) for name in method.subnetworks_on(model))
+        if any(is_super(name) for name in [*method.subnetworks_on(model), *_taken(study, method)])
         for task in method.tasks
     ]
 
@@ -266,6 +336,22 @@ def super_rows(study: Study) -> list[Row]:
 def super_masks(method: Method) -> tuple[str, ...]:
     """The masks that one job of sample_super_masks writes, listed by the method or not."""
     return tuple(name for name in method.declared.subnetworks[method.controls] if is_super(name))
+
+
+def _taken(study: Study, method: Method) -> list[str]:
+    """The subnetworks that other methods take from a method."""
+    return [
+        place.subnetwork
+        for other in study.methods.values()
+        for name, place in other.places.items()
+        if place.subnetwork and (place.method or other.id) == method.id
+    ]
+
+
+def is_cut(subnetwork: str) -> bool:
+    """Whether a mask is cut to a size from the ranking of its cell."""
+    named = Subnetwork.parse(subnetwork)
+    return (named.kind, named.source) == ("good", None) and named.kept is not None
 
 
 def is_super(subnetwork: str) -> bool:
@@ -288,15 +374,14 @@ def method_rows(study: Study, condition: Any = lambda method: True) -> list[Row]
 def mask_path(study: Study, row: Row, **changes: str) -> str:
     """The mask file of a row with model, task, seed, method and subnetwork, some of it changed."""
     paths, row = Paths(study.results), {**row, **changes}
+    row["subnetwork"] = str(Subnetwork.parse(row["subnetwork"]).mask)
     folder = paths.super_masks if is_super(row["subnetwork"]) else paths.masks
     return f"{folder}/{{subnetwork}}.safetensors".format(**row)
 
 
 def source_mask_path(study: Study, row: Row) -> str:
-    """The mask that a control takes its size from, maybe of another model (`sizes_from`)."""
-    method = study.methods[row["method"]]
-    source = method.declared.sources[base_name(row["subnetwork"])]
-    return mask_path(study, row, subnetwork=source, model=method.searched_model(row["model"]))
+    """The mask file that a mask is made of."""
+    return mask_path(study, cast(Row, source_row(study, row)))
 
 
 def targets(template: str, rows: Iterable[Row]) -> list[str]:

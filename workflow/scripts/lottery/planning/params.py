@@ -24,10 +24,12 @@ from lottery.pruning.algorithms import Algorithm
 from lottery.pruning.algorithms.declaration import (
     PAPERS_METHODS,
     PAPERS_MODES,
+    THRESHOLD_OPTIONS,
     UNITS,
     spelled,
 )
 from lottery.pruning.algorithms.imported import authors_files
+from lottery.pruning.subnetworks import CONTROLS, Subnetwork
 from lottery.runtime.stages import stage
 from lottery.tasks.task import GLUE, GLUE_REPOSITORY, GLUE_REVISION, WEB, Task
 
@@ -91,6 +93,32 @@ def training_params(study: Study, task: str) -> Params:
     }
 
 
+def retrain_params(study: Study, method: str, task: str, subnetwork: str) -> Params:
+    """Of retrain; the start is named where it is not the pretrained weights."""
+    start = Subnetwork.parse(subnetwork).start
+    more: Params = {} if start is None else {"start": start}
+    if start == "rewound":
+        more["rewind_step"] = study.methods[method].rewind_step
+    return training_params(study, task) | more
+
+
+def rank_params(study: Study, method: str, task: str) -> Params:
+    """Of rank_masks: those of the search, without what ends it."""
+    found = search_params(study, method, task)
+    ends = {*THRESHOLD_OPTIONS, "halves"}
+    options = {name: value for name, value in found["options"].items() if name not in ends}
+    return found | {"options": options}
+
+
+def cut_params(study: Study, method: str) -> Params:
+    """Of cut_masks: what the size of units depends on is in the mask file's own options."""
+    entry = study.methods[method]
+    return sample_params(study, method) | {
+        "algorithm": entry.algorithm,
+        "options": dict(entry.options),
+    }
+
+
 def search_params(study: Study, method: str, task: str) -> Params:
     """Of search_{algorithm}: every option, since sizes depend on `emptied_attention` too."""
     entry, scored = study.methods[method], study.tasks[task]
@@ -107,6 +135,15 @@ def sample_params(study: Study, method: str) -> Params:
     """Of sample_masks: the rest is in the source."""
     declared = study.methods[method].declared
     return {"version": declared.version} | _plugin_params(declared)
+
+
+def control_params(study: Study, method: str, subnetwork: str) -> Params:
+    """Of sample_masks: those that every algorithm has need to know what is pruned."""
+    made = sample_params(study, method)
+    if Subnetwork.parse(subnetwork).kind not in CONTROLS:
+        return made
+    units = study.methods[method].options.get("units", study.methods[method].declared.units)
+    return made | {"units": list(units) or None}
 
 
 def _plugin_params(declared: Algorithm) -> Params:
@@ -245,11 +282,22 @@ def layout_params(
             method.id: {
                 "preset": method.preset,
                 "published": _papers_method(method),
-                "subnetworks": list(method.subnetworks),
+                "subnetworks": list(method.plain_subnetworks),
             }
             for method in shown
         },
     }
+
+
+def summary_params(study: Study) -> Params:
+    """Of summarize: as `layout_params`, with the subnetworks that have a size, start or source."""
+    layout = layout_params(study)
+    for name, facts in layout["methods"].items():
+        method = study.methods[name]
+        further = [each for each in method.subnetworks if each not in method.plain_subnetworks]
+        if further:
+            facts["further"] = further
+    return {"layout": layout} | missing_params(study)
 
 
 def _is_papers_model(model: Model) -> bool:

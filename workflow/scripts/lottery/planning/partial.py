@@ -153,7 +153,8 @@ def _what(cells: list[grid.Cell], study: Study) -> str:
     words = []
     for method, group in groupby(cells, of_method):
         names = [f"{cell.subnetwork} {cell.phase}" for cell in group]
-        every = len(grid.PHASES) * len(study.methods[method].subnetworks_on(cells[0].model))
+        listed = study.methods[method].subnetworks_of(cells[0]._asdict())
+        every = sum(len(grid.phases_of(name)) for name in listed)
         words.append(f"{method} ({'all' if len(names) == every else ', '.join(names)})")
     return ", ".join(words)
 

@@ -7,10 +7,12 @@ provenance. What each one is for: docs/methods.md.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 
 import numpy as np
 
 from lottery.pruning.masks import UnitMask, WeightMask
+from lottery.pruning.subnetworks import INVERTED, UNIFORM
 
 
 def generator(*parts: str | int) -> np.random.Generator:
@@ -61,6 +63,35 @@ def super_structured(goods: list[UnitMask], rng: np.random.Generator) -> dict[st
 def random_weights(source: WeightMask, rng: np.random.Generator) -> WeightMask:
     """Keeps as many weights of the whole body as `source`, drawn uniformly."""
     return WeightMask.from_vector(_shuffled(source.vector, rng), source.shapes)
+
+
+def control(
+    kind: str, source: UnitMask | WeightMask, units: Collection[str], rng: np.random.Generator
+) -> UnitMask | WeightMask:
+    """Makes a control that every algorithm has (`lottery.pruning.subnetworks.CONTROLS`).
+
+    Args:
+        kind: random_uniform keeps as many units of each kind, or weights, as the source;
+            random_layerwise as many in every layer, of weights in every matrix (Su et al. 2020);
+            inverted is the complement.
+        source: the mask it is compared with, for inverted the mask of what it must not keep.
+        units: the kinds that are pruned; of others everything stays.
+        rng: of the draw.
+    """
+    if isinstance(source, WeightMask):
+        if kind == UNIFORM:
+            return random_weights(source, rng)
+        if kind == INVERTED:
+            return source.complement()
+        drawn = {name: _shuffled(kept, rng) for name, kept in source.parameters.items()}
+        return WeightMask(drawn)
+    pruned = {name: source.units[name] for name in source.units if name in units}
+    if kind == UNIFORM:
+        return source.with_units({name: _shuffled(kept, rng) for name, kept in pruned.items()})
+    if kind == INVERTED:
+        return source.with_units({name: ~kept for name, kept in pruned.items()})
+    several = {name: kept for name, kept in pruned.items() if kept.ndim == 2}
+    return source.with_units({name: rng.permuted(k, axis=1) for name, k in several.items()})
 
 
 def _shuffled(kept: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -4,21 +4,32 @@
 
 `good`, `random_half_2`, `bad-kept_0.3`, `good-start_shuffled`, `good-kept_0.5-from_mnli`.
 A part that is left out has its default: the first draw, the size that the search or the source
-gives, the pretrained weights, the cell's own mask. So far the algorithms make kinds and draws; the
-other parts are reserved (docs/files.md).
+gives, the pretrained weights, the cell's own mask.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Kinds of which there may be further draws: random_2, random_half_3, ...
-DRAWN = ("random", "random_half")
+DRAWN = ("random", "random_half", "random_uniform", "random_layerwise")
+# Controls that every algorithm has, by what they have in common with the mask that they are
+# compared with: the number of units or weights, this number in every layer, nothing.
+UNIFORM, LAYERWISE, INVERTED = CONTROLS = ("random_uniform", "random_layerwise", "inverted")
+# The kinds that can be made at a size that the config gives.
+SIZED = ("good", "bad", *CONTROLS)
+# The weights that a subnetwork is trained from, if not the pretrained ones: what they are.
+STARTS = {
+    "finetuned": "the fine-tuned weights of the full model, its classifier included",
+    "reinitialised": "weights drawn as the model was before pretraining",
+    "shuffled": "the pretrained weights, the entries of each matrix permuted",
+    "rewound": "the weights of the full model after rewind_step steps of its fine-tuning",
+}
 PATTERN = (
     r"(?P<name>[a-z][a-z0-9_]*)"
-    r"(?:-kept_(?P<kept>0\.\d*[1-9]|1))?"
+    r"(?:-kept_(?P<kept>0\.\d*[1-9]))?"
     r"(?:-start_(?P<start>[a-z]+))?"
     r"(?:-from_(?P<source>[a-z0-9_]+))?"
 )
@@ -49,10 +60,20 @@ class Subnetwork:
 
     def __str__(self) -> str:
         parts = [self.kind if self.draw == 1 else f"{self.kind}_{self.draw}"]
-        parts += [] if self.kept is None else [f"kept_{self.kept:g}"]
+        parts += [] if self.kept is None else [f"kept_{self.kept:.10f}".rstrip("0")]
         parts += [] if self.start is None else [f"start_{self.start}"]
         parts += [] if self.source is None else [f"from_{self.source}"]
         return "-".join(parts)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is what the search or a draw of its mask gives, on the pretrained weights."""
+        return (self.kept, self.start, self.source) == (None, None, None)
+
+    @property
+    def mask(self) -> Subnetwork:
+        """The subnetwork whose mask it has: the start does not matter."""
+        return replace(self, start=None)
 
 
 def _split_draw(name: str) -> tuple[str, int]:
@@ -63,18 +84,26 @@ def _split_draw(name: str) -> tuple[str, int]:
 
 
 def base_name(subnetwork: str) -> str:
-    """The kind of a subnetwork: `random_half` of `random_half_2`, else the name itself."""
-    return _split_draw(subnetwork)[0]
+    """A name without its draw: `random_half` of `random_half_2`."""
+    kind, dash, rest = subnetwork.partition("-")
+    return _split_draw(kind)[0] + dash + rest
+
+
+def is_plain(subnetwork: str) -> bool:
+    """Whether a name has neither size, start nor source."""
+    return Subnetwork.parse(subnetwork).is_plain
 
 
 def reference_of(subnetwork: str) -> str | None:
     """The subnetwork that a control is compared with: good_half for halves, good for the rest.
 
-    None for what is no control: full, good and good_half themselves.
+    Those of a size, a start or a source have a reference with the same. None for what is no
+    control: full, good and good_half themselves.
     """
-    if subnetwork in ("full", "good", "good_half"):
+    named = Subnetwork.parse(subnetwork)
+    if named.kind in ("full", "good", "good_half"):
         return None
-    return "good_half" if "_half" in subnetwork else "good"
+    return str(replace(named, kind="good_half" if "_half" in named.kind else "good", draw=1))
 
 
 def draws(kind: str, n: int) -> Iterator[str]:

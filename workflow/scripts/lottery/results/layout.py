@@ -37,12 +37,15 @@ class MethodRows:
         preset: "published" or "strict".
         published: the paper's method that it repeats unchanged, "structured" or "magnitude"; None
             for any other method.
+        subnetworks: those that tables and figures compare.
+        further: those with a size, a start or a source, which have figures of their own.
     """
 
     id: str
     preset: str
     published: str | None
     subnetworks: Sequence[str]
+    further: Sequence[str] = ()
 
     @property
     def display_split(self) -> str:
@@ -88,6 +91,18 @@ class Layout:
             for phase in ("pruned", "retrained")
         ]
         return [("none", "majority", "none"), ("none", "full", "finetuned"), *masked]
+
+    @property
+    def every_row(self) -> list[Row]:
+        """All rows, those of a method's further subnetworks after its others."""
+        further = [
+            (method.id, subnetwork, phase)
+            for method in self.methods
+            for subnetwork in method.further
+            for phase in ("pruned", "retrained")
+        ]
+        place = {method.id: number for number, method in enumerate(self.methods)}
+        return sorted([*self.rows, *further], key=lambda row: place.get(row[0], -1))
 
     def display_split(self, method: str) -> str:
         """The split on which a method's results are shown."""

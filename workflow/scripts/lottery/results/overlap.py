@@ -11,7 +11,7 @@ from lottery import files
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
 from lottery.pruning.masks import MaskInfo, read_mask
-from lottery.pruning.subnetworks import base_name, reference_of
+from lottery.pruning.subnetworks import base_name, is_plain, reference_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,8 @@ def overlap_sentence(overlap: pd.DataFrame) -> str:
         control's parameters; empty if there is none.
     """
     sentences = []
-    controls = control_shares(overlap).groupby(["subnetwork", "reference"], sort=False)
+    plain = overlap[overlap["subnetwork"].map(is_plain)]
+    controls = control_shares(plain).groupby(["subnetwork", "reference"], sort=False)
     for (control, reference), of_control in controls:
         by_task = of_control.set_index("task")["parameters_share"]
         notable = by_task[by_task > NOTABLE]

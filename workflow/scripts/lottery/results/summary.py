@@ -66,7 +66,7 @@ def summarize(scores: pd.DataFrame, layout: Layout, published: Published) -> pd.
         (model, split, *row, task)
         for model in ("none", *layout.models)
         for split in SPLITS
-        for row in layout.rows
+        for row in layout.every_row
         for task in (*layout.metrics, AVERAGE)
     ]
     frame = frame.loc[[cell for cell in order if cell in frame.index]]

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from lottery.data.batches import length_grouped_rows, pack, shuffled_rows
 from lottery.data.tokens import Tokens
+from lottery.files.errors import StudyError
 from lottery.models.encoder import Encoder
 from lottery.runtime.resume import Checkpoint, State
 from lottery.training.history import History
@@ -66,6 +67,8 @@ def train(
     seed: int,
     kept: dict[str, Tensor] | None = None,
     checkpoint: Checkpoint | None = None,
+    first_step: int = 0,
+    last_step: int | None = None,
 ) -> list[dict[str, Any]]:
     """Fine-tunes a model in place.
 
@@ -80,9 +83,14 @@ def train(
         kept: bool masks by checkpoint parameter name; pruned entries start at zero and get zero
             gradients, so they stay at zero and do not enter the gradient's norm.
         checkpoint: where the training is saved, and loaded from if it was interrupted.
+        first_step: the steps that are taken as done: their batches and learning rates are left out.
+        last_step: the step after which training ends before its time; None trains to the end.
 
     Returns:
         Rows of the training history (`HISTORY_COLUMNS`).
+
+    Raises:
+        StudyError: training has no more steps than `first_step` or `last_step`.
     """
     checkpoint = checkpoint or Checkpoint()
     with _trained_words(model, tokens, recipe) as tokens:
@@ -96,12 +104,17 @@ def train(
         parameters = model.checkpoint_parameters()
         masked = [(parameters[name], mask) for name, mask in (kept or {}).items()]
         total_steps = recipe.epochs * math.ceil(len(tokens) / recipe.batch_size)
+        if max(first_step, last_step or 0) >= total_steps:
+            raise StudyError(
+                f"rewind_step is {max(first_step, last_step or 0)}, but training has "
+                f"{total_steps} steps; it must be smaller."
+            )
         device = model.classifier.weight.device
         history = History(total_steps, device, recipe.precision)
         torch.manual_seed(seed)
         model.train()
         state = TrainingState(model, optimizer, history)
-        done = state.load_state_dict(checkpoint)
+        done = max(first_step, state.load_state_dict(checkpoint))
         bf16 = recipe.precision == "bf16"
         with checkpoint.delay_signals():
             for step, epoch, rows in _batches(tokens.lengths, recipe, seed, done):
@@ -118,6 +131,8 @@ def train(
                 history.add(loss, int(tokens.lengths[rows].sum()))
                 if step % recipe.log_every == 0 or step == total_steps:
                     history.flush(step, epoch, learning_rate)
+                if step == last_step:
+                    break
                 checkpoint.save_if_due(partial(state.state_dict, step, epoch))
     return history.rows
 

@@ -32,7 +32,10 @@ PAPERS_MODES = {("head",): "heads_only", ("mlp",): "mlps_only"}
 # What an option's value may decide, see `Option.applies_to`.
 STAGES = ("search", "model", "import")
 # Keys of a method in the config that are no options of its algorithm.
-METHOD_KEYS = ("algorithm", "preset", "subnetworks", "models", "only_tasks", "sizes_from", "tasks")
+METHOD_KEYS = (
+    *("algorithm", "preset", "subnetworks", "models", "only_tasks", "sizes_from", "tasks"),
+    *("kept", "kept_subnetworks", "starts", "rewind_step", "masks_from"),
+)
 BOUNDS = {
     "above": "exclusiveMinimum",
     "at_least": "minimum",
@@ -298,6 +301,11 @@ class Algorithm:
 
     Attributes:
         sample: (kind, mask of its source, path of the fine-tuned model, random generator) -> mask.
+        rank: what `cut` needs to cut masks of any size, as arrays by name.
+        search_ranks: whether the search returns these arrays; then there is no `rank`.
+        cut: (arrays of the ranking, path of the fine-tuned model, share of the parameters to keep,
+            options) -> the mask of the nearest possible size; masks of smaller shares are part of
+            it.
         check: (options, root of relative paths) -> what follows `methods.{id}.` in a sentence, or
             None if all is well.
         imported: whether the masks are read from files; then there is no search.
@@ -315,6 +323,9 @@ class Algorithm:
     sources: Mapping[str, str] = field(default_factory=dict)
     search: Callable[[SearchContext], SearchResult] | None = None
     sample: Callable[[str, Any, Path, np.random.Generator], Mask] | None = None
+    rank: Callable[[SearchContext], Mapping[str, np.ndarray]] | None = None
+    search_ranks: bool = False
+    cut: Callable[[Mapping[str, np.ndarray], Path, float, Mapping[str, Any]], Mask] | None = None
     check: Callable[[Mapping[str, Any], Path], str | None] | None = None
     to_threshold: bool = False
     importance: bool = False
@@ -361,8 +372,10 @@ def _of_fields(a: Algorithm) -> Iterator[str]:
             lambda value: set(value) <= set(SAMPLED) and set(value.values()) <= set(SEARCHED[:2]),
             f"a dict from some of {', '.join(SAMPLED)} to good or good_half",
         ),
-        **dict.fromkeys(("search", "sample", "check"), function),
-        **dict.fromkeys(("to_threshold", "importance", "prunes_to_half", "imported"), flag),
+        **dict.fromkeys(("search", "sample", "rank", "cut", "check"), function),
+        **dict.fromkeys(
+            ("to_threshold", "importance", "prunes_to_half", "search_ranks", "imported"), flag
+        ),
     }
     for name, (is_allowed, words) in allowed.items():
         value = getattr(a, name)
@@ -379,6 +392,10 @@ def _of_functions(a: Algorithm) -> Iterator[str]:
         yield "has a search, though its masks are imported"
     if not a.imported and not a.search:
         yield "has no search: give a function search(context) -> SearchResult"
+    if bool(a.cut) != bool(a.rank or a.search_ranks):
+        yield "must have both cut and a ranking (rank, or search_ranks), or neither"
+    if a.rank and a.search_ranks:
+        yield "has a function rank, though its search ranks"
     if a.sources and not a.sample:
         yield "has sources of controls, but no function sample that draws them"
     if a.granularity == UNITS and not a.units:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lottery import files
 from lottery.files.errors import StudyError
+from lottery.models.architecture import read_architecture
 from lottery.pruning import controls
 from lottery.pruning.algorithms.declaration import (
     DEFAULT_SUBNETWORKS,
@@ -96,6 +97,21 @@ def sample(
     return controls.random_weights(source, rng)
 
 
+def rank(context: SearchContext) -> dict[str, np.ndarray]:
+    """Nothing: the magnitudes are those of the model, which `cut` reads."""
+    return {}
+
+
+def cut(
+    ranking: Mapping[str, np.ndarray], path_to_model: Path, share: float, options: Mapping[str, Any]
+) -> WeightMask:
+    """Keeps the largest weights, `share` of all, rounded to the nearest weight."""
+    weights, _ = files.read_arrays(path_to_model)
+    body = {name: weights[name] for name in body_shapes(read_architecture(path_to_model))}
+    count = round(share * sum(array.size for array in body.values()))
+    return MagnitudeRanking(body, [count]).keep_largest(count)
+
+
 ALGORITHM = Algorithm(
     name="magnitude",
     summary="Removes single weights of the body, the smallest of the fine-tuned model first.",
@@ -107,6 +123,8 @@ ALGORITHM = Algorithm(
     sources=SOURCES,
     search=search,
     sample=sample,
+    rank=rank,
+    cut=cut,
     to_threshold=True,
     # The ranking that the search cuts gives the halves at once: prunes_to_half is false.
     paper="magnitude",

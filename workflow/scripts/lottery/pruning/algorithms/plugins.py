@@ -274,7 +274,7 @@ def of_search(
         if name not in found.masks:
             yield f"no masks[{name!r}]"
         mask, where = found.masks[name], f"masks[{name!r}]"
-        yield from _of_mask(mask, where, declared, architecture)
+        yield from of_mask(mask, where, declared, architecture)
         if declared.granularity == UNITS:
             emptied = options["emptied_attention"]
             for unit, array in mask.units.items():
@@ -291,7 +291,7 @@ def of_sample(
     declared: Algorithm, kind: str, mask: Any, source: Mask, architecture: Architecture
 ) -> Iterator[str]:
     """Yields how a control does not fit the model or the size of its source."""
-    yield from _of_mask(mask, "a mask", declared, architecture)
+    yield from of_mask(mask, "a mask", declared, architecture)
     if mask.counts() != source.counts():
         yield (
             f"for {kind} a mask that keeps {_listed(mask.counts())}, where its source keeps "
@@ -317,9 +317,8 @@ def _of_step(step: Any) -> Iterator[str]:
         yield f"kept_fraction={step.kept_fraction!r}, which is no share"
 
 
-def _of_mask(
-    mask: Any, name: str, declared: Algorithm, architecture: Architecture
-) -> Iterator[str]:
+def of_mask(mask: Any, name: str, declared: Algorithm, architecture: Architecture) -> Iterator[str]:
+    """Yields how a mask is not of the declared granularity or does not fit the model."""
     kind = UnitMask if declared.granularity == UNITS else WeightMask
     if not isinstance(mask, kind):
         granularity = declared.granularity

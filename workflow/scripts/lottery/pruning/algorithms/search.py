@@ -99,6 +99,8 @@ class SearchContext:
             may be pruned.
         cache: what the search has measured, over interruptions too.
         rng: for searches that draw; seeded by the cell, so that a search can be repeated.
+        pretrained: gives the model before its fine-tuning, with the seed's classifier; None where
+            the step does not read it.
     """
 
     model: Encoder
@@ -108,6 +110,7 @@ class SearchContext:
     threshold: Callable[[float | None], float | None]
     cache: MeasurementCache = field(default_factory=MeasurementCache)
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    pretrained: Callable[[], Encoder] | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,7 @@ class SearchResult:
         importance: arrays [steps, ...] of importance.npz; empty if the algorithm has none. Those
             before normalisation, if there is one, have the same names after `RAW`.
         halves: the steps towards the halves, where these are not steps of the search.
+        ranking: arrays that `Algorithm.cut` takes, if the search ranks.
     """
 
     masks: Mapping[str, Mask]
@@ -160,6 +164,7 @@ class SearchResult:
     path: dict[str, np.ndarray] = field(default_factory=dict)
     importance: dict[str, np.ndarray] = field(default_factory=dict)
     halves: list[Step] = field(default_factory=list)
+    ranking: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def passes(score: float | None, threshold: float | None) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from lottery.models.architecture import read_architecture
 from lottery.models.units import ALWAYS, KINDS, kinds_of
 from lottery.pruning import controls
 from lottery.pruning.algorithms.declaration import (
@@ -90,16 +91,14 @@ def search(context: SearchContext, criterion: Criterion | None = None) -> Search
         context: what is searched.
         criterion: ranks the units; None for the one that the option `importance` names.
     """
-    options = context.options
-    kinds = kinds_of(options["units"])
-    full = UnitMask.full(context.model.architecture, kinds, options["emptied_attention"])
-    measure = _measure_with(context, full, criterion or CRITERIA[options["importance"]])
+    options, full = context.options, _full(context)
+    measure = _measure_with(context, full, criterion)
     found = StructuredSearch(measure, context.threshold, full, options)
     masks = {"good": found.run()}
     steps: list[Step] = []
     if options["halves"]:
         masks["good_half"], steps = prune_to_half(measure, full, options)
-        masks["bad_half"] = other_half(masks["good_half"], kinds)
+        masks["bad_half"] = other_half(masks["good_half"], kinds_of(options["units"]))
     importance = {
         before + KINDS[kind].array: np.stack(
             [getattr(each, name)[kind] for each in found.measurements], dtype=np.float32
@@ -108,6 +107,13 @@ def search(context: SearchContext, criterion: Criterion | None = None) -> Search
         for kind in full.units
     }
     return SearchResult(masks, found.steps, found.path(), importance, steps)
+
+
+def _full(context: SearchContext) -> UnitMask:
+    """The mask that keeps everything, of the kinds that the options name."""
+    options = context.options
+    kinds, emptied = kinds_of(options["units"]), options["emptied_attention"]
+    return UnitMask.full(context.model.architecture, kinds, emptied)
 
 
 def sample(kind: str, source: UnitMask, path_to_model: Path, rng: np.random.Generator) -> UnitMask:
@@ -124,6 +130,69 @@ def sample_counts(
 ) -> UnitMask:
     """The same with the counts of the source in every control, also in random."""
     return sample("random_half" if kind == "random" else kind, source, path_to_model, rng)
+
+
+def rank(context: SearchContext, criterion: Criterion | None = None) -> dict[str, np.ndarray]:
+    """Ranks the units by when they are removed, see `removal_order`; arguments as of `search`."""
+    full = _full(context)
+    return removal_order(_measure_with(context, full, criterion), full, context.options)
+
+
+def removal_order(
+    measure: Measure, full: UnitMask, options: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Follows the first stage of the search, whatever the score, until no unit is left.
+
+    Returns:
+        By the kind's array, int32 of its shape: when a unit is removed, counted from 0 over all
+        kinds; -1 for kinds that are not pruned. Units of one step go by their importance.
+    """
+    strides = strides_of(full, options)
+    order = {kind: np.full(kept.shape, -1, np.int32) for kind, kept in full.units.items()}
+    mask, removed = full, 0
+    while any(mask.units[kind].any() for kind in strides):
+        measured = measure(mask)
+        after = remove(mask, measured, strides)
+        going = [
+            (measured.importance[kind].flat[place], number, kind, place)
+            for number, kind in enumerate(strides)
+            for place in np.flatnonzero(mask.units[kind] & ~after.units[kind])
+        ]
+        for *_, kind, place in sorted(going):
+            order[kind].flat[place] = removed
+            removed += 1
+        mask = after
+    return {KINDS[kind].array: array for kind, array in order.items()}
+
+
+def cut(
+    ranking: Mapping[str, np.ndarray], path_to_model: Path, share: float, options: Mapping[str, Any]
+) -> UnitMask:
+    """The mask on the path of `rank` whose kept share of parameters is nearest to `share`.
+
+    Masks of a path nest. Of two that are equally near, the larger one is taken.
+    """
+    architecture = read_architecture(path_to_model)
+    order = {name: ranking[kind.array] for name, kind in KINDS.items() if kind.array in ranking}
+    end = 1 + max(int(array.max()) for array in order.values())
+
+    def after(removed: int) -> UnitMask:
+        units = {kind: (array < 0) | (array >= removed) for kind, array in order.items()}
+        return UnitMask(units, options["emptied_attention"])
+
+    # The kept share only falls along the path: the last mask that is large enough, or the next.
+    low, high = 0, end
+    while low < high:
+        middle = (low + high + 1) // 2
+        if after(middle).kept_fraction(architecture) >= share:
+            low = middle
+        else:
+            high = middle - 1
+
+    def distance(mask: UnitMask) -> float:
+        return round(abs(mask.kept_fraction(architecture) - share), 12)
+
+    return min(after(low), after(min(low + 1, end)), key=distance)
 
 
 def check(
@@ -167,6 +236,8 @@ ALGORITHM = Algorithm(
     sources=SOURCES,
     search=search,
     sample=sample,
+    rank=rank,
+    cut=cut,
     check=check,
     to_threshold=True,
     importance=True,
@@ -191,6 +262,7 @@ def with_criterion(name: str, summary: str, criterion: Criterion, *, version: in
         options={key: option for key, option in OPTIONS.items() if key != "importance"},
         search=partial(search, criterion=criterion),
         sample=sample_counts,
+        rank=partial(rank, criterion=criterion),
         check=partial(check, own=(name, criterion)),
         paper=None,
     )
@@ -218,11 +290,14 @@ Measure = Callable[[UnitMask], Measurement]
 Strides = Mapping[str, int]  # kind -> units that a step removes
 
 
-def _measure_with(context: SearchContext, full: UnitMask, criterion: Criterion) -> Measure:
+def _measure_with(
+    context: SearchContext, full: UnitMask, criterion: Criterion | None = None
+) -> Measure:
     """A function that measures a mask with the context's model, each mask once."""
     from lottery.pruning.importance import logits_under, measure, normalise, rank_once
 
     options, architecture = context.options, context.model.architecture
+    criterion = criterion or CRITERIA[options["importance"]]
     batch_size, over = options["search_batch_size"], options["normalisation"]
 
     def logits_of(mask: UnitMask) -> np.ndarray:
