@@ -35,6 +35,7 @@ from grid_hours import AUTHORS_HOURS, hours
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
 from lottery.models.encoder import Encoder
+from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import UnitMask
 from lottery.steps.setup import prepare_torch
@@ -100,7 +101,7 @@ def our_works(prototype: Encoder, training: Tokens, dev: Tokens, device: torch.d
     return {
         "fine-tune": lambda: partial(train, model(), training, RECIPE, 0),
         "importance pass": lambda: partial(
-            measure, model(), dev, mask, "per_example", PASS_BATCH, "length"
+            measure, model(), dev, mask, CRITERIA["per_example"], PASS_BATCH, "length"
         ),
         "evaluate": lambda: partial(predict, model(), dev, EVALUATION_BATCH),
     }

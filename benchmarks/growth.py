@@ -21,6 +21,7 @@ import planning
 from drawn import BERT_BASE, drawn_model, drawn_tokens
 from lottery.models.architecture import Architecture
 from lottery.pruning.algorithms import structured
+from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import UnitMask
 from lottery.report import style
@@ -71,7 +72,7 @@ def works(examples: int, length: int, layers: int) -> dict[str, Callable[[], Cal
     return {
         "training": lambda: partial(train, drawn_model(architecture), tokens, RECIPE, 0),
         "importance pass": lambda: partial(
-            measure, drawn_model(architecture), tokens, mask, mode, size, order
+            measure, drawn_model(architecture), tokens, mask, CRITERIA[mode], size, order
         ),
     }
 

@@ -19,6 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from finetuning import CASES, RECIPE
 from lottery.evaluation.predict import predict
+from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import UnitMask
 from lottery.training.loop import train
@@ -74,7 +75,9 @@ def works(embedded: Embedded, case: Case) -> dict[str, Callable[[], Work]]:
     half = mask_keeping(architecture, 0.5)
 
     def importance(mask: UnitMask, mode: str, order: str, *, pruned: bool) -> Work:
-        return partial(measure, model(), case.dev, mask, mode, BATCH_SIZE, order, pruned=pruned)
+        return partial(
+            measure, model(), case.dev, mask, CRITERIA[mode], BATCH_SIZE, order, pruned=pruned
+        )
 
     published = partial(importance, mode="running_sum", order="file", pruned=True)
     strict = partial(importance, mode="per_example", order="length", pruned=False)

@@ -9,9 +9,9 @@ import numpy as np
 
 from lottery import files
 from lottery.models.architecture import Architecture
-from lottery.models.units import KINDS
+from lottery.models.units import KINDS, in_masks, kinds_of
 from lottery.pruning.algorithms import structured
-from lottery.pruning.algorithms.search import TRAJECTORY_COLUMNS
+from lottery.pruning.algorithms.search import trajectory_columns
 from lottery.pruning.algorithms.structured import Measurement, StructuredSearch
 from lottery.pruning.importance import normalise
 from lottery.pruning.masks import MaskInfo, UnitMask, write_mask
@@ -32,19 +32,23 @@ class Landscape:
     ) -> None:
         self.architecture, self.options, self.rng = architecture, options, rng
         self.steepness = steepness
-        shape = (architecture.layers, architecture.heads)
-        self.heads, self.mlps = rng.gamma(1.0, 1.0, shape), rng.gamma(2.0, 1.0, shape[0])
+        self.units = {
+            kind: rng.gamma(2.0 if kind == "mlp" else 1.0, 1.0, KINDS[kind].shape(architecture))
+            for kind in in_masks(kinds_of(options["units"]))
+        }
         self.measured: list[UnitMask] = []
 
     def __call__(self, mask: UnitMask) -> Measurement:
         self.measured.append(mask)
-        heads = self.heads * self.rng.gamma(4.0, 0.25, self.heads.shape)
-        mlps = self.mlps * self.rng.gamma(4.0, 0.25, self.mlps.shape)
         options = self.options
-        found = {"head": heads, "mlp": mlps}
+        found = {
+            kind: values * self.rng.gamma(4.0, 0.25, values.shape)
+            for kind, values in self.units.items()
+        }
         found = normalise(found, mask, options["normalisation"], options["layer_norm"])
-        lost = self.heads[~mask.units["head"]].sum() / self.heads.sum()
-        lost += self.mlps[~mask.units["mlp"]].sum() / self.mlps.sum()
+        lost = sum(
+            values[~mask.units[kind]].sum() / values.sum() for kind, values in self.units.items()
+        )
         score = 0.9 - self.steepness * lost + 0.01 * self.rng.standard_normal()
         # What the files hold: float32.
         found = {kind: scores.astype(np.float32) for kind, scores in found.items()}
@@ -62,14 +66,14 @@ def write_search(
 ) -> tuple[StructuredSearch, Landscape]:
     """Runs a search and writes its mask, search.csv, importance.npz and path.npz into a folder."""
     landscape = Landscape(architecture, options, np.random.default_rng(seed), steepness)
-    full = UnitMask.full(architecture, emptied_attention="drop_bias")
+    full = UnitMask.full(architecture, kinds_of(options["units"]), "drop_bias")
     search = StructuredSearch(landscape, lambda score: 0.9 * score, full, options)
     good = search.run()
     rows = [step.row(number) for number, step in enumerate(search.steps)]
-    files.write_csv(folder / "search.csv", rows, TRAJECTORY_COLUMNS)
+    files.write_csv(folder / "search.csv", rows, trajectory_columns(search.steps))
     importance = {
-        kind.array: np.stack([each.importance[name] for each in search.measurements])
-        for name, kind in KINDS.items()
+        KINDS[name].array: np.stack([each.importance[name] for each in search.measurements])
+        for name in full.units
     }
     files.write_npz(folder / "importance.npz", importance)
     files.write_npz(folder / "path.npz", search.path())

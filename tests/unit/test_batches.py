@@ -25,6 +25,7 @@ from lottery.data.batches import (
 )
 from lottery.evaluation.predict import predict
 from lottery.models.encoder import Encoder, draw_weights
+from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.shrink import shrink
 from lottery.training.loop import Recipe, loss_of, scheduled_rate, train
@@ -55,9 +56,9 @@ def test_a_batch_stays_whole_where_it_is_not_split():
 def test_what_is_computed_together_changes_nothing(monkeypatch, limit):
     model, tokens, mask = tiny_model(), tiny_tokens(), random_mask(3)
     logits = predict(model, tokens, 9)
-    measured = measure(model, tokens, mask, "per_example", 9, "file")
+    measured = measure(model, tokens, mask, CRITERIA["per_example"], 9, "file")
     monkeypatch.setattr(batches, "CPU_TOKENS", limit)
-    again = measure(model, tokens, mask, "per_example", 9, "file")
+    again = measure(model, tokens, mask, CRITERIA["per_example"], 9, "file")
     np.testing.assert_allclose(predict(model, tokens, 9), logits, atol=1e-5)
     np.testing.assert_allclose(again.units["head"], measured.units["head"], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(again.units["mlp"], measured.units["mlp"], rtol=1e-4, atol=1e-6)

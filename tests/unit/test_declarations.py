@@ -27,6 +27,7 @@ from lottery.pruning import masks
 from lottery.pruning.algorithms import algorithm, algorithm_names, built_in, plugins, register
 from lottery.pruning.algorithms.declaration import METHOD_KEYS, problem
 from lottery.pruning.algorithms.search import SearchContext
+from lottery.pruning.gradients import mean_gradients
 from lottery.tasks import metrics
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -209,7 +210,14 @@ def test_units_are_a_list_of_kinds_or_a_word(written, kinds):
     ("written", "words"),
     [
         ("neurons", ["x.units is 'neurons'", "both, heads and mlps, or a list of head, mlp"]),
-        ("[head, neurons]", ["x.units[1] is 'neurons'", "allowed are head and mlp"]),
+        (
+            "[head, neurons]",
+            [
+                "x.units[1] is 'neurons'",
+                "did you mean neuron?",
+                "allowed are head, mlp, neuron and layer",
+            ],
+        ),
         ("[]", ["x.units is empty"]),
         ("[head, head]", ["x.units holds 'head' more than once"]),
         ("3", ["x.units is 3"]),
@@ -424,13 +432,13 @@ HEAVY = "[m for m in ('torch', 'transformers', 'datasets', 'pandas') if m in sys
 
 
 def test_declarations_and_planning_import_nothing_heavy(tmp_path):
-    for name in ("layerwise_magnitude.py", "random_heads.py"):
+    for name in ("layerwise_magnitude.py", "random_heads.py", "taylor_squared.py"):
         (tmp_path / name).write_text((EXAMPLES / name).read_text())
     config = yaml.safe_load(SMALL) | {
-        "plugins": ["layerwise_magnitude.py", "random_heads.py"],
+        "plugins": ["layerwise_magnitude.py", "random_heads.py", "taylor_squared.py"],
         "methods": {
             name: {"algorithm": name}
-            for name in ("structured", "magnitude", "layerwise_magnitude", "random_heads")
+            for name in ("structured", "magnitude", "random_heads", "taylor_squared")
         },
     }
     code = f"""if True:
@@ -442,7 +450,7 @@ def test_declarations_and_planning_import_nothing_heavy(tmp_path):
         [params.search_params(made, name, "rte") for name in made.methods]
         params.claim_params(made), params.report_params(made, {{}}), grid.cells(made)
         print(len(declared()), {HEAVY})"""
-    assert in_process(code, tmp_path) == "5 []"
+    assert in_process(code, tmp_path) == "6 []"
 
 
 @pytest.mark.parametrize(
@@ -539,6 +547,31 @@ def test_random_heads_removes_heads_until_the_score_falls(preset):
     for kind in ("random", "bad"):
         drawn = declared.sample(kind, good, Path(), np.random.default_rng(1))
         assert drawn.counts() == good.counts()
+
+
+@pytest.mark.parametrize("preset", ["published", "strict"])
+def test_taylor_squared_is_a_criterion_of_its_own(preset):
+    declared = load_example("taylor_squared")
+    context = context_of("taylor_squared", preset, units=["head", "neuron"])
+    model, tokens = context.model, context.tokens
+    found = declared.search(context)
+    assert 1 < found.masks["good"].counts()["heads"] < 12
+    wanted = ["good"] + (["good_half", "bad_half"] if preset == "strict" else [])
+    problems = plugins.of_search(declared, context.options, found, wanted, model.architecture)
+    assert list(problems) == []
+    gradients, _ = mean_gradients(model, tokens, len(tokens))
+    for layer, parts in enumerate(gradients):
+        weights = model.layers[layer]
+        squares = {name: (weights.get_parameter(name) * g).square() for name, g in parts.items()}
+        of_heads = sum(
+            squares[f"{name}.{part}"].reshape(4, -1).sum(1)
+            for name in ("query", "key", "value")
+            for part in ("weight", "bias")
+        )
+        of_heads += squares["attention_output.weight"].T.reshape(4, -1).sum(1)
+        expected = of_heads.detach().numpy()
+        raw = found.importance["raw_heads"][0][layer]
+        np.testing.assert_allclose(raw, expected, rtol=1e-4)
 
 
 def test_a_declaration_can_be_replaced_field_by_field():

@@ -109,7 +109,7 @@ def test_shrunk_models_give_the_logits_of_the_cpu(device, seed, emptied):
 @pytest.mark.parametrize("mode", CRITERIA)
 def test_importances_are_those_of_the_cpu(device, mode):
     tokens, mask = tiny_tokens(30), random_mask(1)
-    expected = measure(tiny_model(), tokens, mask, mode, 8, "file")
-    found = measure(tiny_model().to(device), tokens, mask, mode, 8, "file")
+    expected = measure(tiny_model(), tokens, mask, CRITERIA[mode], 8, "file")
+    found = measure(tiny_model().to(device), tokens, mask, CRITERIA[mode], 8, "file")
     np.testing.assert_allclose(found.units["head"], expected.units["head"], atol=1e-3, rtol=1e-3)
     np.testing.assert_allclose(found.units["mlp"], expected.units["mlp"], atol=1e-3, rtol=1e-3)

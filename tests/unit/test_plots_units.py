@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 import synthetic
 from legible import complaints, saved_figures, texts_of
-from synthetic_search import write_search
+from synthetic_search import PUBLISHED, write_search
 from test_plots import BIG, DEMO_TASKS
 
 from lottery import files
+from lottery.models.units import KINDS, in_masks
 from lottery.report import style
 from lottery.results.published import published_overlap
 from lottery.steps.measure_importance import draw_correlations, draw_histograms, measure_importance
@@ -32,18 +34,20 @@ PAPER = Path(__file__).parents[2] / "workflow/resources/paper"
 SEARCH_ON = {"structured": "validation", "half": "search_half", "train": "train_sample"}
 
 
-def write_tree(tree: synthetic.Tree) -> None:
+def write_tree(tree: synthetic.Tree, options: dict = PUBLISHED) -> None:
     """Masks, searches and magnitudes alone."""
     files.write_json(tree.path_to_config, tree.config)
     rng = np.random.default_rng(0)
-    shape = (tree.architecture.layers, tree.architecture.heads)
     for number, (task, seed) in enumerate((t, s) for t in tree.tasks for s in tree.seeds):
-        means = {"heads": 1 + 0.01 * rng.random(shape), "mlps": 1 + 0.01 * rng.random(shape[0])}
+        means = {
+            KINDS[kind].array: 1 + 0.01 * rng.random(KINDS[kind].shape(tree.architecture))
+            for kind in in_masks(options["units"])
+        }
         files.write_npz(tree.cell(task, seed) / "finetune/magnitudes.npz", means)
         for place, method in enumerate(SEARCH_ON):
             cell = {"model": tree.model, "task": task, "seed": str(seed), "method": method}
             folder = tree.cell(task, seed) / "mask" / method
-            write_search(folder, tree.architecture, 100 * place + number, cell=cell)
+            write_search(folder, tree.architecture, 100 * place + number, options, cell=cell)
 
 
 def paths_in(tree: synthetic.Tree, name: str, method: str = "structured") -> list[Path]:
@@ -132,14 +136,24 @@ def measure_all(tree: synthetic.Tree, out: Path) -> None:
     )
 
 
-@pytest.fixture(scope="module", params=[pytest.param("paper", marks=pytest.mark.slow), "demo"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("paper", marks=pytest.mark.slow), "demo", "neurons", "units"],
+)
 def drawn(request, tmp_path_factory):
-    """(tree, figures by name, folder): nine tasks with five seeds; and two with two."""
+    """(tree, figures by name, folder): nine tasks with five seeds; and two with two.
+
+    The last ones have masks of 36,864 neurons, and of every kind of unit.
+    """
     root = tmp_path_factory.mktemp(request.param)
     tree = synthetic.Tree(root, config=BIG)
-    if request.param == "demo":
+    options = PUBLISHED
+    if request.param != "paper":
         tree = synthetic.Tree(root, tasks=DEMO_TASKS, seeds=(1, 2), config=BIG)
-    write_tree(tree)
+    if request.param in ("neurons", "units"):
+        tree = replace(tree, config=BIG | {"intermediate_size": 3072})
+        options = PUBLISHED | {"units": [*KINDS] if request.param == "units" else ["neuron"]}
+    write_tree(tree, options)
     with saved_figures() as figures:
         measure_all(tree, root / "out")
     return tree, figures, root / "out"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,13 +14,15 @@ from tiny import tiny_model, tiny_tokens
 from lottery.evaluation.scoring import decide
 from lottery.models.units import kinds_of
 from lottery.pruning.algorithms import structured
-from lottery.pruning.algorithms.search import SearchContext
+from lottery.pruning.algorithms.declaration import problem
+from lottery.pruning.algorithms.search import MeasurementCache, SearchContext
 from lottery.pruning.algorithms.structured import (
     Measurement,
     StructuredSearch,
     other_half,
     prune_to_half,
 )
+from lottery.pruning.criteria import CRITERIA, REMOVAL, Criterion
 from lottery.pruning.importance import measure as measure_gates
 from lottery.pruning.importance import normalise
 from lottery.pruning.masks import UnitMask
@@ -112,13 +116,15 @@ def test_the_search_of_a_model_is_the_papers():
         return metrics.score("accuracy", predictions, decide(logits))
 
     full = full_mask(3, 4)
-    predictions = decide(measure_gates(model, tokens, full, "per_batch", 16, "file").logits)
+    predictions = decide(
+        measure_gates(model, tokens, full, CRITERIA["per_batch"], 16, "file").logits
+    )
     options = PUBLISHED | {"search_batch_size": 16, "keep_score": 0.5, "head_step": 0.2}
     context = SearchContext(model, tokens, options, score, lambda s: 0.5 * s)
     found = structured.search(context)
 
     def evaluate(mask):
-        got = measure_gates(model, tokens, mask, "running_sum", 16, "file")
+        got = measure_gates(model, tokens, mask, CRITERIA["running_sum"], 16, "file")
         return Measurement(normalise(got.units, mask, "all", "l2"), score(got.logits), 1)
 
     heads, mlps, scores = re_enact(evaluate, (3, 4), n=int(0.2 * 12), keep=0.5)
@@ -129,7 +135,7 @@ def test_the_search_of_a_model_is_the_papers():
     assert found.importance["heads"].shape == (len(scores), 3, 4)
     assert found.importance["mlps"].shape == (len(scores), 3)
     full = UnitMask.full(model.architecture)
-    raw = measure_gates(model, tokens, full, "running_sum", 16, "file").units
+    raw = measure_gates(model, tokens, full, CRITERIA["running_sum"], 16, "file").units
     np.testing.assert_allclose(found.importance["raw_heads"][0], raw["head"], rtol=1e-6)
     np.testing.assert_allclose(found.importance["raw_mlps"][0], raw["mlp"], rtol=1e-6)
 
@@ -221,3 +227,90 @@ def test_halves_begin_like_the_search():
     walk = Landscape(3, (12, 12), 0.01)
     prune_to_half(walk, full_mask(12, 12), STRICT)
     assert walk.asked[:5] == landscape.asked[:5]
+
+
+# Criteria other than gradients of gates.
+
+
+def searched(importance, units, cache=None, preset=PUBLISHED):
+    """The result of a search on a random model whose first three states pass."""
+    model, tokens = tiny_model(), tiny_tokens(60)
+    options = preset | {"importance": importance, "units": units, "search_batch_size": 16}
+    asked = []
+
+    def score(logits):
+        asked.append(logits)
+        return float(logits.std())
+
+    context = SearchContext(
+        model, tokens, options, score, lambda score: 0.5 * score, cache or MeasurementCache()
+    )
+    return structured.search(context), asked, context
+
+
+@pytest.mark.parametrize("preset", [PUBLISHED, STRICT])
+@pytest.mark.parametrize("importance", [n for n, c in CRITERIA.items() if c.once])
+def test_a_ranking_made_once_is_kept_throughout(importance, preset):
+    found, asked, context = searched(importance, ["head", "layer"], preset=preset)
+    assert len(found.trajectory) > 4
+    passes = 1 + 12 + 3 + 3 if importance == "leave_one_out" else 0
+    states = {mask.tobytes() for mask in stacked(found.path)}
+    halves = {step.kept_fraction for step in found.halves}
+    assert passes + len(states) <= len(asked) <= passes + len(states) + len(halves)
+    for name, array in found.importance.items():
+        assert (array == array[0]).all(), name
+    # Heads go in the order of their scores, ties by position.
+    order = np.argsort(found.importance["heads"][0], axis=None, kind="stable")
+    for kept in found.path["heads"]:
+        count = int(kept.sum())
+        assert set(np.flatnonzero(kept)) == set(order[12 - count :])
+    # An interrupted search that starts again measures nothing twice.
+    n = len(asked)
+    again, more, _ = searched(importance, ["head", "layer"], context.cache, preset)
+    assert n and not more
+    assert again.masks["good"].counts() == found.masks["good"].counts()
+
+
+def stacked(path):
+    return np.concatenate([array.reshape(len(array), -1) for array in path.values()], axis=1)
+
+
+def test_taylor_is_measured_in_every_state():
+    found, asked, _ = searched("taylor", ["head", "neuron"])
+    assert len(asked) == len({mask.tobytes() for mask in stacked(found.path)}) > 3
+    assert not (found.importance["raw_heads"] == found.importance["raw_heads"][0]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"importance": "leave_one_out", "units": ["head", "neuron"]}, "units holds neuron"),
+        ({"importance": "running_sum", "search_order": "length"}, "it must be file"),
+        ({"importance": "leave_one_out", "units": ["head", "layer"]}, None),
+        ({"importance": "taylor", "units": ["neuron"], "search_order": "length"}, None),
+    ],
+)
+def test_what_makes_no_sense_with_a_criterion_is_refused(options, words):
+    found = structured.check(PUBLISHED | options, Path())
+    assert found is None if words is None else words in found
+
+
+def test_an_algorithm_with_a_criterion_of_its_own():
+    once = Criterion("", REMOVAL, lambda whole, without: whole - without)
+    declared = structured.with_criterion("mine", "Mine.", once)
+    assert problem(declared) is None and "importance" not in declared.options
+    options = {name: option.published for name, option in declared.options.items()}
+    assert declared.check(options, Path()) is None
+    refused = declared.check(options | {"units": ["neuron"]}, Path())
+    assert refused.startswith("algorithm is mine, which runs the model once without each unit")
+    model, tokens = tiny_model(), tiny_tokens(60)
+    context = SearchContext(
+        model, tokens, options, lambda logits: float(logits.std()), lambda score: 0.5 * score
+    )
+    found = declared.search(context)
+    theirs, _, _ = searched("leave_one_out", ["head", "mlp"])
+    np.testing.assert_array_equal(found.path["heads"], theirs.path["heads"])
+    # Every control has the size of its source, as those of plugins must.
+    good, rng = found.masks["good"], np.random.default_rng(0)
+    for kind in ("random", "bad", "random_half"):
+        assert declared.sample(kind, good, Path(), rng).counts() == good.counts()

@@ -28,6 +28,7 @@ from lottery.models.units import KINDS, Owned, UnitKind, kinds_of
 from lottery.pruning import controls
 from lottery.pruning.algorithms import structured
 from lottery.pruning.algorithms.search import SearchContext, trajectory_columns
+from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import (
     MaskInfo,
@@ -55,7 +56,9 @@ TOY = UnitKind(
         Owned("output.weight", 1),
     ),
     gate="inner",
+    of_weights=True,
 )
+EVERY = ("head", "mlp", "neuron", "layer", "toy")
 SMALL = tiny_architecture(
     num_hidden_layers=2, hidden_size=8, num_attention_heads=4, intermediate_size=12
 )
@@ -90,15 +93,20 @@ def random_mask(seed, architecture, emptied_attention="keep_bias", kinds=("toy",
 
 def owners(part, place, architecture):
     """(kind, number of the unit in its layer) of every unit that owns an entry."""
-    module, kind = part.split(".")
+    module = part.split(".")[0]
     head_size = architecture.hidden // architecture.heads
+    found = [("layer", None)]
     if module in ("query", "key", "value"):
-        return [("head", place[0] // head_size)]
-    if module == "attention_output":
-        return [("head", place[1] // head_size)] if kind == "weight" else []
+        found.append(("head", place[0] // head_size))
+    elif part == "attention_output.weight":
+        found.append(("head", place[1] // head_size))
+    elif module in ("intermediate", "output"):
+        found.append(("mlp", None))
     inner = {"intermediate.weight": 0, "intermediate.bias": 0, "output.weight": 1}
-    toys = [("toy", place[inner[part]] // BLOCK)] if part in inner else []
-    return [("mlp", None), *toys]
+    if part in inner:
+        position = place[inner[part]]
+        found += [("toy", position // BLOCK), ("neuron", position)]
+    return found
 
 
 def entries(architecture):
@@ -115,8 +123,9 @@ def entries(architecture):
 
 def is_kept(mask, entry, architecture):
     layer, part, place = entry
-    if part == "attention_output.bias":
-        return mask.emptied_attention == "keep_bias" or bool(mask.units["head"][layer].any())
+    is_dropped = part == "attention_output.bias" and mask.emptied_attention == "drop_bias"
+    if is_dropped and not mask.units["head"][layer].any():
+        return False
     return all(
         mask.units[kind][layer] if unit is None else mask.units[kind][layer, unit]
         for kind, unit in owners(part, place, architecture)
@@ -124,13 +133,17 @@ def is_kept(mask, entry, architecture):
     )
 
 
-@given(seeds, emptied, st.sampled_from([(), ("toy",)]))
+@given(seeds, emptied, st.sampled_from([(), ("toy",), ("neuron",), ("layer",), EVERY]))
 @settings(max_examples=25, deadline=None)
 def test_kept_entries_are_counted_once(seed, emptied_attention, kinds):
     with toy():
         mask = random_mask(seed, SMALL, emptied_attention, kinds)
         kept = [is_kept(mask, entry, SMALL) for entry in entries(SMALL)]
         assert mask.kept_fraction(SMALL) == sum(kept) / len(kept)
+        stacked = {kind: np.stack([array, array]) for kind, array in mask.units.items()}
+        drop_bias = emptied_attention == "drop_bias"
+        counted = units.count_kept(stacked, SMALL, drop_bias=drop_bias)
+        assert counted.tolist() == [sum(kept)] * 2
         assert units.body_size(SMALL) == len(kept)
 
 
@@ -138,12 +151,13 @@ def test_kept_entries_are_counted_once(seed, emptied_attention, kinds):
 @settings(max_examples=25, deadline=None)
 def test_overlap_counts_the_entries_that_both_masks_keep(seed, other_seed):
     with toy():
-        masks = [random_mask(number, SMALL, "drop_bias") for number in (seed, other_seed)]
+        masks = [random_mask(number, SMALL, "drop_bias", EVERY) for number in (seed, other_seed)]
         kept = [[is_kept(mask, entry, SMALL) for entry in entries(SMALL)] for mask in masks]
         counts = replace(masks[0], emptied_attention="keep_bias").overlap(masks[1], SMALL)
         assert counts["parameters"] == sum(kept[0])
         assert counts["parameters_shared"] == sum(a and b for a, b in zip(*kept, strict=True))
-        for kind, array in (("head", "heads"), ("mlp", "mlps"), ("toy", "toys")):
+        for kind in EVERY:
+            array = KINDS[kind].array
             assert counts[array] == masks[0].units[kind].sum()
             assert counts[f"{array}_shared"] == (masks[0].units[kind] & masks[1].units[kind]).sum()
 
@@ -187,8 +201,8 @@ def test_magnitudes_are_means_over_the_units_entries():
         weights[name_of(SMALL, layer, "output.bias")] = rng.standard_normal(SMALL.hidden)
     with toy():
         found = unit_magnitudes(weights, SMALL)
-        assert list(found) == ["heads", "mlps", "toys"]
-        for kind in ("head", "mlp", "toy"):
+        assert list(found) == ["heads", "mlps", "neurons", "layers", "toys"]
+        for kind in EVERY:
             expected = by_unit(weights, SMALL, kind)
             for place, values in expected.items():
                 assert len(values) == KINDS[kind].parameters(SMALL)
@@ -197,6 +211,9 @@ def test_magnitudes_are_means_over_the_units_entries():
         mask = random_mask(1, SMALL)
         table = magnitude_table(mask, found, SMALL, {})
         assert table["unit"].tolist() == ["heads", "mlps", "toys", "both"]
+        # Toys are parts of MLPs: they are not counted again among heads and MLPs.
+        plain = UnitMask({kind: mask.units[kind] for kind in ("head", "mlp")})
+        assert table.iloc[3].equals(magnitude_table(plain, found, SMALL, {}).iloc[2])
         kept = found["toys"][mask.units["toy"]]
         assert table["kept_mean"][2] == pytest.approx(kept.mean())
 
@@ -208,11 +225,12 @@ def relative(ours, theirs):
     return np.abs(ours - theirs).max() / np.abs(theirs).max()
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_model_without_toys_computes_what_gates_compute(tmp_path, seed):
+@pytest.mark.parametrize("kinds", [("toy",), ("neuron",), ("layer",), EVERY])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_model_without_units_computes_what_gates_compute(tmp_path, seed, kinds):
     model, tokens = tiny_model(), tiny_tokens()
     with toy():
-        mask = random_mask(seed, model.architecture)
+        mask = random_mask(seed, model.architecture, kinds=kinds)
         gated = predict(model, tokens, 8, gates_of(mask, CPU))
         shrunk, _ = apply_mask(model, mask, tokens)
         check_under(shrunk, mask)
@@ -232,11 +250,12 @@ def test_a_model_without_toys_computes_what_gates_compute(tmp_path, seed):
     assert np.array_equal(predict(loaded, tokens, 8), predict(shrunk, tokens, 8))
 
 
-def test_an_mlp_without_toys_keeps_the_bias_of_its_output():
+@pytest.mark.parametrize("kind", ["toy", "neuron"])
+def test_an_mlp_without_inner_positions_keeps_the_bias_of_its_output(kind):
     model, tokens = tiny_model(), tiny_tokens()
     with toy():
-        full = UnitMask.full(model.architecture, ["toy"])
-        nothing = full.with_units({"toy": np.zeros_like(full.units["toy"])})
+        full = UnitMask.full(model.architecture, [kind])
+        nothing = full.with_units({kind: np.zeros_like(full.units[kind])})
         shrunk = shrink(model, nothing)
         gone = full.with_units({"mlp": np.zeros(3, bool)})
         assert nothing.kept_fraction(model.architecture) == pytest.approx(
@@ -247,23 +266,42 @@ def test_an_mlp_without_toys_keeps_the_bias_of_its_output():
     assert shrunk.layers[0].output.bias is not None and shrunk.layers[0].intermediate is None
 
 
-def test_every_gate_of_a_toy_changes_the_output():
+@pytest.mark.parametrize("emptied_attention", ["keep_bias", "drop_bias"])
+def test_of_a_layer_that_is_gone_its_two_norms_are_left(emptied_attention):
+    model, tokens = tiny_model(), tiny_tokens()
+    full = UnitMask.full(model.architecture, ["layer"], emptied_attention)
+    shrunk = shrink(model, full.with_units({"layer": np.array([True, False, True])}))
+    names = [name for name, _ in shrunk.layers[1].named_parameters()]
+    norms = ("attention_norm", "output_norm")
+    assert names == [f"{norm}.{part}" for norm in norms for part in ("weight", "bias")]
+    # The same as a layer without heads, their output's bias and MLP.
+    parts = full.units["head"].copy(), full.units["mlp"].copy()
+    parts[0][1] = parts[1][1] = False
+    other = UnitMask(dict(zip(("head", "mlp"), parts, strict=True)), "drop_bias")
+    assert np.array_equal(predict(shrunk, tokens, 8), predict(shrink(model, other), tokens, 8))
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_every_gate_changes_the_output(kind):
     model, tokens = tiny_model(), tiny_tokens()
     batch = collate(tokens, np.arange(len(tokens)), CPU)
     with toy(), torch.no_grad():
         full = model(*batch.inputs)
-        ones = torch.ones(1, 3, TOY.count(model.architecture))
-        assert torch.equal(model(*batch.inputs, Gates({"toy": ones})), full)
+        ones = torch.ones(1, *KINDS[kind].shape(model.architecture))
+        assert torch.equal(model(*batch.inputs, Gates({kind: ones})), full)
         for place in np.ndindex(*ones.shape):
             gate = ones.clone()
             gate[place] = 0
-            assert (model(*batch.inputs, Gates({"toy": gate})) - full).abs().max() > 1e-4
+            change = (model(*batch.inputs, Gates({kind: gate})) - full).abs().max()
+            assert change > (1e-5 if kind == "neuron" else 1e-4)
 
 
-def test_the_importance_of_toys_is_that_of_their_gates():
+@pytest.mark.parametrize("pruned", [True, False])
+@pytest.mark.parametrize("kinds", [("toy",), EVERY])
+def test_importances_are_those_of_the_gates(kinds, pruned):
     model, tokens = tiny_model(), tiny_tokens()
     with toy():
-        mask = random_mask(4, model.architecture)
+        mask = random_mask(4, model.architecture, kinds=kinds)
         expected = {kind: np.zeros(kept.shape) for kind, kept in mask.units.items()}
         for row in range(len(tokens)):
             gates = gates_of(mask, CPU)
@@ -273,9 +311,12 @@ def test_the_importance_of_toys_is_that_of_their_gates():
             loss_of(model(*batch.inputs, gates), batch.labels).sum().backward()
             for kind, gate in gates.units.items():
                 expected[kind] += gate.grad[0].abs().double().numpy()
-        measured = measure(model, tokens, mask, "per_example", 7, "length")
+        measured = measure(model, tokens, mask, CRITERIA["per_example"], 7, "length", pruned=pruned)
         for kind, values in expected.items():
-            np.testing.assert_allclose(measured.units[kind], values, rtol=1e-4, atol=1e-5)
+            which = slice(None) if pruned else mask.units[kind]
+            found = measured.units[kind]
+            np.testing.assert_allclose(found[which], values[which], rtol=1e-4, atol=1e-5)
+            assert pruned or not found[~mask.units[kind]].any()
 
 
 def test_a_mask_file_has_an_array_for_each_declared_kind(tmp_path):
@@ -291,8 +332,36 @@ def test_a_mask_file_has_an_array_for_each_declared_kind(tmp_path):
         assert list(read.units) == ["head", "mlp", "toy"]
         assert all(np.array_equal(read.units[kind], kept) for kind, kept in mask.units.items())
         assert read.emptied_attention == "drop_bias"
-    with pytest.raises(StudyError, match="holds heads, mlps, each 0 or 1"):
+    with pytest.raises(StudyError, match="holds heads, mlps, neurons, layers, each 0 or 1"):
         read_mask(path)
+
+
+@pytest.mark.parametrize("kinds", [["layer"], ["neuron", "layer"], ["mlp", "neuron"]])
+def test_a_search_prunes_layers_and_what_they_hold(kinds):
+    model, tokens = tiny_model(), tiny_tokens(60)
+    options = PUBLISHED | {"units": kinds, "search_batch_size": 16, "halves": True}
+    scores = iter([1.0, 0.9, 0.8, 0.1, *[0.9] * 90])
+    found = structured.search(
+        SearchContext(model, tokens, options, lambda _: next(scores), lambda s: 0.5)
+    )
+    for masks in found.path.values():
+        kept = masks.reshape(len(masks), -1).astype(bool)
+        if len(kinds) == 1:
+            assert not (kept[1:] & ~kept[:-1]).any()
+    good = found.masks["good"]
+    for row, step in enumerate(found.trajectory):
+        units_of = {kind: found.path[KINDS[kind].array][row].astype(bool) for kind in good.units}
+        whole = good.with_units(units_of)
+        assert step.kept_fraction == whole.kept_fraction(model.architecture)
+        counts = whole.counts()
+        assert dict(step.others_kept) == {
+            KINDS[kind].array: counts[KINDS[kind].array] for kind in kinds if kind != "mlp"
+        }
+    half = found.masks["good_half"]
+    for kind in kinds:
+        assert half.units[kind].sum() == half.units[kind].size // 2
+    shrunk, _ = apply_mask(model, good, tokens)
+    check_under(shrunk, good)
 
 
 @given(seeds)
@@ -313,8 +382,9 @@ def test_controls_of_a_toy_mask_have_its_counts_and_draw_heads_and_mlps_as_witho
         assert len({tuple(m.counts().values()) for m in supers.values()}) == 1
 
 
+@pytest.mark.parametrize(("kind", "size", "step"), [("toy", 36, 3), ("neuron", 144, 14)])
 @pytest.mark.parametrize("preset", ["published", "strict"])
-def test_a_search_prunes_toys(tmp_path, preset):
+def test_a_search_prunes_one_kind(tmp_path, preset, kind, size, step):
     model, tokens = tiny_model(), tiny_tokens(60)
     truth = decide(predict(model, tokens, 16))
 
@@ -322,27 +392,27 @@ def test_a_search_prunes_toys(tmp_path, preset):
         return metrics.score("accuracy", truth, decide(logits))
 
     options = {name: option.preset(preset) for name, option in structured.OPTIONS.items()}
-    options |= {"units": ["toy"], "search_batch_size": 16, "halves": True}
+    options |= {"units": [kind], "search_batch_size": 16, "halves": True}
     with toy():
         found = structured.search(SearchContext(model, tokens, options, score, lambda s: 0.9 * s))
-        good = found.masks["good"]
-        assert 0 < good.counts()["toys"] < 36
+        good, array = found.masks["good"], KINDS[kind].array
+        assert 0 < good.counts()[array] < size
         assert good.units["head"].all() and good.units["mlp"].all()
-        assert {step.stage for step in found.trajectory} == {"toys"}
-        assert trajectory_columns(found.trajectory)[-1] == "toys_kept"
-        counts = [step.row(0)["toys_kept"] for step in found.trajectory]
-        path = found.path["toys"].astype(bool)
+        assert {step.stage for step in found.trajectory} == {array}
+        assert trajectory_columns(found.trajectory)[-1] == f"{array}_kept"
+        counts = [step.row(0)[f"{array}_kept"] for step in found.trajectory]
+        path = found.path[array].astype(bool)
         assert counts == path.sum(axis=(1, 2)).tolist()
-        # A step removes a tenth of all toys.
-        assert counts == list(range(36, counts[-1] - 1, -3))
+        # A step removes a tenth of all units, rounded down.
+        assert counts == list(range(size, counts[-1] - 1, -step))
         assert not (path[1:] & ~path[:-1]).any()
         last = max(number for number, step in enumerate(found.trajectory) if step.accepted)
-        assert np.array_equal(path[last], good.units["toy"])
-        for step, mask in zip(found.trajectory, path, strict=True):
-            whole = good.with_units({"toy": mask})
-            assert step.kept_fraction == whole.kept_fraction(model.architecture)
+        assert np.array_equal(path[last], good.units[kind])
+        for row, mask in zip(found.trajectory, path, strict=True):
+            whole = good.with_units({kind: mask})
+            assert row.kept_fraction == whole.kept_fraction(model.architecture)
         half, other = found.masks["good_half"], found.masks["bad_half"]
-        assert half.counts() == other.counts() == {"heads": 12, "mlps": 3, "toys": 18}
+        assert half.counts() == other.counts() == {"heads": 12, "mlps": 3, array: size // 2}
         # The analysis of importances reads the path.
         rows = [step.row(number) for number, step in enumerate(found.trajectory)]
         files.write_csv(tmp_path / "search.csv", rows, trajectory_columns(found.trajectory))
@@ -350,7 +420,12 @@ def test_a_search_prunes_toys(tmp_path, preset):
         files.write_npz(tmp_path / "path.npz", found.path)
         names = ("search.csv", "importance.npz", "path.npz")
         states = importance.read_states(*(tmp_path / name for name in names))
-        assert len(importance.cuts(states, "toys")) == len(found.trajectory) - 1
+        assert len(importance.cuts(states, array)) == len(found.trajectory) - 1
+        # Of a kind with many units in a layer the table of importances has the layer's mean.
+        table = importance.importance_table(states, dict.fromkeys(importance.CELL, ""))
+        rows = table[table["unit"] == array]
+        assert len(rows) == (3 if KINDS[kind].many else size)
+        assert rows["importance"].mean() == pytest.approx(states.first[array].mean())
 
 
 def test_a_search_over_several_kinds_has_a_stage_for_each():

@@ -1,4 +1,4 @@
-"""The two example plugins run a study to its report, from a folder outside the repository."""
+"""The example plugins run a study to its report, from a folder outside the repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from command_line import ROOT, planned, run_snakemake
 from runs import Config, Run, Share, run_to_the_end
 
-EXAMPLES = ("layerwise_magnitude", "random_heads")
+EXAMPLES = ("layerwise_magnitude", "random_heads", "taylor_squared")
 # Claims that are about the other kind of pruning.
 OF_UNITS = {"C3", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13", "C14"}
 OF_WEIGHTS = {"C2", "C5"}
@@ -31,6 +31,11 @@ def plugged(share: Share, study: Config) -> Run:
             "methods": {
                 "layerwise": {"algorithm": "layerwise_magnitude", "keep": 0.7},
                 "heads": {"algorithm": "random_heads", "subnetworks": ["good", "bad"]},
+                "squared": {
+                    "algorithm": "taylor_squared",
+                    "units": ["head", "neuron", "layer"],
+                    "subnetworks": ["good", "random"],
+                },
             },
         }
         return run_to_the_end(folder, config)
@@ -85,6 +90,23 @@ def test_shares_of_weights_are_no_numbers_of_seeds(plugged: Run) -> None:
         figure = (plugged.folder / f"results/figures/tiny/{method}/survival_tasks.svg").read_text()
         assert ("share of seeds in which the unit survives" in figure) == counted
         assert ("share kept" in figure) != counted
+
+
+def test_a_criterion_of_ones_own_has_all_figures_and_claims(
+    plugged: Run, claims: pd.DataFrame
+) -> None:
+    figures = plugged.folder / "results/figures/tiny"
+    names = {path.name for path in (figures / "squared").iterdir()}
+    assert {"survival_tasks.svg", "survivors.svg", "histograms.svg", "trajectories.svg"} <= names
+    units = pd.read_csv(plugged.folder / "results/tables/tiny/squared/survival.csv")["unit"]
+    assert set(units) == {"head", "mlp", "neuron", "layer"}
+    assert claims["verdict"]["squared", "C11"] != "not applicable"
+    report = (plugged.folder / "results/report.html").read_text()
+    assert "taylor_squared.py" in report and "squared" in report
+    sizes = pd.read_csv(plugged.folder / "results/tables/scores.csv")
+    good = sizes[(sizes["method"] == "squared") & (sizes["subnetwork"] == "good")]
+    assert {*good["phase"]} == {"pruned", "retrained"} and (good["kept_fraction"] < 1).any()
+    assert good["units_kept"].str.contains("neurons=").all()
 
 
 def test_provenance_holds_the_digest(plugged: Run) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from lottery import files
 from lottery.analysis.agreement import permutations, upper_p
 from lottery.files.errors import StudyError
+from lottery.models.units import KINDS
 from lottery.pruning.algorithms.search import RAW
 from lottery.pruning.controls import generator
 from lottery.results.trajectory import search_table
@@ -45,7 +46,8 @@ CORRELATIONS = (
 )
 MOMENTS = ("first", "middle", "last")
 # What the first step of the search measured, before it is normalised. head: a unit's place among
-# those of its kind in the layer.
+# those of its kind in the layer; none where the layer has one unit, or so many (neurons) that a row
+# holds their mean.
 IMPORTANCES = CELL | {"layer": int, "head": int, "importance": float}
 # Whether few heads stand out, and the same ones in all seeds. A head's importance is relative to
 # the median of its layer. The top tenth of the heads is chosen by the mean over the other seeds,
@@ -179,8 +181,10 @@ def correlation_table(states: SearchStates, cell: Mapping[str, Any]) -> pd.DataF
 
 def importance_table(states: SearchStates, cell: Mapping[str, Any]) -> pd.DataFrame:
     """The importances of the first step: `IMPORTANCES`; cell as above."""
+    many = [kind.array for kind in KINDS.values() if kind.many]
     rows = []
-    for unit, values in states.first.items():
+    for unit, measured in states.first.items():
+        values = measured.mean(axis=1) if unit in many else measured
         for (layer, *head), value in np.ndenumerate(values):
             place = {"unit": unit, "layer": layer, "head": head[0] if head else None}
             rows.append({**cell, **place, "importance": value})

@@ -9,14 +9,15 @@ import numpy as np
 
 from lottery import files
 from lottery.models.architecture import Architecture
-from lottery.models.units import KINDS, part_shapes
+from lottery.models.units import ALWAYS, KINDS, part_shapes
 from lottery.pruning.masks import UnitMask, parameter_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # kept_mean, pruned_mean: mean |w| over all parameters of the kept and of the pruned units; missing,
-# not 0, where there is no such unit. unit: heads, mlps, or both of them pooled by parameter.
+# not 0, where there is no such unit. unit: heads, mlps, other kinds that the method prunes, or
+# both heads and mlps pooled by parameter.
 MAGNITUDES = (
     dict.fromkeys(("model", "method", "task", "seed", "unit"), str)
     | dict.fromkeys(("kept_mean", "pruned_mean", "difference"), float)
@@ -69,11 +70,13 @@ def magnitude_table(
     size_of = np.repeat([KINDS[name].parameters(architecture) for name in mask.units], counts)
     mean_of = np.concatenate([means[unit].ravel() for unit in kinds])
     kept = np.concatenate([array.ravel() for array in kinds.values()])
+    # Other kinds own entries of these two, which would count twice.
+    both = np.isin(unit_of, [KINDS[name].array for name in ALWAYS])
     rows = []
     for unit in (*kinds, BOTH):
         row = {**cell, "unit": unit}
         for name, state in (("kept", kept), ("pruned", ~kept)):
-            group = state & ((unit_of == unit) | (unit == BOTH))
+            group = state & (both if unit == BOTH else unit_of == unit)
             mean = np.average(mean_of[group], weights=size_of[group]) if group.any() else np.nan
             row |= {f"{name}_units": int(group.sum()), f"{name}_mean": mean}
         row["difference"] = row["kept_mean"] - row["pruned_mean"]

@@ -13,7 +13,7 @@ from lottery import files
 from lottery.analysis.agreement import permutations, shared_by_chance, upper_p
 from lottery.analysis.good_masks import GoodMasks
 from lottery.models.architecture import Architecture
-from lottery.models.units import ALWAYS, KINDS, body_size
+from lottery.models.units import ALWAYS, KINDS, body_size, count_kept
 from lottery.pruning.controls import generator
 from lottery.pruning.masks import UnitMask
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CELL = dict.fromkeys(("model", "method", "task", "unit"), str)
-# The numbers behind the heat-maps. head: a unit's place among those of its kind in the layer.
+# The numbers behind the heat-maps. head: a unit's place among those of its kind in the layer; none
+# where the layer has one unit, or so many (neurons) that a row holds the mean over all of them.
 SURVIVAL = CELL | {"layer": int, "head": int, "mean": float, "sd": float, "n": int}
 SIZES = dict.fromkeys(("model", "method", "task", "seed", "subnetwork"), str) | {
     "heads_kept": int,
@@ -61,9 +62,10 @@ class Survival:
     """Survival of every unit: mean and spread over seeds.
 
     Attributes:
-        mean, sd: kind -> float [layers, units] or [layers]; 0 or 1 per seed for masks of units, the
-            share of kept entries for masks of weights; over several tasks, the number of tasks
-            survived or the mean share. The sd is the sample's, NaN for one seed.
+        mean, sd: kind -> float [layers, units] or [layers], the latter also of a kind with many
+            units in a layer, as the mean over the layer's units; 0 or 1 per seed for masks of
+            units, the share of kept entries for masks of weights; over several tasks, the number of
+            tasks survived or the mean share. The sd is the sample's, NaN for one seed.
     """
 
     mean: dict[str, np.ndarray]
@@ -84,6 +86,8 @@ def survival(masks: GoodMasks, tasks: Sequence[str], *, counted: bool = True) ->
     for kind, values in masks.of_kinds():
         of_seeds = together(values[places], axis=0)
         of_seeds = of_seeds.reshape(-1, *kind.shape(masks.architecture))
+        if kind.many:
+            of_seeds = of_seeds.mean(axis=2)
         mean[kind.name], sd[kind.name] = of_seeds.mean(axis=0), sample_sd(of_seeds)
     return Survival(mean, sd, n_seeds=len(masks.seeds), n_tasks=len(tasks))
 
@@ -223,24 +227,18 @@ def _of_fraction(
 def kept_fractions(
     units: Mapping[str, np.ndarray], architecture: Architecture, emptied_attention: str
 ) -> np.ndarray:
-    """`UnitMask.kept_fraction` of many masks of heads and MLPs.
+    """`UnitMask.kept_fraction` of many masks.
 
     Args:
-        units: kind -> bool [masks, layers, heads] and [masks, layers].
+        units: kind -> bool [masks, layers, units] or [masks, layers].
         architecture: of the model.
         emptied_attention: see `UnitMask`.
 
     Returns:
         float64 [masks].
     """
-    kept = sum(
-        KINDS[name].parameters(architecture) * array.reshape(len(array), -1).sum(axis=1)
-        for name, array in units.items()
-    )
-    layers = architecture.layers
-    if emptied_attention == "drop_bias":
-        layers = units["head"].any(axis=2).sum(axis=1)
-    return (kept + architecture.hidden * layers) / body_size(architecture)
+    drop_bias = emptied_attention == "drop_bias"
+    return count_kept(units, architecture, drop_bias=drop_bias) / body_size(architecture)
 
 
 def _few(kept: np.ndarray, few_tasks: int) -> float:

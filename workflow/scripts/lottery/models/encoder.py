@@ -100,7 +100,7 @@ class Layer(nn.Module):
             x: hidden states [B, T, C].
             allowed: bool [B, 1, 1 or Q, T]; whether the (wanted) token attends to the other.
             gates: place -> factors, ones where it is missing: "head" [1 or B, H], "inner" [1 or B,
-                inner positions kept], "mlp" [1 or B].
+                inner positions kept], "mlp" and "layer" [1 or B].
             wanted: int64 [B, Q], positions of tokens; None means all, Q = T.
             mlp_open: False if the MLP's gate is zero, so that nothing goes back through the MLP.
 
@@ -109,15 +109,14 @@ class Layer(nn.Module):
         """
         y = x if wanted is None else x.take_along_dim(wanted[..., None], dim=1)
         if self.attention_output is not None:
-            y = self.attention_norm(y + self._attend(y, x, allowed, gates.get("head")))
+            update = self._attend(y, x, allowed, gates.get("head"))
+            y = self.attention_norm(y + _scaled(update, gates, "layer"))
         else:
             y = self.attention_norm(y)
         if self.output is None:
             return self.output_norm(y)
         update = self._drop(self._mlp(y if mlp_open else y.detach(), gates.get("inner")))
-        if "mlp" in gates:
-            update = update * gates["mlp"][:, None, None]
-        return self.output_norm(y + update)
+        return self.output_norm(y + _scaled(update, gates, "mlp", "layer"))
 
     def _mlp(self, y: Tensor, gate: Tensor | None) -> Tensor:
         """The MLP's update before dropout, [B, Q, C]."""
@@ -156,6 +155,14 @@ class Layer(nn.Module):
 
     def _drop(self, x: Tensor) -> Tensor:
         return drop(x, self.hidden_dropout, self.training)
+
+
+def _scaled(update: Tensor, gates: Mapping[str, Tensor], *places: str) -> Tensor:
+    """An update of the residual [B, Q, C] times the gates of some places, [1 or B] each."""
+    for place in places:
+        if place in gates:
+            update = update * gates[place][:, None, None]
+    return update
 
 
 class Embeddings(nn.Module):

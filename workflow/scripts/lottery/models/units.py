@@ -64,7 +64,11 @@ class UnitKind:
         owns: what the units own; the number of units divides the length of every cut axis.
         gate: what a unit's gate multiplies: "head" for the context vector of each head, "inner"
             for the activations of the MLP before its output projection, in equal consecutive
-            groups, "mlp" for the MLP's update, bias included.
+            groups, "mlp" for the MLP's update, bias included, "layer" for the updates of the
+            attention and of the MLP, biases included.
+        many: whether a layer has so many units that tables and figures which list single units
+            show the mean of each layer, and that a pass for each unit is out of the question.
+        of_weights: whether analyses of masks of weights show the kept share of each unit's weights.
     """
 
     name: str
@@ -73,6 +77,8 @@ class UnitKind:
     per_layer: Callable[[Architecture], int] | None
     owns: tuple[Owned, ...]
     gate: str
+    many: bool = False
+    of_weights: bool = False
 
     def count(self, architecture: Architecture) -> int:
         """Number of units in a layer."""
@@ -119,6 +125,7 @@ HEAD = UnitKind(
     per_layer=lambda architecture: architecture.heads,
     owns=(*_owned("query key value", 0), Owned("attention_output.weight", 1)),
     gate="head",
+    of_weights=True,
 )
 MLP = UnitKind(
     name="mlp",
@@ -127,10 +134,30 @@ MLP = UnitKind(
     per_layer=None,
     owns=_owned("intermediate output", None),
     gate="mlp",
+    of_weights=True,
+)
+# The bias of the MLP's output belongs to no neuron: an MLP without neurons still adds it.
+NEURON = UnitKind(
+    name="neuron",
+    array="neurons",
+    label="neurons",
+    per_layer=lambda architecture: architecture.intermediate,
+    owns=(*_owned("intermediate", 0), Owned("output.weight", 1)),
+    gate="inner",
+    many=True,
+)
+# The two layer norms stay: the residual passes through them.
+LAYER = UnitKind(
+    name="layer",
+    array="layers",
+    label="layers",
+    per_layer=None,
+    owns=_owned("query key value attention_output intermediate output", None),
+    gate="layer",
 )
 
 # The order is that of arrays, of columns, and of random draws.
-KINDS: dict[str, UnitKind] = {kind.name: kind for kind in (HEAD, MLP)}
+KINDS: dict[str, UnitKind] = {kind.name: kind for kind in (HEAD, MLP, NEURON, LAYER)}
 # Every mask of units has these, pruned or not; it has other kinds only if a method prunes them.
 ALWAYS = ("head", "mlp")
 ALIASES = {"both": ("head", "mlp"), "heads": ("head",), "mlps": ("mlp",)}
@@ -183,6 +210,45 @@ def kept_entries(
             kept[OUTPUT_BIAS][0][:] = False
         layers.append(kept)
     return layers
+
+
+def count_kept(
+    units: Mapping[str, np.ndarray], architecture: Architecture, *, drop_bias: bool
+) -> np.ndarray:
+    """How many entries masks keep, `count_entries(kept_entries(...))` of many masks at once.
+
+    Args:
+        units: kind -> bool [..., layers, units] or [..., layers].
+        architecture, drop_bias: as of `kept_entries`.
+
+    Returns:
+        int64 [...].
+    """
+    states = {
+        name: array if KINDS[name].per_layer else array[..., None] for name, array in units.items()
+    }
+    total: Any = 0
+    for part, shape in part_shapes(architecture).items():
+        kept: Any = np.int64(1)  # of the part's entries, by layer
+        for axis, length in enumerate(shape):
+            owners: list[Any] = [
+                states[name]
+                for name in states
+                for owned in KINDS[name].owns
+                if owned.part == part and (owned.axis or 0) == axis
+            ]
+            if part == OUTPUT_BIAS and drop_bias:
+                owners.append(states["head"].any(axis=-1, keepdims=True))
+            # The finest of the groups into which the kinds cut the axis.
+            groups = max((state.shape[-1] for state in owners), default=1)
+            both: Any = np.True_
+            for state in owners:
+                both = both & np.repeat(state, groups // state.shape[-1], axis=-1)
+            count = both.sum(axis=-1) if owners else groups
+            kept = kept * (count * (length // groups))
+        layers = next(iter(states.values())).shape[:-1]
+        total = total + np.broadcast_to(kept, layers).sum(axis=-1)
+    return total
 
 
 def shared_entries(first: Sequence[Kept], second: Sequence[Kept]) -> list[Kept]:

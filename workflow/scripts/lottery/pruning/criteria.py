@@ -1,40 +1,58 @@
-"""The criteria by which the importance of units is measured: one entry each.
+"""The criteria by which units, or single weights, are ranked: one entry each.
 
-All take the gradient of the loss with respect to the gate of a unit. The stated quantity is
-I = E_x |dL(x)/d gate| (Michel et al. 2019); what is summed differs. No torch at import: every job
-reads the options that are made of these entries.
+No torch at import: every job reads the options that are made of these entries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import methodcaller
-from typing import TYPE_CHECKING
+from operator import methodcaller, sub
+from typing import Any
 
-if TYPE_CHECKING:
-    from torch import Tensor
+# What a criterion is computed from, and what its `score` is given:
+EXAMPLE = "gradients of gates, of each example"  # (gradients)
+BATCH = "gradients of gates, of each batch's mean loss"  # (gradients)
+WEIGHTS = "weights"  # (weights)
+GRADIENTS = "weights and gradients of the mean loss"  # (weights, gradients)
+REMOVAL = "a pass without each unit"  # (score of the model, score without the unit)
+DRAW = "a seeded draw"  # (generator, shape)
 
-EXAMPLE, BATCH = "example", "batch"
+# The ranking of the full model serves the whole search.
+ONCE = (WEIGHTS, REMOVAL, DRAW)
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """A criterion.
+    """A criterion. It gives every unit a score; the units of the lowest scores are removed first.
 
     Attributes:
-        help: what is summed, in a few words.
-        of: whose gradient is taken: that of each example's loss (EXAMPLE), or of each batch's mean
-            loss (BATCH), which makes the result depend on the order of the examples.
-        size: gradients -> what they add to the importance, of the same shape.
-        never_reset: whether the gradients of all batches so far are added up before their size is
-            taken; only for gradients of batches.
+        help: what the score is, in a few words.
+        needs: one of the constants above. Gradients of the gates are those of the loss of each
+            example, or of each batch's mean loss, which makes the result depend on the order of the
+            examples. Weights and their gradients, of the mean loss over all examples, are float64
+            [units, entries that a unit owns], a matrix for each layer and kind of unit.
+        score: of what `needs` says. Gradients of gates -> what they add to the score, of the same
+            shape; weights and gradients -> the scores [units]; two scores of the search metric ->
+            the unit's score; a numpy generator and a shape -> the scores of a kind.
+        never_reset: whether the gradients of all batches so far are added up before they are
+            scored; only for gradients of batches.
     """
 
     help: str
-    of: str
-    size: Callable[[Tensor], Tensor]
+    needs: str
+    score: Callable[..., Any]
     never_reset: bool = False
+
+    @property
+    def of_gates(self) -> bool:
+        """Whether it sums something of the gates' gradients."""
+        return self.needs in (EXAMPLE, BATCH)
+
+    @property
+    def once(self) -> bool:
+        """Whether units are ranked once, in the full model."""
+        return self.needs in ONCE
 
 
 CRITERIA: dict[str, Criterion] = {
@@ -44,11 +62,25 @@ CRITERIA: dict[str, Criterion] = {
     ),
     # Opposite examples of a batch cancel.
     "per_batch": Criterion("the absolute gradient of each batch", BATCH, abs),
-    # The expectation as stated.
+    # The expectation as stated: I = E_x |dL(x)/d gate| (Michel et al. 2019).
     "per_example": Criterion("the absolute gradient of each example", EXAMPLE, abs),
     # The diagonal of the empirical Fisher information of the gates (Kwon et al. 2022).
     "fisher": Criterion("the squared gradient of each example", EXAMPLE, methodcaller("square")),
+    # First order of the change of the loss without the unit's weights (Molchanov et al. 2019).
+    "taylor": Criterion(
+        "the absolute sum of weight x gradient over the unit's weights",
+        GRADIENTS,
+        lambda weights, gradients: (weights * gradients).sum(1).abs(),
+    ),
+    # The norm over the square root of the number of weights, so that kinds can be compared.
+    "magnitude": Criterion(
+        "the root mean square of the unit's weights",
+        WEIGHTS,
+        lambda weights: weights.square().mean(1).sqrt(),
+    ),
+    "leave_one_out": Criterion("the search score lost without the unit", REMOVAL, sub),
+    "random": Criterion("a seeded draw", DRAW, lambda rng, shape: rng.random(shape)),
 }
 
 # Those that need the examples in the order of the file.
-ORDERED = tuple(name for name, criterion in CRITERIA.items() if criterion.of == BATCH)
+ORDERED = tuple(name for name, criterion in CRITERIA.items() if criterion.needs == BATCH)

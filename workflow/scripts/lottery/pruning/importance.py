@@ -1,8 +1,8 @@
-"""How much each unit matters: the loss's sensitivity to its gate, by one of the criteria."""
+"""How much each unit matters, by one of the criteria."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,8 +11,11 @@ from torch import Tensor
 
 from lottery.data.batches import collate, ordered_rows, pack, parts
 from lottery.data.tokens import Tokens
+from lottery.evaluation.predict import predict
 from lottery.models.encoder import Encoder, Gates
-from lottery.pruning.criteria import CRITERIA, EXAMPLE
+from lottery.models.units import KINDS, split
+from lottery.pruning.criteria import DRAW, EXAMPLE, GRADIENTS, WEIGHTS, Criterion
+from lottery.pruning.gradients import Parts, mean_gradients, parts_of
 from lottery.pruning.masks import UnitMask
 from lottery.pruning.shrink import shrink
 from lottery.training.loop import loss_of
@@ -26,7 +29,7 @@ class Sensitivity:
     """What one pass over a split measures.
 
     Attributes:
-        units: kind -> float64 [layers, units] or [layers], what the criterion sums.
+        units: kind -> float64 [layers, units] or [layers], the scores of the criterion.
         logits: float32 [examples, n_outputs].
     """
 
@@ -38,7 +41,7 @@ def measure(
     model: Encoder,
     tokens: Tokens,
     mask: UnitMask,
-    mode: str,
+    criterion: Criterion,
     batch_size: int,
     order: str,
     *,
@@ -46,25 +49,28 @@ def measure(
 ) -> Sensitivity:
     """Measures importances and outputs of a masked model in one pass, forward and backward.
 
-    Only the gates need gradients: the parameters are frozen here, which halves the backward pass.
-    One gate per example gives each example's own gradient in that same pass.
+    Of criteria of gates only the gates need gradients: the parameters are frozen here, which halves
+    the backward pass. One gate per example gives each example's own gradient in that same pass.
 
     Args:
         model: whole; frozen and put into evaluation mode.
         mask: its kinds of unit are measured. Pruned units have their gates at zero; they still get
             gradients.
-        mode: one of `lottery.pruning.criteria.CRITERIA`.
+        criterion: one that needs gradients; for the others, see `rank_once`.
         order: "file" or "length".
         pruned: whether pruned units are measured too; without them they are left out of the
-            computation, and their sums are 0.
+            computation of gates' gradients, and their scores are 0.
     """
+    if criterion.needs == GRADIENTS:
+        gates = _gates_of(mask, model.classifier.weight.device)
+        gradients, logits = mean_gradients(model, tokens, batch_size, order, gates)
+        return Sensitivity(_of_parts(criterion, mask, parts_of(model), gradients), logits)
     if not pruned:
         model = shrink(model, replace(mask, emptied_attention="keep_bias"))  # as gates do
-    criterion = CRITERIA[mode]
-    of_examples = criterion.of == EXAMPLE
+    of_examples = criterion.needs == EXAMPLE
     model.eval().requires_grad_(False)
     device = model.classifier.weight.device
-    columns = _columns(mask)
+    columns, open_mlps = _columns(mask), _open_mlps(mask)
     state = torch.from_numpy(np.column_stack(list(mask.units.values()))).float().to(device)
     logits = np.empty((len(tokens), model.n_outputs), np.float32)
     total = torch.zeros(state.shape, dtype=torch.float64, device=device)
@@ -75,20 +81,93 @@ def measure(
         for batch in each if of_examples else [pack(tokens, rows, device)]:
             copies = len(batch.labels) if of_examples else 1
             gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, units]
-            gates = Gates({k: gate[:, :, c] for k, c in columns.items()}, mask.units["mlp"])
+            gates = Gates({k: gate[:, :, c] for k, c in columns.items()}, open_mlps)
             output = model(*batch.inputs, gates, batch.packing)
             gradient = _gradient(loss_of(output, batch.labels).sum(), gate).double()
             if of_examples:
-                total += criterion.size(gradient).sum(dim=0)
+                total += criterion.score(gradient).sum(dim=0)
             else:
                 running += gradient.sum(dim=0) / len(rows)  # the batch's mean loss
             logits[batch.rows] = output.detach().float().cpu().numpy()
         if not of_examples:
-            total += criterion.size(running)
+            total += criterion.score(running)
             if not criterion.never_reset:
                 running.zero_()
     sums = total.cpu().numpy()
     return Sensitivity({kind: sums[:, place] for kind, place in columns.items()}, logits)
+
+
+def rank_once(
+    model: Encoder,
+    mask: UnitMask,
+    criterion: Criterion,
+    score: Callable[[UnitMask], float | None],
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Scores the units of the full model, for criteria that do so once.
+
+    Args:
+        model: whole.
+        mask: the full one.
+        score: mask -> score of the model under it; one that is undefined counts as chance, 0.
+        rng: of criteria that draw.
+
+    Returns:
+        Kind -> float64 [layers, units] or [layers].
+    """
+    if criterion.needs == WEIGHTS:
+        return _of_parts(criterion, mask, parts_of(model))
+    if criterion.needs == DRAW:
+        return {kind: criterion.score(rng, kept.shape) for kind, kept in mask.units.items()}
+    whole = score(mask) or 0.0
+    found = {}
+    for kind, kept in mask.units.items():
+        found[kind] = np.empty(kept.shape)
+        for place in np.ndindex(kept.shape):
+            without = kept.copy()
+            without[place] = False
+            known = score(mask.with_units({kind: without})) or 0.0
+            found[kind][place] = criterion.score(whole, known)
+    return found
+
+
+def logits_under(model: Encoder, tokens: Tokens, mask: UnitMask, batch_size: int) -> np.ndarray:
+    """What a model computes under a mask, float32 [examples, n_outputs], as with gates at zero."""
+    return predict(shrink(model, replace(mask, emptied_attention="keep_bias")), tokens, batch_size)
+
+
+def _of_parts(criterion: Criterion, mask: UnitMask, *of_model: Parts) -> dict[str, np.ndarray]:
+    """The scores by a function of matrices [units, entries], one of each of some sets of parts."""
+    found = {}
+    for kind, kept in mask.units.items():
+        count = kept.shape[1] if kept.ndim == 2 else 1
+        scores = [
+            criterion.score(*(_matrix(parts, kind, count) for parts in of_layer))
+            for of_layer in zip(*of_model, strict=True)
+        ]
+        found[kind] = torch.stack(scores).cpu().numpy().reshape(kept.shape)
+    return found
+
+
+def _matrix(parts: Mapping[str, Tensor], kind: str, count: int) -> Tensor:
+    """What the units of a layer own, float64 [units, entries]."""
+    owned = [
+        split(parts[each.part].double(), each.axis, count).reshape(count, -1)
+        for each in KINDS[kind].owns
+    ]
+    return torch.cat(owned, dim=1)
+
+
+def _gates_of(mask: UnitMask, device: torch.device) -> Gates:
+    """The gates of a mask, the same for all examples."""
+    units = {
+        kind: torch.from_numpy(kept).float()[None].to(device) for kind, kept in mask.units.items()
+    }
+    return Gates(units, _open_mlps(mask))
+
+
+def _open_mlps(mask: UnitMask) -> np.ndarray:
+    return mask.units["mlp"] & mask.units.get("layer", True)
 
 
 def _columns(mask: UnitMask) -> dict[str, slice | int]:

@@ -237,7 +237,8 @@ class WeightMask(_Mask):
     def shares(self, architecture: Architecture) -> dict[str, np.ndarray]:
         """The share of every unit's entries that is kept: kind -> float64 of the kind's shape.
 
-        Entries that do not belong to the body of the mask are left out.
+        Entries that do not belong to the body of the mask are left out, and so are kinds that the
+        analyses of such masks do not show.
         """
         shapes = body_shapes(architecture)
         if self.shapes != shapes:
@@ -253,6 +254,8 @@ class WeightMask(_Mask):
         size = {part: np.ones(shape, bool) for part, shape in _body(architecture).items()}
         found = {}
         for name, kind in KINDS.items():
+            if not kind.of_weights:
+                continue
             count = kind.count(architecture)
             shares = [kind.sums(layer, count) / kind.sums(size, count) for layer in kept]
             found[name] = np.stack(shares).reshape(kind.shape(architecture))

@@ -92,7 +92,13 @@ SUBNETWORKS = {
 }
 OTHER = "#5f8000"  # a subnetwork of no kind above
 PHASES = {"pruned": "#00857a", "retrained": "#332288"}
-UNITS = {"heads": "#117733", "mlps": "#6a51a3", "weights": "#4d4d4d"}
+UNITS = {
+    "heads": "#117733",
+    "mlps": "#6a51a3",
+    "neurons": "#a63d2f",
+    "layers": "#1f6f8b",
+    "weights": "#4d4d4d",
+}
 # One after the other, with dashes of their own; more seeds begin again.
 SEEDS = ("#1f3b4d", "#2e8b8b", "#8c564b", "#5b5b9e", "#8a7000", "#a0522d")
 # What is not one of these: gold labels, noise of seeds and of data.
@@ -169,6 +175,17 @@ def panels(
 def is_bottom(index: int, count: int, columns: int) -> bool:
     """Whether there is no panel below panel `index`."""
     return index + min(columns, count) >= count
+
+
+def pairs_of_panels(units: Sequence[str]) -> tuple[list[tuple[int, str]], int]:
+    """Places two panels for every kind of unit: below one another, or from four kinds on in rows.
+
+    Returns:
+        Of every panel its number in the pair, 0 or 1, and its kind; and the panels in a row.
+    """
+    if len(units) <= 3:
+        return [(number, unit) for number in range(2) for unit in units], len(units)
+    return [(number, unit) for unit in units for number in range(2)], 2
 
 
 def save(figure: Figure, paths: Sequence[Path]) -> None:

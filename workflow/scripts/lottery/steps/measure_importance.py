@@ -18,7 +18,7 @@ from lottery.report.tables.numbers import percent, rounded
 from lottery.results.published import published_correlations
 
 VERSION = 4
-KINDS = ("heads", "mlps")
+HEIGHT, BELOW = 0.95, 0.08  # of the marks of cuts, a line for each kind of unit
 COLUMNS = 3
 LOW = 0.25  # of importances, which are 1 at most
 MEANS = {"linewidth": 1.4, "marker": ".", "markersize": 3}
@@ -105,7 +105,7 @@ def draw_histograms(rows: object, tasks: Sequence[str], *details: str) -> Figure
         axis.locator_params(axis="y", nbins=4)
         axis.tick_params(labelbottom=style.is_bottom(place, len(axes), COLUMNS))
         axis.tick_params(labelleft=place % COLUMNS == 0)
-    units = [unit for unit in KINDS if (shown["unit"] == unit).any()]
+    units = _units(shown)
     entries = {
         style.UNIT_NAMES[unit]: style.area(**_look(unit), linewidth=1.0) for unit in units
     } | {
@@ -123,8 +123,13 @@ def draw_histograms(rows: object, tasks: Sequence[str], *details: str) -> Figure
     return figure
 
 
+def _units(rows: pd.DataFrame) -> list[str]:
+    """The kinds of unit that rows have, in the order of their colours."""
+    return [unit for unit in style.UNITS if (rows["unit"] == unit).any()]
+
+
 def _look(unit: str) -> dict[str, object]:
-    """Heads are filled, MLPs an outline."""
+    """Heads are filled, other kinds an outline."""
     colour = style.UNITS[unit]
     return {"facecolor": colour if unit == "heads" else "none", "edgecolor": colour}
 
@@ -140,7 +145,7 @@ def _draw_histogram(axis: Axes, bins: pd.DataFrame | None) -> None:
         axis.stairs(shares, edges, fill=unit == "heads", **_look(unit))
         cuts = of_unit.groupby("seed", sort=False)["cut"].last().tolist()
         place = {"transform": axis.get_xaxis_transform(), "color": style.UNITS[unit]}
-        height = 0.95 if unit == "heads" else 0.87
+        height = HEIGHT - BELOW * list(style.UNITS).index(unit)
         axis.plot(cuts, [height] * len(cuts), **CUT, **place)
 
 
@@ -159,11 +164,12 @@ def draw_correlations(
     """
     shown = pd.DataFrame(rows, columns=list(importance.CORRELATIONS))
     shown = shown.dropna(subset="pearson").astype({"pearson": float})
+    units = list(dict.fromkeys(("heads", "mlps", *_units(shown))))
     panel = (style.PAGE / COLUMNS, 1.6)
     figure, axes = style.panels(len(tasks), COLUMNS, panel, 0.75, x="step", y="Pearson correlation")
     for axis, task in zip(axes, tasks, strict=True):
         axis.axhline(0, color=style.GREY, linewidth=0.5)
-        for unit in KINDS:
+        for unit in units:
             known = shown[(shown["task"] == task) & (shown["unit"] == unit)]
             colour = style.UNITS[unit]
             for _, line in known.groupby("seed", sort=False):
@@ -179,7 +185,7 @@ def draw_correlations(
     style.same_range(axes, min([0.0, *shown["pearson"]]), 1.0, upright=True)
     means = {
         f"{style.UNIT_NAMES[unit]}, mean of all seeds": MEANS | {"color": style.UNITS[unit]}
-        for unit in KINDS
+        for unit in units
     }
     entries = means | {
         "one seed": {"color": style.INK, "linewidth": 0.5},

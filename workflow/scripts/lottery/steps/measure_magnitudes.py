@@ -67,14 +67,14 @@ def draw_magnitudes(
     """
     shown = pd.DataFrame(rows)
     units, tasks = _compared_units(shown), shown["task"].unique()
-    panel = (style.PAGE / max(2, len(units)), style.height(tasks) + 0.15)
+    panel = (style.PAGE / min(max(2, len(units)), COLUMNS), style.height(tasks) + 0.15)
     figure, axes = style.panels(len(units), COLUMNS, panel, 0.75, narrowest=style.PAGE * 0.7)
     known = shown[shown["unit"].isin(units) & shown["difference"].notna()]
     ratios = (known["kept_mean"] / known["pruned_mean"]).astype(float)
     known = known.assign(ratio=ratios)
     style.same_range(axes, min([0.95, *ratios]), max([1.05, *ratios]))
     for place, (axis, unit) in enumerate(zip(axes, units, strict=True)):
-        style.task_lines(axis, tasks, named=place == 0)
+        style.task_lines(axis, tasks, named=place % COLUMNS == 0)
         axis.axvline(1.0, color=style.GREY, linewidth=0.6)
         of_unit = known[known["unit"] == unit]
         for line, task in enumerate(tasks):

@@ -245,11 +245,13 @@ def draw_survivors(
     ends = counts["value"].combine(counts["expected"] + 2 * counts["expected_sd"], np.fmax)
     known = [count / units_of[unit] for (_, unit), count in published.items() if unit in units_of]
     share = min(1.0, max([*(ends / counts["n_units"]), *known], default=1.0)) or 1.0
-    panel = (style.PAGE / 2, max(style.height(tasks), 1.6))
-    figure, axes = style.panels(2 * len(units), len(units), panel, 0.7)
+    places, columns = style.pairs_of_panels(units)
+    panel = (style.PAGE / max(2, columns), max(style.height(tasks), 1.6))
+    figure, axes = style.panels(len(places), columns, panel, 0.7)
+    axis_of = dict(zip(places, axes, strict=True))
     for place, unit in enumerate(units):
-        top, below = axes[place], axes[len(units) + place]
-        style.task_lines(top, tasks, named=place == 0)
+        top, below = axis_of[0, unit], axis_of[1, unit]
+        style.task_lines(top, tasks, named=place == 0 or columns < len(units))
         for row in counts[counts["unit"] == unit].itertuples():
             line, ends = tasks.index(row.task), (0.0, row.n_units)
             style.draw_chance(top, line, row.expected, row.expected_sd, possible=ends)
@@ -263,7 +265,7 @@ def draw_survivors(
         over_all = of_layers[(of_layers["unit"] == unit) & (of_layers["task"] == survivors.ALL)]
         _draw_layers(below, over_all, len(tasks))
         below.set_title(_few(table[table["unit"] == unit], published_few.get(unit)))
-    axes[len(units)].set_ylabel(f"tasks survived (of {len(tasks)})")
+    axis_of[1, units[0]].set_ylabel(f"tasks survived (of {len(tasks)})")
     entries = {"super-survivors": style.DOT | SUPER}
     entries |= style.chance_entries(published=bool(published))
     entries["mean over the layer's units and over seeds"] = style.DOT | GOOD

@@ -105,14 +105,14 @@ def draw_stability(
     shown, paired = pd.DataFrame(rows), pd.DataFrame(pairs, columns=["task", "unit", "jaccard"])
     shown = shown[shown["other_task"] == ""]
     units, tasks = shown["unit"].unique(), shown["task"].unique()
-    panel = (style.PAGE / max(2, len(units)), style.height(tasks) + 0.1)
-    figure, axes = style.panels(2 * len(units), len(units), panel, 0.7)
-    kinds = [(DRAWN[unit not in SHARES], unit) for unit in units]
+    places, columns = style.pairs_of_panels(units)
+    panel = (style.PAGE / max(2, columns), style.height(tasks) + 0.1)
+    figure, axes = style.panels(len(places), columns, panel, 0.7)
     marked = False
-    for place, axis in enumerate(axes):
-        statistics, unit = kinds[place % len(units)]
-        statistic = statistics[place // len(units)]
-        style.task_lines(axis, tasks, named=place % len(units) == 0)
+    for place, (axis, (number, unit)) in enumerate(zip(axes, places, strict=True)):
+        statistics = DRAWN[unit not in SHARES]
+        statistic = statistics[number]
+        style.task_lines(axis, tasks, named=place % columns == 0)
         of_unit = shown[(shown["unit"] == unit) & shown["statistic"].isin(statistics)]
         # Masks that keep all or nothing have no Jaccard index, and their kappa says nothing.
         undefined = set(of_unit.loc[of_unit["value"].isna(), "task"])
@@ -132,13 +132,13 @@ def draw_stability(
             if (known := published.get((row.Index, unit, statistic))) is not None:
                 style.draw_published(axis, line, known)
                 marked = True
-        if place < len(units):
+        if number == 0 or columns < len(units):
             n = f"{values['n_units'].iloc[0]:,}"
             axis.set_title(f"{style.UNIT_NAMES[unit]} ({n} per mask)")
         axis.set_xlabel(f"{STATISTICS[statistic]}\n({MEANING[statistic]})")
     # Panels of a statistic have one range.
-    for first in (0, len(units)):
-        alike = axes[first : first + len(units)]
+    for number in range(2):
+        alike = [axis for axis, place in zip(axes, places, strict=True) if place[0] == number]
         limits = [axis.dataLim.intervalx for axis in alike]
         drawn = [float(end) for each in limits for end in each if np.isfinite(end)]
         style.same_range(alike, min([*drawn, 0.0]), max([*drawn, 1.0]))

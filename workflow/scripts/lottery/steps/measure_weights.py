@@ -1,4 +1,4 @@
-"""Step measure_weights: mean |w| of every head and MLP of one fine-tuned model."""
+"""Step measure_weights: mean |w| of every unit of one fine-tuned model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lottery import files
 from lottery.analysis.magnitudes import unit_magnitudes
 from lottery.models.architecture import read_architecture
 
-VERSION = 1
+VERSION = 2
 
 
 def measure_weights(*, path_to_model: Path, path_to_magnitudes: Path) -> None:

@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from lottery import files
 from lottery.analysis import survivors
 from lottery.analysis.good_masks import read_good_masks
+from lottery.models.units import KINDS
 from lottery.report import style
 from lottery.report.tables.numbers import percent
 from lottery.results.published import published_heatmap
@@ -26,6 +27,8 @@ TASK, ALL = (style.PAGE / COLUMNS, 1.75), (style.COLUMN, 3.0)
 COLOURS = "Blues"
 # What differs by less than this is shown as equal: rounding is no pattern.
 NARROWEST = 1e-4
+
+WEIGHTS = "Share of weights kept by head and MLP"
 
 Units = Mapping[str, np.ndarray]
 
@@ -65,7 +68,7 @@ def plot_survival(
     known = published_heatmap(path_to_published, published_method, published)
     maps = {task: survival.mean for task, survival in by_task.items()}
     details = (method, model, style.seeds([len(masks.seeds)]))
-    what = "Heads and MLPs that survive" if counted else "Share of weights kept by head and MLP"
+    what = f"{_units(over_all.mean)} that survive" if counted else WEIGHTS
     # One scale of shares for both figures.
     bounds = (0.0, 1.0) if counted else share_bounds([*maps.values(), over_all.mean])
     with style.settings():
@@ -84,29 +87,46 @@ def plot_survival(
         style.save(figure, paths_to_all_figure)
 
 
+def _units(units: Units) -> str:
+    """The kinds of unit, as a title begins: Heads and MLPs."""
+    *names, last = (KINDS[name].label for name in units)
+    text = f"{', '.join(names)} and {last}"
+    return f"{text[0].upper()}{text[1:]}"
+
+
 def _sentence(maps: Mapping[str, Units], *, counted: bool) -> str:
     """How sure survival is, or how even shares are, over all tasks."""
-    heads = np.concatenate([units["head"].ravel() for units in maps.values()])
-    mlps = np.concatenate([units["mlp"].ravel() for units in maps.values()])
+    kinds = next(iter(maps.values()))
+    values = {
+        KINDS[name].label: np.concatenate([units[name].ravel() for units in maps.values()])
+        for name in kinds
+    }
+    heads = values["heads"]
     if not counted:
         return f"Of a head's weights {percent(heads.min())} to {percent(heads.max())} are kept."
     every, none = (heads == 1).mean(), (heads == 0).mean()
+    *shares, last = (f"{percent(each.mean())} of the {label}" for label, each in values.items())
     return (
-        f"On average over tasks {percent(heads.mean())} of the heads and {percent(mlps.mean())} of"
-        f" the MLPs survive: {percent(every)} of the heads under every seed, {percent(none)} under"
-        f" none, and {percent(1 - every - none)} under some."
+        f"On average over tasks {', '.join(shares)} and {last} survive: {percent(every)} of the "
+        f"heads under every seed, {percent(none)} under none, and {percent(1 - every - none)} under"
+        " some."
     )
 
 
 def _spread(units: Units, of: str) -> str:
-    """The least and the most of heads and of MLPs."""
-    parts = [
-        f"{name} survive in {values.min():.1f} to {values.max():.1f}"
-        if of
-        else f"{percent(values.min())} to {percent(values.max())} of the weights of {name} are kept"
-        for name, values in (("heads", units["head"]), ("MLPs", units["mlp"]))
-    ]
-    text = " and ".join(parts)
+    """The least and the most of every kind."""
+    parts = []
+    for name, values in units.items():
+        kind = KINDS[name]
+        label = f"a layer's {kind.label} on average" if kind.many else kind.label
+        parts.append(
+            f"{label} survive in {values.min():.1f} to {values.max():.1f}"
+            if of
+            else f"{percent(values.min())} to {percent(values.max())} of the weights of {label} are"
+            " kept"
+        )
+    *first, last = parts
+    text = f"{', '.join(first)} and {last}"
     return f"{text[0].upper()}{text[1:]} {of}".rstrip() + "."
 
 
@@ -153,22 +173,33 @@ def draw_survival(
 
 
 def _draw_map(axis: Axes, units: Units, colours: ScalarMappable) -> None:
-    """Draws heads and, apart from them, the MLPs of the same layers."""
-    heads, mlps = units["head"], units["mlp"]
+    """Draws heads and, apart from them, a column for every other kind of unit in the same layers.
+
+    The column of a kind with many units in a layer shows their mean.
+    """
+    heads = units["head"]
     layers, width = heads.shape
-    # A gap between heads and MLPs, so that the labels below do not touch.
-    column = width + max(1, round(width / 8))
-    grid = np.full((layers, column + 1), np.nan)
-    grid[:, :width], grid[:, column] = heads, mlps
-    for start, columns in ((-0.5, width), (column - 0.5, 1)):
-        box = {"xy": (start, -0.5), "width": columns, "height": layers}
+    # A gap between the blocks, so that the labels below do not touch.
+    gap = max(1, round(width / 8))
+    others = [name for name in units if name != "head"]
+    columns = [width + gap + place * (gap + 1) for place in range(len(others))]
+    grid = np.full((layers, columns[-1] + 1), np.nan)
+    grid[:, :width] = heads
+    for name, column in zip(others, columns, strict=True):
+        grid[:, column] = units[name]
+    for start, size in ((-0.5, width), *((column - 0.5, 1) for column in columns)):
+        box = {"xy": (start, -0.5), "width": size, "height": layers}
         frame = {"fill": False, "edgecolor": "black", "linewidth": 0.5, "clip_on": False}
         axis.add_patch(Rectangle(**box, **frame, zorder=2))
     look = {"cmap": colours.cmap, "norm": colours.norm, "interpolation": "nearest"}
     axis.imshow(np.ma.masked_invalid(grid), aspect="auto", zorder=1, **look)
     axis.spines[:].set_visible(False)
     axis.set_yticks(_even(layers))
-    axis.set_xticks([*_even(width), column], [*map(str, _even(width)), "MLP"])
+    names = [KINDS[name].label.removesuffix("s") for name in others]
+    axis.set_xticks([*_even(width), *columns], [*map(str, _even(width)), *names])
+    if len(others) > 1:
+        for label in axis.get_xticklabels()[-len(others) :]:
+            label.set(rotation=90)
     axis.tick_params(length=1.5, pad=1.5)
 
 

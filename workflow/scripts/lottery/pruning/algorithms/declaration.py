@@ -271,8 +271,8 @@ SHARED = SEARCH_OPTIONS | {
         ["head", "mlp"],
         ["head", "mlp"],
         UnitKinds(),
-        "What is pruned - attention heads, MLPs, or both; heads, mlps and both are words for the "
-        "lists.",
+        "What is pruned - attention heads, MLPs, neurons of the MLPs, whole layers, or several of "
+        "these; heads, mlps and both are words for the lists of heads and MLPs.",
     ),
     "masks": Option(
         None,

@@ -1,4 +1,4 @@
-"""Structured pruning: whole attention heads and whole MLPs, by the gradients of their gates.
+"""Structured pruning: whole units of the encoder, by their importances.
 
 Stages, each removing the least important units until the score falls below the threshold: `both`
 (all kinds of unit together), then each kind alone: `heads`, then `mlps`. A search over one kind has
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from lottery.pruning.algorithms.declaration import (
     Option,
 )
 from lottery.pruning.algorithms.search import RAW, SearchContext, SearchResult, Step, passes
-from lottery.pruning.criteria import CRITERIA, ORDERED
+from lottery.pruning.criteria import BATCH, CRITERIA, ORDERED, REMOVAL, Criterion
 from lottery.pruning.masks import UnitMask
 
 OTHER_STEP = 0.1  # share of the units of a kind without an option of its own
@@ -46,7 +47,7 @@ OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
         "running_sum",
         "per_example",
         Choice(*CRITERIA),
-        "What the importance of a unit sums - "
+        "What the importance of a unit is; of gradients (those of the unit's gate) it is the sum - "
         + "; ".join(f"{name} {criterion.help}" for name, criterion in CRITERIA.items())
         + f". {' and '.join(ORDERED)} depend on the order of the data.",
     ),
@@ -61,8 +62,8 @@ OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
         "l2",
         "l2",
         Choice("l2", "none"),
-        "Whether the importances of a layer's heads are divided by their L2 norm before the "
-        "min-max over all heads.",
+        "Whether the importances of a layer's heads (neurons) are divided by their L2 norm before "
+        "the min-max over all heads (neurons).",
     ),
     "stage_start": Option(
         "stale",
@@ -83,17 +84,21 @@ OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
 }
 
 
-def search(context: SearchContext) -> SearchResult:
-    """Searches for the good subnetwork, and with `halves` goes on to the good and the bad half."""
-    options, measure = context.options, _measure_with(context)
-    kinds = kinds_of(options["units"])
-    full = UnitMask.full(context.model.architecture, kinds, options["emptied_attention"])
+def search(context: SearchContext, criterion: Criterion | None = None) -> SearchResult:
+    """Searches for the good subnetwork, and with `halves` goes on to the good and the bad half.
+
+    Args:
+        context: what is searched.
+        criterion: ranks the units; None for the one that the option `importance` names.
+    """
+    options, full = context.options, _full(context)
+    measure = _measure_with(context, full, criterion)
     found = StructuredSearch(measure, context.threshold, full, options)
     masks = {"good": found.run()}
     steps: list[Step] = []
     if options["halves"]:
         masks["good_half"], steps = prune_to_half(measure, full, options)
-        masks["bad_half"] = other_half(masks["good_half"], kinds)
+        masks["bad_half"] = other_half(masks["good_half"], kinds_of(options["units"]))
     importance = {
         before + KINDS[kind].array: np.stack(
             [getattr(each, name)[kind] for each in found.measurements], dtype=np.float32
@@ -102,6 +107,13 @@ def search(context: SearchContext) -> SearchResult:
         for kind in full.units
     }
     return SearchResult(masks, found.steps, found.path(), importance, steps)
+
+
+def _full(context: SearchContext) -> UnitMask:
+    """The mask that keeps everything, of the kinds that the options name."""
+    options = context.options
+    kinds, emptied = kinds_of(options["units"]), options["emptied_attention"]
+    return UnitMask.full(context.model.architecture, kinds, emptied)
 
 
 def sample(kind: str, source: UnitMask, path_to_model: Path, rng: np.random.Generator) -> UnitMask:
@@ -113,12 +125,17 @@ def sample(kind: str, source: UnitMask, path_to_model: Path, rng: np.random.Gene
     return controls.random_units(source, rng)
 
 
-def rank(context: SearchContext) -> dict[str, np.ndarray]:
-    """Ranks the units by when they are removed, see `removal_order`."""
-    options = context.options
-    kinds, emptied = kinds_of(options["units"]), options["emptied_attention"]
-    full = UnitMask.full(context.model.architecture, kinds, emptied)
-    return removal_order(_measure_with(context), full, options)
+def sample_counts(
+    kind: str, source: UnitMask, path_to_model: Path, rng: np.random.Generator
+) -> UnitMask:
+    """The same with the counts of the source in every control, also in random."""
+    return sample("random_half" if kind == "random" else kind, source, path_to_model, rng)
+
+
+def rank(context: SearchContext, criterion: Criterion | None = None) -> dict[str, np.ndarray]:
+    """Ranks the units by when they are removed, see `removal_order`; arguments as of `search`."""
+    full = _full(context)
+    return removal_order(_measure_with(context, full, criterion), full, context.options)
 
 
 def removal_order(
@@ -178,19 +195,36 @@ def cut(
     return min(after(low), after(min(low + 1, end)), key=distance)
 
 
-def check(options: Mapping[str, Any], root: Path) -> str | None:
-    """Rejects an importance that depends on the order of the examples under another order."""
-    if options["importance"] in ORDERED and options["search_order"] != "file":
+def check(
+    options: Mapping[str, Any], root: Path, own: tuple[str, Criterion] | None = None
+) -> str | None:
+    """Rejects what makes no sense with a criterion of units.
+
+    Args:
+        options: of the method.
+        root: folder that relative paths start from.
+        own: name and criterion of an algorithm made by `with_criterion`.
+    """
+    key, name = ("algorithm", own[0]) if own else ("importance", options["importance"])
+    criterion = own[1] if own else CRITERIA[name]
+    if criterion.needs == BATCH and options["search_order"] != "file":
         return (
-            f"importance is {options['importance']}, which depends on the order of the examples, "
+            f"{key} is {name}, which depends on the order of the examples, "
             f"and search_order is {options['search_order']}; it must be file"
+        )
+    many = [kind for kind in kinds_of(options["units"]) if KINDS[kind].many]
+    if criterion.needs == REMOVAL and many:
+        few = ", ".join(kind.name for kind in KINDS.values() if not kind.many)
+        return (
+            f"{key} is {name}, which runs the model once without each unit, and units holds "
+            f"{many[0]}, of which there are too many; allowed are {few}"
         )
     return None
 
 
 ALGORITHM = Algorithm(
     name="structured",
-    summary="Removes attention heads and MLPs by the gradients of their gates.",
+    summary="Removes attention heads, MLPs, neurons of MLPs and layers by their importances.",
     granularity=UNITS,
     version=4,
     options=OPTIONS,
@@ -208,9 +242,30 @@ ALGORITHM = Algorithm(
     to_threshold=True,
     importance=True,
     prunes_to_half=True,
-    units=("head", "mlp"),
+    units=tuple(KINDS),
     paper="structured",
 )
+
+
+def with_criterion(name: str, summary: str, criterion: Criterion, *, version: int = 1) -> Algorithm:
+    """Declares structured pruning by another criterion, for plugins (docs/extending.md).
+
+    Args:
+        name, summary, version: as of an `Algorithm`.
+        criterion: what units are ranked by; it takes the place of the option `importance`.
+    """
+    return replace(
+        ALGORITHM,
+        name=name,
+        summary=summary,
+        version=version,
+        options={key: option for key, option in OPTIONS.items() if key != "importance"},
+        search=partial(search, criterion=criterion),
+        sample=sample_counts,
+        rank=partial(rank, criterion=criterion),
+        check=partial(check, own=(name, criterion)),
+        paper=None,
+    )
 
 
 @dataclass(frozen=True)
@@ -235,26 +290,40 @@ Measure = Callable[[UnitMask], Measurement]
 Strides = Mapping[str, int]  # kind -> units that a step removes
 
 
-def _measure_with(context: SearchContext) -> Measure:
+def _measure_with(
+    context: SearchContext, full: UnitMask, criterion: Criterion | None = None
+) -> Measure:
     """A function that measures a mask with the context's model, each mask once."""
-    from lottery.pruning.importance import measure, normalise
+    from lottery.pruning.importance import logits_under, measure, normalise, rank_once
 
     options, architecture = context.options, context.model.architecture
+    criterion = criterion or CRITERIA[options["importance"]]
+    batch_size, over = options["search_batch_size"], options["normalisation"]
+
+    def logits_of(mask: UnitMask) -> np.ndarray:
+        return logits_under(context.model, context.tokens, mask, batch_size)
+
+    def ranking() -> dict[str, np.ndarray]:
+        def score(mask: UnitMask) -> float | None:
+            return context.score(logits_of(mask))
+
+        return rank_once(context.model, full, criterion, score, context.rng)
 
     def of_model(mask: UnitMask) -> dict[str, object]:
-        passed = measure(
-            context.model,
-            context.tokens,
-            mask,
-            options["importance"],
-            options["search_batch_size"],
-            options["search_order"],
-            pruned=options["normalisation"] == "all",
-        )
-        scores = normalise(passed.units, mask, options["normalisation"], options["layer_norm"])
+        if criterion.once:
+            # No other layer's norm may change the order of the units that are left.
+            units, state = context.cache.get("ranked once", ranking), full
+            logits = logits_of(mask)
+        else:
+            order, pruned = options["search_order"], over == "all"
+            passed = measure(
+                context.model, context.tokens, mask, criterion, batch_size, order, pruned=pruned
+            )
+            units, logits, state = passed.units, passed.logits, mask
+        scores = normalise(units, state, over, options["layer_norm"])
         arrays = {KINDS[kind].array: array for kind, array in scores.items()}
-        arrays |= {RAW + KINDS[kind].array: array for kind, array in passed.units.items()}
-        return arrays | {"score": context.score(passed.logits)}
+        arrays |= {RAW + KINDS[kind].array: array for kind, array in units.items()}
+        return arrays | {"score": context.score(logits)}
 
     def measured(mask: UnitMask) -> Measurement:
         bits = np.concatenate([kept.ravel() for kept in mask.units.values()])
