@@ -73,7 +73,7 @@ def declared_as(root: Path, changes: str) -> Study:
 
 
 def test_every_algorithm_of_the_package_is_declared_as_it_should_be():
-    assert [problem(each) for each in built_in()] == [None, None, None]
+    assert not any(problem(each) for each in built_in())
     assert all(not set(each.options) & set(METHOD_KEYS) for each in built_in())
 
 
@@ -442,7 +442,7 @@ def test_declarations_and_planning_import_nothing_heavy(tmp_path):
         [params.search_params(made, name, "rte") for name in made.methods]
         params.claim_params(made), params.report_params(made, {{}}), grid.cells(made)
         print(len(declared()), {HEAVY})"""
-    assert in_process(code, tmp_path) == "5 []"
+    assert in_process(code, tmp_path) == "6 []"
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,16 @@ examples_on = of_splits("resources/tasks/{task}/{split}.parquet", "validation_sp
 # --- inputs and outputs: masks and models ---
 
 
+def search_inputs(name):
+    """What the search of an algorithm reads, by name."""
+    inputs = {
+        "model": f"{CELL}/finetune/model.safetensors",
+        "tokens": all_token_files,
+        "majority": f"{RESULTS}/majority/{{task}}/metrics.json",
+    }
+    return inputs | ({"start": weights_to_rewind_to} if algorithm(name).trains else {})
+
+
 def search_outputs(name, halves):
     """What the search of an algorithm writes, by name."""
     kind = algorithm(name)
@@ -164,6 +174,8 @@ def search_outputs(name, halves):
         outputs["halves"] = f"{MASKS}/halves.csv"
     if kind.importance:
         outputs["importance"] = f"{MASKS}/importance.npz"
+    if kind.search_ranks:
+        outputs["ranking"] = f"{MASKS}/ranking.safetensors"
     return outputs | {"provenance": f"{MASKS}/provenance.json"}
 
 
@@ -190,9 +202,16 @@ def weights_at_start(wildcards):
     if start == "finetuned":
         return f"{PATHS.finetuned}/model.safetensors".format(**wildcards)
     if start == "rewound":
-        step = STUDY.methods[wildcards.method].rewind_step
-        return f"{PATHS.rewound}/model.safetensors".format(**wildcards, step=step)
+        return weights_to_rewind_to(wildcards)
     return "resources/models/{model}/model.safetensors".format(**wildcards)
+
+
+def weights_to_rewind_to(wildcards):
+    """The weights after a method's `rewind_step`; without one, those before all steps."""
+    step = STUDY.methods[wildcards.method].rewind_step
+    if step is None:
+        return "resources/models/{model}/model.safetensors".format(**wildcards)
+    return f"{PATHS.rewound}/model.safetensors".format(**wildcards, step=step)
 
 
 def mask_of(wildcards):

@@ -127,7 +127,8 @@ def check_axes(key: str, method: Method) -> None:
         if problem is not None:
             raise StudyError(f"{key} asks for the subnetwork {name}: {problem}.")
     starts = {Subnetwork.parse(name).start for name in method.subnetworks}
-    if method.rewind_step is not None and "rewound" not in starts:
+    trains = method.declared.trains
+    if method.rewind_step is not None and "rewound" not in starts and not trains:
         raise StudyError(
             f"{key}.rewind_step is set, but no subnetwork starts from rewound weights; name some "
             "under starts."

@@ -319,6 +319,11 @@ def rewind_rows(study: Study) -> list[Row]:
         for row in retrain_rows(study)
         if Subnetwork.parse(row["subnetwork"]).start == "rewound"
     ]
+    rows += [
+        {**row, "step": method.rewind_step}
+        for row in mask_rows(study)
+        if (method := study.methods[row["method"]]).declared.trains and method.rewind_step
+    ]
     return distinct(rows, "model", "task", "seed", "step")
 
 

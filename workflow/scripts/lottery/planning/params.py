@@ -123,12 +123,24 @@ def search_params(study: Study, method: str, task: str) -> Params:
     """Of search_{algorithm}: every option, since sizes depend on `emptied_attention` too."""
     entry, scored = study.methods[method], study.tasks[task]
     by_search = entry.options["search_metric"] == "search"
-    return {
-        "algorithm": entry.algorithm,
-        "version": entry.declared.version,
-        "options": dict(entry.options),
-        "metric": scored.search_metric if by_search else scored.metric,
-    } | _plugin_params(entry.declared)
+    return (
+        {
+            "algorithm": entry.algorithm,
+            "version": entry.declared.version,
+            "options": dict(entry.options),
+            "metric": scored.search_metric if by_search else scored.metric,
+        }
+        | _plugin_params(entry.declared)
+        | _trained_params(study, entry, task)
+    )
+
+
+def _trained_params(study: Study, method: Method, task: str) -> Params:
+    """How a search trains; nothing for those that do not."""
+    if not method.declared.trains:
+        return {}
+    rewound = {} if method.rewind_step is None else {"rewind_step": method.rewind_step}
+    return {"training": training_params(study, task)["training"]} | rewound
 
 
 def sample_params(study: Study, method: str) -> Params:
@@ -595,6 +607,8 @@ def _search_options(method: Method) -> tuple[Any, ...]:
         for name, value in method.options.items()
         if options[name].applies_to == "search" and name not in ("search_on", "halves")
     }
+    if method.declared.trains:
+        decisive["rewind_step"] = method.rewind_step
     # Imported masks are searched on nothing: each such method is a family by itself.
     alone = method.id if "search_on" not in options else ""
     searched = {method.searched_model(model) for model in method.models}
