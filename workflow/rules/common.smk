@@ -38,6 +38,7 @@ SHOWN = partial_study.shown_folder(STUDY)
 PATHS = grid.Paths(RESULTS, SHOWN)
 CELL, TOKENS, MASKS = PATHS.cell, PATHS.tokens, PATHS.masks
 RETRAINED, EVALUATED, EVALUATED_ON = PATHS.retrained, PATHS.evaluated, PATHS.evaluated_on
+CONNECTED = PATHS.connected
 FIGURES, TABLES, ANALYSED = PATHS.figures, PATHS.tables, PATHS.tables_of_method
 LOGS, BENCHMARKS = f"{SHOWN}/logs", f"{SHOWN}/benchmarks"
 # What captions of good-versus-bad figures note of controls that overlap with the good subnetwork.
@@ -217,6 +218,24 @@ def weights_to_rewind_to(wildcards):
 def mask_of(wildcards):
     """The mask file of a cell."""
     return mask_path(STUDY, wildcards)
+
+
+def weights_to_train_again(wildcards):
+    """What a second training starts from: weights, and the mask unless it is the full model."""
+    files = {"pretrained": weights_at_start(wildcards)}
+    return files if wildcards.method == "none" else files | {"mask": mask_of(wildcards)}
+
+
+def first_training(wildcards):
+    """The weights of a cell that is trained twice, after the first training."""
+    folder = PATHS.finetuned if wildcards.method == "none" else RETRAINED
+    return f"{folder}/model.safetensors".format(**wildcards)
+
+
+def lines_of_method(wildcards):
+    """The lines between the trainings of one (model, method) and of its full models."""
+    rows = grid.connect_rows_of(STUDY, wildcards.model, wildcards.method)
+    return targets(f"{CONNECTED}/line.csv", rows)
 
 
 def masks_to_prune(wildcards):
@@ -418,6 +437,7 @@ def step_targets():
         f"{CELL}/evaluate/{{method}}/pruned.provenance.json": grid.pruned_rows(STUDY),
         f"{PATHS.super_masks}/provenance.json": grid.super_rows(STUDY),
         f"{RETRAINED}/provenance.json": grid.retrain_rows(STUDY),
+        f"{CONNECTED}/provenance.json": grid.connect_rows(STUDY),
         f"{PATHS.majority}/provenance.json": grid.majority_rows(STUDY),
     }
     return [path for template, each in rows.items() for path in targets(template, each)]

@@ -15,6 +15,7 @@ from lottery.models.units import KINDS
 from lottery.pruning.algorithms.declaration import spelled
 from lottery.pruning.subnetworks import CONTROLS, LAYERWISE, SIZED, STARTS, Subnetwork
 
+FULL = "full"  # the model without a mask
 DEFAULT_AT_KEPT = ("good", "random_uniform", "random_layerwise", "bad")
 
 
@@ -133,6 +134,14 @@ def check_axes(key: str, method: Method) -> None:
             f"{key}.rewind_step is set, but no subnetwork starts from rewound weights; name some "
             "under starts."
         )
+    allowed = (FULL, *method.subnetworks)
+    for name in method.connectivity:
+        if name not in allowed:
+            raise StudyError(
+                f"{key}.connectivity names {ascii(name)[1:-1]}, which is neither full nor a "
+                f"subnetwork that the method retrains{did_you_mean(name, allowed)}; "
+                f"{allowed_are(allowed)}."
+            )
 
 
 def _problems(named: Subnetwork, method: Method) -> Iterator[str]:

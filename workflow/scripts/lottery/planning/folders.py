@@ -103,6 +103,7 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
         paths.rewound: grid.rewind_rows(study),
         paths.ranked: grid.ranking_rows(study),
         paths.retrained: retrained,
+        paths.connected: grid.connect_rows(study),
         paths.evaluated: grid.evaluate_rows(study),
         paths.evaluated_on: grid.evaluate_on_rows(study),
         paths.tables_of_method: [*masks, *retrained],

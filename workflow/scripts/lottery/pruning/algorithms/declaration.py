@@ -34,7 +34,7 @@ STAGES = ("search", "model", "import")
 # Keys of a method in the config that are no options of its algorithm.
 METHOD_KEYS = (
     *("algorithm", "preset", "subnetworks", "models", "only_tasks", "sizes_from", "tasks"),
-    *("kept", "kept_subnetworks", "starts", "rewind_step", "masks_from"),
+    *("kept", "kept_subnetworks", "starts", "rewind_step", "masks_from", "connectivity"),
 )
 BOUNDS = {
     "above": "exclusiveMinimum",
