@@ -34,6 +34,7 @@ include: "workflow/rules/patterns.smk"
 include: "workflow/rules/imported.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/latency.smk"
+include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/clean.smk"
 

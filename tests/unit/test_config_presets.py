@@ -36,6 +36,7 @@ TABLE = {
         "emptied_attention": ("drop_bias", "keep_bias"),
     },
     "magnitude": BOTH | {"step": (0.05, 0.05), "max_steps": (30, 30)},
+    "iterative": BOTH | {"share": (0.2, 0.2), "rounds": (10, 10)},
 }
 
 
@@ -88,7 +89,7 @@ def test_further_draws() -> None:
 def test_the_schema_names_every_algorithm() -> None:
     methods = schema()["properties"]["methods"]["additionalProperties"]
     named = methods["properties"]["algorithm"]["enum"]
-    assert tuple(named) == algorithm_names() == ("structured", "magnitude", "imported")
+    assert tuple(named) == algorithm_names() == ("structured", "magnitude", "iterative", "imported")
 
 
 @pytest.mark.parametrize("name", algorithm_names())

@@ -74,7 +74,7 @@ def declared_as(root: Path, changes: str) -> Study:
 
 
 def test_every_algorithm_of_the_package_is_declared_as_it_should_be():
-    assert [problem(each) for each in built_in()] == [None, None, None]
+    assert not any(problem(each) for each in built_in())
     assert all(not set(each.options) & set(METHOD_KEYS) for each in built_in())
 
 

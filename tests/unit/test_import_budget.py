@@ -61,7 +61,8 @@ BUDGETS = {
     "figures": budget(
         830,
         "matplotlib pandas pyarrow",
-        """compare_methods draw_maps measure_importance measure_magnitudes measure_noise
+        """compare_methods draw_maps measure_connectivity measure_importance measure_magnitudes
+        measure_noise
         measure_overlap measure_patterns measure_stability plot_differences plot_latency plot_on
         plot_overview plot_scores
         plot_survival plot_training plot_trajectories""",
@@ -69,8 +70,8 @@ BUDGETS = {
     "models": budget(
         1260,
         "torch",
-        """check_pattern_rules classify_patterns evaluate_on evaluate_pruned fetch_model
-        finetune measure_latency retrain search""",
+        """check_pattern_rules classify_patterns evaluate_line evaluate_on evaluate_pruned
+        fetch_model finetune measure_latency retrain search train_again""",
     ),
 }
 

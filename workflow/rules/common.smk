@@ -38,6 +38,7 @@ SHOWN = partial_study.shown_folder(STUDY)
 PATHS = grid.Paths(RESULTS, SHOWN)
 CELL, TOKENS, MASKS = PATHS.cell, PATHS.tokens, PATHS.masks
 RETRAINED, EVALUATED, EVALUATED_ON = PATHS.retrained, PATHS.evaluated, PATHS.evaluated_on
+CONNECTED = PATHS.connected
 FIGURES, TABLES, ANALYSED = PATHS.figures, PATHS.tables, PATHS.tables_of_method
 LOGS, BENCHMARKS = f"{SHOWN}/logs", f"{SHOWN}/benchmarks"
 # What captions of good-versus-bad figures note of controls that overlap with the good subnetwork.
@@ -156,6 +157,16 @@ examples_on = of_splits("resources/tasks/{task}/{split}.parquet", "validation_sp
 # --- inputs and outputs: masks and models ---
 
 
+def search_inputs(name):
+    """What the search of an algorithm reads, by name."""
+    inputs = {
+        "model": f"{CELL}/finetune/model.safetensors",
+        "tokens": all_token_files,
+        "majority": f"{RESULTS}/majority/{{task}}/metrics.json",
+    }
+    return inputs | ({"start": weights_to_rewind_to} if algorithm(name).trains else {})
+
+
 def search_outputs(name, halves):
     """What the search of an algorithm writes, by name."""
     kind = algorithm(name)
@@ -169,6 +180,8 @@ def search_outputs(name, halves):
         outputs["halves"] = f"{MASKS}/halves.csv"
     if kind.importance:
         outputs["importance"] = f"{MASKS}/importance.npz"
+    if kind.search_ranks:
+        outputs["ranking"] = f"{MASKS}/ranking.safetensors"
     return outputs | {"provenance": f"{MASKS}/provenance.json"}
 
 
@@ -195,14 +208,39 @@ def weights_at_start(wildcards):
     if start == "finetuned":
         return f"{PATHS.finetuned}/model.safetensors".format(**wildcards)
     if start == "rewound":
-        step = STUDY.methods[wildcards.method].rewind_step
-        return f"{PATHS.rewound}/model.safetensors".format(**wildcards, step=step)
+        return weights_to_rewind_to(wildcards)
     return "resources/models/{model}/model.safetensors".format(**wildcards)
+
+
+def weights_to_rewind_to(wildcards):
+    """The weights after a method's `rewind_step`; without one, those before all steps."""
+    step = STUDY.methods[wildcards.method].rewind_step
+    if step is None:
+        return "resources/models/{model}/model.safetensors".format(**wildcards)
+    return f"{PATHS.rewound}/model.safetensors".format(**wildcards, step=step)
 
 
 def mask_of(wildcards):
     """The mask file of a cell."""
     return mask_path(STUDY, wildcards)
+
+
+def weights_to_train_again(wildcards):
+    """What a second training starts from: weights, and the mask unless it is the full model."""
+    files = {"pretrained": weights_at_start(wildcards)}
+    return files if wildcards.method == "none" else files | {"mask": mask_of(wildcards)}
+
+
+def first_training(wildcards):
+    """The weights of a cell that is trained twice, after the first training."""
+    folder = PATHS.finetuned if wildcards.method == "none" else RETRAINED
+    return f"{folder}/model.safetensors".format(**wildcards)
+
+
+def lines_of_method(wildcards):
+    """The lines between the trainings of one (model, method) and of its full models."""
+    rows = grid.connect_rows_of(STUDY, wildcards.model, wildcards.method)
+    return targets(f"{CONNECTED}/line.csv", rows)
 
 
 def masks_to_prune(wildcards):
@@ -415,6 +453,7 @@ def step_targets():
         f"{CELL}/evaluate/{{method}}/pruned.provenance.json": grid.pruned_rows(STUDY),
         f"{PATHS.super_masks}/provenance.json": grid.super_rows(STUDY),
         f"{RETRAINED}/provenance.json": grid.retrain_rows(STUDY),
+        f"{CONNECTED}/provenance.json": grid.connect_rows(STUDY),
         f"{PATHS.majority}/provenance.json": grid.majority_rows(STUDY),
     }
     return [path for template, each in rows.items() for path in targets(template, each)]

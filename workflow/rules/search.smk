@@ -18,9 +18,7 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
         name:
             rule_name
         input:
-            model=f"{CELL}/finetune/model.safetensors",
-            tokens=all_token_files,
-            majority=f"{RESULTS}/majority/{{task}}/metrics.json",
+            **search_inputs(algorithm_name),
         output:
             **search_outputs(algorithm_name, halves),
         log:
@@ -35,7 +33,7 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
         resources:
             gpu=GPU,
             mem_mb=growing(8000),
-            runtime=growing(480),
+            runtime=growing(2880 if algorithm(algorithm_name).trains else 480),
         params:
             settings=settings(params.search_params, "method", "task"),
             torch_threads=TORCH_THREADS,

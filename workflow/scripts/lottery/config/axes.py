@@ -15,6 +15,7 @@ from lottery.models.units import KINDS
 from lottery.pruning.algorithms.declaration import spelled
 from lottery.pruning.subnetworks import CONTROLS, LAYERWISE, SIZED, STARTS, Subnetwork
 
+FULL = "full"  # the model without a mask
 DEFAULT_AT_KEPT = ("good", "random_uniform", "random_layerwise", "bad")
 
 
@@ -127,11 +128,20 @@ def check_axes(key: str, method: Method) -> None:
         if problem is not None:
             raise StudyError(f"{key} asks for the subnetwork {name}: {problem}.")
     starts = {Subnetwork.parse(name).start for name in method.subnetworks}
-    if method.rewind_step is not None and "rewound" not in starts:
+    trains = method.declared.trains
+    if method.rewind_step is not None and "rewound" not in starts and not trains:
         raise StudyError(
             f"{key}.rewind_step is set, but no subnetwork starts from rewound weights; name some "
             "under starts."
         )
+    allowed = (FULL, *method.subnetworks)
+    for name in method.connectivity:
+        if name not in allowed:
+            raise StudyError(
+                f"{key}.connectivity names {ascii(name)[1:-1]}, which is neither full nor a "
+                f"subnetwork that the method retrains{did_you_mean(name, allowed)}; "
+                f"{allowed_are(allowed)}."
+            )
 
 
 def _problems(named: Subnetwork, method: Method) -> Iterator[str]:

@@ -55,6 +55,7 @@ def method_from_config(
         task_names=tuple(task_names.items()),
         rewind_step=entry.get("rewind_step"),
         places=axes.places_of(entry, tasks),
+        connectivity=tuple(entry.get("connectivity", ())),
     )
     axes.check_axes(key, method)
     for name in method.subnetworks:

@@ -77,6 +77,7 @@ class Method:
         task_names: for imported masks, pairs (their name of a task, our id).
         rewind_step: the step of fine-tuning whose weights the start rewound has.
         places: where masks may be taken from, by name.
+        connectivity: the subnetworks that are trained twice, "full" for the full model.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Method:
     task_names: tuple[tuple[str, str], ...] = ()
     rewind_step: int | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
+    connectivity: tuple[str, ...] = ()
 
     @property
     def algorithm(self) -> str:

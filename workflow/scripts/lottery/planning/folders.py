@@ -88,6 +88,8 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
     # The search makes its masks whether the method lists them or not.
     drawn: list[grid.Row] = [{**row, "subnetwork": name} for row in masks for name in SEARCHED]
     drawn += grid.made_mask_rows(study)
+    ranked = [row for row in masks if study.methods[row["method"]].declared.search_ranks]
+    drawn += [{**row, "subnetwork": "ranking"} for row in ranked]
     return {
         "resources/models/{model}": [{"model": model} for model in study.models],
         "resources/tasks/{task}": grid.fetch_rows(study),
@@ -102,6 +104,7 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
         paths.rewound: grid.rewind_rows(study),
         paths.ranked: grid.ranking_rows(study),
         paths.retrained: retrained,
+        paths.connected: grid.connect_rows(study),
         paths.evaluated: grid.evaluate_rows(study),
         paths.evaluated_on: grid.evaluate_on_rows(study),
         paths.tables_of_method: [*masks, *retrained],

@@ -41,6 +41,7 @@ class Paths:
         self.masks = f"{self.cell}/mask/{{method}}"
         self.ranked = f"{self.cell}/rank/{{method}}"
         self.retrained = f"{self.cell}/retrain/{{method}}/{{subnetwork}}"
+        self.connected = f"{self.cell}/connect/{{method}}/{{subnetwork}}"
         self.evaluated = f"{self.cell}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
         self.evaluated_on = f"{self.evaluated}/on_{{eval_task}}"
         self.tables = f"{self.shown}/tables"
@@ -334,7 +335,45 @@ def rewind_rows(study: Study) -> list[Row]:
         for row in retrain_rows(study)
         if Subnetwork.parse(row["subnetwork"]).start == "rewound"
     ]
+    rows += [
+        {**row, "step": method.rewind_step}
+        for row in mask_rows(study)
+        if (method := study.methods[row["method"]]).declared.trains and method.rewind_step
+    ]
     return distinct(rows, "model", "task", "seed", "step")
+
+
+def connect_rows(study: Study) -> list[Row]:
+    """Jobs of train_again: model, task, seed, method, subnetwork; full models first."""
+    full = [
+        {**row, "method": FULL[0], "subnetwork": FULL[1]}
+        for row in finetune_rows(study)
+        if any(
+            FULL[1] in method.connectivity
+            and row["model"] in method.models
+            and row["task"] in method.tasks
+            for method in study.methods.values()
+        )
+    ]
+    masked = [
+        row
+        for row in retrain_rows(study)
+        if row["subnetwork"] in study.methods[row["method"]].connectivity
+    ]
+    return finished(study, [*full, *masked], f"{Paths(study.results).connected}/line.csv")
+
+
+def connect_rows_of(study: Study, model: str, method: str) -> list[Row]:
+    """The rows of `connect_rows` that one (model, method) asks for."""
+    entry = study.methods[method]
+    return [
+        row
+        for row in connect_rows(study)
+        if row["model"] == model
+        and row["task"] in entry.tasks
+        and row["subnetwork"] in entry.connectivity
+        and row["method"] in (FULL[0], method)
+    ]
 
 
 def super_rows(study: Study) -> list[Row]:

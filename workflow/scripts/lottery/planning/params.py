@@ -50,6 +50,8 @@ PAPERS_RECIPE = {
 }
 # The options that decide how much a search keeps.
 SEARCH = ("search_on", "threshold", "keep_score", "search_metric", "majority")
+# What the second training of a cell adds to the seed, for the order of the data and dropout.
+ORDER_SEED = 2**31
 # The kinds of units that make up the body, all of which is pruned weight by weight.
 BODY = ["head", "mlp"]
 
@@ -102,6 +104,23 @@ def retrain_params(study: Study, method: str, task: str, subnetwork: str) -> Par
     return training_params(study, task) | more
 
 
+def again_params(study: Study, method: str, task: str, subnetwork: str, seed: str) -> Params:
+    """Of train_again: as retrain, or finetune for the method none, in another order."""
+    made = retrain_params(study, method, task, subnetwork)
+    del made["splits"]  # it scores nothing
+    return made | {"order_seed": (int(seed) + ORDER_SEED) % 2**32}
+
+
+def line_params(study: Study, task: str) -> Params:
+    """Of evaluate_line."""
+    return pruned_params(study, task) | {"metric": study.tasks[task].metric}
+
+
+def connectivity_params(study: Study, method: str) -> Params:
+    """Of measure_connectivity."""
+    return {"split": display_split(study, method)}
+
+
 def rank_params(study: Study, method: str, task: str) -> Params:
     """Of rank_masks: those of the search, without what ends it."""
     found = search_params(study, method, task)
@@ -123,12 +142,24 @@ def search_params(study: Study, method: str, task: str) -> Params:
     """Of search_{algorithm}: every option, since sizes depend on `emptied_attention` too."""
     entry, scored = study.methods[method], study.tasks[task]
     by_search = entry.options["search_metric"] == "search"
-    return {
-        "algorithm": entry.algorithm,
-        "version": entry.declared.version,
-        "options": dict(entry.options),
-        "metric": scored.search_metric if by_search else scored.metric,
-    } | _plugin_params(entry.declared)
+    return (
+        {
+            "algorithm": entry.algorithm,
+            "version": entry.declared.version,
+            "options": dict(entry.options),
+            "metric": scored.search_metric if by_search else scored.metric,
+        }
+        | _plugin_params(entry.declared)
+        | _trained_params(study, entry, task)
+    )
+
+
+def _trained_params(study: Study, method: Method, task: str) -> Params:
+    """How a search trains; nothing for those that do not."""
+    if not method.declared.trains:
+        return {}
+    rewound = {} if method.rewind_step is None else {"rewind_step": method.rewind_step}
+    return {"training": training_params(study, task)["training"]} | rewound
 
 
 def sample_params(study: Study, method: str) -> Params:
@@ -202,13 +233,15 @@ def evaluate_on_params(study: Study, eval_task: str) -> Params:
 
 
 def clean_retrained_params(study: Study) -> Params:
-    """Of clean_retrained: the retrained weights, and all that evaluates them."""
+    """Of clean_retrained: the weights of retrained and second trainings, and what reads them."""
     paths = grid.Paths(study.results)
 
-    def use(step: str, template: str, row: grid.Row, settings: Params) -> list[Any]:
+    def use(
+        step: str, template: str, row: grid.Row, settings: Params, record: str = "provenance"
+    ) -> list[Any]:
         threads = study.compute["torch_threads"]
         made = {"settings": settings, "torch_threads": threads, "step": stage(step)}
-        return [f"{template}/provenance.json".format(**row), made]
+        return [f"{template}/{record}.json".format(**row), made]
 
     uses: dict[str, list[Any]] = {}
     for row in grid.evaluate_rows(study):
@@ -221,6 +254,12 @@ def clean_retrained_params(study: Study) -> Params:
         if row["phase"] == "retrained":
             folder = paths.retrained.format(**row)
             uses[folder].append(use("evaluate_on", paths.evaluated_on, row, settings))
+    for row in grid.connect_rows(study):
+        settings, record = line_params(study, row["task"]), "line.provenance"
+        line = use("evaluate_line", paths.connected, row, settings, record)
+        uses[paths.connected.format(**row)] = [line]
+        if row["method"] in study.methods:
+            uses[paths.retrained.format(**row)].append(line)
     return {
         "cells": [
             {
@@ -597,6 +636,8 @@ def _search_options(method: Method) -> tuple[Any, ...]:
         for name, value in method.options.items()
         if options[name].applies_to == "search" and name not in ("search_on", "halves")
     }
+    if method.declared.trains:
+        decisive["rewind_step"] = method.rewind_step
     # Imported masks are searched on nothing: each such method is a family by itself.
     alone = method.id if "search_on" not in options else ""
     searched = {method.searched_model(model) for model in method.models}

@@ -11,9 +11,11 @@ import errno
 SMALLER = {
     "finetune": "training.batch_size or training.max_length",
     "retrain": "training.batch_size or training.max_length",
+    "train_again": "training.batch_size or training.max_length",
     "search": "search_batch_size of the method",
     "evaluate_pruned": "evaluation.batch_size",
     "evaluate_on": "evaluation.batch_size",
+    "evaluate_line": "evaluation.batch_size",
 }
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NAME = ".resume.safetensors"
 FORMAT = 1  # of what a State holds; raised when older ones can no longer be continued
 DEFAULT_MINUTES = 10
+PART = "part:"  # before the names of what a training within a job keeps
 # What ends a job from outside: a person, a terminal that closes, a cluster, a limit of CPU time, a
 # power supply. Not all systems have all.
 SIGNALS = tuple(
@@ -209,6 +210,66 @@ class Checkpoint:
         everything = {"format": FORMAT, "job": self._identity, "machine": machine}
         text = json.dumps(everything, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Part(Checkpoint):
+    """The checkpoint of one training of a job that has several, within that of the job.
+
+    Args:
+        whole: the job's.
+        done: what the trainings before have given; it is kept along with this one's state.
+        saved: this one's state, if the job was interrupted in it (`parted`).
+    """
+
+    def __init__(self, whole: Checkpoint, done: State, saved: State | None = None) -> None:
+        super().__init__()
+        self._whole, self._done, self._saved = whole, done, saved
+
+    def load(self) -> State | None:
+        """The state that the job was interrupted in; None if it was not in this training."""
+        return self._saved
+
+    def resumed(self, state: State, where: str) -> None:
+        """Records that the job is continued."""
+        self._whole.resumed(state, f"{where} of training {self._done.step + 1}")
+
+    def reject(self, reason: str) -> None:
+        """Removes the checkpoint."""
+        self._whole.reject(reason)
+
+    def save_if_due(self, state: Callable[[], State], every: float = math.inf) -> None:
+        """Keeps both states if it is time to, see `Checkpoint.save_if_due`."""
+        self._whole.save_if_due(lambda: self._joined(state()), every)
+
+    def save(self, state: State) -> None:
+        """Keeps both states now."""
+        self._whole.save(self._joined(state))
+
+    @contextmanager
+    def delay_signals(self) -> Iterator[None]:
+        """See `Checkpoint.delay_signals`."""
+        with self._whole.delay_signals():
+            yield
+
+    def _joined(self, state: State) -> State:
+        arrays = {f"{PART}{name}": array for name, array in state.arrays.items()}
+        facts = {PART: {"step": state.step, "facts": state.facts}}
+        return State(self._done.step, self._done.arrays | arrays, self._done.facts | facts)
+
+
+def parted(state: State | None) -> tuple[State | None, State | None]:
+    """What the finished trainings of a job have given, and the state of the one it was in."""
+    if state is None or PART not in state.facts:
+        return state, None
+    part = state.facts[PART]
+    facts = {name: fact for name, fact in state.facts.items() if name != PART}
+    done, begun = {}, {}
+    for name, array in state.arrays.items():
+        if name.startswith(PART):
+            begun[name.removeprefix(PART)] = array
+        else:
+            done[name] = array
+    return State(state.step, done, facts), State(part["step"], begun, part["facts"])
 
 
 def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:

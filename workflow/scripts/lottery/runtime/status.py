@@ -36,6 +36,7 @@ STEPS = {
     "import": "search",
     "sample": "masks",
     "retrain": "retrain",
+    "train": "retrain",
     "evaluate": "evaluate",
 }
 COLUMNS = (*dict.fromkeys(STEPS.values()), "tables")

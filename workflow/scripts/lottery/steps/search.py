@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from lottery import files
 from lottery.data.tokens import read_tokens
 from lottery.evaluation.scoring import decide
 from lottery.models.checkpoints import load_model
+from lottery.models.encoder import Encoder
 from lottery.pruning.algorithms import plugins
 from lottery.pruning.algorithms.search import (
     MeasurementCache,
     SearchContext,
     Step,
+    Training,
     trajectory_columns,
 )
 from lottery.pruning.controls import generator
@@ -23,6 +26,8 @@ from lottery.pruning.masks import MaskInfo, write_mask
 from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
 from lottery.tasks import metrics
+from lottery.training.loop import Recipe
+from lottery.training.starts import load_start
 
 VERSION = 1
 
@@ -47,6 +52,10 @@ def search(
     plugin: dict[str, str] | None = None,
     path_to_importance: Path | None = None,
     path_to_halves: Path | None = None,
+    path_to_ranking: Path | None = None,
+    path_to_start: Path | None = None,
+    training: dict[str, Any] | None = None,
+    rewind_step: int = 0,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Searches with one method of an algorithm.
@@ -56,6 +65,9 @@ def search(
         path_to_trajectory, path_to_halves: the steps of the search, and those to the good half.
         path_to_path: the mask of every row of the trajectory.
         plugin: file and SHA-256 of an algorithm of the user's own.
+        path_to_ranking: what masks of any size are cut from, of searches that rank.
+        path_to_start, training, rewind_step: of searches that train: the weights to rewind to, the
+            task's training options, and the steps that these weights have behind them.
         checkpoint: where the search's measurements are kept while it runs.
     """
     declared = plugins.planned(algorithm, version, plugin)
@@ -65,7 +77,8 @@ def search(
     baseline = None
     if declared.to_threshold:
         baseline = majority_score(path_to_majority, options, metric)
-    cache = MeasurementCache(checkpoint)
+    # Weights are no measurements: a search that trains keeps them itself.
+    cache = MeasurementCache(None if declared.trains else checkpoint)
     context = SearchContext(
         model=encoder,
         tokens=tokens,
@@ -75,6 +88,26 @@ def search(
         cache=cache,
         rng=generator(model, task, seed, method, "search"),
     )
+    if declared.trains:
+        assert path_to_start and training  # the rule of such a search gives both
+
+        def start() -> Encoder:
+            found = load_start(
+                "rewound" if rewind_step else None, path_to_start, encoder.n_outputs, seed
+            )
+            return found.to(device)
+
+        context = replace(
+            context,
+            training=Training(
+                tokens=read_tokens(paths_to_tokens[0].parent, "train"),
+                recipe=Recipe.from_options(training),
+                seed=seed,
+                start=start,
+                first_step=rewind_step,
+                checkpoint=checkpoint or Checkpoint(),
+            ),
+        )
     assert declared.search  # only imported masks have none
     with cache.saved_when_interrupted(), plugins.blaming(declared):
         found = declared.search(context)
@@ -88,6 +121,8 @@ def search(
         write_mask(path, mask, info)
     _write_steps(path_to_trajectory, found.trajectory)
     files.write_npz(path_to_path, found.path)
+    if path_to_ranking is not None:
+        files.write_arrays(path_to_ranking, dict(found.ranking), {"algorithm": algorithm})
     if path_to_halves is not None:
         _write_steps(path_to_halves, found.halves)
     if path_to_importance is not None:

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 # The modules with a declaration, in the order in which they are shown.
-MODULES = ("structured", "magnitude", "imported")
+MODULES = ("structured", "magnitude", "iterative", "imported")
 
 _registered: dict[str, Algorithm] = {}
 

@@ -34,7 +34,7 @@ STAGES = ("search", "model", "import")
 # Keys of a method in the config that are no options of its algorithm.
 METHOD_KEYS = (
     *("algorithm", "preset", "subnetworks", "models", "only_tasks", "sizes_from", "tasks"),
-    *("kept", "kept_subnetworks", "starts", "rewind_step", "masks_from"),
+    *("kept", "kept_subnetworks", "starts", "rewind_step", "masks_from", "connectivity"),
 )
 BOUNDS = {
     "above": "exclusiveMinimum",
@@ -303,6 +303,7 @@ class Algorithm:
         sample: (kind, mask of its source, path of the fine-tuned model, random generator) -> mask.
         rank: what `cut` needs to cut masks of any size, as arrays by name.
         search_ranks: whether the search returns these arrays; then there is no `rank`.
+        trains: whether the search trains models, see `SearchContext.training`.
         cut: (arrays of the ranking, path of the fine-tuned model, share of the parameters to keep,
             options) -> the mask of the nearest possible size; masks of smaller shares are part of
             it.
@@ -325,6 +326,7 @@ class Algorithm:
     sample: Callable[[str, Any, Path, np.random.Generator], Mask] | None = None
     rank: Callable[[SearchContext], Mapping[str, np.ndarray]] | None = None
     search_ranks: bool = False
+    trains: bool = False
     cut: Callable[[Mapping[str, np.ndarray], Path, float, Mapping[str, Any]], Mask] | None = None
     check: Callable[[Mapping[str, Any], Path], str | None] | None = None
     to_threshold: bool = False
@@ -374,7 +376,11 @@ def _of_fields(a: Algorithm) -> Iterator[str]:
         ),
         **dict.fromkeys(("search", "sample", "rank", "cut", "check"), function),
         **dict.fromkeys(
-            ("to_threshold", "importance", "prunes_to_half", "search_ranks", "imported"), flag
+            (
+                *("to_threshold", "importance", "prunes_to_half"),
+                *("search_ranks", "trains", "imported"),
+            ),
+            flag,
         ),
     }
     for name, (is_allowed, words) in allowed.items():

@@ -268,8 +268,10 @@ def of_search(
         if array is None or len(array) != steps:
             rows = "none" if array is None else f"{len(array)} rows"
             yield f"{rows} as path[{KINDS[kind].array!r}] for {steps} steps of the trajectory"
-    if declared.importance != bool(found.importance):
-        yield f"{'no ' if declared.importance else ''}importance, against its declaration"
+    returned = {"importance": declared.importance, "ranking": declared.search_ranks}
+    for name, is_declared in returned.items():
+        if is_declared != bool(getattr(found, name)):
+            yield f"{'no ' if is_declared else ''}{name}, against its declaration"
     for name in wanted:
         if name not in found.masks:
             yield f"no masks[{name!r}]"

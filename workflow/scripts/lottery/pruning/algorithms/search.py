@@ -16,6 +16,7 @@ from lottery.runtime.resume import Checkpoint, State
 if TYPE_CHECKING:
     from lottery.data.tokens import Tokens
     from lottery.models.encoder import Encoder
+    from lottery.training.loop import Recipe
 
 # All measurements of a search take less than a megabyte, so each step that took time is kept.
 SECONDS = 1.0
@@ -87,6 +88,28 @@ def _number(array: np.ndarray) -> float | None:
 
 
 @dataclass(frozen=True)
+class Training:
+    """What a search needs that trains models (`Algorithm.trains`).
+
+    Attributes:
+        tokens: the training split.
+        recipe: of fine-tuning the full model.
+        seed: of the order of the data and of dropout.
+        start: gives the weights that a training starts from, on the device: the pretrained ones
+            with the seed's classifier, or those of the full model after `first_step` steps.
+        first_step: steps of the recipe that these weights have behind them.
+        checkpoint: where the search keeps what it has trained; `cache` is not kept then.
+    """
+
+    tokens: Tokens
+    recipe: Recipe
+    seed: int
+    start: Callable[[], Encoder]
+    first_step: int = 0
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+
+
+@dataclass(frozen=True)
 class SearchContext:
     """A fine-tuned model, the examples to search on, and how to judge a score.
 
@@ -101,6 +124,7 @@ class SearchContext:
         rng: for searches that draw; seeded by the cell, so that a search can be repeated.
         pretrained: gives the model before its fine-tuning, with the seed's classifier; None where
             the step does not read it.
+        training: how to train, for algorithms that declare that they do.
     """
 
     model: Encoder
@@ -111,6 +135,7 @@ class SearchContext:
     cache: MeasurementCache = field(default_factory=MeasurementCache)
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     pretrained: Callable[[], Encoder] | None = None
+    training: Training | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +177,7 @@ class SearchResult:
         path: the mask of every step of the trajectory, as arrays [steps, ...] of path.npz. Of
             units: uint8 [steps, layers, units] or [steps, layers] by the kind's array. Of weights:
             `counts`, `threshold` and `ties`, see
-            `lottery.pruning.algorithms.magnitude.mask_of_step`.
+            `lottery.pruning.algorithms.magnitude.mask_of_step`; of a search that ranks, `counts`.
         importance: arrays [steps, ...] of importance.npz; empty if the algorithm has none. Those
             before normalisation, if there is one, have the same names after `RAW`.
         halves: the steps towards the halves, where these are not steps of the search.
