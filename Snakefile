@@ -33,6 +33,7 @@ include: "workflow/rules/stability.smk"
 include: "workflow/rules/patterns.smk"
 include: "workflow/rules/imported.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/axes.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/clean.smk"
 

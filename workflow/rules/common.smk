@@ -282,6 +282,12 @@ def of_all_tasks(template, condition=lambda method: True, also=None):
     return files
 
 
+def predictions_of_method(wildcards):
+    """The predictions of the full models and of a method's subnetworks."""
+    rows = rows_of(wildcards, grid.evaluate_rows(STUDY))
+    return targets(f"{EVALUATED}/predictions.parquet", rows)
+
+
 good_masks_of_all_tasks = of_all_tasks(f"{MASKS}/good.safetensors")
 trajectories_of_all_tasks = of_all_tasks(f"{MASKS}/search.csv")
 

@@ -9,6 +9,7 @@ REPORTED_TABLES = (
     ]
     + targets(f"{TABLES}/evaluation_only.csv", grid.evaluate_on_rows(STUDY))
     + analysis_tables("pattern_association", params.has_patterns)
+    + AXIS_TABLES
 )
 REPORTED_FIGURES = [path for paths in WANTED.values() for path in paths if path.endswith(".svg")]
 

@@ -18,12 +18,12 @@ from lottery.files.text import legible
 from lottery.report import answers
 from lottery.report.page import claims, cost, study
 from lottery.report.page.figures import Place, caption, data_files, gather
-from lottery.report.tables import others, render, scores
+from lottery.report.tables import axes, others, render, scores
 from lottery.report.tables.data import data_table
 from lottery.report.tables.model import Table, read_caption, records
 from lottery.results import overlap, summary
 from lottery.results.layout import Layout
-from lottery.statistics import differences, trainability
+from lottery.statistics import differences, sizes, trainability
 from lottery.statistics.claims import check
 
 VERSION = 10
@@ -36,6 +36,8 @@ SCHEMAS = {
     "trainability": trainability.SCHEMA,
     "evaluation_only": summary.ON_SCHEMA,
     "pattern_association": patterns.ASSOCIATIONS,
+    "sizes": sizes.SCHEMA,
+    "size_curves": sizes.CURVES,
 }
 LEGEND = "legend"  # the text that says what all figures have in common
 
@@ -117,6 +119,7 @@ def write_report(
     shown = [table for group in content.values() for table in group]
     pretrained = [model["id"] for model in facts["models"] if model["weights"] == "pretrained"]
     found = answers.answers(judged, frames["summary"], order, pretrained or order.models)
+    found += answers.axis_answers(frames)
     said = answers.notes(facts, missing)
     page = _fill(
         paths_to_templates[0].parent,
@@ -254,6 +257,9 @@ def _tables(
                 tables.append(scores.trainability_table(frame, order, caption))
             case "pattern_association":
                 tables.append(others.association_table(frame))
+            case "sizes":
+                caption = captions.get("size_table", "")
+                tables.append(axes.size_table(frame, frames["size_curves"], order, caption))
             case "evaluation_only":
                 tables += scores.evaluation_only_tables(frame, caption)
     return {table.name: table for table in tables if table is not None}

@@ -131,6 +131,14 @@ SECTIONS = (
         ),
     ),
     Section(
+        "small",
+        "How small may a subnetwork be?",
+        "Subnetworks of given sizes, which share one axis: the share of the parameters of the"
+        " encoder's layers. Random ones of the same size show how much the choice of parts adds.",
+        (Shown("sizes", "Score over size"),),
+        ("sizes",),
+    ),
+    Section(
         "outside",
         "How do they do outside the data they were trained on?",
         "Models and subnetworks scored on tasks that nothing was trained on.",
