@@ -1,4 +1,4 @@
-"""sizes.csv, size_curves.csv, their table and figure find the truth of made-up curves."""
+"""score_over_size.csv, size_curves.csv, their table and figure find the truth of made-up curves."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from lottery.report import style
 from lottery.report.answers import axis_answers
 from lottery.report.tables.axes import size_sentence, size_table
 from lottery.results import overlap
+from lottery.statistics import axes
+from lottery.statistics.claims import table
+from lottery.statistics.claims.verdicts import KEEP_SCORE
 from lottery.statistics.sizes import size_tables, trapezoid_weights
 from lottery.steps.plot_sizes import draw_sizes
 
@@ -21,6 +24,7 @@ SHARES = (0.9, 0.7, 0.5, 0.3)
 KINDS = ("good", "random_uniform", "random_uniform_2", "bad")
 NAMES = ("good", "random", "bad", *(f"{kind}-kept_{share:g}" for share in SHARES for kind in KINDS))
 NAMES = (*NAMES, "good-kept_0.5-start_shuffled", "good-kept_0.5-from_sst2")
+FEW = tuple(f"good-kept_{share:g}" for share in SHARES)
 LEVELS = {"random": 0.7, "bad": 0.6}
 # Of the good subnetworks, retrained: down to 0.5 they are as good as the full model on rte.
 GOOD = {"rte": {0.9: 0.95, 0.7: 0.95, 0.5: 0.95, 0.3: 0.6}, "sst2": dict.fromkeys(SHARES, 0.65)}
@@ -93,6 +97,11 @@ def test_the_smallest_matching_size_is_the_one_that_was_built_in(made):
     assert verdicts.to_dict() == dict.fromkeys((0.9, 0.7, 0.5), "supported") | {0.3: "contradicted"}
 
 
+def test_the_comparison_with_the_full_model_is_that_of_claim_a1():
+    assert table.COMPARABLE.criterion == axes.COMPARABLE
+    assert table.COMPARABLE.measure.keywords["factor"] == KEEP_SCORE
+
+
 def test_a_size_has_the_mean_over_seeds_of_the_mean_over_draws(made):
     scores, _, sizes, _ = made
     cell = {"task": "rte", "phase": "retrained", "split": "validation"}
@@ -141,7 +150,7 @@ def test_weights_of_the_area_do_not_depend_on_the_order():
 
 def test_a_constant_curve_has_its_own_height_as_area(tmp_path):
     """Every run is right on all examples."""
-    paths, scores, layout = make_study(tmp_path, NAMES, lambda task, run, seed: 1.0, n=30)
+    paths, scores, layout = make_study(tmp_path, FEW, lambda task, run, seed: 1.0, n=30)
     _, curves = size_tables(scores, paths, overlaps(), layout, MODEL, METHOD)
     assert curves["area"].to_numpy() == pytest.approx(1.0)
     assert curves["smallest_within_sd"].to_numpy() == pytest.approx(0.3 - OFF)
@@ -149,7 +158,7 @@ def test_a_constant_curve_has_its_own_height_as_area(tmp_path):
 
 def test_one_seed_and_two_decide_nothing(tmp_path):
     for seeds in ((1,), (1, 2)):
-        paths, scores, layout = make_study(tmp_path / str(seeds), NAMES, level, seeds=seeds)
+        paths, scores, layout = make_study(tmp_path / str(seeds), FEW, level, seeds=seeds)
         sizes, curves = size_tables(scores, paths, overlaps(), layout, MODEL, METHOD)
         assert {*sizes["verdict"]} == {"undecided"}
         assert sizes["within_sd"].isna().all() == (len(seeds) == 1)
@@ -163,7 +172,7 @@ def test_a_collapsed_run_counts_with_its_score_and_is_no_match(tmp_path):
         return 0 if run[1:] == ("good-kept_0.9", "retrained") and seed == 3 else level(task, run, 1)
 
     seeds = (1, 2, 3, 4, 5)
-    paths, scores, layout = make_study(tmp_path, NAMES, collapsing, seeds=seeds)
+    paths, scores, layout = make_study(tmp_path, FEW, collapsing, seeds=seeds)
     sizes, _ = size_tables(scores, paths, overlaps(), layout, MODEL, METHOD)
     rows = sizes[(sizes["subnetwork"] == "good") & (sizes["phase"] == "retrained")]
     (row,) = rows[(rows["task"] == "rte") & (rows["kept"] == 0.9)].itertuples()
@@ -176,10 +185,10 @@ def test_a_collapsed_run_counts_with_its_score_and_is_no_match(tmp_path):
 
 
 def test_the_table_says_at_which_sizes_bad_is_not_the_rest(made):
-    _, layout, sizes, curves = made
-    table = size_table(sizes, curves, layout, "A caption.")
-    lines = {line[0].text: line for line in table.groups[0].rows}
-    assert [*table.columns[-4:]] == ["kept 0.9", "kept 0.7", "kept 0.5", "kept 0.3"]
+    _, _, sizes, curves = made
+    shown = size_table(sizes, curves, "A caption.")
+    lines = {line[0].text: line for line in shown.groups[0].rows}
+    assert [*shown.columns[-4:]] == ["kept 0.9", "kept 0.7", "kept 0.5", "kept 0.3"]
     assert lines["rte: good, retrained"][1].text == "0.49"
     assert lines["sst2: good, retrained"][1].text == "none"
     assert ["‡" in cell.mark for cell in lines["rte: bad, pruned"][4:]] == [
@@ -191,7 +200,7 @@ def test_the_table_says_at_which_sizes_bad_is_not_the_rest(made):
     assert not any("‡" in cell.mark for cell in lines["rte: random uniform, pruned"][4:])
     assert [cell.mark for cell in lines["rte: good, retrained"][4:]] == ["*+", "*+", "*+", ""]
     assert "70 % of it in good" in lines["rte: random uniform, retrained"][5].below
-    assert "‡" in table.note
+    assert "‡" in shown.note
 
 
 def test_the_sentence_names_the_smallest_sizes(made):
@@ -245,7 +254,7 @@ def test_a_kind_of_a_plugin_is_a_curve_like_any_other(tmp_path):
 
 
 def test_the_page_and_the_terminal_answer_how_small_in_one_line(made):
-    (answer,) = axis_answers({"size_curves": made[-1], "sizes": made[-2]})
+    (answer,) = axis_answers({"size_curves": made[-1], "score_over_size": made[-2]})
     (part,) = answer.parts
     assert (part.subject, part.word) == (METHOD, "down to 0.49 of the body")
     assert "in 1 of 2 curves; within one standard deviation in 1, down to 0.49" in part.text

@@ -1,11 +1,11 @@
 """What subnetworks are worth along the axes of a method: at other sizes."""
 
 WITH_SIZES = grid.axis_rows(STUDY, "kept")
-AXIS_TABLES = targets(f"{ANALYSED}/sizes.csv", WITH_SIZES)
+AXIS_TABLES = targets(f"{ANALYSED}/score_over_size.csv", WITH_SIZES)
 AXIS_TABLES += targets(f"{ANALYSED}/size_curves.csv", WITH_SIZES)
 
 
-wants("sizes", WITH_SIZES)
+wants("score_over_size", WITH_SIZES)
 
 
 use rule analysis_step as plot_sizes with:
@@ -14,15 +14,15 @@ use rule analysis_step as plot_sizes with:
         predictions=predictions_of_method,
         overlap=f"{ANALYSED}/overlap.csv",
     output:
-        **drawn("sizes", "Size"),
+        **drawn("score_over_size", "Size"),
         table=report(
-            f"{ANALYSED}/sizes.csv",
+            f"{ANALYSED}/score_over_size.csv",
             caption="../report/size_table.rst",
             category="Size",
-            labels={"model": "{model}", "method": "{method}", "table": "sizes"},
+            labels={"model": "{model}", "method": "{method}", "table": "scores over size"},
         ),
         curves=f"{ANALYSED}/size_curves.csv",
-        provenance=f"{FIGURES}/sizes.provenance.json",
+        provenance=f"{FIGURES}/score_over_size.provenance.json",
     pathvars:
         job="plot_sizes/{model}/{method}",
     params:

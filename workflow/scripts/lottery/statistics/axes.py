@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lottery.results.layout import Layout, TaskColumn
-from lottery.statistics.claims.table import COMPARABLE, KEEP_SCORE
 from lottery.statistics.claims.verdicts import (
+    ABOVE,
     AGAINST,
     FEWEST_SEEDS,
+    KEEP_SCORE,
     SUPPORTS,
     UNDECIDED,
+    Criterion,
     judged,
     verdict,
 )
@@ -26,6 +28,9 @@ from lottery.tasks.metrics import influences
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Of score - KEEP_SCORE x full, as in claim A1.
+COMPARABLE = Criterion(ABOVE, 0.0)
 
 
 class Measured(NamedTuple):
@@ -59,7 +64,7 @@ def comparable(found: Estimate | None) -> dict[str, Any]:
     """
     if found is None:
         return {"p": None, "verdict": UNDECIDED}
-    tested = judged(COMPARABLE.criterion, found)
+    tested = judged(COMPARABLE, found)
     p = tested.supports if tested.holds else tested.against
     if tested.reason or found.n_seeds < FEWEST_SEEDS:
         return {"p": None if tested.reason else p, "verdict": UNDECIDED}

@@ -72,7 +72,7 @@ def size_tables(
     model: str,
     method: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Makes sizes.csv and size_curves.csv of one model and method.
+    """Makes score_over_size.csv and size_curves.csv of one model and method.
 
     Args:
         scores: of `lottery.results.summary.reported_runs`.

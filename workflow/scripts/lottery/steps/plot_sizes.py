@@ -1,4 +1,4 @@
-"""Step plot_sizes: scores and predictions -> sizes.csv, size_curves.csv, and their figure."""
+"""Step plot_sizes: scores and predictions -> score_over_size.csv, size_curves.csv, and a figure."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def draw_sizes(
     """Draws two panels per task, pruned and retrained: the score over the share that is kept.
 
     Args:
-        sizes, curves: sizes.csv and size_curves.csv of the method.
+        sizes, curves: score_over_size.csv and size_curves.csv of the method.
         scores: of `lottery.results.summary.reported_runs`.
     """
     split = layout.display_split(method)

@@ -36,7 +36,7 @@ SCHEMAS = {
     "trainability": trainability.SCHEMA,
     "evaluation_only": summary.ON_SCHEMA,
     "pattern_association": patterns.ASSOCIATIONS,
-    "sizes": sizes.SCHEMA,
+    "score_over_size": sizes.SCHEMA,
     "size_curves": sizes.CURVES,
 }
 LEGEND = "legend"  # the text that says what all figures have in common
@@ -257,9 +257,9 @@ def _tables(
                 tables.append(scores.trainability_table(frame, order, caption))
             case "pattern_association":
                 tables.append(others.association_table(frame))
-            case "sizes":
+            case "score_over_size":
                 caption = captions.get("size_table", "")
-                tables.append(axes.size_table(frame, frames["size_curves"], order, caption))
+                tables.append(axes.size_table(frame, frames["size_curves"], caption))
             case "evaluation_only":
                 tables += scores.evaluation_only_tables(frame, caption)
     return {table.name: table for table in tables if table is not None}

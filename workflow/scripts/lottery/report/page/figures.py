@@ -135,7 +135,7 @@ SECTIONS = (
         "How small may a subnetwork be?",
         "Subnetworks of given sizes, which share one axis: the share of the parameters of the"
         " encoder's layers. Random ones of the same size show how much the choice of parts adds.",
-        (Shown("sizes", "Score over size"),),
+        (Shown("score_over_size", "Score over size"),),
         ("sizes",),
     ),
     Section(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from lottery.config.sentences import listed
 from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
 from lottery.report.tables.numbers import NOTHING, counted, interval, percent, rounded
-from lottery.results.layout import Layout
 from lottery.statistics.claims.verdicts import SUPPORTED
 from lottery.statistics.sizes import HALF, REST
 
@@ -25,10 +24,8 @@ SIZE_NOTE = (
 )
 
 
-def size_table(
-    sizes: pd.DataFrame, curves: pd.DataFrame, layout: Layout, caption: str
-) -> Table | None:
-    """How small subnetworks may be, from sizes.csv and size_curves.csv: a line for each curve."""
+def size_table(sizes: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Table | None:
+    """How small subnetworks may be: a line for each row of size_curves.csv."""
     if curves.empty:
         return None
     asked = sorted(set(sizes["kept"]), reverse=True)
@@ -50,7 +47,7 @@ def size_table(
         groups,
         note=SIZE_NOTE if rest.any() else "",
         how=SIZE_MARKS,
-        source="sizes",
+        source="score_over_size",
     )
 
 
