@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
-from lottery.report.tables.axes import size_answer
+from lottery.report.tables.axes import size_answer, transfer_answer
 from lottery.report.tables.model import Record, records
 from lottery.report.tables.numbers import counted, interval, rounded, signs
 from lottery.results.layout import Layout, MethodRows
@@ -142,7 +142,10 @@ class Axis:
     say: Callable[[pd.DataFrame], tuple[str, str] | None]
 
 
-AXES = (Axis("size_curves", "How small may a subnetwork be?", "how small", size_answer),)
+AXES = (
+    Axis("size_curves", "How small may a subnetwork be?", "how small", size_answer),
+    Axis("transfer", "Does it matter whose mask it is?", "masks of others", transfer_answer),
+)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 # Of score - KEEP_SCORE x full, as in claim A1.
 COMPARABLE = Criterion(ABOVE, 0.0)
 
+# What tables along an axis say of a subnetwork's scores: kept_fraction, mean over seeds and draws;
+# n_collapsed, of the n_seeds those with a run that collapsed; the mean over seeds with its 95 %
+# interval over seeds and examples.
+SCORED: dict[str, type] = {"kept_fraction": float} | {
+    **dict.fromkeys("n_seeds n_draws n_collapsed".split(), int),
+    **dict.fromkeys("score score_low score_high".split(), float),
+}
+
 
 class Measured(NamedTuple):
     """A number for each seed of a task.
@@ -109,7 +117,7 @@ class TaskRuns:
         Returns:
             Index seed; columns value, degenerate and kept_fraction.
         """
-        found = self.full if tuple(draws) == FULL else self._by_seed(draws, phase)
+        found = self._by_seed(draws, phase)
         found = found[found.index.isin(self.full.index)]
         return found[found["value"].notna()]
 
@@ -123,6 +131,19 @@ class TaskRuns:
         return Measured(
             runs["value"].to_numpy(float), self.error(self.added(draws, phase, runs.index))
         )
+
+    def scored(self, draws: Sequence[str], phase: str) -> dict[str, Any] | None:
+        """The columns of `SCORED` for a subnetwork; None without a run."""
+        runs = self.runs(draws, phase)
+        if not len(runs):
+            return None
+        return {
+            "kept_fraction": runs["kept_fraction"].mean(),
+            "n_seeds": len(runs),
+            "n_draws": len(draws),
+            "n_collapsed": int(runs["degenerate"].sum()),
+            **interval_of(estimate([self.measured(draws, phase)]), "score"),
+        }
 
     def of_full(self, draws: Sequence[str], phase: str, factor: float = KEEP_SCORE) -> Measured:
         """score - factor x score of the full model; collapsed runs are left out, as in A1."""

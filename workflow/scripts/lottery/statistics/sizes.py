@@ -13,7 +13,15 @@ from lottery import files
 from lottery.pruning.subnetworks import INVERTED, Subnetwork, base_name
 from lottery.results.layout import Layout
 from lottery.results.overlap import control_shares
-from lottery.statistics.axes import Measured, TaskRuns, comparable, estimate, interval_of, tasks_of
+from lottery.statistics.axes import (
+    SCORED,
+    Measured,
+    TaskRuns,
+    comparable,
+    estimate,
+    interval_of,
+    tasks_of,
+)
 from lottery.statistics.claims.verdicts import SUPPORTED
 from lottery.statistics.runs import PHASES
 
@@ -21,17 +29,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEYS = dict.fromkeys("model method split task metric subnetwork phase".split(), str)
-# kept: the share asked for; kept_fraction: the share that is kept, mean over seeds and draws. score
-# with low and high: mean over seeds and its 95 % interval over seeds and examples. n_collapsed: of
-# the n_seeds, those with a run that collapsed. within_sd: the mean is at most one sample standard
-# deviation of the full model's scores below their mean. difference: score - 0.9 x full, without
-# collapsed runs, with its p-value and verdict as in claim A1. shared: the share of the subnetwork's
-# parameters that belong to the good one of the same size.
+# kept: the share asked for. within_sd: the mean is at most one sample standard deviation of the
+# full model's scores below their mean. difference: score - 0.9 x full, without collapsed runs, with
+# its p-value and verdict as in claim A1. shared: the share of the subnetwork's parameters that
+# belong to the good one of the same size.
 SCHEMA: files.Schema = (
     KEYS
-    | {"kept": float, "kept_fraction": float}
-    | dict.fromkeys("n_seeds n_draws n_collapsed".split(), int)
-    | dict.fromkeys("score score_low score_high full full_sd".split(), float)
+    | {"kept": float}
+    | SCORED
+    | dict.fromkeys("full full_sd".split(), float)
     | {"within_sd": bool}
     | dict.fromkeys("difference difference_low difference_high p".split(), float)
     | {"verdict": str, "shared": float}
@@ -104,21 +110,17 @@ def _point(
     runs: TaskRuns, draws: tuple[str, ...], phase: str, kept: float
 ) -> dict[str, Any] | None:
     """One size of a curve; None without a run."""
-    found, full = runs.runs(draws, phase), runs.full["value"]
-    if not len(found):
+    found, full = runs.scored(draws, phase), runs.full["value"]
+    if found is None:
         return None
-    mean, sd = found["value"].mean(), full.std(ddof=1)
+    sd = full.std(ddof=1)
     difference = estimate([runs.of_full(draws, phase)])
     return {
         "kept": kept,
-        "kept_fraction": found["kept_fraction"].mean(),
-        "n_seeds": len(found),
-        "n_draws": len(draws),
-        "n_collapsed": int(found["degenerate"].sum()),
-        **interval_of(estimate([runs.measured(draws, phase)]), "score"),
+        **found,
         "full": full.mean(),
         "full_sd": sd,
-        "within_sd": None if np.isnan(sd) else bool(mean >= full.mean() - sd),
+        "within_sd": None if np.isnan(sd) else bool(found["score"] >= full.mean() - sd),
         **interval_of(difference, "difference"),
         **comparable(difference),
     }

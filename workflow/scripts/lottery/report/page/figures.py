@@ -139,6 +139,14 @@ SECTIONS = (
         ("sizes",),
     ),
     Section(
+        "whose",
+        "Whose mask?",
+        "Masks that were found on another task or in another place of the study, trained here, next"
+        " to the cell's own mask, random masks of a like size, and the full model.",
+        (Shown("transfer", "Transfer of masks"),),
+        ("transfer",),
+    ),
+    Section(
         "outside",
         "How do they do outside the data they were trained on?",
         "Models and subnetworks scored on tasks that nothing was trained on.",

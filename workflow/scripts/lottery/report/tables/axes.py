@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lottery.config.sentences import listed
 from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
 from lottery.report.tables.numbers import NOTHING, counted, interval, percent, rounded
+from lottery.results.layout import Layout
 from lottery.statistics.claims.verdicts import SUPPORTED
 from lottery.statistics.sizes import HALF, REST
+from lottery.statistics.sources import GOOD, mean_recovered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,3 +127,78 @@ def _smallest(curves: pd.DataFrame, column: str) -> str:
         words = listed(f"{rounded(size, 2)} on {task}" for task, size in pairs)
     missing = len(curves) - len(known)
     return f"{words}, and at no size on {counted(missing, 'other task')}" if missing else words
+
+
+def source_lines(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, dict[str, Record]]:
+    """The lines of a transfer matrix: name -> task -> row of transfer.csv.
+
+    Masks of tasks come first, then those of other places, random ones, and the full model.
+
+    Args:
+        rows: of one model, method, phase and size, and of the full models.
+        tasks: the columns.
+    """
+    lines: dict[tuple[int, str], dict[str, Record]] = {}
+    for row in records(rows):
+        kind, source = row["subnetwork"].replace("_", " "), row["source"]
+        own = source == row["task"]
+        if row["subnetwork"] == "full":
+            key = len(tasks) + 2, "full model"
+        elif row["subnetwork"] != GOOD:
+            key = len(tasks) + 1, kind if own else f"{kind}, size of {source}"
+        else:
+            key = tasks.index(source) if source in tasks else len(tasks), source
+        lines.setdefault(key, {})[row["task"]] = row
+    return {key[1]: lines[key] for key in sorted(lines, key=lambda key: key[0])}
+
+
+def transfer_table(transfer: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
+    """Whose mask, from transfer.csv: a group of rows for each method, phase and size."""
+    import pandas as pd
+
+    tasks = [task.id for task in layout.tasks if task.id in set(transfer["task"])]
+    full = transfer[transfer["subnetwork"] == "full"]
+    masked = transfer[transfer["subnetwork"] != "full"]
+    groups = []
+    keys = ["model", "method", "phase", "kept"]
+    for (model, method, phase, kept), own in masked.groupby(keys, sort=False, dropna=False):
+        of_method = full[(full["model"] == model) & (full["method"] == method)]
+        lines = source_lines(pd.concat([own, of_method]), tasks)
+        size = "" if pd.isna(kept) else f", kept {kept:g}"
+        rows = [
+            [Cell(name), *(_transferred(cells.get(task)) for task in tasks)]
+            for name, cells in lines.items()
+        ]
+        groups.append(Group(f"{method}, {model}, {phase}{size}", rows, Scope(model, method)))
+    columns = dict(enumerate(tasks, start=1))
+    if not groups:
+        return None
+    return Table("transfer", caption, ["mask of", *tasks], groups, tasks=columns, source="transfer")
+
+
+def _transferred(row: Record | None) -> Cell:
+    if row is None:
+        return Cell(NOTHING)
+    own = row["subnetwork"] == GOOD and row["source"] == row["task"]
+    recovered = "" if row["recovered"] is None else f"recovers {percent(row['recovered'])}"
+    shared = "" if row["jaccard"] is None or own else f"shares {percent(row['jaccard'])}"
+    mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
+    return Cell(rounded(row["score"]), (recovered, "own mask" if own else shared), mark=mark)
+
+
+def transfer_sentence(transfer: pd.DataFrame) -> str:
+    """What share of the way from majority to the full model masks recover, by whose they are."""
+    means = mean_recovered(transfer)
+    parts = listed(f"{name} {percent(mean)}" for name, mean in means.items())
+    return f"Of what the full model gains over majority, retrained: {parts}." if means else ""
+
+
+def transfer_answer(transfer: pd.DataFrame) -> tuple[str, str] | None:
+    """The same for the answers: what masks of other tasks recover first."""
+    means = dict(mean_recovered(transfer))
+    if not means:
+        return None
+    first = next(iter(means))
+    others = listed(f"{name} {percent(mean)}" for name, mean in means.items() if name != first)
+    text = f"{first}, retrained, as a share of what the full model gains over majority"
+    return percent(means[first]), f"{text}; {others}" if others else text
