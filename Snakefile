@@ -35,6 +35,7 @@ include: "workflow/rules/imported.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/latency.smk"
 include: "workflow/rules/connectivity.smk"
+include: "workflow/rules/axes.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/clean.smk"
 

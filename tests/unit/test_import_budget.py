@@ -52,8 +52,8 @@ BUDGETS = {
     "tables": budget(
         290,
         "",
-        """check_claims collect_scores compare_controls compare_subnetworks evaluate
-        fetch_config fetch_masks fetch_task gather_tables import_masks majority measure_weights
+        """check_claims collect_scores compare_controls compare_subnetworks copy_masks cut_masks
+        evaluate fetch_config fetch_masks fetch_task gather_tables import_masks majority measure_weights
         sample_masks sample_super_masks summarize summarize_on tabulate_trainability
         tokenize write_long_texts""",
     ),
@@ -62,16 +62,15 @@ BUDGETS = {
         830,
         "matplotlib pandas pyarrow",
         """compare_methods draw_maps measure_connectivity measure_importance measure_magnitudes
-        measure_noise
-        measure_overlap measure_patterns measure_stability plot_differences plot_latency plot_on
-        plot_overview plot_scores
-        plot_survival plot_training plot_trajectories""",
+        measure_noise measure_overlap measure_patterns measure_stability plot_differences
+        plot_latency plot_on plot_overview plot_scores plot_sizes plot_survival plot_training
+        plot_trajectories plot_transfer""",
     ),
     "models": budget(
         1260,
         "torch",
         """check_pattern_rules classify_patterns evaluate_line evaluate_on evaluate_pruned
-        fetch_model finetune measure_latency retrain search train_again""",
+        fetch_model finetune measure_latency rank_masks retrain rewind search train_again""",
     ),
 }
 

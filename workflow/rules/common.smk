@@ -337,6 +337,25 @@ def of_all_tasks(template, condition=lambda method: True, also=None):
     return files
 
 
+def predictions_of_method(wildcards):
+    """The predictions of the full models and of a method's subnetworks."""
+    rows = rows_of(wildcards, grid.evaluate_rows(STUDY))
+    return targets(f"{EVALUATED}/predictions.parquet", rows)
+
+
+def transferred_masks(wildcards):
+    """The good masks from elsewhere, and each cell's own of the same sizes."""
+    rows = [(row, Subnetwork.parse(row["subnetwork"])) for row in grid.retrain_rows(STUDY)]
+    rows = [
+        (row, named)
+        for row, named in rows
+        if (row["model"], row["method"]) == (wildcards.model, wildcards.method)
+        and (named.kind, named.start) == ("good", None)
+    ]
+    sizes = {named.kept for _, named in rows if named.source is not None}
+    return [mask_path(STUDY, row) for row, named in rows if named.kept in sizes]
+
+
 good_masks_of_all_tasks = of_all_tasks(f"{MASKS}/good.safetensors")
 trajectories_of_all_tasks = of_all_tasks(f"{MASKS}/search.csv")
 

@@ -4,9 +4,7 @@
 # A table of each split, so that the split that shows a method depends on no other one.
 use rule analysis_step as compare_subnetworks with:
     input:
-        predictions=lambda w: targets(
-            f"{EVALUATED}/predictions.parquet", rows_of(w, grid.evaluate_rows(STUDY))
-        ),
+        predictions=predictions_of_method,
         scores=f"{ANALYSED}/scores.csv",
     output:
         differences=f"{ANALYSED}/differences/{{split}}.csv",

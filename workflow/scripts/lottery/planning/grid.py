@@ -178,6 +178,20 @@ def on_rows(study: Study) -> list[Row]:
     ]
 
 
+def axis_rows(study: Study, axis: str) -> list[Row]:
+    """The (model, method) pairs with subnetworks along an axis that are scored.
+
+    Args:
+        axis: the part of their names that they have: kept, start or source.
+    """
+    rows = [
+        row
+        for row in evaluate_rows(study)
+        if getattr(Subnetwork.parse(row["subnetwork"]), axis) is not None
+    ]
+    return distinct(rows, "model", "method")
+
+
 def pruned_rows(study: Study) -> list[Row]:
     """Jobs of evaluate_pruned: model, task, seed, method."""
     return _rows_of_phase(study, "pruned", "model", "task", "seed", "method")

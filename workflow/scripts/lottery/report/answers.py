@@ -6,13 +6,14 @@ of summary.csv.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
 from lottery.report.tables.claims import SHORT
+from lottery.report.tables.axes import size_answer, transfer_answer
 from lottery.report.tables.model import Record, records
 from lottery.report.tables.numbers import counted, interval, rounded, signs
 from lottery.results.layout import Layout, MethodRows
@@ -131,10 +132,32 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Axis:
+    """A question about an axis of the study, which no claim of the paper answers.
+
+    Attributes:
+        table: the name of the table that answers it.
+        words, short: see `Question`.
+        say: the answer in a few words and its numbers, from that table; None where it has none.
+    """
+
+    table: str
+    words: str
+    short: str
+    say: Callable[[pd.DataFrame], tuple[str, str] | None]
+
+
+AXES = (
+    Axis("size_curves", "How small may a subnetwork be?", "how small", size_answer),
+    Axis("transfer", "Does it matter whose mask it is?", "masks of others", transfer_answer),
+)
+
+
+@dataclass(frozen=True)
 class Answer:
     """A question with its answer for each method that it is about."""
 
-    question: Question
+    question: Question | Axis
     parts: Sequence[Part]
 
 
@@ -159,6 +182,24 @@ def answers(
             if row["claim"] == question.claim and row["verdict"] != NOT_APPLICABLE
         ]
         found.append(Answer(question, _merged(parts)))
+    return found
+
+
+def axis_answers(frames: Mapping[str, pd.DataFrame]) -> list[Answer]:
+    """One answer for each axis that the study has, all models and methods in one part.
+
+    Args:
+        frames: the tables of the axes by name, those that there are.
+    """
+    found = []
+    for question in AXES:
+        frame = frames.get(question.table)
+        said = None if frame is None or frame.empty else question.say(frame)
+        if frame is not None and said:
+            models, methods = (list(dict.fromkeys(frame[key])) for key in ("model", "method"))
+            word, text = said
+            part = Part(listed(methods), " ".join(models), " ".join(methods), word, "", text)
+            found.append(Answer(question, [part]))
     return found
 
 

@@ -89,6 +89,9 @@ SUBNETWORKS = {
     "super_good": "#003a63",
     "super_random": "#6b3f00",
     "super_bad": "#5e1a45",
+    "random_uniform": "#d9600a",
+    "random_layerwise": "#8a3800",
+    "inverted": "#8f2bb0",
 }
 OTHER = "#5f8000"  # a subnetwork of no kind above
 PHASES = {"pruned": "#00857a", "retrained": "#332288"}

@@ -18,12 +18,12 @@ from lottery.files.text import legible
 from lottery.report import answers
 from lottery.report.page import claims, cost, study
 from lottery.report.page.figures import Place, caption, data_files, gather
-from lottery.report.tables import others, render, scores
+from lottery.report.tables import axes, others, render, scores
 from lottery.report.tables.data import data_table
 from lottery.report.tables.model import Table, read_caption, records
 from lottery.results import latency, overlap, summary
 from lottery.results.layout import Layout
-from lottery.statistics import differences, trainability
+from lottery.statistics import differences, sizes, sources, trainability
 from lottery.statistics.claims import check
 
 VERSION = 10
@@ -37,6 +37,9 @@ SCHEMAS = {
     "evaluation_only": summary.ON_SCHEMA,
     "pattern_association": patterns.ASSOCIATIONS,
     "latency": latency.SCHEMA,
+    "score_over_size": sizes.SCHEMA,
+    "size_curves": sizes.CURVES,
+    "transfer": sources.SCHEMA,
 }
 LEGEND = "legend"  # the text that says what all figures have in common
 
@@ -118,6 +121,7 @@ def write_report(
     shown = [table for group in content.values() for table in group]
     pretrained = [model["id"] for model in facts["models"] if model["weights"] == "pretrained"]
     found = answers.answers(judged, means, order, pretrained or order.models)
+    found += answers.axis_answers(frames)
     said = answers.notes(facts, missing)
     page = _fill(
         paths_to_templates[0].parent,
@@ -257,6 +261,12 @@ def _tables(
                 tables.append(others.association_table(frame))
             case "latency":
                 tables.append(others.latency_table(frame, captions.get("latency_table", "")))
+            case "score_over_size":
+                caption = captions.get("size_table", "")
+                tables.append(axes.size_table(frame, frames["size_curves"], caption))
+            case "transfer":
+                caption = captions.get("transfer_table", "")
+                tables.append(axes.transfer_table(frame, order, caption))
             case "evaluation_only":
                 tables += scores.evaluation_only_tables(frame, caption)
     return {table.name: table for table in tables if table is not None}

@@ -131,6 +131,22 @@ SECTIONS = (
         ),
     ),
     Section(
+        "small",
+        "How small may a subnetwork be?",
+        "Subnetworks of given sizes, which share one axis: the share of the parameters of the"
+        " encoder's layers. Random ones of the same size show how much the choice of parts adds.",
+        (Shown("score_over_size", "Score over size"),),
+        ("sizes",),
+    ),
+    Section(
+        "whose",
+        "Whose mask?",
+        "Masks that were found on another task or in another place of the study, trained here, next"
+        " to the cell's own mask, random masks of a like size, and the full model.",
+        (Shown("transfer", "Transfer of masks"),),
+        ("transfer",),
+    ),
+    Section(
         "worth",
         "What is a subnetwork worth?",
         "The time of a forward pass as a ratio to that of the full model. Units that are removed"

@@ -32,6 +32,7 @@ LATEX = str.maketrans(
         "±": r"$\pm$",
         "×": r"$\times$",
         "†": r"$\dagger$",
+        "‡": r"$\ddagger$",
         "“": "``",
         "”": "''",
         "`": r"\textasciigrave{}",

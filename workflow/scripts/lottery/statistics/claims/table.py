@@ -24,6 +24,7 @@ from lottery.statistics.claims.verdicts import (
     ABOVE,
     BELOW,
     EQUIVALENT,
+    KEEP_SCORE,
     PERMUTATION,
     SIGN_FLIP,
     SOME_TASKS,
@@ -36,7 +37,6 @@ EQUAL = 0.02
 ABOUT = 0.05
 # What the search itself allows a subnetwork to lose of a score near 1.
 CLOSE = 0.10
-KEEP_SCORE = 0.90
 # Landis and Koch (1977) call agreement above 0.4 moderate.
 MODERATE = 0.4
 # Half way between chance and masks that are all the same.

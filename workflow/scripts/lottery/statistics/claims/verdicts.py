@@ -17,6 +17,9 @@ FEWEST_SEEDS = 3
 # One-sided, on each side: a 95 % interval that clears the bound.
 ALPHA = 0.025
 
+# The share of the full model's score that the search must keep.
+KEEP_SCORE = 0.90
+
 ABOVE, BELOW, EQUIVALENT, SOME_TASKS = "above", "below", "equivalent", "some tasks"
 PERMUTATION, SIGN_FLIP = "permutation", "sign flip"
 

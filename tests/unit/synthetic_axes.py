@@ -1,0 +1,80 @@
+"""Made-up studies along an axis: runs of chosen levels whose sizes are those of their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from synthetic_runs import MODEL, Run, Score, from_scores, one_score, write_runs
+
+from lottery.pruning.subnetworks import Subnetwork
+from lottery.results.layout import Layout
+
+TASKS = {"rte": "accuracy", "sst2": "accuracy"}
+METHOD = "ours"
+MAJORITY = 0.5
+# A measured size differs a little from the one asked for, as units make it.
+OFF = 0.01
+
+
+def kept_by(subnetwork: str) -> float:
+    """The measured size of a subnetwork."""
+    named = Subnetwork.parse(subnetwork)
+    if named.kind in ("full", "majority"):
+        return 1.0
+    return 0.6 if named.kept is None else round(named.kept - OFF, 10)
+
+
+def make_study(
+    root: Path,
+    names: tuple[str, ...],
+    level: Callable[[str, Run, int], float],
+    tasks: dict[str, str] | None = None,
+    n: int = 200,
+    seeds: tuple[int, ...] = (1, 2, 3),
+) -> tuple[list[Path], pd.DataFrame, Layout]:
+    """Writes predictions of a method's subnetworks and gives their scores and layout.
+
+    Subnetworks with a start have no pruned runs, as in a study.
+    """
+    tasks = tasks or TASKS
+    paths, scores = write_runs(root, tasks, {METHOD: names}, level, n=n, seeds=seeds)
+
+    def is_made(subnetwork: str, phase: str) -> bool:
+        return phase != "pruned" or Subnetwork.parse(subnetwork).start is None
+
+    paths = [path for path in paths if is_made(*path.parts[-3:-1])]
+    rows: list[Score] = [
+        replace(each, kept_fraction=kept_by(each.subnetwork))
+        for each in scores
+        if is_made(each.subnetwork, each.phase)
+    ]
+    nothing = ("none", "majority", "none")
+    rows += [
+        replace(one_score(task, 0, nothing, split, MAJORITY), model="none", seed=None)
+        for task in tasks
+        for split in ("validation", "report_half")
+    ]
+    return paths, from_scores(rows), layout_of(names, tasks)
+
+
+def layout_of(names: tuple[str, ...], tasks: dict[str, str] | None = None) -> Layout:
+    """The layout of such a study."""
+    tasks = tasks or TASKS
+    plain = [name for name in names if Subnetwork.parse(name).is_plain]
+    return Layout.of(
+        models=[MODEL],
+        published_models=[],
+        tasks={t: {"metric": m, "in_average": True, "published": None} for t, m in tasks.items()},
+        methods={METHOD: {"preset": "published", "published": None, "subnetworks": plain}},
+    )
+
+
+def seed_values(scores: pd.DataFrame, **cell: object) -> np.ndarray:
+    """The scores of a cell in the order of seeds, the slow way."""
+    for column, value in cell.items():
+        scores = scores[scores[column] == value]
+    return scores.sort_values("seed")["value"].to_numpy(float)

@@ -1,0 +1,61 @@
+"""What subnetworks are worth along the axes of a method: at other sizes, and with masks from elsewhere."""
+
+WITH_SIZES = grid.axis_rows(STUDY, "kept")
+WITH_SOURCES = grid.axis_rows(STUDY, "source")
+AXIS_TABLES = targets(f"{ANALYSED}/score_over_size.csv", WITH_SIZES)
+AXIS_TABLES += targets(f"{ANALYSED}/size_curves.csv", WITH_SIZES)
+AXIS_TABLES += targets(f"{ANALYSED}/transfer.csv", WITH_SOURCES)
+
+
+wants("score_over_size", WITH_SIZES)
+
+
+use rule analysis_step as plot_sizes with:
+    input:
+        scores=f"{ANALYSED}/scores.csv",
+        predictions=predictions_of_method,
+        overlap=f"{ANALYSED}/overlap.csv",
+    output:
+        **drawn("score_over_size", "Size"),
+        table=report(
+            f"{ANALYSED}/score_over_size.csv",
+            caption="../report/size_table.rst",
+            category="Size",
+            labels={"model": "{model}", "method": "{method}", "table": "scores over size"},
+        ),
+        curves=f"{ANALYSED}/size_curves.csv",
+        provenance=f"{FIGURES}/score_over_size.provenance.json",
+    pathvars:
+        job="plot_sizes/{model}/{method}",
+    params:
+        settings=settings(params.method_layout_params, "model", "method"),
+        step=stage("plot_sizes"),
+    message:
+        "plot the scores of {wildcards.model} over the size: {wildcards.method}"
+
+
+wants("transfer", WITH_SOURCES)
+
+
+use rule analysis_step as plot_transfer with:
+    input:
+        scores=f"{ANALYSED}/scores.csv",
+        predictions=predictions_of_method,
+        masks=transferred_masks,
+        config="resources/models/{model}/config.json",
+    output:
+        **drawn("transfer", "Source"),
+        table=report(
+            f"{ANALYSED}/transfer.csv",
+            caption="../report/transfer_table.rst",
+            category="Source",
+            labels={"model": "{model}", "method": "{method}", "table": "transfer"},
+        ),
+        provenance=f"{FIGURES}/transfer.provenance.json",
+    pathvars:
+        job="plot_transfer/{model}/{method}",
+    params:
+        settings=settings(params.method_layout_params, "model", "method"),
+        step=stage("plot_transfer"),
+    message:
+        "plot the transfer of masks in {wildcards.model}: {wildcards.method}"

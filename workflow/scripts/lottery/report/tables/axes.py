@@ -1,0 +1,204 @@
+"""Tables of the axes of a study: size, start and source of subnetworks; a sentence on each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lottery.config.sentences import listed
+from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
+from lottery.report.tables.numbers import NOTHING, counted, interval, percent, rounded
+from lottery.results.layout import Layout
+from lottery.statistics.claims.verdicts import SUPPORTED
+from lottery.statistics.sizes import HALF, REST
+from lottery.statistics.sources import GOOD, mean_recovered
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMED = 3  # more tasks than these are given as a range
+SIZE_MARKS = (
+    "*: matches the full model within one standard deviation; +: by non-inferiority. †k: k of the"
+    " seeds have a run that collapsed."
+)
+SIZE_NOTE = (
+    "‡: above half of the body a subnetwork shares parameters with the good one whatever it is;"
+    " there bad and inverted are not the rest of the model, and no verdict takes them for it."
+)
+
+
+def size_table(sizes: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Table | None:
+    """How small subnetworks may be: a line for each row of size_curves.csv."""
+    if curves.empty:
+        return None
+    asked = sorted(set(sizes["kept"]), reverse=True)
+    keys = ["task", "subnetwork", "phase"]
+    groups = []
+    for (model, method), own in curves.groupby(["model", "method"], sort=False):
+        of_method = sizes[(sizes["model"] == model) & (sizes["method"] == method)]
+        points = {key: records(rows) for key, rows in of_method.groupby(keys, sort=False)}
+        lines = [
+            _curve(curve, points[curve["task"], curve["subnetwork"], curve["phase"]], asked)
+            for curve in records(own)
+        ]
+        groups.append(Group(f"{method}, {model}", lines, Scope(model, method)))
+    rest = (sizes["kept_fraction"] > HALF) & sizes["subnetwork"].isin(REST)
+    return Table(
+        "sizes",
+        caption,
+        ["", "within one sd", "non-inferior", "area", *(f"kept {share:g}" for share in asked)],
+        groups,
+        note=SIZE_NOTE if rest.any() else "",
+        how=SIZE_MARKS,
+        source="score_over_size",
+    )
+
+
+def _curve(curve: Record, points: list[Record], asked: list[float]) -> list[Cell]:
+    by_share = {point["kept"]: point for point in points}
+    name = f"{curve['task']}: {curve['subnetwork'].replace('_', ' ')}, {curve['phase']}"
+    smallest = (curve["smallest_within_sd"], curve["smallest_comparable"])
+    return [
+        Cell(name, scope=Scope(curve["model"], curve["method"], curve["task"])),
+        *(Cell("none" if share is None else rounded(share, 2)) for share in smallest),
+        Cell(rounded(curve["area"]), (interval(curve["area_low"], curve["area_high"]),)),
+        *(_point(by_share.get(share)) for share in asked),
+    ]
+
+
+def _point(point: Record | None) -> Cell:
+    if point is None:
+        return Cell(NOTHING)
+    share, shared = point["kept_fraction"], point["shared"]
+    mark = "*" * bool(point["within_sd"]) + "+" * (point["verdict"] == SUPPORTED)
+    mark += "‡" * (share > HALF and point["subnetwork"] in REST)
+    if point["n_collapsed"]:
+        mark += f"†{point['n_collapsed']}"
+    kept = "" if abs(share - point["kept"]) < 0.005 else f"keeps {rounded(share, 2)}"
+    of_good = "" if shared is None else f"{percent(shared)} of it in good"
+    return Cell(rounded(point["score"]), (kept, of_good), mark=mark)
+
+
+def size_sentence(curves: pd.DataFrame) -> str:
+    """Down to which size the good subnetworks, retrained, match the full models, task by task."""
+    good = _retrained_good(curves)
+    parts = [
+        f"{words} {_smallest(good, column)}"
+        for column, words in (
+            ("smallest_within_sd", "within one standard deviation of the full model down to"),
+            ("smallest_comparable", "non-inferior to nine tenths of its score down to"),
+        )
+    ]
+    return f"Good subnetworks, retrained, are {'; '.join(parts)}." if len(good) else ""
+
+
+def size_answer(curves: pd.DataFrame) -> tuple[str, str] | None:
+    """The same over all models, methods and tasks: a few words, and the numbers."""
+    good = _retrained_good(curves)
+    if good.empty:
+        return None
+    smallest = good["smallest_comparable"].dropna()
+    close = good["smallest_within_sd"].dropna()
+    word = f"down to {_range(smallest)} of the body" if len(smallest) else "at no size tried"
+    within = f"in {len(close)}" + (f", down to {_range(close)}" if len(close) else "")
+    return word, (
+        f"good, retrained, is non-inferior to nine tenths of the full model's score in"
+        f" {len(smallest)} of {counted(len(good), 'curve')}; within one standard deviation {within}"
+    )
+
+
+def _retrained_good(curves: pd.DataFrame) -> pd.DataFrame:
+    return curves[(curves["subnetwork"] == "good") & (curves["phase"] == "retrained")]
+
+
+def _range(values: pd.Series) -> str:
+    """The smallest and the largest number, once if they look the same."""
+    return " to ".join(dict.fromkeys(rounded(end, 2) for end in (values.min(), values.max())))
+
+
+def _smallest(curves: pd.DataFrame, column: str) -> str:
+    """The smallest sizes in words, task by task or as a range."""
+    known = curves.dropna(subset=column)
+    if known.empty:
+        return "no size"
+    words = f"{_range(known[column])} on {len(known)} tasks"
+    if len(known) <= NAMED:
+        pairs = zip(known["task"], known[column], strict=True)
+        words = listed(f"{rounded(size, 2)} on {task}" for task, size in pairs)
+    missing = len(curves) - len(known)
+    return f"{words}, and at no size on {counted(missing, 'other task')}" if missing else words
+
+
+def source_lines(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, dict[str, Record]]:
+    """The lines of a transfer matrix: name -> task -> row of transfer.csv.
+
+    Masks of tasks come first, then those of other places, random ones, and the full model.
+
+    Args:
+        rows: of one model, method, phase and size, and of the full models.
+        tasks: the columns.
+    """
+    lines: dict[tuple[int, str], dict[str, Record]] = {}
+    for row in records(rows):
+        kind, source = row["subnetwork"].replace("_", " "), row["source"]
+        own = source == row["task"]
+        if row["subnetwork"] == "full":
+            key = len(tasks) + 2, "full model"
+        elif row["subnetwork"] != GOOD:
+            key = len(tasks) + 1, kind if own else f"{kind}, size of {source}"
+        else:
+            key = tasks.index(source) if source in tasks else len(tasks), source
+        lines.setdefault(key, {})[row["task"]] = row
+    return {key[1]: lines[key] for key in sorted(lines, key=lambda key: key[0])}
+
+
+def transfer_table(transfer: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
+    """Whose mask, from transfer.csv: a group of rows for each method, phase and size."""
+    import pandas as pd
+
+    tasks = [task.id for task in layout.tasks if task.id in set(transfer["task"])]
+    full = transfer[transfer["subnetwork"] == "full"]
+    masked = transfer[transfer["subnetwork"] != "full"]
+    groups = []
+    keys = ["model", "method", "phase", "kept"]
+    for (model, method, phase, kept), own in masked.groupby(keys, sort=False, dropna=False):
+        of_method = full[(full["model"] == model) & (full["method"] == method)]
+        lines = source_lines(pd.concat([own, of_method]), tasks)
+        size = "" if pd.isna(kept) else f", kept {kept:g}"
+        rows = [
+            [Cell(name), *(_transferred(cells.get(task)) for task in tasks)]
+            for name, cells in lines.items()
+        ]
+        groups.append(Group(f"{method}, {model}, {phase}{size}", rows, Scope(model, method)))
+    columns = dict(enumerate(tasks, start=1))
+    if not groups:
+        return None
+    return Table("transfer", caption, ["mask of", *tasks], groups, tasks=columns, source="transfer")
+
+
+def _transferred(row: Record | None) -> Cell:
+    if row is None:
+        return Cell(NOTHING)
+    own = row["subnetwork"] == GOOD and row["source"] == row["task"]
+    recovered = "" if row["recovered"] is None else f"recovers {percent(row['recovered'])}"
+    shared = "" if row["jaccard"] is None or own else f"shares {percent(row['jaccard'])}"
+    mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
+    return Cell(rounded(row["score"]), (recovered, "own mask" if own else shared), mark=mark)
+
+
+def transfer_sentence(transfer: pd.DataFrame) -> str:
+    """What share of the way from majority to the full model masks recover, by whose they are."""
+    means = mean_recovered(transfer)
+    parts = listed(f"{name} {percent(mean)}" for name, mean in means.items())
+    return f"Of what the full model gains over majority, retrained: {parts}." if means else ""
+
+
+def transfer_answer(transfer: pd.DataFrame) -> tuple[str, str] | None:
+    """The same for the answers: what masks of other tasks recover first."""
+    means = dict(mean_recovered(transfer))
+    if not means:
+        return None
+    first = next(iter(means))
+    others = listed(f"{name} {percent(mean)}" for name, mean in means.items() if name != first)
+    text = f"{first}, retrained, as a share of what the full model gains over majority"
+    return percent(means[first]), f"{text}; {others}" if others else text

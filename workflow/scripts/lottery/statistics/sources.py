@@ -1,0 +1,146 @@
+"""Whose mask: what a mask that was found elsewhere is worth here, next to the cell's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from lottery import files
+from lottery.models.architecture import Architecture
+from lottery.pruning.masks import Mask, read_mask
+from lottery.pruning.subnetworks import LAYERWISE, UNIFORM, Subnetwork
+from lottery.results.layout import Layout
+from lottery.statistics.axes import SCORED, TaskRuns, tasks_of
+from lottery.statistics.runs import FULL, PHASES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# source: the task or place that the mask is from, the task itself for its own; empty for full.
+# kept: the share asked for, missing for the size that the search gave. recovered: (score -
+# majority) / (full - majority), of means over seeds. jaccard: the parameters that a good mask has
+# in common with the cell's own of the same size, as a share of those of either; mean over seeds.
+SCHEMA: files.Schema = (
+    dict.fromkeys("model method split task metric subnetwork source phase".split(), str)
+    | {"kept": float}
+    | SCORED
+    | {"recovered": float, "jaccard": float}
+)
+GOOD = "good"
+# What masks from elsewhere are compared with, besides the cell's own good one.
+BESIDE = ("random", UNIFORM, LAYERWISE)
+
+
+class Group(NamedTuple):
+    """The draws of one kind of mask: of which source, at which size."""
+
+    kind: str
+    source: str | None
+    kept: float | None
+
+
+def groups_of(names: Iterable[str]) -> dict[Group, tuple[str, ...]]:
+    """The subnetworks to compare: those with a source, and their like without one.
+
+    Of the cell's own masks, the good ones and controls of a size that a mask from elsewhere has.
+    """
+    parsed = {name: Subnetwork.parse(name) for name in dict.fromkeys(names)}
+    parsed = {name: named for name, named in parsed.items() if named.start is None}
+    sizes = {named.kept for named in parsed.values() if named.source is not None}
+    found: dict[Group, tuple[str, ...]] = {}
+    for name, named in parsed.items():
+        own = named.source is None
+        if own and (named.kept not in sizes or named.kind not in (GOOD, *BESIDE)):
+            continue
+        group = Group(named.kind, named.source, named.kept)
+        found[group] = (*found.get(group, ()), name)
+    return found
+
+
+def transfer_table(
+    scores: pd.DataFrame,
+    paths: Iterable[Path],
+    masks: Iterable[Path],
+    architecture: Architecture,
+    layout: Layout,
+    model: str,
+    method: str,
+) -> pd.DataFrame:
+    """Makes transfer.csv of one model and method.
+
+    Args:
+        scores: of `lottery.results.summary.reported_runs`.
+        paths: predictions.parquet of the method's cells and of the full models.
+        masks: the good masks from elsewhere, and each cell's own of the same sizes.
+        architecture: of the full model.
+    """
+    own = scores[(scores["model"] == model) & (scores["method"] == method)]
+    groups = groups_of(own["subnetwork"])
+    wanted = {name for draws in groups.values() for name in draws}
+    shared = overlaps(masks, architecture)
+    rows = []
+    for runs in tasks_of(scores, paths, layout, model, method, wanted):
+        head = {"model": model, "method": method, "split": runs.split}
+        head |= {"task": runs.task.id, "metric": runs.task.metric}
+        for (kind, source, kept), draws in groups.items():
+            facts = {"subnetwork": kind, "source": source or runs.task.id, "kept": kept}
+            facts["jaccard"] = shared.get((runs.task.id, draws[0]))
+            rows += [
+                head | facts | row | {"phase": phase}
+                for phase in PHASES
+                if (row := _scored(runs, draws, phase)) is not None
+            ]
+        full = _scored(runs, FULL, "finetuned")
+        if full is not None:
+            rows.append(head | {"subnetwork": "full", "phase": "finetuned"} | full)
+    return files.table(rows, SCHEMA)
+
+
+def _scored(runs: TaskRuns, draws: tuple[str, ...], phase: str) -> dict[str, Any] | None:
+    found = runs.scored(draws, phase)
+    if found is None:
+        return None
+    floor, full = runs.majority, runs.full["value"].mean()
+    known = floor is not None and full > floor
+    return found | {"recovered": (found["score"] - floor) / (full - floor) if known else None}
+
+
+def overlaps(paths: Iterable[Path], architecture: Architecture) -> dict[tuple[str, str], float]:
+    """The Jaccard index, in parameters, of each mask with its cell's own of the same size.
+
+    Returns:
+        (task, subnetwork) -> mean over the seeds that have both; 1 for a cell's own mask.
+    """
+    read = {(info.task, info.subnetwork, info.seed): mask for mask, info in map(read_mask, paths)}
+    found: dict[tuple[str, str], list[float]] = {}
+    for (task, name, seed), mask in read.items():
+        named = Subnetwork.parse(name)
+        own = read.get((task, str(Subnetwork(GOOD, kept=named.kept)), seed))
+        if own is not None:
+            found.setdefault((task, name), []).append(jaccard(mask, own, architecture))
+    return {key: float(np.mean(values)) for key, values in found.items()}
+
+
+def jaccard(first: Mask, second: Mask, architecture: Architecture) -> float:
+    """The parameters of both masks as a share of those of either; 1 of two empty masks."""
+    counts = first.overlap(second, architecture)
+    of_second = second.overlap(first, architecture)["parameters"]
+    either = counts["parameters"] + of_second - counts["parameters_shared"]
+    return counts["parameters_shared"] / either if either else 1.0
+
+
+def mean_recovered(transfer: pd.DataFrame) -> Mapping[str, float]:
+    """The mean of `recovered`, retrained, over sources, tasks and sizes, by what masks are."""
+    shown = transfer[transfer["phase"] == "retrained"]
+    good, own = shown["subnetwork"] == GOOD, shown["source"] == shown["task"]
+    parts = {
+        "masks of other tasks": good & ~own & shown["source"].isin(shown["task"]),
+        "masks of other places": good & ~shown["source"].isin(shown["task"]),
+        "own masks": good & own,
+        "random masks of a like size": ~good,
+    }
+    means = {name: shown.loc[rows, "recovered"].mean() for name, rows in parts.items()}
+    return {name: float(mean) for name, mean in means.items() if not np.isnan(mean)}
