@@ -53,8 +53,8 @@ BUDGETS = {
         290,
         "",
         """check_claims collect_scores compare_controls compare_subnetworks copy_masks cut_masks
-        evaluate fetch_config fetch_masks fetch_task gather_tables import_masks majority measure_weights
-        sample_masks sample_super_masks summarize summarize_on tabulate_trainability
+        evaluate fetch_config fetch_masks fetch_task gather_tables import_masks majority
+        measure_weights sample_masks sample_super_masks summarize summarize_on tabulate_trainability
         tokenize write_long_texts""",
     ),
     "report": budget(770, "pandas pyarrow", "write_report"),

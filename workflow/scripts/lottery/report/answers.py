@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
-from lottery.report.tables.claims import SHORT
 from lottery.report.tables.axes import size_answer, transfer_answer
+from lottery.report.tables.claims import SHORT
 from lottery.report.tables.model import Record, records
 from lottery.report.tables.numbers import counted, interval, rounded, signs
 from lottery.results.layout import Layout, MethodRows

@@ -21,6 +21,7 @@ from lottery.analysis.connectivity import (
     read_lines,
 )
 from lottery.report import style
+from lottery.report.tables.numbers import rounded
 
 VERSION = 1
 COLUMNS = 3
@@ -90,7 +91,7 @@ def draw_connectivity(
     entries["one seed"] = several and {"color": style.INK} | SEED
     style.legend(figure, entries, columns=4 if len(metrics) > 1 else 2)
     shown = table.dropna(subset="barrier").groupby("subnetwork", sort=False)["barrier"].mean()
-    barriers = ", ".join(f"{name} {style.number(value, 3)}" for name, value in shown.items())
+    barriers = ", ".join(f"{name} {rounded(value, 3)}" for name, value in shown.items())
     judged = table.dropna(subset="stable")
     stable = f"{int(judged['stable'].sum())} of {len(judged)} are below {STABLE}."
     style.finding(

@@ -99,16 +99,16 @@ def sentences(latency: pd.DataFrame) -> list[str]:
     found = []
     for size, of_size in latency.groupby("batch_size", sort=False):
         means = of_size.groupby("subnetwork", sort=False)["ratio"].mean()
-        itself = style.number(means.pop(FULL))
-        texts = ", ".join(f"{name} {style.number(ratio)}" for name, ratio in means.items())
+        itself = rounded(means.pop(FULL), 2)
+        texts = ", ".join(f"{name} {rounded(ratio, 2)}" for name, ratio in means.items())
         found.append(
             f"Time per example relative to the full model's, {AT_A_TIME[size]}: {texts};"
             f" the full model against itself {itself}."
         )
     weights = latency[latency["granularity"] == "weights"]
     if len(weights):
-        kept = style.percent(weights["kept_fraction"].mean())
-        ratio = style.number(weights["ratio"].mean())
+        kept = percent(weights["kept_fraction"].mean())
+        ratio = rounded(weights["ratio"].mean(), 2)
         found.append(
             f"Masks of weights keep {kept} of the body on average and take {ratio} times as long as"
             " the full model: zeros are computed like other numbers."

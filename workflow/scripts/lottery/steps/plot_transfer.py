@@ -18,6 +18,7 @@ from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.report import style
 from lottery.report.tables.axes import source_lines, transfer_sentence
+from lottery.report.tables.numbers import rounded
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
@@ -109,7 +110,7 @@ def _draw_matrix(
             value = np.nan if cell["recovered"] is None else cell["recovered"]
             recovered[y, x] = value
             colour = "white" if value > 0.6 else "black"  # NaN is not
-            text = style.number(cell["score"], 3)
+            text = rounded(cell["score"], 3)
             axis.text(x, y, text, color=colour, ha="center", va="center")
             if cell["subnetwork"] == GOOD and cell["source"] == task:
                 frame = {"fill": False, "edgecolor": style.SUBNETWORKS[GOOD], "linewidth": 1.5}
