@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from lottery import files
 from lottery.pruning.subnetworks import Subnetwork
 from lottery.report import strips, style
+from lottery.report.tables.numbers import percent, rounded
 from lottery.results.latency import BATCH_SIZES, FULL, SCHEMA
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.scores import score_table
