@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lottery.statistics.claims.follow_ups import FOLLOW_UPS
 from lottery.statistics.claims.simulation import Design, rates
 from lottery.statistics.claims.table import CLAIMS, Part
 from lottery.statistics.claims.verdicts import ALPHA, SIGN_FLIP
@@ -36,7 +37,7 @@ def distinct() -> Iterator[tuple[str, Part]]:
     A difference is tested against any bound by the same interval: its rates do not depend on it.
     """
     found: dict[tuple[str, str], tuple[list[str], Part]] = {}
-    for claim in CLAIMS:
+    for claim in (*CLAIMS, *FOLLOW_UPS):
         for parts in claim.parts.values():
             for part in parts:
                 if part.boundary:
@@ -78,7 +79,7 @@ def test_a_test_has_its_size_and_finds_an_effect(name, design):
 
 
 def test_every_test_declares_its_null():
-    for claim in CLAIMS:
+    for claim in (*CLAIMS, *FOLLOW_UPS):
         for parts in claim.parts.values():
             assert all(
                 part.null and (part.boundary is None) == (part.effect is None) for part in parts

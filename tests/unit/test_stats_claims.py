@@ -24,6 +24,7 @@ from lottery.pruning.algorithms.declaration import PAPERS_METHODS
 from lottery.statistics import differences
 from lottery.statistics.claims.check import papers_value
 from lottery.statistics.claims.evidence import BASELINES
+from lottery.statistics.claims.follow_ups import FOLLOW_UPS
 from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.intervals import holm
 
@@ -409,7 +410,8 @@ def test_the_papers_numbers_come_out_of_its_tables():
         part = claim.parts[granularity][0]
         found = papers_value(claim, part, granularity, known)
         assert found == pytest.approx(value, abs=1e-3), claim_id
-    assert set(known.paper) == {(claim.id, name) for claim in CLAIMS for name in claim.parts}
+    every = (*CLAIMS, *FOLLOW_UPS)
+    assert set(known.paper) == {(claim.id, name) for claim in every for name in claim.parts}
 
 
 def test_a_search_whose_scores_are_below_its_own_threshold_is_contradicted():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lottery.report.tables.model import Cell, Group, Record, Table, records
 from lottery.report.tables.numbers import NOTHING, compact, interval, percent, rounded
 from lottery.results.layout import SPLIT_NAMES
+from lottery.statistics.claims.follow_ups import FOLLOW_UPS
 from lottery.statistics.claims.table import CLAIMS
 from lottery.statistics.claims.verdicts import AGAINST, SUPPORTS, UNDECIDED
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NARROW = ("claim", "measured", "paper", "this run", "verdict")
-SHORT = {claim.id: claim.short for claim in CLAIMS}
+SHORT = {claim.id: claim.short for claim in (*CLAIMS, *FOLLOW_UPS)}
 
 
 def leaning(row: Record) -> str:

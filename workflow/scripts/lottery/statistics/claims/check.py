@@ -11,6 +11,7 @@ from lottery.pruning.algorithms.declaration import PAPERS_METHODS
 from lottery.statistics.claims import verdicts
 from lottery.statistics.claims.cells import Runs, Spreads
 from lottery.statistics.claims.evidence import Evidence, MethodFacts, Subject, UnmeasuredError
+from lottery.statistics.claims.follow_ups import FOLLOW_UPS
 from lottery.statistics.claims.table import CLAIMS, Claim, Part
 from lottery.statistics.claims.verdicts import Tested
 from lottery.statistics.differences import AVERAGE
@@ -58,12 +59,17 @@ class Outcome:
     constructed: bool = False
 
 
-def check(evidence: Evidence, claims: Sequence[Claim] = CLAIMS) -> list[dict[str, Any]]:
+def check(
+    evidence: Evidence,
+    claims: Sequence[Claim] = CLAIMS,
+    follow_ups: Sequence[Claim] = FOLLOW_UPS,
+) -> list[dict[str, Any]]:
     """Judges the claims for every method and each of its models.
 
     Args:
         evidence: what they are judged by.
-        claims: those that are judged, and corrected for one another.
+        claims: those of the paper that are judged, and corrected for one another.
+        follow_ups: those of later studies, likewise; only where the study makes what they speak of.
 
     Returns:
         Rows of claims.csv, by claim, then in the order of the layout.
@@ -72,8 +78,12 @@ def check(evidence: Evidence, claims: Sequence[Claim] = CLAIMS) -> list[dict[str
     for model in evidence.layout.models:
         for method in evidence.methods.values():
             if model in method.models:
-                rows += _judge_all(Subject(model, method, evidence), claims)
-    order = [claim.id for claim in claims]
+                subject = Subject(model, method, evidence)
+                further = _judge_all(subject, follow_ups)
+                left_out = (verdicts.NOT_RUN, verdicts.NOT_APPLICABLE)
+                rows += _judge_all(subject, claims)
+                rows += [row for row in further if row["verdict"] not in left_out]
+    order = [claim.id for claim in (*claims, *follow_ups)]
     return sorted(rows, key=lambda row: order.index(row["claim"]))
 
 

@@ -47,10 +47,10 @@ def score_difference(
 ) -> Runs:
     """Mean over tasks and seeds of first - factor x second."""
     sides = subject.runs(first, phase), subject.runs(second, phase)
-    runs = _runs(difference(*sides, factor))
+    runs = runs_of(difference(*sides, factor))
     rows = subject.differences(first, second, phase)
     known = dict(zip(rows["task"], rows["se_examples"], strict=True))
-    scores = [_scores(subject, side) for side in sides]
+    scores = [mean_scores(subject, side) for side in sides]
     errors = {}
     for task in runs.values:
         a, b = (side[task] for side in scores)
@@ -90,8 +90,8 @@ def above_untrained(subject: Subject) -> Runs:
         found = difference(bad, control)
         if len(found):
             runs, sides = (
-                _runs(found, all_runs=True),
-                [_scores(subject, side) for side in (bad, control)],
+                runs_of(found, all_runs=True),
+                [mean_scores(subject, side) for side in (bad, control)],
             )
             errors = {task: largest_error(*(side[task] for side in sides)) for task in runs.values}
             return replace(runs, se_examples=errors)
@@ -114,8 +114,8 @@ def _above_level(subject: Subject, levels: Mapping[str, float], missing: str, si
     found = found[found.index.isin(levels, level="task")]
     if not len(found):
         raise UnmeasuredError(NOT_RUN, missing)
-    runs = _runs(found, all_runs=sign > 0)
-    scored = {task: each for task, each in _scores(subject, bad).items() if task in runs.values}
+    runs = runs_of(found, all_runs=sign > 0)
+    scored = {task: each for task, each in mean_scores(subject, bad).items() if task in runs.values}
     errors = {
         # A system given from outside has examples of its own: they are held fixed.
         task: each.error if sign < 0 else largest_error(each, replace(each, value=levels[task]))
@@ -145,7 +145,7 @@ class Score:
         return math.sqrt(max(spread, 0.0) / self.n)
 
 
-def _scores(subject: Subject, runs: pd.DataFrame) -> dict[str, Score]:
+def mean_scores(subject: Subject, runs: pd.DataFrame) -> dict[str, Score]:
     """The mean score of each task, from `lottery.statistics.runs.by_seed`."""
     metrics = subject.evidence.layout.metrics
     means = runs["value"].groupby(level="task").mean()
@@ -170,7 +170,7 @@ def largest_error(first: Score, second: Score) -> float:
     return math.sqrt(max(apart, 0.0) / first.n)
 
 
-def _runs(found: pd.DataFrame, *, all_runs: bool = False) -> Runs:
+def runs_of(found: pd.DataFrame, *, all_runs: bool = False) -> Runs:
     """The runs of a difference that did not collapse; a task needs two of them, if it has two.
 
     Args:
