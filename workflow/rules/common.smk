@@ -151,6 +151,24 @@ examples_on = of_splits("resources/tasks/{task}/{split}.parquet", "validation_sp
 # --- inputs and outputs: masks and models ---
 
 
+def search_inputs(name):
+    """What the search of an algorithm reads, by name."""
+    inputs = {
+        "model": f"{CELL}/finetune/model.safetensors",
+        "tokens": all_token_files,
+        "majority": f"{RESULTS}/majority/{{task}}/metrics.json",
+    }
+    return inputs | ({"pretrained": weights_searched} if algorithm(name).reads_pretrained else {})
+
+
+def weights_searched(wildcards):
+    """The pretrained weights, for the search of a method that reads them."""
+    method = STUDY.methods[wildcards.method]
+    if not method.declared.reads_pretrained(method.options):
+        return []
+    return ["resources/models/{model}/model.safetensors".format(**wildcards)]
+
+
 def search_outputs(name, halves):
     """What the search of an algorithm writes, by name."""
     kind = algorithm(name)

@@ -18,9 +18,7 @@ for rule_name, (algorithm_name, halves, methods) in SEARCHES.items():
         name:
             rule_name
         input:
-            model=f"{CELL}/finetune/model.safetensors",
-            tokens=all_token_files,
-            majority=f"{RESULTS}/majority/{{task}}/metrics.json",
+            **search_inputs(algorithm_name),
         output:
             **search_outputs(algorithm_name, halves),
         log:

@@ -10,7 +10,8 @@ import numpy as np
 from lottery import files
 from lottery.data.tokens import read_tokens
 from lottery.evaluation.scoring import decide
-from lottery.models.checkpoints import load_model
+from lottery.models.checkpoints import load_model, load_pretrained
+from lottery.models.encoder import Encoder
 from lottery.pruning.algorithms import plugins
 from lottery.pruning.algorithms.search import (
     MeasurementCache,
@@ -47,6 +48,7 @@ def search(
     plugin: dict[str, str] | None = None,
     path_to_importance: Path | None = None,
     path_to_halves: Path | None = None,
+    paths_to_pretrained: list[Path] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Searches with one method of an algorithm.
@@ -56,6 +58,7 @@ def search(
         path_to_trajectory, path_to_halves: the steps of the search, and those to the good half.
         path_to_path: the mask of every row of the trajectory.
         plugin: file and SHA-256 of an algorithm of the user's own.
+        paths_to_pretrained: the pretrained model, for searches that read it.
         checkpoint: where the search's measurements are kept while it runs.
     """
     declared = plugins.planned(algorithm, version, plugin)
@@ -65,6 +68,11 @@ def search(
     baseline = None
     if declared.to_threshold:
         baseline = majority_score(path_to_majority, options, metric)
+
+    def pretrained() -> Encoder:
+        assert paths_to_pretrained
+        return load_pretrained(paths_to_pretrained[0], encoder.n_outputs, seed).to(device)
+
     cache = MeasurementCache(checkpoint)
     context = SearchContext(
         model=encoder,
@@ -74,6 +82,7 @@ def search(
         threshold=lambda score: threshold(score, options, baseline),
         cache=cache,
         rng=generator(model, task, seed, method, "search"),
+        pretrained=pretrained if paths_to_pretrained else None,
     )
     assert declared.search  # only imported masks have none
     with cache.saved_when_interrupted(), plugins.blaming(declared):
