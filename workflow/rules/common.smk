@@ -164,7 +164,19 @@ def search_inputs(name):
         "tokens": all_token_files,
         "majority": f"{RESULTS}/majority/{{task}}/metrics.json",
     }
-    return inputs | ({"start": weights_to_rewind_to} if algorithm(name).trains else {})
+    if algorithm(name).trains:
+        inputs["start"] = weights_to_rewind_to
+    if algorithm(name).reads_pretrained:
+        inputs["pretrained"] = weights_searched
+    return inputs
+
+
+def weights_searched(wildcards):
+    """The pretrained weights, for the search of a method that reads them."""
+    method = STUDY.methods[wildcards.method]
+    if not method.declared.reads_pretrained(method.options):
+        return []
+    return ["resources/models/{model}/model.safetensors".format(**wildcards)]
 
 
 def search_outputs(name, halves):

@@ -15,8 +15,13 @@ EXAMPLE = "gradients of gates, of each example"  # (gradients)
 BATCH = "gradients of gates, of each batch's mean loss"  # (gradients)
 WEIGHTS = "weights"  # (weights)
 GRADIENTS = "weights and gradients of the mean loss"  # (weights, gradients)
+PRETRAINED = "the same of the pretrained model"  # (weights, gradients)
+INPUTS = "weights and norms of their inputs"  # (weights, norms)
 REMOVAL = "a pass without each unit"  # (score of the model, score without the unit)
 DRAW = "a seeded draw"  # (generator, shape)
+
+# What the weights of a model compete within.
+SCOPES = ("global", "layer", "output")
 
 # The ranking of the full model serves the whole search.
 ONCE = (WEIGHTS, REMOVAL, DRAW)
@@ -24,30 +29,28 @@ ONCE = (WEIGHTS, REMOVAL, DRAW)
 
 @dataclass(frozen=True)
 class Criterion:
-    """A criterion. It gives every unit a score; the units of the lowest scores are removed first.
+    """A criterion. It gives every unit, or every weight, a score; the lowest are removed first.
 
     Attributes:
         help: what the score is, in a few words.
         needs: one of the constants above. Gradients of the gates are those of the loss of each
             example, or of each batch's mean loss, which makes the result depend on the order of the
-            examples. Weights and their gradients, of the mean loss over all examples, are float64
-            [units, entries that a unit owns], a matrix for each layer and kind of unit.
+            examples. Gradients of weights are those of the mean loss over all examples.
         score: of what `needs` says. Gradients of gates -> what they add to the score, of the same
-            shape; weights and gradients -> the scores [units]; two scores of the search metric ->
-            the unit's score; a numpy generator and a shape -> the scores of a kind.
+            shape. A unit's weights and gradients, float64 [units, entries that a unit owns] for
+            each layer and kind -> the scores [units]; a parameter's, or its weights and the norms
+            of their inputs -> the scores of the parameter's shape. Two scores of the search metric
+            -> the unit's score. A numpy generator and a shape -> the scores of that shape.
         never_reset: whether the gradients of all batches so far are added up before they are
             scored; only for gradients of batches.
+        scope: of a criterion of weights that makes sense in one of the `SCOPES` alone.
     """
 
     help: str
     needs: str
     score: Callable[..., Any]
     never_reset: bool = False
-
-    @property
-    def of_gates(self) -> bool:
-        """Whether it sums something of the gates' gradients."""
-        return self.needs in (EXAMPLE, BATCH)
+    scope: str | None = None
 
     @property
     def once(self) -> bool:
@@ -84,3 +87,29 @@ CRITERIA: dict[str, Criterion] = {
 
 # Those that need the examples in the order of the file.
 ORDERED = tuple(name for name, criterion in CRITERIA.items() if criterion.needs == BATCH)
+
+
+def _product(weights: Any, gradients: Any) -> Any:
+    return (weights * gradients).abs()
+
+
+# Of single weights.
+WEIGHT_CRITERIA: dict[str, Criterion] = {
+    "magnitude": Criterion("|w|", WEIGHTS, abs),
+    # First order of the change of the loss without the weight (Molchanov et al. 2019).
+    "taylor": Criterion("|w x gradient|", GRADIENTS, _product),
+    # Sun et al. 2023.
+    "wanda": Criterion(
+        "|w| x the L2 norm of its input over all tokens but padding",
+        INPUTS,
+        lambda weights, norms: weights.abs() * norms,
+        scope="output",
+    ),
+    # Before training (Lee et al. 2019).
+    "snip": Criterion(
+        "|w x gradient| of the pretrained model with the classifier of the seed",
+        PRETRAINED,
+        _product,
+    ),
+    "random": Criterion("a seeded draw", DRAW, lambda rng, shape: rng.random(shape, "float32")),
+}

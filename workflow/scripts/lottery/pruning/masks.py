@@ -247,11 +247,11 @@ class WeightMask(_Mask):
         kept = [
             {
                 part: self.parameters[parameter_name(architecture, layer, part)]
-                for part in _body(architecture)
+                for part in body_parts(architecture)
             }
             for layer in range(architecture.layers)
         ]
-        size = {part: np.ones(shape, bool) for part, shape in _body(architecture).items()}
+        size = {part: np.ones(shape, bool) for part, shape in body_parts(architecture).items()}
         found = {}
         for name, kind in KINDS.items():
             if not kind.of_weights:
@@ -297,7 +297,8 @@ def parameter_name(architecture: Architecture, layer: int, part: str) -> str:
     return architecture.family.checkpoint_name(f"layers.{layer}.{part}")
 
 
-def _body(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+def body_parts(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """The parts of a layer that belong to the body for magnitude pruning: part -> shape."""
     shapes = part_shapes(architecture)
     return {part: shape for part, shape in shapes.items() if part not in NOT_IN_BODY}
 
@@ -307,7 +308,7 @@ def body_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     return {
         parameter_name(architecture, layer, part): shape
         for layer in range(architecture.layers)
-        for part, shape in _body(architecture).items()
+        for part, shape in body_parts(architecture).items()
     }
 
 

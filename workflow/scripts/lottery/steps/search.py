@@ -11,7 +11,7 @@ import numpy as np
 from lottery import files
 from lottery.data.tokens import read_tokens
 from lottery.evaluation.scoring import decide
-from lottery.models.checkpoints import load_model
+from lottery.models.checkpoints import load_model, load_pretrained
 from lottery.models.encoder import Encoder
 from lottery.pruning.algorithms import plugins
 from lottery.pruning.algorithms.search import (
@@ -56,6 +56,7 @@ def search(
     path_to_start: Path | None = None,
     training: dict[str, Any] | None = None,
     rewind_step: int = 0,
+    paths_to_pretrained: list[Path] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Searches with one method of an algorithm.
@@ -68,6 +69,7 @@ def search(
         path_to_ranking: what masks of any size are cut from, of searches that rank.
         path_to_start, training, rewind_step: of searches that train: the weights to rewind to, the
             task's training options, and the steps that these weights have behind them.
+        paths_to_pretrained: the pretrained model, for searches that read it.
         checkpoint: where the search's measurements are kept while it runs.
     """
     declared = plugins.planned(algorithm, version, plugin)
@@ -77,6 +79,11 @@ def search(
     baseline = None
     if declared.to_threshold:
         baseline = majority_score(path_to_majority, options, metric)
+
+    def pretrained() -> Encoder:
+        assert paths_to_pretrained
+        return load_pretrained(paths_to_pretrained[0], encoder.n_outputs, seed).to(device)
+
     # Weights are no measurements: a search that trains keeps them itself.
     cache = MeasurementCache(None if declared.trains else checkpoint)
     context = SearchContext(
@@ -87,6 +94,7 @@ def search(
         threshold=lambda score: threshold(score, options, baseline),
         cache=cache,
         rng=generator(model, task, seed, method, "search"),
+        pretrained=pretrained if paths_to_pretrained else None,
     )
     if declared.trains:
         assert path_to_start and training  # the rule of such a search gives both

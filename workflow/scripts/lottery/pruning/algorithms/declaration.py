@@ -309,6 +309,7 @@ class Algorithm:
             it.
         check: (options, root of relative paths) -> what follows `methods.{id}.` in a sentence, or
             None if all is well.
+        reads_pretrained: options -> whether the search reads the pretrained model.
         imported: whether the masks are read from files; then there is no search.
         paper: of `PAPERS_METHODS`.
         plugin: the file of a user's own algorithm; None for those of this package.
@@ -329,6 +330,7 @@ class Algorithm:
     trains: bool = False
     cut: Callable[[Mapping[str, np.ndarray], Path, float, Mapping[str, Any]], Mask] | None = None
     check: Callable[[Mapping[str, Any], Path], str | None] | None = None
+    reads_pretrained: Callable[[Mapping[str, Any]], bool] | None = None
     to_threshold: bool = False
     importance: bool = False
     prunes_to_half: bool = False
@@ -374,7 +376,7 @@ def _of_fields(a: Algorithm) -> Iterator[str]:
             lambda value: set(value) <= set(SAMPLED) and set(value.values()) <= set(SEARCHED[:2]),
             f"a dict from some of {', '.join(SAMPLED)} to good or good_half",
         ),
-        **dict.fromkeys(("search", "sample", "rank", "cut", "check"), function),
+        **dict.fromkeys(("search", "sample", "rank", "cut", "check", "reads_pretrained"), function),
         **dict.fromkeys(
             (
                 *("to_threshold", "importance", "prunes_to_half"),

@@ -65,6 +65,14 @@ OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
         "Whether the importances of a layer's heads (neurons) are divided by their L2 norm before "
         "the min-max over all heads (neurons).",
     ),
+    "ranking": Option(
+        "per_kind",
+        "per_kind",
+        Choice("per_kind", "global"),
+        "How several kinds of units are compared - per_kind removes some of each kind in a step; "
+        "global compares importances per parameter over all kinds, without normalising them, and "
+        "removes as many parameters.",
+    ),
     "stage_start": Option(
         "stale",
         "recompute",
@@ -93,7 +101,7 @@ def search(context: SearchContext, criterion: Criterion | None = None) -> Search
     """
     options, full = context.options, _full(context)
     measure = _measure_with(context, full, criterion)
-    found = StructuredSearch(measure, context.threshold, full, options)
+    found = StructuredSearch(measure, context.threshold, full, options, _sizes(context))
     masks = {"good": found.run()}
     steps: list[Step] = []
     if options["halves"]:
@@ -107,6 +115,14 @@ def search(context: SearchContext, criterion: Criterion | None = None) -> Search
         for kind in full.units
     }
     return SearchResult(masks, found.steps, found.path(), importance, steps)
+
+
+def _sizes(context: SearchContext) -> Sizes | None:
+    """Parameters of a unit of each kind that is pruned, where kinds are compared by them."""
+    if context.options["ranking"] == "per_kind":
+        return None
+    architecture = context.model.architecture
+    return {kind: KINDS[kind].parameters(architecture) for kind in _full(context).units}
 
 
 def _full(context: SearchContext) -> UnitMask:
@@ -135,11 +151,12 @@ def sample_counts(
 def rank(context: SearchContext, criterion: Criterion | None = None) -> dict[str, np.ndarray]:
     """Ranks the units by when they are removed, see `removal_order`; arguments as of `search`."""
     full = _full(context)
-    return removal_order(_measure_with(context, full, criterion), full, context.options)
+    measure = _measure_with(context, full, criterion)
+    return removal_order(measure, full, context.options, _sizes(context))
 
 
 def removal_order(
-    measure: Measure, full: UnitMask, options: Mapping[str, Any]
+    measure: Measure, full: UnitMask, options: Mapping[str, Any], sizes: Sizes | None = None
 ) -> dict[str, np.ndarray]:
     """Follows the first stage of the search, whatever the score, until no unit is left.
 
@@ -152,7 +169,7 @@ def removal_order(
     mask, removed = full, 0
     while any(mask.units[kind].any() for kind in strides):
         measured = measure(mask)
-        after = remove(mask, measured, strides)
+        after = remove(mask, measured, strides, sizes)
         going = [
             (measured.importance[kind].flat[place], number, kind, place)
             for number, kind in enumerate(strides)
@@ -211,6 +228,11 @@ def check(
         return (
             f"{key} is {name}, which depends on the order of the examples, "
             f"and search_order is {options['search_order']}; it must be file"
+        )
+    if options["ranking"] == "global" and options["halves"]:
+        return (
+            "ranking is global, and the halves are halves of each kind of units; set halves to "
+            "false, or ranking to per_kind"
         )
     many = [kind for kind in kinds_of(options["units"]) if KINDS[kind].many]
     if criterion.needs == REMOVAL and many:
@@ -288,6 +310,7 @@ class Measurement:
 
 Measure = Callable[[UnitMask], Measurement]
 Strides = Mapping[str, int]  # kind -> units that a step removes
+Sizes = Mapping[str, int]  # kind -> parameters of a unit
 
 
 def _measure_with(
@@ -299,6 +322,7 @@ def _measure_with(
     options, architecture = context.options, context.model.architecture
     criterion = criterion or CRITERIA[options["importance"]]
     batch_size, over = options["search_batch_size"], options["normalisation"]
+    sizes = _sizes(context)
 
     def logits_of(mask: UnitMask) -> np.ndarray:
         return logits_under(context.model, context.tokens, mask, batch_size)
@@ -320,7 +344,10 @@ def _measure_with(
                 context.model, context.tokens, mask, criterion, batch_size, order, pruned=pruned
             )
             units, logits, state = passed.units, passed.logits, mask
-        scores = normalise(units, state, over, options["layer_norm"])
+        if sizes is None:
+            scores = normalise(units, state, over, options["layer_norm"])
+        else:
+            scores = {kind: array / sizes[kind] for kind, array in units.items()}
         arrays = {KINDS[kind].array: array for kind, array in scores.items()}
         arrays |= {RAW + KINDS[kind].array: array for kind, array in units.items()}
         return arrays | {"score": context.score(logits)}
@@ -359,8 +386,10 @@ class StructuredSearch:
         threshold: Callable[[float | None], float | None],
         full: UnitMask,
         options: Mapping[str, Any],
+        sizes: Sizes | None = None,
     ) -> None:
         self._measure = measure
+        self._sizes = sizes
         self._stale = options["stage_start"] == "stale"
         self._strides = strides_of(full, options)
         self.steps: list[Step] = []
@@ -375,7 +404,7 @@ class StructuredSearch:
         """Searches; returns the last mask that passed. The trajectory is in `steps`."""
         if self.steps[0].accepted:
             self._stage(self._strides)
-            if len(self._strides) > 1:
+            if len(self._strides) > 1 and self._sizes is None:
                 for kind, stride in self._strides.items():
                     # As published, heads step by half as many when they are removed alone.
                     several = self._good.units[kind].ndim == 2
@@ -400,9 +429,11 @@ class StructuredSearch:
             # out, the MLPs fall back to the state before their last removal.
             for kind in strides:
                 self._good = self._good.with_units({kind: candidate.units[kind]})
-                if not candidate.units[kind].any():
+                if not candidate.units[kind].any() and self._sizes is None:
                     return
-            candidate = remove(candidate, self._latest, strides)
+            if not any(candidate.units[kind].any() for kind in strides):
+                return
+            candidate = remove(candidate, self._latest, strides, self._sizes)
             self._latest = self._measure(candidate)
             passed = self._record(candidate, stage)
 
@@ -420,8 +451,16 @@ def stage_of(kinds: Iterable[str]) -> str:
     return TOGETHER if more else KINDS[first].array
 
 
-def remove(mask: UnitMask, measured: Measurement, strides: Strides) -> UnitMask:
-    """Removes the least important kept units, at most as many as are left of each kind."""
+def remove(
+    mask: UnitMask, measured: Measurement, strides: Strides, sizes: Sizes | None = None
+) -> UnitMask:
+    """Removes the least important kept units, at most as many as are left of each kind.
+
+    With `sizes` the units of all kinds are compared, and about as many parameters are removed as
+    the strides hold together: the least important ones that fit, at least one unit.
+    """
+    if sizes is not None:
+        return _remove_globally(mask, measured, strides, sizes)
     units = {}
     for kind, count in strides.items():
         kept, scores = mask.units[kind], measured.importance[kind]
@@ -429,6 +468,25 @@ def remove(mask: UnitMask, measured: Measurement, strides: Strides) -> UnitMask:
         ranking = np.argsort(np.where(kept, scores, np.inf), axis=None, kind="stable")
         units[kind] = kept.copy()
         units[kind].flat[ranking[: min(count, int(kept.sum()))]] = False
+    return mask.with_units(units)
+
+
+def _remove_globally(
+    mask: UnitMask, measured: Measurement, strides: Strides, sizes: Sizes
+) -> UnitMask:
+    budget = sum(count * sizes[kind] for kind, count in strides.items())
+    # Ties go by kind, then by position.
+    least_first = sorted(
+        (measured.importance[kind].flat[place], number, kind, place)
+        for number, kind in enumerate(strides)
+        for place in np.flatnonzero(mask.units[kind])
+    )
+    units = {kind: mask.units[kind].copy() for kind in strides}
+    for removed, (*_, kind, place) in enumerate(least_first):
+        budget -= sizes[kind]
+        if removed and budget < 0:
+            break
+        units[kind].flat[place] = False
     return mask.with_units(units)
 
 
