@@ -21,10 +21,10 @@ from lottery.planning.params import retrain_params, training_params
 from lottery.pruning.algorithms import magnitude, structured
 from lottery.pruning.controls import control, generator
 from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, read_mask, write_mask
+from lottery.pruning.starts import load_start, shuffle_weights
 from lottery.pruning.subnetworks import Subnetwork, reference_of
 from lottery.steps.copy_masks import copy_masks
 from lottery.training.loop import Recipe, train
-from lottery.training.starts import load_start, shuffle_weights
 
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=2)
 
@@ -247,7 +247,7 @@ def test_units_give_the_nearest_size_and_nest(model_file: Path):
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.123])
 def test_weights_are_exact_to_one_entry_and_the_largest(model_file: Path, share: float):
-    mask = magnitude.cut({}, model_file, share, {})
+    mask = magnitude.cut({}, model_file, share, {"scope": "global"})
     parameters = load_model(model_file).checkpoint_parameters()
     sizes = np.concatenate(
         [parameters[name].detach().abs().numpy().ravel() for name in mask.parameters]
@@ -421,3 +421,54 @@ def test_a_name_without_a_start_is_the_mask():
     assert str(Subnetwork.parse("good-kept_0.5-start_shuffled-from_a").mask) == (
         "good-kept_0.5-from_a"
     )
+
+
+# --- kinds of units compared by importance per parameter ---
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 9999), st.integers(1, 4), st.integers(1, 2))
+def test_a_global_step_removes_the_least_important_parameters(seed: int, heads: int, mlps: int):
+    rng = np.random.default_rng(seed)
+    mask = unit_mask(rng.random((3, 4)) < 0.7, rng.random(3) < 0.7)
+    importance = {"head": rng.random((3, 4)), "mlp": rng.random(3)}
+    measured = structured.Measurement(importance, None, 1.0)
+    sizes, strides = {"head": 10, "mlp": 25}, {"head": heads, "mlp": mlps}
+    after = structured.remove(mask, measured, strides, sizes)
+    kept = [
+        (importance[kind][place], sizes[kind], bool(after.units[kind][place]))
+        for kind in ("head", "mlp")
+        for place in zip(*np.nonzero(mask.units[kind]), strict=True)
+    ]
+    removed = [each for each in kept if not each[2]]
+    left = [each for each in kept if each[2]]
+    if not kept:
+        return
+    assert removed
+    # Nothing that stays is less important than what goes.
+    assert not left or max(r[0] for r in removed) <= min(each[0] for each in left)
+    budget, gone = 10 * heads + 25 * mlps, sum(size for _, size, _ in removed)
+    assert gone <= budget or len(removed) == 1
+    if left:
+        assert gone + min(left)[1] > budget
+
+
+def test_a_global_search_goes_on_when_one_kind_has_run_out():
+    def measure(mask: UnitMask) -> structured.Measurement:
+        importance = {"head": np.full((3, 4), 0.1), "mlp": np.full(3, 0.9)}
+        return structured.Measurement(importance, 1.0, 1.0)
+
+    options = STRICT | {"units": "both"}
+    sizes = {"head": 10, "mlp": 25}
+    search = structured.StructuredSearch(measure, lambda _: 0.5, full_mask(3, 4), options, sizes)
+    good = search.run()
+    assert not good.units["head"].any()
+    assert not good.units["mlp"].any()
+    order = structured.removal_order(measure, full_mask(3, 4), options, sizes)
+    assert order["heads"].max() < order["mlps"].min()
+    assert {step.stage for step in search.steps} == {"both"}
+
+
+def test_a_global_ranking_has_no_halves_of_each_kind():
+    with pytest.raises(StudyError, match="ranking is global, and the halves"):
+        study("methods: {s: {algorithm: structured, preset: strict, ranking: global}}")

@@ -450,7 +450,7 @@ def test_declarations_and_planning_import_nothing_heavy(tmp_path):
         [params.search_params(made, name, "rte") for name in made.methods]
         params.claim_params(made), params.report_params(made, {{}}), grid.cells(made)
         print(len(declared()), {HEAVY})"""
-    assert in_process(code, tmp_path) == "6 []"
+    assert in_process(code, tmp_path) == "7 []"
 
 
 @pytest.mark.parametrize(

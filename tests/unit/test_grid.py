@@ -21,7 +21,7 @@ def counts(study: Study) -> dict[str, int]:
         "finetune": len(grid.finetune_rows(study)),
         "search_structured": len(grid.search_rows(study, "structured")),
         "search_magnitude": len(grid.search_rows(study, "magnitude")),
-        "sample_masks": len(grid.sample_rows(study)),
+        "sample_masks": len(grid.made_mask_rows(study)),
         "sample_super_masks": len(grid.super_rows(study)),
         "evaluate_pruned": len(grid.pruned_rows(study)),
         "retrain": len(grid.retrain_rows(study)),
@@ -70,7 +70,7 @@ def test_no_job_stands_twice() -> None:
         grid.retrain_rows(full),
         grid.search_rows(full, "structured"),
         grid.super_rows(full),
-        grid.sample_rows(full),
+        grid.made_mask_rows(full),
         grid.pruned_rows(full),
     ):
         assert max(Counter(tuple(row.items()) for row in rows).values()) == 1

@@ -50,7 +50,7 @@ def budget(modules: int, heavy: str, steps: str) -> Budget:
 BUDGETS = {
     "commands": budget(110, "", "clean_retrained clean_unnamed list_unnamed"),
     "tables": budget(
-        290,
+        300,
         "",
         """check_claims collect_scores compare_controls compare_subnetworks copy_masks cut_masks
         evaluate fetch_config fetch_masks fetch_task gather_tables import_masks majority
@@ -59,7 +59,7 @@ BUDGETS = {
     ),
     "report": budget(770, "pandas pyarrow", "write_report"),
     "figures": budget(
-        830,
+        840,
         "matplotlib pandas pyarrow",
         """compare_methods draw_maps measure_connectivity measure_importance measure_magnitudes
         measure_noise measure_overlap measure_patterns measure_stability plot_differences

@@ -12,11 +12,11 @@ from lottery.evaluation.scoring import write_logits
 from lottery.models.checkpoints import save_model
 from lottery.pruning.masks import read_mask, size_of
 from lottery.pruning.shrink import apply_mask, check_under
+from lottery.pruning.starts import load_start
 from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
 from lottery.training.history import HISTORY_COLUMNS
 from lottery.training.loop import Recipe, train
-from lottery.training.starts import load_start
 
 VERSION = 3
 
@@ -43,7 +43,7 @@ def retrain(
     The model is written shrunk under a structured mask, with zeros under a weight mask.
 
     Args:
-        path_to_pretrained: the weights that it starts from, see `lottery.training.starts`.
+        path_to_pretrained: the weights that it starts from, see `lottery.pruning.starts`.
         start: what these are; None for the pretrained ones.
         rewind_step: steps of the recipe that the start rewound has behind it.
     """

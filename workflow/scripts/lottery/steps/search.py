@@ -23,11 +23,11 @@ from lottery.pruning.algorithms.search import (
 )
 from lottery.pruning.controls import generator
 from lottery.pruning.masks import MaskInfo, write_mask
+from lottery.pruning.starts import load_start
 from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
 from lottery.tasks import metrics
 from lottery.training.loop import Recipe
-from lottery.training.starts import load_start
 
 VERSION = 1
 

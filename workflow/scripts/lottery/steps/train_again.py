@@ -9,10 +9,10 @@ from lottery.data.tokens import read_tokens
 from lottery.models.checkpoints import save_model
 from lottery.pruning.masks import read_mask
 from lottery.pruning.shrink import apply_mask, check_under
+from lottery.pruning.starts import load_start
 from lottery.runtime.resume import Checkpoint
 from lottery.steps.setup import prepare_torch
 from lottery.training.loop import Recipe, train
-from lottery.training.starts import load_start
 
 VERSION = 1
 
