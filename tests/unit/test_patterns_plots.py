@@ -175,6 +175,7 @@ def test_each_group_of_heads_has_its_distribution():
         assert np.allclose(thick, [np.quantile(each, [0.25, 0.75]) for each in expected])
         assert dots[2].get_markerfacecolor() == "white"
         assert axis.get_xlim() == figure.axes[0].get_xlim()
+        assert axis.get_xlim()[0] < min(min(line.get_xdata()) for line in axis.lines)
 
 
 def test_shares_are_bars_one_after_the_other_and_the_papers_are_hatched():

@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, bool | None, dict[str, Any], float]] = {
 }
 # Blocks spread a token's attention over many others, and would be white on an even scale.
 SHADES = PowerNorm(0.5, vmin=0.0, vmax=1.0)
+TICKS = {-0.5: "\N{MINUS SIGN}.5", 0: "0", 0.5: ".5", 1: "1"}
 CLASS_COLOURS = dict(zip(CLASSES, style.PATTERNS, strict=True))
 # Lines of a task in the figure of classes: heads, weights, and column of the table.
 SHARE_LINES = {
@@ -117,7 +118,8 @@ def draw_scores(heads: pd.DataFrame, *details: str) -> Figure:
     figure, axes = style.panels(len(places), columns, panel, 0.9)
     of_panel = dict(list(heads.groupby(["attention", "score"], sort=False)))
     of_group = ["attention", "score", "task", "weights"]
-    lowest = heads.groupby(of_group)["value"].quantile(0.05).min()
+    kept = (heads["n_survived"] == heads["n_seeds"]).rename("kept")
+    lowest = heads.groupby([*of_group, kept])["value"].quantile(0.05).min()
     medians: dict[tuple[str, str], list[float]] = {}
     for place, (axis, (attention, score)) in enumerate(zip(axes, places, strict=True)):
         own = of_panel[attention, score]
@@ -135,7 +137,8 @@ def draw_scores(heads: pd.DataFrame, *details: str) -> Figure:
                 if attention == ATTENTION[0] and len(values):
                     medians.setdefault((score, group), []).append(values.median())
         axis.set_xlim(min(lowest, 0) - 0.04, 1.02)
-        axis.set_xticks([0, 0.5, 1])
+        ticks = {tick: label for tick, label in TICKS.items() if tick >= min(lowest, 0)}
+        axis.set_xticks([*ticks], [*ticks.values()])
         axis.set_title(score, pad=3)
         if place % columns == 0:
             axis.set_ylabel(f"{ATTENTION_WORDS[attention]} maps")
