@@ -11,7 +11,7 @@ import synthetic
 from lottery import files
 from lottery.analysis.patterns import ASSOCIATIONS
 from lottery.pruning.subnetworks import reference_of
-from lottery.results.summary import COLUMNS
+from lottery.results.summary import NUMBERS
 from lottery.statistics.claims.check import SCHEMA as CLAIM_SCHEMA
 from lottery.statistics.differences import SCHEMA as DIFFERENCE_SCHEMA
 from lottery.statistics.trainability import SCHEMA as TRAINED_SCHEMA
@@ -163,11 +163,12 @@ def trainability(tree: synthetic.Tree) -> list[dict[str, Any]]:
     """Rows of summary.csv on retrained bad subnetworks, and a system that a user scored."""
     wanted = {("majority", "none"): "majority", ("bad", "retrained"): "bad"}
     rows = [
-        {"system": wanted[row["subnetwork"], row["phase"]], "name": "", **row}
+        {"system": wanted[row["subnetwork"], row["phase"]], "name": ""}
+        | {name: row[name] for name in NUMBERS}
         for row in files.read_csv(TABLES / "summary.csv")
         if (row["subnetwork"], row["phase"]) in wanted and row["split"] == "validation"
     ]
-    given = dict.fromkeys(COLUMNS) | {"split": "validation", "model": "none", "method": "none"}
+    given = dict.fromkeys(NUMBERS) | {"split": "validation", "model": "none", "method": "none"}
     return [
         *rows,
         *(

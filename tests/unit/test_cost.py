@@ -15,8 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lottery.models.architecture import LayerPlan, Plan, full_plan
 from lottery.models.checkpoints import save_model
-from lottery.models.cost import count_parameters, file_bytes, flops, parameter_shapes
 from lottery.models.encoder import Encoder, draw_weights
+from lottery.pruning.cost import count_parameters, file_bytes, flops, parameter_shapes
 from lottery.pruning.masks import plan_of
 from lottery.pruning.shrink import shrink
 

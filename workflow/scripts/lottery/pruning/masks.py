@@ -16,8 +16,7 @@ import numpy as np
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.models import cost
-from lottery.models.architecture import Architecture, LayerPlan, Plan, full_plan
+from lottery.models.architecture import Architecture, LayerPlan, Plan
 from lottery.models.units import (
     ALWAYS,
     EMPTIED_ATTENTION,
@@ -379,45 +378,6 @@ def size_of(mask: Mask, kept_fraction: float) -> dict[str, Any]:
     units = mask.counts() if mask.granularity == "units" else {}
     kept = {f"{name}_kept": units.get(name) for name in ("heads", "mlps")}
     return {"kept_fraction": kept_fraction} | kept | {"units_kept": units}
-
-
-def cost_of(
-    mask: Mask | None,
-    architecture: Architecture,
-    n_outputs: int,
-    lengths: Mapping[str, np.ndarray],
-) -> dict[str, Any]:
-    """What a model under a mask costs, as metrics.json has it.
-
-    A mask of single weights leaves zeros where they were: all but `nonzero_parameters` is that of
-    the full model.
-
-    Args:
-        mask: None for the full model.
-        architecture: sizes of the full model.
-        n_outputs: classes, or 1 for regression.
-        lengths: split -> tokens of each example, integers [examples].
-
-    Returns:
-        parameters; nonzero_parameters, those that the mask keeps; file_bytes, of the model's file;
-        and flops, the mean over the examples of each split. See `lottery.models.cost`.
-    """
-    plan = plan_of(mask, architecture) if isinstance(mask, UnitMask) else full_plan(architecture)
-    parameters = cost.count_parameters(architecture, n_outputs, plan)
-    zeros = mask.size - mask.kept if isinstance(mask, WeightMask) else 0
-    operations = {
-        split: cost.flops(architecture, n_outputs, plan, of_split)
-        for split, of_split in lengths.items()
-    }
-    return {
-        "parameters": parameters,
-        "nonzero_parameters": parameters - zeros,
-        "file_bytes": cost.file_bytes(architecture, n_outputs, plan),
-        "flops": {
-            split: int(each.sum()) / len(each) if len(each) else None
-            for split, each in operations.items()
-        },
-    }
 
 
 def full_size(architecture: Architecture) -> dict[str, Any]:

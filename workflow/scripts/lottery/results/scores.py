@@ -14,7 +14,7 @@ from lottery.tasks.metrics import METRICS, chance
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a model costs, whatever is computed with it (`lottery.pruning.masks.cost_of`).
+# What a model costs, whatever is computed with it (`lottery.pruning.cost.cost_of`).
 COSTS = ("parameters", "nonzero_parameters", "file_bytes")
 # An id is `none` where it does not apply. An empty seed: majority. An empty value: the metric is
 # undefined. kept_fraction: kept parameters / parameters of the body; kept counts are empty for

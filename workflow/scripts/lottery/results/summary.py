@@ -37,19 +37,20 @@ OVER_SEEDS: dict[str, type] = {
     "kept_fraction": float,
     "kept_fraction_sd": float,
 }
-# Means over seeds of what a model costs (`lottery.pruning.masks.cost_of`).
+# Means over seeds of what a model costs (`lottery.pruning.cost.cost_of`).
 COST = dict.fromkeys((*COSTS, "flops"), float)
 PAPER: dict[str, type] = {"published_mean": float, "published_sd": float, "published_n": int}
 # Those of one task; what is counted over tasks is left out.
 OF_TASK = {k: v for k, v in OVER_SEEDS.items() if k != "n_tasks_without_degenerate"}
-SCHEMA: files.Schema = (
+# Of the cells of a table of scores; summary.csv has costs as well.
+NUMBERS: files.Schema = (
     dict.fromkeys((*CELL, "task", "metric"), str)
     | {"n_tasks": int}
     | OVER_SEEDS
     | PAPER
     | {"published_kept_fraction": float}
-    | COST
 )
+SCHEMA: files.Schema = {**NUMBERS, **COST}
 COLUMNS = list(SCHEMA)
 # Of evaluation_only.csv. An empty group means all examples, an empty label all gold labels. The
 # columns *_without_degenerate leave out trained runs whose predictions for the group are all the
@@ -64,8 +65,9 @@ OF_RUNS = [name for name in COLUMNS if name.endswith("degenerate")]
 
 def summarize(scores: pd.DataFrame, layout: Layout, published: Published) -> pd.DataFrame:
     """Makes summary.csv from what `score_table` reads; majority is under model `none`, once."""
-    frame = cell_numbers(reported_runs(scores, layout), layout, published)
-    frame = frame.set_index([*CELL, "task"])
+    runs = reported_runs(scores, layout)
+    frame = cell_numbers(runs, layout, published).set_index([*CELL, "task"])
+    frame = frame.join(_costs(runs, layout))
     order = [
         (model, split, *row, task)
         for model in ("none", *layout.models)
@@ -105,9 +107,22 @@ def cell_numbers(runs: pd.DataFrame, layout: Layout, published: Published) -> pd
 
     tasks = over_seeds(runs, [*CELL, "task", "metric"])
     tasks = pd.concat([tasks, _published(tasks, layout, published)], axis=1)
-    averaged = [task.id for task in layout.tasks if task.in_average]
-    averages = _averages(runs[runs["task"].isin(averaged)], tasks[tasks["task"].isin(averaged)])
-    return files.table(pd.concat([tasks, averages], ignore_index=True)[COLUMNS], SCHEMA)
+    averages = _averages(_averaged(runs, layout), _averaged(tasks, layout))
+    frame = pd.concat([tasks, averages], ignore_index=True)
+    return files.table(frame[list(NUMBERS)], NUMBERS)
+
+
+def _averaged(rows: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """The rows of tasks that take part in averages."""
+    return rows[rows["task"].isin([task.id for task in layout.tasks if task.in_average])]
+
+
+def _costs(runs: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """Mean costs of each cell and task, and of each cell over the tasks that take part."""
+    import pandas as pd
+
+    average = _averaged(runs, layout).assign(task=AVERAGE)
+    return pd.concat([runs, average]).groupby([*CELL, "task"])[[*COST]].mean()
 
 
 def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -131,7 +146,6 @@ def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         sd_without_degenerate=("without_degenerate", "std"),
         kept_fraction=("kept_fraction", "mean"),
         kept_fraction_sd=("kept_fraction", "std"),
-        **{name: (name, "mean") for name in COST},
     )
     has_runs = (frame["n_without_degenerate"] > 0).astype("Int64")
     frame = frame.assign(n_tasks=1, n_tasks_without_degenerate=has_runs)
@@ -155,8 +169,7 @@ def _averages(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     )
     for name in ("mean", "median", "published_mean", "published_kept_fraction"):
         frame[name] = by_cell[name].mean().where(by_cell[name].count() == frame["n_tasks"])
-    sizes = ["kept_fraction", *COST]
-    frame[sizes] = runs.groupby(CELL)[sizes].mean()
+    frame["kept_fraction"] = runs.groupby(CELL)["kept_fraction"].mean()
     others = runs.assign(counted=runs["counted"].mask(runs["degenerate"]))
     for suffix, counted in (("", runs), ("_without_degenerate", others)):
         seeds = counted.groupby([*CELL, "seed"], dropna=False)["counted"].agg(["count", "mean"])

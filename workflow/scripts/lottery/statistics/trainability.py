@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # `system`: what the row is: majority, given (by the user, `name`), bad, untrained or full; the
 # others as in summary.csv. With several draws of a random subnetwork, a seed's value is their mean.
-SCHEMA: files.Schema = {"system": str, "name": str, "n_draws": int, **summary.SCHEMA}
+SCHEMA: files.Schema = {"system": str, "name": str, "n_draws": int, **summary.NUMBERS}
 
 
 class System(NamedTuple):

@@ -9,7 +9,8 @@ from lottery import files
 from lottery.evaluation.scoring import metrics_file, read_logits, score_logits
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture
-from lottery.pruning.masks import cost_of, read_mask
+from lottery.pruning.cost import cost_of
+from lottery.pruning.masks import read_mask
 
 VERSION = 5
 

@@ -12,9 +12,9 @@ import torch
 from lottery import files
 from lottery.data.tokens import read_tokens
 from lottery.evaluation.timing import Effort, alternate, forward_pass, spread_examples
-from lottery.models import cost
 from lottery.models.checkpoints import load_model
 from lottery.models.encoder import Encoder
+from lottery.pruning import cost
 from lottery.pruning.masks import read_mask
 from lottery.pruning.shrink import apply_mask
 from lottery.results.latency import BATCH_SIZES, FULL, SCHEMA, numbers

@@ -1,13 +1,16 @@
-"""What a model costs, from its plan alone: parameters, bytes of its file, operations. No torch."""
+"""What a model costs, by its mask or plan: parameters, bytes of its file, operations. No torch."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from lottery import files
-from lottery.models.architecture import Architecture, LayerPlan, Plan, describe
+from lottery.models.architecture import Architecture, LayerPlan, Plan, describe, full_plan
+from lottery.pruning.masks import Mask, UnitMask, WeightMask, plan_of
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -101,3 +104,41 @@ def flops(
             once += sum(products.values())
     tokens = np.asarray(lengths, np.int64)
     return 2 * (once + per_token * tokens + per_pair * tokens**2)
+
+
+def cost_of(
+    mask: Mask | None,
+    architecture: Architecture,
+    n_outputs: int,
+    lengths: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
+    """What a model under a mask costs, as metrics.json has it.
+
+    A mask of single weights leaves zeros where they were: all but `nonzero_parameters` is that of
+    the full model.
+
+    Args:
+        mask: None for the full model.
+        architecture: sizes of the full model.
+        n_outputs: classes, or 1 for regression.
+        lengths: split -> tokens of each example, integers [examples].
+
+    Returns:
+        parameters; nonzero_parameters, those that the mask keeps; file_bytes, of the model's file;
+        and flops, the mean over the examples of each split. See the functions above.
+    """
+    plan = plan_of(mask, architecture) if isinstance(mask, UnitMask) else full_plan(architecture)
+    parameters = count_parameters(architecture, n_outputs, plan)
+    zeros = mask.size - mask.kept if isinstance(mask, WeightMask) else 0
+    operations = {
+        split: flops(architecture, n_outputs, plan, of_split) for split, of_split in lengths.items()
+    }
+    return {
+        "parameters": parameters,
+        "nonzero_parameters": parameters - zeros,
+        "file_bytes": file_bytes(architecture, n_outputs, plan),
+        "flops": {
+            split: int(each.sum()) / len(each) if len(each) else None
+            for split, each in operations.items()
+        },
+    }
