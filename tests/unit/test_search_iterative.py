@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,30 @@ def test_an_interrupted_search_ends_alike(tmp_path: Path, step: int | None) -> N
         }
 
 
+def test_a_signal_waits_until_the_round_is_kept(tmp_path: Path) -> None:
+    scored: list[int] = []
+
+    def hook() -> None:
+        scored.append(1)
+        if len(scored) == 3:  # the second round, which is trained by now
+            signal.raise_signal(signal.SIGUSR1)
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGUSR1, end)
+    try:
+        # With 0 minutes a state is kept when a signal ends the job, and at no other time.
+        with pytest.raises(SystemExit):
+            searched(Checkpoint(tmp_path / NAME, {}, 0), hook)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    again = Checkpoint(tmp_path / NAME, {}, 0)
+    found = searched(again)
+    assert again.resumed_from == [2]
+    assert found.trajectory == searched().trajectory
+
+
 METHOD = "{algorithm: iterative, rounds: 2, kept: [0.5], kept_subnetworks: [good]%s}"
 
 
@@ -323,6 +348,9 @@ def test_a_study_plans_the_jobs_that_the_rounds_need() -> None:
     assert "rewind_step" not in trained
     assert params.search_params(rewinding, "i", task) == trained | {"rewind_step": 4}
     assert not {"training", "rewind_step"} & params.search_params(plain, "m", task).keys()
+    # What the rounds scored was trained, so nothing is said of scores without training.
+    facts = params.claim_params(plain)["facts"]
+    assert facts["m"]["search"] and not facts["i"]["search"]
 
 
 def test_the_ranking_of_a_search_is_no_leftover(tmp_path: Path) -> None:

@@ -534,7 +534,9 @@ def claim_params(study: Study) -> Params:
 def _claim_facts(study: Study, method: Method) -> Params:
     declared, options = method.declared, method.options
     units = list(options.get("units", declared.units))
-    search = {name: options[name] for name in SEARCH} if declared.to_threshold else {}
+    # The claims are about searches that score what they have pruned, without training it.
+    judged = declared.to_threshold and not declared.trains
+    search = {name: options[name] for name in SEARCH} if judged else {}
     return {
         "granularity": declared.granularity,
         "units": units,

@@ -8,8 +8,9 @@ that were trained last, sets the others back, and trains them with the recipe of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,70 +53,84 @@ def search(context: SearchContext) -> SearchResult:
 
     A step of the trajectory is the full model, then the trained model of each round.
     """
-    from lottery.evaluation.predict import predict
-    from lottery.pruning.shrink import check_under, zero_weights
-    from lottery.training.loop import train
-
-    options, training = context.options, context.training
-    assert training is not None  # of an algorithm that declares that it trains
-    shapes = body_shapes(context.model.architecture)
+    options, shapes = context.options, body_shapes(context.model.architecture)
     size = sum(int(np.prod(shape)) for shape in shapes.values())
     counts = [size, *kept_counts(size, options["share"], options["rounds"])]
-
-    def measure(model: Encoder) -> float | None:
-        score = context.score(predict(model, context.tokens, options["search_batch_size"]))
-        return None if score is None else float(score)
-
-    def mask(order: np.ndarray, count: int) -> WeightMask:
-        return WeightMask.from_vector(order >= size - count, shapes)
-
-    state, begun = parted(training.checkpoint.load())
-    if state is None:
-        order = np.full(size, size, np.uint32)
-        remove_smallest(order, body_vector(context.model), size - counts[1])
-        state = State(0, {ORDER: order}, {"scores": [measure(context.model)]})
-    elif begun is None:
-        training.checkpoint.resumed(state, f"round {state.step} of {options['rounds']}")
-    for number in range(state.step + 1, len(counts)):
-        model, kept = training.start(), mask(state.arrays[ORDER], counts[number])
-        train(
-            model,
-            training.tokens,
-            training.recipe,
-            training.seed,
-            zero_weights(model, kept),
-            Part(training.checkpoint, state, begun),
-            training.first_step,
-        )
-        check_under(model, kept)
-        # A signal waits until the round is kept: a training is worth more than its evaluation.
-        with training.checkpoint.delay_signals():
-            left = [*counts[number:], 0]
-            order = state.arrays[ORDER].copy()
-            remove_smallest(order, body_vector(model), left[0] - left[1])
-            scores = [*state.facts["scores"], measure(model)]
-            finished = partial(State, number, {ORDER: order}, {"scores": scores})
-            training.checkpoint.save_if_due(finished, every=SECONDS)
-            state, begun = finished(), None
-    order, scores = state.arrays[ORDER], state.facts["scores"]
+    order, scores = train_rounds(context, counts)
     threshold = context.threshold(scores[0])
     steps = [
         Step("weights", None, None, count / size, score, threshold, passes(score, threshold))
         for count, score in zip(counts, scores, strict=True)
     ]
     passed = [count for count, step in zip(counts, steps, strict=True) if step.accepted]
-    good = min(passed, default=size)
-    masks = {"good": mask(order, good)}
+
+    def mask(count: int) -> WeightMask:
+        return WeightMask.from_vector(order >= size - count, shapes)
+
+    masks = {"good": mask(min(passed, default=size))}
     if options["halves"]:
-        masks["good_half"] = mask(order, size // 2)
+        masks["good_half"] = mask(size // 2)
         masks["bad_half"] = masks["good_half"].complement()
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
-    ranking = {
-        name: part.reshape(shapes[name])
-        for name, part in zip(shapes, np.split(order, ends), strict=True)
-    }
-    path = {"counts": np.array(counts, np.int64)}
-    return SearchResult(masks, steps, path, ranking=ranking)
+    parts = zip(shapes.items(), np.split(order, ends), strict=True)
+    ranking = {name: part.reshape(shape) for (name, shape), part in parts}
+    return SearchResult(masks, steps, {"counts": np.array(counts, np.int64)}, ranking=ranking)
+
+
+def train_rounds(
+    context: SearchContext, counts: Sequence[int]
+) -> tuple[np.ndarray, list[float | None]]:
+    """Trains and prunes, round after round; goes on after the last round that is kept.
+
+    Args:
+        counts: how many entries the full model has, then how many each round keeps.
+
+    Returns:
+        The order in which all entries go (see `remove_smallest`), those of the last round by the
+        weights that it has trained; and the scores of the full model and of each round.
+    """
+    from lottery.evaluation.predict import predict
+    from lottery.pruning.shrink import check_under, zero_weights
+    from lottery.training.loop import train
+
+    training, batch_size = context.training, context.options["search_batch_size"]
+    assert training is not None  # of an algorithm that declares that it trains
+    shapes, size = body_shapes(context.model.architecture), counts[0]
+    to_go = [before - after for before, after in pairwise([*counts, 0])]
+
+    def measure(model: Encoder) -> float | None:
+        score = context.score(predict(model, context.tokens, batch_size))
+        return None if score is None else float(score)
+
+    state, begun = parted(training.checkpoint.load())
+    if state is None:
+        order = np.full(size, size, np.uint32)
+        remove_smallest(order, body_vector(context.model), to_go[0])
+        state = State(0, {ORDER: order}, {"scores": [measure(context.model)]})
+    elif begun is None:
+        training.checkpoint.resumed(state, f"round {state.step} of {len(counts) - 1}")
+    for number in range(state.step + 1, len(counts)):
+        order = state.arrays[ORDER].copy()
+        mask = WeightMask.from_vector(order == size, shapes)
+        model = training.start()
+        train(
+            model,
+            training.tokens,
+            training.recipe,
+            training.seed,
+            zero_weights(model, mask),
+            Part(training.checkpoint, state, begun),
+            training.first_step,
+        )
+        check_under(model, mask)
+        # A signal waits until the round is kept: a training is worth more than its evaluation.
+        with training.checkpoint.delay_signals():
+            remove_smallest(order, body_vector(model), to_go[number])
+            scores = [*state.facts["scores"], measure(model)]
+            finished = partial(State, number, {ORDER: order}, {"scores": scores})
+            training.checkpoint.save_if_due(finished, every=SECONDS)
+        state, begun = finished(), None
+    return state.arrays[ORDER], state.facts["scores"]
 
 
 def remove_smallest(order: np.ndarray, weights: np.ndarray, count: int) -> None:
