@@ -138,18 +138,19 @@ def source_lines(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, dict[str
         rows: of one model, method, phase and size, and of the full models.
         tasks: the columns.
     """
-    lines: dict[tuple[int, str], dict[str, Record]] = {}
+    lines: dict[tuple[int, int, str], dict[str, Record]] = {}
     for row in records(rows):
         kind, source = row["subnetwork"].replace("_", " "), row["source"]
-        own = source == row["task"]
+        place = tasks.index(source) if source in tasks else len(tasks)
+        key = 0, place, source
         if row["subnetwork"] == "full":
-            key = len(tasks) + 2, "full model"
+            key = 2, 0, "full model"
         elif row["subnetwork"] != GOOD:
-            key = len(tasks) + 1, kind if own else f"{kind}, size of {source}"
-        else:
-            key = tasks.index(source) if source in tasks else len(tasks), source
+            own = source == row["task"]
+            key = (1, -1, kind) if own else (1, place, f"{kind}, size of {source}")
         lines.setdefault(key, {})[row["task"]] = row
-    return {key[1]: lines[key] for key in sorted(lines, key=lambda key: key[0])}
+    order = sorted(lines, key=lambda key: key[:2])
+    return {key[2]: lines[key] for key in order}
 
 
 def transfer_table(transfer: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
