@@ -63,7 +63,7 @@ BUDGETS = {
         "matplotlib pandas pyarrow",
         """compare_methods draw_maps measure_importance measure_magnitudes measure_noise
         measure_overlap measure_patterns measure_stability plot_differences plot_on plot_overview
-        plot_scores plot_sizes plot_transfer
+        plot_scores plot_sizes plot_starts plot_transfer
         plot_survival plot_training plot_trajectories""",
     ),
     "models": budget(
