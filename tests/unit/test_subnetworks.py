@@ -25,7 +25,7 @@ KINDS = sorted(
 @given(
     st.sampled_from(KINDS),
     st.integers(1, 40),
-    st.none() | st.integers(1, 1000).map(lambda n: n / 1000),
+    st.none() | st.integers(1, 99999).map(lambda n: n / 100000),
     st.none() | st.sampled_from(["shuffled", "reinitialised", "rewound"]),
     st.none() | st.from_regex(r"[a-z0-9_]{1,8}", fullmatch=True),
 )

@@ -178,6 +178,12 @@ def ranks_in_a_step(method):
     return method.declared.rank is not None
 
 
+def ranking_of(wildcards):
+    """What a mask of a given size is cut from: of a step of its own, or of the search."""
+    folder = PATHS.ranked if ranks_in_a_step(STUDY.methods[wildcards.method]) else MASKS
+    return f"{folder}/ranking.safetensors".format(**wildcards)
+
+
 def weights_at_start(wildcards):
     """The weights that a subnetwork is retrained from."""
     start = Subnetwork.parse(wildcards.subnetwork).start
@@ -407,7 +413,7 @@ def step_targets():
         f"{PATHS.finetuned}/provenance.json": grid.finetune_rows(STUDY),
         f"{MASKS}/provenance.json": grid.mask_rows(STUDY),
         f"{MASKS}/{{subnetwork}}.provenance.json": grid.made_mask_rows(STUDY),
-        f"{MASKS}/ranking.provenance.json": grid.ranking_rows(STUDY),
+        f"{PATHS.ranked}/provenance.json": grid.ranking_rows(STUDY),
         f"{PATHS.rewound}/provenance.json": grid.rewind_rows(STUDY),
         f"{CELL}/evaluate/{{method}}/pruned.provenance.json": grid.pruned_rows(STUDY),
         f"{PATHS.super_masks}/provenance.json": grid.super_rows(STUDY),

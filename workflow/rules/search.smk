@@ -73,8 +73,8 @@ use rule gpu_step as rank_masks with:
         pretrained="resources/models/{model}/model.safetensors",
         tokens=all_token_files,
     output:
-        ranking=f"{MASKS}/ranking.safetensors",
-        provenance=f"{MASKS}/ranking.provenance.json",
+        ranking=f"{PATHS.ranked}/ranking.safetensors",
+        provenance=f"{PATHS.ranked}/provenance.json",
     pathvars:
         job="rank_masks/{model}/{task}/seed_{seed}/{method}",
     wildcard_constraints:
@@ -93,7 +93,7 @@ use rule gpu_step as rank_masks with:
 
 use rule torch_step as cut_masks with:
     input:
-        ranking=f"{MASKS}/ranking.safetensors",
+        ranking=ranking_of,
         model=f"{CELL}/finetune/model.safetensors",
     output:
         mask=f"{MASKS}/{{subnetwork}}.safetensors",

@@ -2,17 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Method, Place, Study
 from lottery.files.errors import StudyError
 from lottery.models.units import KINDS
+from lottery.pruning.algorithms.declaration import spelled
 from lottery.pruning.subnetworks import CONTROLS, LAYERWISE, SIZED, STARTS, Subnetwork
 
 DEFAULT_AT_KEPT = ("good", "random_uniform", "random_layerwise", "bad")
+
+
+def swept(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Replaces each method with `sweep` by one method per value, or combination of values.
+
+    `magnitude` with `sweep: {keep_score: [0.8, 0.95]}` becomes `magnitude_keep_score_0_8` and
+    `magnitude_keep_score_0_95`, in its place.
+
+    Raises:
+        StudyError: a sweep is no mapping from options to lists of values, sets an option that the
+            method sets too, or gives the id of another method.
+    """
+    methods = config.get("methods")
+    if not isinstance(methods, Mapping):
+        return config  # the schema says what is wrong
+    made: dict[str, Any] = {}
+    for name, entry in methods.items():
+        for each, variant in _variants(name, entry):
+            if each in made or (each != name and each in methods):
+                raise StudyError(f"methods.{name}.sweep makes {each}, the id of another method.")
+            made[each] = variant
+    return {**config, "methods": made}
+
+
+def _variants(name: str, entry: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(entry, Mapping) or "sweep" not in entry:
+        yield name, entry
+        return
+    key, sweep = f"methods.{name}.sweep", entry["sweep"]
+    rest = {option: value for option, value in entry.items() if option != "sweep"}
+    lists = sweep.values() if isinstance(sweep, Mapping) else ()
+    if not lists or any(not isinstance(values, list) or not values for values in lists):
+        raise StudyError(
+            f"{key} is {sweep!r}; it must be a mapping from options to lists of values, as "
+            "{keep_score: [0.8, 0.9]}."
+        )
+    for option in sweep:
+        if option in rest or option == "algorithm":
+            raise StudyError(f"{key} varies {option}, which methods.{name} sets; leave out one.")
+    for values in product(*lists):
+        chosen = dict(zip(sweep, values, strict=True))
+        words = (f"{option}_{_spelled_in_id(value)}" for option, value in chosen.items())
+        yield "_".join((str(name), *words)), rest | chosen
+
+
+def _spelled_in_id(value: Any) -> str:
+    parts = value if isinstance(value, list) else [value]
+    return re.sub(r"[^a-z0-9]+", "_", "_".join(map(spelled, parts)).lower()).strip("_")
 
 
 def places_of(entry: Mapping[str, Any], tasks: Sequence[str]) -> dict[str, Place]:
@@ -83,7 +134,7 @@ def check_axes(key: str, method: Method) -> None:
         )
 
 
-def _problems(named: Subnetwork, method: Method) -> Any:
+def _problems(named: Subnetwork, method: Method) -> Iterator[str]:
     declared, kind = method.declared, named.kind
     if kind in CONTROLS and kind == LAYERWISE and not _has_layerwise(method):
         yield (

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from lottery.config.axes import check_places
+from lottery.config.axes import check_places, swept
 from lottery.config.methods import check_authors, method_from_config
 from lottery.config.schema import check_schema, defaults
 from lottery.config.sentences import listed
@@ -169,6 +169,7 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
     root = Path(root)
     _check_text(config, "")
     loaded = plugins.load_all(config.get("plugins"), root)
+    config = swept(config)
     check_schema(config)
     _check_ids(config)
     try:

@@ -88,7 +88,6 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
     # The search makes its masks whether the method lists them or not.
     drawn: list[grid.Row] = [{**row, "subnetwork": name} for row in masks for name in SEARCHED]
     drawn += grid.made_mask_rows(study)
-    drawn += [{**row, "subnetwork": "ranking"} for row in grid.ranking_rows(study)]
     return {
         "resources/models/{model}": [{"model": model} for model in study.models],
         "resources/tasks/{task}": grid.fetch_rows(study),
@@ -100,6 +99,7 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
         f"{paths.masks}/{{subnetwork}}.safetensors": drawn,
         f"{paths.masks}/{{subnetwork}}.provenance.json": drawn,
         paths.rewound: grid.rewind_rows(study),
+        paths.ranked: grid.ranking_rows(study),
         paths.retrained: retrained,
         paths.evaluated: grid.evaluate_rows(study),
         paths.evaluated_on: grid.evaluate_on_rows(study),

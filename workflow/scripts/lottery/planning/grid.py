@@ -38,6 +38,7 @@ class Paths:
         self.finetuned = f"{self.cell}/finetune"
         self.rewound = f"{self.cell}/rewind/step_{{step}}"
         self.masks = f"{self.cell}/mask/{{method}}"
+        self.ranked = f"{self.cell}/rank/{{method}}"
         self.retrained = f"{self.cell}/retrain/{{method}}/{{subnetwork}}"
         self.evaluated = f"{self.cell}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
         self.evaluated_on = f"{self.evaluated}/on_{{eval_task}}"

@@ -60,7 +60,7 @@ class Subnetwork:
 
     def __str__(self) -> str:
         parts = [self.kind if self.draw == 1 else f"{self.kind}_{self.draw}"]
-        parts += [] if self.kept is None else [f"kept_{self.kept:.10g}"]
+        parts += [] if self.kept is None else [f"kept_{self.kept:.10f}".rstrip("0")]
         parts += [] if self.start is None else [f"start_{self.start}"]
         parts += [] if self.source is None else [f"from_{self.source}"]
         return "-".join(parts)

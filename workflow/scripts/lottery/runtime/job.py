@@ -135,7 +135,7 @@ def keywords_of(job: Any) -> dict[str, Any]:
 
 def wildcards_of(job: Any) -> dict[str, Any]:
     """A job's wildcards, the seed as a number."""
-    return {n: int(v) if n == "seed" else v for n, v in job.wildcards.items()}
+    return {n: int(v) if n in ("seed", "step") else v for n, v in job.wildcards.items()}
 
 
 def _run(snakemake: Any, terminal: TextIO) -> None:

@@ -114,16 +114,22 @@ def sample(kind: str, source: UnitMask, path_to_model: Path, rng: np.random.Gene
 
 
 def rank(context: SearchContext) -> dict[str, np.ndarray]:
+    """Ranks the units by when they are removed, see `removal_order`."""
+    options = context.options
+    kinds, emptied = kinds_of(options["units"]), options["emptied_attention"]
+    full = UnitMask.full(context.model.architecture, kinds, emptied)
+    return removal_order(_measure_with(context), full, options)
+
+
+def removal_order(
+    measure: Measure, full: UnitMask, options: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
     """Follows the first stage of the search, whatever the score, until no unit is left.
 
     Returns:
         By the kind's array, int32 of its shape: when a unit is removed, counted from 0 over all
         kinds; -1 for kinds that are not pruned. Units of one step go by their importance.
     """
-    options, measure = context.options, _measure_with(context)
-    full = UnitMask.full(
-        context.model.architecture, kinds_of(options["units"]), options["emptied_attention"]
-    )
     strides = strides_of(full, options)
     order = {kind: np.full(kept.shape, -1, np.int32) for kind, kept in full.units.items()}
     mask, removed = full, 0
@@ -131,13 +137,12 @@ def rank(context: SearchContext) -> dict[str, np.ndarray]:
         measured = measure(mask)
         after = remove(mask, measured, strides)
         going = [
-            (measured.importance[kind].flat[place], number, place)
+            (measured.importance[kind].flat[place], number, kind, place)
             for number, kind in enumerate(strides)
             for place in np.flatnonzero(mask.units[kind] & ~after.units[kind])
         ]
-        kinds = list(strides)
-        for _, number, place in sorted(going):
-            order[kinds[number]].flat[place] = removed
+        for *_, kind, place in sorted(going):
+            order[kind].flat[place] = removed
             removed += 1
         mask = after
     return {KINDS[kind].array: array for kind, array in order.items()}

@@ -1,0 +1,423 @@
+"""Sizes, starts and sources: what a config asks for, which cells it gives, and their masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_study import study
+from synthetic_masks import full_mask, unit_mask
+from test_search_structured import STRICT, Landscape
+from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
+
+from lottery.files.errors import StudyError
+from lottery.models.checkpoints import load_model, save_model
+from lottery.planning import grid
+from lottery.planning.params import retrain_params, training_params
+from lottery.pruning.algorithms import magnitude, structured
+from lottery.pruning.controls import control, generator
+from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, read_mask, write_mask
+from lottery.pruning.subnetworks import Subnetwork, reference_of
+from lottery.steps.copy_masks import copy_masks
+from lottery.training.loop import Recipe, train
+from lottery.training.starts import load_start, shuffle_weights
+
+RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=2)
+
+
+def method(options: str, **changes: str):
+    made = study(f"methods: {{s: {{algorithm: structured, subnetworks: [good], {options}}}}}")
+    return made.methods["s"]
+
+
+# --- what a config asks for ---
+
+
+def test_each_axis_adds_its_subnetworks_after_the_plain_ones():
+    asked = method(
+        "kept: [0.5, 0.25], kept_subnetworks: [good, random_uniform_2], "
+        "starts: {shuffled: [good, good-kept_0.5]}, masks_from: [rte]"
+    )
+    assert asked.subnetworks == (
+        "good",
+        "good-kept_0.5",
+        "random_uniform_2-kept_0.5",
+        "good-kept_0.25",
+        "random_uniform_2-kept_0.25",
+        "good-start_shuffled",
+        "good-kept_0.5-start_shuffled",
+        "good-from_rte",
+    )
+    assert asked.plain_subnetworks == ("good",)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("kept: [0.5], kept_subnetworks: [random]", "a size is only possible for good, bad"),
+        ("kept_subnetworks: [good]", "kept is not"),
+        ("starts: {shufled: [good]}", "did you mean shuffled"),
+        ("starts: {rewound: [good]}", "needs rewind_step"),
+        ("rewind_step: 3", "no subnetwork starts from rewound weights"),
+        ("masks_from: [sst2]", "'sst2' is no place"),
+        ("masks_from: {a: {seed: 5}}", "masks_from.a.seed is 5"),
+        ("masks_from: {a: {task: rtee}}", "did you mean rte"),
+        ("masks_from: {a: {subnetwork: nice}}", "masks_from.a.subnetwork is nice"),
+        ("subnetworks: [bad-from_rte]", "a mask from elsewhere is good there"),
+        ("subnetworks: [good-kept_x]", "no name of a subnetwork"),
+        ("units: mlps, subnetworks: [random_layerwise]", "random_uniform is possible"),
+        ("starts: {shuffled: [good-start_shuffled]}", "has a start already"),
+        ("kept: [0.5], kept_subnetworks: [good-kept_0.3]", "kept gives the sizes"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_sentence(options: str, sentence: str):
+    text = f"methods: {{s: {{algorithm: structured, {options}}}}}"
+    with pytest.raises(StudyError, match=sentence) as error:
+        study(text)
+    assert str(error.value).startswith("methods.s")
+
+
+def test_imported_masks_have_no_sizes(tmp_path: Path):
+    (tmp_path / "masks").mkdir()
+    text = "methods: {i: {algorithm: imported, masks: masks, subnetworks: [good], kept: [0.5]}}"
+    with pytest.raises(StudyError, match="imported makes no masks of a given size"):
+        study(text, tmp_path)
+
+
+def test_a_sweep_makes_one_method_per_value_with_a_readable_id():
+    made = study(
+        "methods: {m: {algorithm: magnitude, sweep: {keep_score: [0.8, 0.95], halves: [true]}}, "
+        "s: {algorithm: structured}}"
+    )
+    assert list(made.methods) == [
+        "m_keep_score_0_8_halves_true",
+        "m_keep_score_0_95_halves_true",
+        "s",
+    ]
+    first = made.methods["m_keep_score_0_8_halves_true"]
+    assert (first.options["keep_score"], first.halves) == (0.8, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("sweep: [0.8]", "must be a mapping from options to lists of values"),
+        ("sweep: {keep_score: 0.8}", "must be a mapping from options to lists of values"),
+        ("sweep: {keep_score: [0.8]}, keep_score: 0.9", "varies keep_score, which methods.s sets"),
+        ("sweep: {keep_score: [1.5]}", "methods.s_keep_score_1_5.keep_score is 1.5"),
+        ("sweep: {keep_score: [0.8, 0.80]}", "the id of another method"),
+        ("sweep: {keep_scor: [0.8]}", "did you mean keep_score"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused(options: str, sentence: str):
+    with pytest.raises(StudyError, match=sentence):
+        study(f"methods: {{s: {{algorithm: structured, {options}}}}}")
+
+
+# --- which cells it gives ---
+
+
+def test_a_start_has_no_score_before_retraining():
+    made = study(
+        "methods: {s: {algorithm: structured, subnetworks: [good], starts: {shuffled: [good]}}}"
+    )
+    phases = {(cell.subnetwork, cell.phase) for cell in grid.cells(made)}
+    assert ("good-start_shuffled", "retrained") in phases
+    assert ("good-start_shuffled", "pruned") not in phases
+
+
+def test_no_mask_is_taken_from_its_own_cell():
+    made = study(
+        "tasks: {rte: {}, mrpc: {}}\n"
+        "methods: {s: {algorithm: structured, subnetworks: [good], masks_from: [rte, mrpc]}}"
+    )
+    cells = {(cell.task, cell.subnetwork) for cell in grid.cells(made)}
+    assert cells >= {("rte", "good-from_mrpc"), ("mrpc", "good-from_rte")}
+    assert not cells & {("rte", "good-from_rte"), ("mrpc", "good-from_mrpc")}
+
+
+def test_masks_are_made_of_what_their_names_say():
+    made = study(
+        "tasks: {rte: {}, mrpc: {}}\n"
+        "methods: {s: {algorithm: structured, subnetworks: [good], kept: [0.3], "
+        "kept_subnetworks: [good, inverted, random_uniform_2, bad], "
+        "masks_from: {there: {task: mrpc, seed: 1}}}}"
+    )
+    row = {"model": "small", "task": "rte", "seed": 3, "method": "s"}
+    sources = {
+        "inverted-kept_0.3": row | {"subnetwork": "good-kept_0.7"},
+        "random_uniform_2-kept_0.3": row | {"subnetwork": "good-kept_0.3"},
+        "bad-kept_0.3": row | {"subnetwork": "good-kept_0.3"},
+        "good-from_there": row | {"task": "mrpc", "seed": 1, "subnetwork": "good"},
+        "good-kept_0.3": None,
+    }
+    for name, source in sources.items():
+        assert grid.source_row(made, row | {"subnetwork": name}) == source
+    of_cell = {row["subnetwork"] for row in grid.made_mask_rows(made) if row["task"] == "rte"}
+    # What another mask is made of is made too, and kept when unnamed files are removed.
+    assert "good-kept_0.7" in of_cell
+    assert {tuple(row.values()) for row in grid.ranking_rows(made)} == {
+        ("small", task, seed, "s") for task in ("rte", "mrpc") for seed in (3, 1)
+    }
+
+
+def test_an_axis_changes_the_params_of_no_cell_that_has_it_not():
+    plain = study("methods: {s: {algorithm: structured, subnetworks: [good]}}")
+    more = study(
+        "methods: {s: {algorithm: structured, subnetworks: [good], kept: [0.5], "
+        "starts: {rewound: [good]}, rewind_step: 4}}"
+    )
+    assert retrain_params(more, "s", "rte", "good") == training_params(plain, "rte")
+    rewound = retrain_params(more, "s", "rte", "good-start_rewound")
+    assert rewound == training_params(plain, "rte") | {"start": "rewound", "rewind_step": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("random_uniform_3-kept_0.5", "good-kept_0.5"),
+        ("bad-start_shuffled", "good-start_shuffled"),
+        ("random_half_2", "good_half"),
+        ("good-kept_0.5", None),
+    ],
+)
+def test_a_control_is_compared_at_its_own_size_and_start(name: str, reference: str | None):
+    assert reference_of(name) == reference
+
+
+# --- masks of a size ---
+
+
+def paths(seed: int, kinds: str) -> dict[str, np.ndarray]:
+    options = STRICT | {"units": kinds}
+    full = full_mask(3, 4)
+    return structured.removal_order(Landscape(seed, (3, 4), 0.2), full, options)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 999), st.sampled_from(["both", "heads", "mlps"]))
+def test_every_unit_that_is_pruned_has_its_place_in_the_order(seed: int, kinds: str):
+    order = paths(seed, kinds)
+    pruned = {"both": ("heads", "mlps")}.get(kinds, (kinds,))
+    places = np.concatenate([order[name].ravel() for name in pruned])
+    assert sorted(places) == list(range(len(places)))
+    assert all((order[name] == -1).all() for name in order if name not in pruned)
+
+
+def test_the_order_follows_the_masks_of_the_halves():
+    """What is gone at half of the units by `prune_to_half` goes first here as well."""
+    landscape = Landscape(5, (3, 4), 0.2)
+    options = STRICT | {"units": "heads"}
+    order = structured.removal_order(landscape, full_mask(3, 4), options)["heads"]
+    half, _ = structured.prune_to_half(landscape, full_mask(3, 4), options)
+    assert ((order >= 6) == half.units["head"]).all()
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    save_model(tmp_path / "model.safetensors", tiny_model())
+    return tmp_path / "model.safetensors"
+
+
+def test_units_give_the_nearest_size_and_nest(model_file: Path):
+    architecture = tiny_architecture()
+    order = paths(3, "both")
+    options = STRICT | {"units": "both"}
+    # Every mask of the path, literally.
+    every = [
+        UnitMask(
+            {"head": order["heads"] >= n, "mlp": order["mlps"] >= n}, options["emptied_attention"]
+        )
+        for n in range(16)
+    ]
+    sizes = np.array([mask.kept_fraction(architecture) for mask in every])
+    before = None
+    for share in (0.95, 0.8, 0.51, 0.5, 0.3, 0.1, 0.02):
+        mask = structured.cut(order, model_file, share, options)
+        distance = abs(mask.kept_fraction(architecture) - share)
+        assert distance == pytest.approx(np.abs(sizes - share).min())
+        if before is not None:
+            assert all((before.units[kind] | ~mask.units[kind]).all() for kind in mask.units)
+        before = mask
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.123])
+def test_weights_are_exact_to_one_entry_and_the_largest(model_file: Path, share: float):
+    mask = magnitude.cut({}, model_file, share, {})
+    parameters = load_model(model_file).checkpoint_parameters()
+    sizes = np.concatenate(
+        [parameters[name].detach().abs().numpy().ravel() for name in mask.parameters]
+    )
+    assert mask.kept == round(share * mask.size)
+    assert sizes[mask.vector].min() >= sizes[~mask.vector].max()
+
+
+# --- controls that every algorithm has ---
+
+
+@given(st.integers(0, 9999))
+def test_controls_of_units_have_the_counts_they_promise(seed: int):
+    rng = np.random.default_rng(seed)
+    source = unit_mask(rng.random((6, 4)) < 0.4, rng.random(6) < 0.5)
+    both = ("head", "mlp")
+    uniform = control("random_uniform", source, both, generator(seed))
+    assert uniform.counts() == source.counts()
+    layerwise = control("random_layerwise", source, both, generator(seed))
+    heads = layerwise.units["head"].sum(axis=1)
+    assert (heads == source.units["head"].sum(axis=1)).all()
+    inverted = control("inverted", source, ("head",), generator(seed))
+    assert (inverted.units["head"] == ~source.units["head"]).all()
+    assert (inverted.units["mlp"] == source.units["mlp"]).all()
+
+
+def test_controls_of_weights_have_the_counts_they_promise():
+    rng = np.random.default_rng(0)
+    source = WeightMask({"a": rng.random((8, 5)) < 0.2, "b": rng.random(30) < 0.7})
+    uniform = control("random_uniform", source, (), generator(1))
+    assert uniform.kept == source.kept
+    layerwise = control("random_layerwise", source, (), generator(1))
+    for name, kept in layerwise.parameters.items():
+        assert kept.sum() == source.parameters[name].sum()
+        assert (kept != source.parameters[name]).any()
+    inverted = control("inverted", source, (), generator(1))
+    assert inverted.kept == source.size - source.kept
+
+
+# --- starts ---
+
+
+@pytest.fixture
+def pretrained(tmp_path: Path, model_file: Path) -> Path:
+    from lottery import files
+
+    arrays, metadata = files.read_arrays(model_file)
+    body = {name: array for name, array in arrays.items() if not name.startswith("classifier")}
+    files.write_arrays(tmp_path / "pretrained.safetensors", body, metadata)
+    return tmp_path / "pretrained.safetensors"
+
+
+def arrays_of(model) -> dict[str, np.ndarray]:
+    return {name: p.detach().numpy().copy() for name, p in model.named_parameters()}
+
+
+def test_shuffled_weights_are_the_same_numbers_elsewhere(pretrained: Path):
+    plain = arrays_of(load_start(None, pretrained, 3, 11))
+    moved = arrays_of(load_start("shuffled", pretrained, 3, 11))
+    for name, array in plain.items():
+        assert (np.sort(array, axis=None) == np.sort(moved[name], axis=None)).all()
+        stays = array.ndim == 1 or name.startswith("classifier")
+        assert np.array_equal(array, moved[name]) == stays, name
+    other = arrays_of(load_start("shuffled", pretrained, 3, 12))
+    assert not np.array_equal(other["layers.0.query.weight"], moved["layers.0.query.weight"])
+
+
+def test_reinitialised_weights_are_drawn_and_keep_the_classifier_of_the_seed(pretrained: Path):
+    plain = arrays_of(load_start(None, pretrained, 3, 11))
+    drawn = arrays_of(load_start("reinitialised", pretrained, 3, 11))
+    assert np.array_equal(plain["classifier.weight"], drawn["classifier.weight"])
+    for name in ("layers.1.output.weight", "embeddings.word.weight"):
+        correlation = np.corrcoef(plain[name].ravel(), drawn[name].ravel())[0, 1]
+        assert abs(correlation) < 0.1
+        assert drawn[name].std() == pytest.approx(0.02, rel=0.1)
+
+
+def test_finetuned_and_rewound_weights_are_those_of_the_file(model_file: Path):
+    for start in ("finetuned", "rewound"):
+        read = arrays_of(load_start(start, model_file, 3, 11))
+        assert all(np.array_equal(a, read[n]) for n, a in arrays_of(tiny_model()).items())
+
+
+def test_rewinding_repeats_the_first_steps_bit_for_bit():
+    """The state after `last_step`, trained on from there with its optimizer, is that of one run."""
+    seen = {}
+
+    class Spy:
+        """A checkpoint that keeps the weights after every step."""
+
+        def load(self):
+            return None
+
+        def delay_signals(self):
+            import contextlib
+
+            return contextlib.nullcontext()
+
+        def save_if_due(self, state):
+            made = state()
+            seen[made.step] = {k: v.copy() for k, v in made.arrays.items() if ":weight" in k}
+
+    whole = tiny_model()
+    train(whole, tiny_tokens(), RECIPE, 4, checkpoint=Spy())
+    early = tiny_model()
+    train(early, tiny_tokens(), RECIPE, 4, last_step=3)
+    # The table of words is cut to those that occur while a model is trained.
+    for name, array in arrays_of(early).items():
+        if "embeddings.word" not in name:
+            assert np.array_equal(array, seen[3][f"{name}:weight"]), name
+
+
+def test_a_rewound_training_leaves_out_the_steps_behind_it():
+    history = train(tiny_model(), tiny_tokens(), RECIPE, 4, first_step=3)
+    whole = train(tiny_model(), tiny_tokens(), RECIPE, 4)
+    assert history[-1]["step"] == whole[-1]["step"]
+    trained, everything = tiny_model(), tiny_model()
+    train(trained, tiny_tokens(), RECIPE, 4, first_step=3)
+    train(everything, tiny_tokens(), RECIPE, 4)
+    assert any(
+        not torch.equal(a, b)
+        for a, b in zip(trained.parameters(), everything.parameters(), strict=True)
+    )
+    with pytest.raises(StudyError, match="rewind_step is 99, but training has"):
+        train(tiny_model(), tiny_tokens(), RECIPE, 4, first_step=99)
+
+
+def test_shuffling_does_not_depend_on_the_order_of_calls():
+    first, second = tiny_model(), tiny_model()
+    np.random.default_rng().random()
+    shuffle_weights(first, 5)
+    shuffle_weights(second, 5)
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+# --- masks from elsewhere ---
+
+
+def copied(folder: Path, mask: UnitMask, model_file: Path) -> Path:
+    write_mask(
+        folder / "good.safetensors", mask, MaskInfo("structured", "m", "a", "1", "s", "good", 0.5)
+    )
+    copy_masks(
+        path_to_source=folder / "good.safetensors",
+        path_to_model=model_file,
+        path_to_mask=folder / "good-from_a.safetensors",
+        model="m",
+        task="b",
+        seed=2,
+        method="s",
+        subnetwork="good-from_a",
+    )
+    return folder / "good-from_a.safetensors"
+
+
+def test_a_copied_mask_keeps_its_units_and_gets_its_new_cell(tmp_path: Path, model_file: Path):
+    mask = random_mask(3)
+    found, info = read_mask(copied(tmp_path, mask, model_file))
+    assert all((found.units[kind] == mask.units[kind]).all() for kind in mask.units)
+    assert (info.task, info.seed, info.subnetwork) == ("b", "2", "good-from_a")
+    assert info.kept_fraction == pytest.approx(mask.kept_fraction(tiny_architecture()))
+
+
+def test_a_mask_of_another_shape_is_refused(tmp_path: Path, model_file: Path):
+    with pytest.raises(StudyError, match="does not fit m"):
+        copied(tmp_path, full_mask(5, 4), model_file)
+
+
+def test_a_name_without_a_start_is_the_mask():
+    assert str(Subnetwork.parse("good-kept_0.5-start_shuffled-from_a").mask) == (
+        "good-kept_0.5-from_a"
+    )
