@@ -1,9 +1,11 @@
-"""What subnetworks are worth along the axes of a method: at other sizes, and with masks from elsewhere."""
+"""What subnetworks are worth along the axes of a method: at other sizes, from other weights, with other masks."""
 
 WITH_SIZES = grid.axis_rows(STUDY, "kept")
+WITH_STARTS = grid.axis_rows(STUDY, "start")
 WITH_SOURCES = grid.axis_rows(STUDY, "source")
 AXIS_TABLES = targets(f"{ANALYSED}/score_over_size.csv", WITH_SIZES)
 AXIS_TABLES += targets(f"{ANALYSED}/size_curves.csv", WITH_SIZES)
+AXIS_TABLES += targets(f"{ANALYSED}/starts.csv", WITH_STARTS)
 AXIS_TABLES += targets(f"{ANALYSED}/transfer.csv", WITH_SOURCES)
 
 
@@ -59,3 +61,28 @@ use rule analysis_step as plot_transfer with:
         step=stage("plot_transfer"),
     message:
         "plot the transfer of masks in {wildcards.model}: {wildcards.method}"
+
+
+wants("starts", WITH_STARTS)
+
+
+use rule analysis_step as plot_starts with:
+    input:
+        scores=f"{ANALYSED}/scores.csv",
+        predictions=predictions_of_method,
+    output:
+        **drawn("starts", "Start"),
+        table=report(
+            f"{ANALYSED}/starts.csv",
+            caption="../report/start_table.rst",
+            category="Start",
+            labels={"model": "{model}", "method": "{method}", "table": "starts"},
+        ),
+        provenance=f"{FIGURES}/starts.provenance.json",
+    pathvars:
+        job="plot_starts/{model}/{method}",
+    params:
+        settings=settings(params.method_layout_params, "model", "method"),
+        step=stage("plot_starts"),
+    message:
+        "plot {wildcards.method} in {wildcards.model} from other weights"

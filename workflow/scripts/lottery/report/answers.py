@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
-from lottery.report.tables.axes import size_answer, transfer_answer
+from lottery.report.tables.axes import size_answer, start_answer, transfer_answer
 from lottery.report.tables.claims import SHORT
 from lottery.report.tables.model import Record, records
 from lottery.report.tables.numbers import counted, interval, rounded, signs
@@ -149,6 +149,7 @@ class Axis:
 
 AXES = (
     Axis("size_curves", "How small may a subnetwork be?", "how small", size_answer),
+    Axis("starts", "From which weights does it learn?", "other weights", start_answer),
     Axis("transfer", "Does it matter whose mask it is?", "masks of others", transfer_answer),
 )
 

@@ -15,7 +15,6 @@ from lottery.statistics.claims.verdicts import (
     ABOVE,
     AGAINST,
     FEWEST_SEEDS,
-    KEEP_SCORE,
     SUPPORTS,
     UNDECIDED,
     Criterion,
@@ -23,13 +22,20 @@ from lottery.statistics.claims.verdicts import (
     verdict,
 )
 from lottery.statistics.intervals import Estimate, examples_se, mean_estimate, se_of_mean
-from lottery.statistics.runs import FULL, Predictions, by_seed, read_predictions, run_of
+from lottery.statistics.runs import (
+    FULL,
+    Predictions,
+    by_seed,
+    difference,
+    read_predictions,
+    run_of,
+)
 from lottery.tasks.metrics import influences
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Of score - KEEP_SCORE x full, as in claim A1.
+# Of score - 0.9 x full (`KEEP_SCORE`), as in claim A1.
 COMPARABLE = Criterion(ABOVE, 0.0)
 
 # What tables along an axis say of a subnetwork's scores: kept_fraction, mean over seeds and draws;
@@ -145,16 +151,20 @@ class TaskRuns:
             **interval_of(estimate([self.measured(draws, phase)]), "score"),
         }
 
-    def of_full(self, draws: Sequence[str], phase: str, factor: float = KEEP_SCORE) -> Measured:
-        """score - factor x score of the full model; collapsed runs are left out, as in A1."""
-        runs = self.runs(draws, phase)
-        sound = runs[~runs["degenerate"]]
-        if len(sound) < min(2, len(runs)):
+    def difference(
+        self, first: Sequence[str], second: Sequence[str], phase: str, factor: float = 1.0
+    ) -> Measured:
+        """first - factor x second in a phase; runs that collapsed are left out, as in claims.
+
+        Where collapses leave less than two of several seeds there is no value.
+        """
+        sides = self.runs(first, phase), self.runs(second, phase)
+        both = difference(*sides, factor)
+        sound = both.index[~both["degenerate"]]
+        if len(sound) < min(2, len(both)):
             return Measured(np.empty(0), 0.0)
-        values = sound["value"] - factor * self.full["value"].reindex(sound.index)
-        added = self.added(draws, phase, sound.index)
-        added = added - factor * self.added(FULL, "finetuned", sound.index)
-        return Measured(values.to_numpy(float), self.error(added))
+        added = self.added(first, phase, sound) - factor * self.added(second, phase, sound)
+        return Measured(both.loc[sound, "value"].to_numpy(float), self.error(added))
 
     def added(self, draws: Sequence[str], phase: str, seeds: Iterable[int]) -> np.ndarray:
         """What every example adds to each seed's score, draws averaged, [S, n]."""

@@ -22,8 +22,8 @@ from lottery.statistics.axes import (
     interval_of,
     tasks_of,
 )
-from lottery.statistics.claims.verdicts import SUPPORTED
-from lottery.statistics.runs import PHASES
+from lottery.statistics.claims.verdicts import KEEP_SCORE, SUPPORTED
+from lottery.statistics.runs import FULL, PHASES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +114,7 @@ def _point(
     if found is None:
         return None
     sd = full.std(ddof=1)
-    difference = estimate([runs.of_full(draws, phase)])
+    difference = estimate([runs.difference(draws, FULL, phase, KEEP_SCORE)])
     return {
         "kept": kept,
         **found,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -26,8 +26,9 @@ from lottery.statistics.sources import GOOD, SCHEMA, transfer_table
 
 VERSION = 1
 PHASE = "retrained"  # of the figure; the table has both
-COLOURS = "Greys"
-KEY = "share recovered: (score − majority) / (full − majority); 0.000 in a cell is the score"
+# Dark letters can be read on both ends.
+COLOURS = LinearSegmentedColormap.from_list("recovered", ["white", "#9a9a9a"])
+KEY = "share recovered: (score − majority) / (full − majority); in cells the score"
 RECOVERED = "share recovered"
 LEAST = 0.05  # an axis is no shorter
 
@@ -75,7 +76,7 @@ def draw_transfer(transfer: pd.DataFrame, layout: Layout, model: str, method: st
     sizes = shown["kept"].drop_duplicates().sort_values(ascending=False, na_position="first")
     by_size = [(kept, pd.concat([_of_size(shown, kept), full])) for kept in sizes]
     lines = max(len(source_lines(rows, tasks)) for _, rows in by_size)
-    panel = (style.PAGE / 2, max(1.9, 0.75 + 0.3 * lines))
+    panel = (style.PAGE / 2, max(1.9, 0.75 + 0.2 * lines))
     figure, axes = style.panels(2 * len(by_size), 2, panel, 1.2)
     colours = ScalarMappable(Normalize(0.0, 1.0, clip=True), COLOURS)
     for place, (kept, rows) in enumerate(by_size):
@@ -107,11 +108,8 @@ def _draw_matrix(
     for y, cells in enumerate(lines.values()):
         for task, cell in cells.items():
             x = tasks.index(task)
-            value = np.nan if cell["recovered"] is None else cell["recovered"]
-            recovered[y, x] = value
-            colour = "white" if value > 0.6 else "black"  # NaN is not
-            text = rounded(cell["score"], 3)
-            axis.text(x, y, text, color=colour, ha="center", va="center")
+            recovered[y, x] = np.nan if cell["recovered"] is None else cell["recovered"]
+            axis.text(x, y, rounded(cell["score"], 3), ha="center", va="center")
             if cell["subnetwork"] == GOOD and cell["source"] == task:
                 frame = {"fill": False, "edgecolor": style.SUBNETWORKS[GOOD], "linewidth": 1.5}
                 axis.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, **frame))

@@ -23,7 +23,7 @@ from lottery.report.tables.data import data_table
 from lottery.report.tables.model import Table, read_caption, records
 from lottery.results import latency, overlap, summary
 from lottery.results.layout import Layout
-from lottery.statistics import differences, sizes, sources, trainability
+from lottery.statistics import differences, sizes, sources, starts, trainability
 from lottery.statistics.claims import check
 
 VERSION = 10
@@ -39,6 +39,7 @@ SCHEMAS = {
     "latency": latency.SCHEMA,
     "score_over_size": sizes.SCHEMA,
     "size_curves": sizes.CURVES,
+    "starts": starts.SCHEMA,
     "transfer": sources.SCHEMA,
 }
 LEGEND = "legend"  # the text that says what all figures have in common
@@ -264,6 +265,8 @@ def _tables(
             case "score_over_size":
                 caption = captions.get("size_table", "")
                 tables.append(axes.size_table(frame, frames["size_curves"], caption))
+            case "starts":
+                tables.append(axes.start_table(frame, order, captions.get("start_table", "")))
             case "transfer":
                 caption = captions.get("transfer_table", "")
                 tables.append(axes.transfer_table(frame, order, caption))

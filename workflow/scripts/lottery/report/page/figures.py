@@ -139,6 +139,14 @@ SECTIONS = (
         ("sizes",),
     ),
     Section(
+        "weights",
+        "From which weights?",
+        "The same masks retrained from other weights than the pretrained ones: what is left shows"
+        " what the mask is worth by itself, and random masks next to it what any mask is.",
+        (Shown("starts", "Retrained from other weights"),),
+        ("starts",),
+    ),
+    Section(
         "whose",
         "Whose mask?",
         "Masks that were found on another task or in another place of the study, trained here, next"

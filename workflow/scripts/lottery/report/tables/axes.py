@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 
 from lottery.config.sentences import listed
 from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
-from lottery.report.tables.numbers import NOTHING, counted, interval, percent, rounded
+from lottery.report.tables.numbers import (
+    MINUS,
+    NOTHING,
+    counted,
+    interval,
+    p_value,
+    percent,
+    rounded,
+)
 from lottery.results.layout import Layout
+from lottery.results.summary import AVERAGE
 from lottery.statistics.claims.verdicts import SUPPORTED
 from lottery.statistics.sizes import HALF, REST
 from lottery.statistics.sources import GOOD, mean_recovered
+from lottery.statistics.starts import ORDER, mean_change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,18 +148,19 @@ def source_lines(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, dict[str
         rows: of one model, method, phase and size, and of the full models.
         tasks: the columns.
     """
-    lines: dict[tuple[int, str], dict[str, Record]] = {}
+    lines: dict[tuple[int, int, str], dict[str, Record]] = {}
     for row in records(rows):
         kind, source = row["subnetwork"].replace("_", " "), row["source"]
-        own = source == row["task"]
+        place = tasks.index(source) if source in tasks else len(tasks)
+        key = 0, place, source
         if row["subnetwork"] == "full":
-            key = len(tasks) + 2, "full model"
+            key = 2, 0, "full model"
         elif row["subnetwork"] != GOOD:
-            key = len(tasks) + 1, kind if own else f"{kind}, size of {source}"
-        else:
-            key = tasks.index(source) if source in tasks else len(tasks), source
+            own = source == row["task"]
+            key = (1, -1, kind) if own else (1, place, f"{kind}, size of {source}")
         lines.setdefault(key, {})[row["task"]] = row
-    return {key[1]: lines[key] for key in sorted(lines, key=lambda key: key[0])}
+    order = sorted(lines, key=lambda key: key[:2])
+    return {key[2]: lines[key] for key in order}
 
 
 def transfer_table(transfer: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
@@ -202,3 +213,65 @@ def transfer_answer(transfer: pd.DataFrame) -> tuple[str, str] | None:
     others = listed(f"{name} {percent(mean)}" for name, mean in means.items() if name != first)
     text = f"{first}, retrained, as a share of what the full model gains over majority"
     return percent(means[first]), f"{text}; {others}" if others else text
+
+
+def start_table(starts: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
+    """From which weights, from starts.csv: a line per task and start, a column per mask."""
+    masks = list(dict.fromkeys(starts["mask"]))
+    tasks = [task.id for task in layout.tasks] + [AVERAGE]
+    groups = []
+    for (model, method), own in starts.groupby(["model", "method"], sort=False):
+        cells = {(row["task"], row["start"], row["mask"]): row for row in records(own)}
+        lines = sorted({(tasks.index(task), ORDER.index(start), start) for task, start, _ in cells})
+        rows = [
+            [
+                Cell(f"{tasks[task]}: {start}", scope=Scope(model, method, tasks[task])),
+                *(_started(cells.get((tasks[task], start, mask))) for mask in masks),
+            ]
+            for task, _, start in lines
+        ]
+        groups.append(Group(f"{method}, {model}", rows, Scope(model, method)))
+    columns = ["", *(mask.replace("_", " ") for mask in masks)]
+    return Table("starts", caption, columns, groups, source="starts") if groups else None
+
+
+def _started(row: Record | None) -> Cell:
+    if row is None:
+        return Cell(NOTHING)
+    ends = interval(row["score_low"], row["score_high"])
+    change = row["difference"]
+    against = "" if change is None else f"{rounded(change)} to pretrained, p {p_value(row['p'])}"
+    mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
+    return Cell(rounded(row["score"]), (ends, against), mark=mark)
+
+
+def start_sentence(starts: pd.DataFrame) -> str:
+    """How scores change from the pretrained weights to others, by start and mask."""
+    parts = [
+        f"{start}: {listed(f'{mask} {signed(change)}' for mask, change in changes.items())}"
+        for start in dict.fromkeys(starts["start"])
+        if (changes := mean_change(starts, start))
+    ]
+    text = "; ".join(parts)
+    return f"Against the pretrained weights, mean over tasks: {text}." if parts else ""
+
+
+def start_answer(starts: pd.DataFrame) -> tuple[str, str] | None:
+    """The same for the answers: the start that costs a good mask most comes first."""
+    of_good = {
+        start: changes[GOOD]
+        for start in dict.fromkeys(starts["start"])
+        if GOOD in (changes := mean_change(starts, start))
+    }
+    if not of_good:
+        return None
+    worst = min(of_good, key=lambda start: of_good[start])
+    texts = listed(f"{start} {signed(change)}" for start, change in of_good.items())
+    text = f"score of good against the pretrained weights, mean over tasks: {texts}"
+    return f"{signed(of_good[worst])} on {worst} weights", text
+
+
+def signed(change: float) -> str:
+    """A change with its sign."""
+    text = rounded(change)
+    return text if text.startswith(MINUS) else f"+{text}"

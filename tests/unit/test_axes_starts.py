@@ -1,0 +1,170 @@
+"""starts.csv, its table and its figure: what masks are worth on other weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from synthetic_axes import METHOD, TASKS, make_study, seed_values
+from synthetic_runs import MODEL
+
+from lottery.pruning.subnetworks import Subnetwork
+from lottery.report import style
+from lottery.report.answers import axis_answers
+from lottery.report.tables.axes import signed, start_sentence
+from lottery.report.tables.axes import start_table as printed
+from lottery.statistics.starts import start_table, starts_of
+from lottery.steps.plot_starts import draw_starts
+
+NAMES = (
+    "good",
+    "good-kept_0.5",
+    "random",
+    "random_2",
+    "bad",
+    "good-start_shuffled",
+    "good-start_rewound",
+    "good-kept_0.5-start_shuffled",
+    "random-start_shuffled",
+    "random_2-start_shuffled",
+    "random_uniform-start_finetuned",
+)
+LEVELS = {"full": 0.95, "good": 0.9, "random": 0.75, "random_uniform": 0.7, "bad": 0.6}
+COST = {None: 0.0, "rewound": 0.05, "finetuned": 0.0, "shuffled": 0.3}
+
+
+def level(task, run, seed):
+    named = Subnetwork.parse(run[1])
+    return LEVELS[named.kind] - COST[named.start]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Scores, layout, and starts.csv."""
+    root = tmp_path_factory.mktemp("starts")
+    paths, scores, layout = make_study(root, NAMES, level)
+    return scores, layout, start_table(scores, paths, layout, MODEL, METHOD)
+
+
+def cell(table, task, mask, start):
+    rows = table[(table["task"] == task) & (table["mask"] == mask) & (table["start"] == start)]
+    (row,) = rows.itertuples()
+    return row
+
+
+def values(scores, task, *names):
+    of_cell = {"task": task, "phase": "retrained", "split": "validation"}
+    return np.mean([seed_values(scores, subnetwork=name, **of_cell) for name in names], axis=0)
+
+
+def test_masks_with_a_start_are_compared_with_themselves_on_the_pretrained_weights():
+    assert starts_of(NAMES) == {
+        "good": {
+            "pretrained": ("good",),
+            "shuffled": ("good-start_shuffled",),
+            "rewound": ("good-start_rewound",),
+        },
+        "good-kept_0.5": {
+            "pretrained": ("good-kept_0.5",),
+            "shuffled": ("good-kept_0.5-start_shuffled",),
+        },
+        "random": {
+            "pretrained": ("random", "random_2"),
+            "shuffled": ("random-start_shuffled", "random_2-start_shuffled"),
+        },
+        "random_uniform": {"finetuned": ("random_uniform-start_finetuned",)},
+    }
+
+
+def test_a_cell_has_the_mean_over_draws_and_seeds_and_its_difference(made):
+    scores, _, table = made
+    row = cell(table, "rte", "random", "shuffled")
+    on_shuffled = values(scores, "rte", "random-start_shuffled", "random_2-start_shuffled")
+    on_pretrained = values(scores, "rte", "random", "random_2")
+    assert row.score == pytest.approx(on_shuffled.mean())
+    assert row.difference == pytest.approx((on_shuffled - on_pretrained).mean())
+    assert (row.n_seeds, row.n_draws, row.n_tasks) == (3, 2, 1)
+    half = stats.t.ppf(0.975, 2) * (on_shuffled - on_pretrained).std(ddof=1) / 3**0.5
+    assert row.difference_high - row.difference >= half - 1e-12
+    assert np.isnan(cell(table, "rte", "random", "pretrained").difference)
+    assert np.isnan(cell(table, "rte", "random_uniform", "finetuned").difference)
+
+
+def test_the_average_is_over_tasks_with_the_cost_that_was_built_in(made):
+    scores, _, table = made
+    row = cell(table, "average", "good", "shuffled")
+    of_tasks = [values(scores, task, "good-start_shuffled").mean() for task in TASKS]
+    assert row.score == pytest.approx(np.mean(of_tasks)) and row.n_tasks == 2
+    assert row.difference == pytest.approx(-0.3, abs=0.06) and row.p < 0.01
+    assert cell(table, "average", "good", "rewound").difference == pytest.approx(-0.05, abs=0.05)
+    full = values_of_full(scores)
+    assert cell(table, "average", "full", "pretrained").score == pytest.approx(full)
+
+
+def values_of_full(scores):
+    return np.mean(
+        [seed_values(scores, subnetwork="full", task=t, split="validation").mean() for t in TASKS]
+    )
+
+
+def test_the_printed_table_has_the_pretrained_weights_first(made):
+    _, layout, table = made
+    shown = printed(table, layout, "A caption.")
+    assert shown.columns == [
+        "", "full", "good", "good-kept 0.5", "random", "random uniform",
+    ]  # fmt: skip
+    names = [line[0].text for line in shown.groups[0].rows]
+    starts = ["pretrained", "finetuned", "shuffled", "rewound"]
+    assert names == [f"{task}: {start}" for task in (*TASKS, "average") for start in starts]
+    line = dict(zip(names, shown.groups[0].rows, strict=True))["rte: shuffled"]
+    row = cell(table, "rte", "good", "shuffled")
+    assert line[2].text == f"{row.score:.3f}"
+    assert line[2].below[1].startswith(f"−{-row.difference:.3f} to pretrained, p ")
+    assert line[1].text == "–"
+
+
+def test_the_sentence_and_the_answer_have_the_mean_changes(made):
+    table = made[-1]
+    change = cell(table, "average", "good", "shuffled").difference
+    assert f"shuffled: good {signed(change)}" in start_sentence(table)
+    (answer,) = axis_answers({"starts": table})
+    assert answer.parts[0].word == f"{signed(change)} on shuffled weights"
+
+
+def test_the_figure_draws_the_numbers_of_the_table(made):
+    scores, layout, table = made
+    with style.settings():
+        figure = draw_starts(table, scores, layout, MODEL, METHOD)
+    panels = {axis.get_title(): axis for axis in figure.axes}
+    assert [*panels] == ["rte", "sst2", "average over tasks"]
+    for title, axis in panels.items():
+        task = "average" if title.startswith("average") else title
+        lines = [text.get_text() for text in panels["rte"].get_yticklabels()]
+        marks = [line for line in axis.lines if line.get_markersize() == 4 and line.get_marker()]
+        drawn = {
+            (lines[round(line.get_ydata()[0])], line.get_xdata()[0])
+            for line in marks
+            if line.get_marker() in ("o", "s", "^", "v")
+        }
+        rows = table[(table["task"] == task) & (table["mask"] != "full")]
+        assert drawn == set(zip(rows["start"], rows["score"], strict=True))
+    assert lines[0] == "pretrained"
+
+
+def test_a_collapsed_start_counts_with_its_score_and_is_marked(tmp_path):
+    """On shuffled weights every seed predicts a constant."""
+
+    def collapsing(task, run, seed):
+        return 0 if run[1] == "good-start_shuffled" else level(task, run, seed)
+
+    names, tasks = ("good", "good-start_shuffled"), {"rte": "accuracy"}
+    paths, scores, layout = make_study(tmp_path, names, collapsing, tasks=tasks)
+    table = start_table(scores, paths, layout, MODEL, METHOD)
+    row = cell(table, "rte", "good", "shuffled")
+    assert row.n_collapsed == 3 and np.isnan(row.difference)
+    assert row.score == pytest.approx(values(scores, "rte", "good-start_shuffled").mean())
+    with style.settings():
+        figure = draw_starts(table, scores, layout, MODEL, METHOD)
+        style.save(figure, [tmp_path / "starts.png"])
+    assert "with a collapsed run" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert not axis_answers({"starts": table})
