@@ -43,7 +43,7 @@ DENIALS = (
     ("we found the {one} neither {adjective} nor {second}", ("adjective", "second")),
 )
 DENIED_SHARE = 0.3  # of the sentences of sentiment
-DENIED_REVIEWS = 0.35  # reviews with a denial
+DENIED_REVIEWS = 0.5  # reviews with a denial
 FILLERS = {
     "judge": lexicon.JUDGES,
     "neutral": lexicon.NEUTRAL,
@@ -85,7 +85,8 @@ def reviews(split: str, words: Random) -> Writer:
         label = rng.randrange(2)
         things = rng.sample(rng.choice(lexicon.ASPECTS), 4)
         denied = rng.randrange(2) if rng.random() < DENIED_REVIEWS else None
-        texts, deciding = [], []
+        texts: list[str] = []
+        deciding: list[str] = []
         for place, pair in enumerate((things[:2], things[2:])):
             forms, pole = (DENIALS, 1 - label) if place == denied else (JUDGEMENTS, label)
             text, found = _judgement(rng, forms, poles[pole], pair)
