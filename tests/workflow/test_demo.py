@@ -21,7 +21,7 @@ from lottery.pruning.masks import read_mask
 
 DEMO = ROOT / "workflow" / "configs" / "demo.yaml"
 STUDY = load_study(yaml.safe_load(DEMO.read_text(encoding="utf-8")), ROOT)
-EASY = "reviews"
+EASY = "sentiment"
 LEAST_ABOVE_MAJORITY = 0.2
 KEPT = (0.2, 0.9)
 
