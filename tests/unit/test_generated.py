@@ -41,12 +41,15 @@ from lottery.data.generated.lexicon import (
     with_s,
     words_of,
 )
+from lottery.data.generated.writers import DENIED_REVIEWS
 from lottery.data.tokens import load_tokenizer, tokens_of
 from lottery.models.model_files import source_folder
 from lottery.tasks.task import GENERATED, LARGEST_GENERATED
 
 NAMES = sorted(OPENERS)
 SEEDS = (0, 1, 7)
+# A word of each denial of sentiment and reviews.
+DENIALS = {"not", "never", "hardly", "anything", "far", "no", "neither"}
 
 
 def texts(examples):
@@ -219,23 +222,28 @@ def test_a_lexicon_is_shared_out_whole(entries, seed):
 
 def test_sentiment_is_the_pole_turned_round_by_a_denial():
     poles = [{word for words in table.values() for word in words} for table in (BLAME, PRAISE)]
-    denials = {"not", "never", "hardly", "anything", "far", "no", "neither"}
     denied = Counter()
     for example in generate("sentiment", 2000, 1, 0)["train"]:
-        turned = bool(denials & set(example.text_a.split()))
+        turned = bool(DENIALS & set(example.text_a.split()))
         assert set(example.deciding) <= poles[example.label ^ turned]
         denied[example.label] += turned
     assert min(denied.values()) >= 200
 
 
-def test_every_word_of_a_review_that_says_something_says_the_same():
+def test_a_denied_judgement_of_a_review_agrees_with_the_other():
     poles = [{word for words in table.values() for word in words} for table in (BLAME, PRAISE)]
-    counts = Counter()
+    shares = Counter()
     for example in generate("reviews", 2000, 1, 0)["train"]:
+        against = [word for word in example.deciding if word in poles[1 - example.label]]
         found = [word for word in example.text_a.split() if word in poles[0] | poles[1]]
-        assert {*found} == {*example.deciding} <= poles[example.label]
-        counts[len(found)] += 1
-    assert {*counts} == {2, 3, 4} and min(counts.values()) >= 200
+        assert sorted(found) == sorted(example.deciding) and 2 <= len(found) <= 4
+        denials = sum(word in DENIALS for word in example.text_a.split())
+        # The denied words are the only ones of the other pole.
+        assert denials == bool(against) and len(against) < len(found)
+        shares[example.label, bool(against)] += 1
+    for label in (0, 1):
+        denied = shares[label, True] / (shares[label, True] + shares[label, False])
+        assert abs(denied - DENIED_REVIEWS) < 0.05
 
 
 def test_entailment_follows_from_the_families():

@@ -37,7 +37,7 @@ def counts(study: Study) -> dict[str, int]:
         ("config.yaml", (45, 45, 45, 180, 9, 90, 405, 810 + 45, 9)),
         ("workflow/configs/strict.yaml", (45, 45, 45, 270, 9, 90, 585, 1170 + 45, 9)),
         ("workflow/configs/full.yaml", (90, 405, 90, 495, 18, 315, 1125, 2250 + 90, 9)),
-        ("workflow/configs/demo.yaml", (6, 6, 6, 24, 2, 12, 42, 84 + 6, 2)),
+        ("workflow/configs/demo.yaml", (6, 6, 6, 24, 0, 12, 36, 72 + 6, 2)),
     ],
 )
 def test_job_counts(config: str, expected: tuple[int, ...]) -> None:

@@ -51,6 +51,7 @@ def run_step(root: Path, world: World, **keywords: object) -> list[dict[str, str
         },
         layout=layout_params(world),
         n_seeds=len(world.seeds),
+        left_out={},
         **keywords,
     )
     return files.read_csv(root / "claims.csv")

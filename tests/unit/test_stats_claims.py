@@ -283,6 +283,18 @@ def test_a_claim_whose_second_part_was_not_run_keeps_the_number_of_the_first():
     assert rows_of(false, "A3", methods=given)["A3", "structured"]["verdict"] == "contradicted"
 
 
+def test_a_claim_left_out_by_design_names_the_config_that_runs_it():
+    given = {"structured": replace(facts("structured", METHODS["structured"]), untrained={})}
+    world = World(methods={"structured": METHODS["structured"]})
+    changes = {"left_out": {"A3": "more.yaml", "C6": "more.yaml"}, "methods": given}
+    rows = rows_of(world, "A3", "C6", "C15", baselines=files.table([], BASELINES), **changes)
+    reasons = {claim: row["reason"] for (claim, _), row in rows.items()}
+    assert reasons["A3"] == "The untrained control was not run: left out here, more.yaml runs it."
+    # Neither a claim that was run nor one that is not declared has such words.
+    assert rows["C6", "structured"]["verdict"] == "supported" and not reasons["C6"]
+    assert reasons["C15"] == "No scores of a BiLSTM were given."
+
+
 def test_claims_about_another_granularity_are_not_applicable(true_rows):
     assert true_rows["C2", "structured"]["verdict"] == "not applicable"
     assert true_rows["C2", "structured"]["reason"] == "The claim is about magnitude pruning."

@@ -525,7 +525,7 @@ def claim_params(study: Study) -> Params:
     facts = {method.id: _claim_facts(study, method) for method in study.methods.values()}
     baselines = study.analysis["baselines"]
     claims: Params = {"layout": layout_params(study), "facts": facts, "baselines": baselines}
-    claims["n_seeds"] = len(study.seeds)
+    claims |= {"n_seeds": len(study.seeds), "left_out": dict(study.analysis["left_out"])}
     if study.unfinished is not None:
         claims["asked_tasks"] = {method: len(_averaged(study, method)) for method in study.methods}
     return claims | missing_params(study)

@@ -41,6 +41,7 @@ def check_claims(
     layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
     n_seeds: int,
+    left_out: dict[str, str],
     paths_to_stability: list[Path] | None = None,
     paths_to_stability_pairs: list[Path] | None = None,
     paths_to_seed_agreement: list[Path] | None = None,
@@ -62,6 +63,7 @@ def check_claims(
         facts: method -> granularity, units, importance, imported, controls, models, search and
             untrained (`MethodFacts`).
         n_seeds: the number of seeds of the study.
+        left_out: claims that the study leaves out by design, with the config that runs them.
         paths_to_stability, paths_to_stability_pairs, paths_to_seed_agreement,
             paths_to_search_noise, paths_to_importance_test, paths_to_task_pairs,
             paths_to_survivors, paths_to_patterns: tables of other analyses, where they were made.
@@ -102,6 +104,7 @@ def check_claims(
         differences=files.read_table(path_to_differences, differences.SCHEMA),
         baselines=files.table(given, BASELINES),
         n_seeds=n_seeds,
+        left_out=left_out,
         tables={
             name: pd.concat([files.read_table(path, TABLES[name]) for path in paths])
             for name, paths in analyses.items()

@@ -42,7 +42,8 @@ DENIALS = (
     ("the {neutral} {one} was {denial} a(n) {noun}", ("noun",)),
     ("we found the {one} neither {adjective} nor {second}", ("adjective", "second")),
 )
-DENIED_SHARE = 0.3
+DENIED_SHARE = 0.3  # of the sentences of sentiment
+DENIED_REVIEWS = 0.5  # reviews with a denial
 FILLERS = {
     "judge": lexicon.JUDGES,
     "neutral": lexicon.NEUTRAL,
@@ -74,19 +75,24 @@ def sentiment(split: str, words: Random) -> Writer:
 def reviews(split: str, words: Random) -> Writer:
     """Is a review good or bad? Single sentences, shaped like SST-2, and easier than sentiment.
 
-    Two judgements of one scene agree, and none is denied: two to four words, each of which gives
-    the label away. A model that adds up what the words say needs no more.
+    Two judgements of one scene agree, and at most one of them is denied. So most words give the
+    label away, and training is soon done. Yet a model that only adds them up is lost wherever a
+    denied word weighs against the others: it does not come near nine tenths of the score.
     """
     poles = _poles(split, words)
 
     def write(rng: Random) -> Example:
         label = rng.randrange(2)
         things = rng.sample(rng.choice(lexicon.ASPECTS), 4)
-        judged = [
-            _judgement(rng, JUDGEMENTS, poles[label], pair) for pair in (things[:2], things[2:])
-        ]
-        (first, deciding), (second, others) = judged
-        return Example(f"{first} and {second}", None, label, (*deciding, *others))
+        denied = rng.randrange(2) if rng.random() < DENIED_REVIEWS else None
+        texts: list[str] = []
+        deciding: list[str] = []
+        for place, pair in enumerate((things[:2], things[2:])):
+            forms, pole = (DENIALS, 1 - label) if place == denied else (JUDGEMENTS, label)
+            text, found = _judgement(rng, forms, poles[pole], pair)
+            texts.append(text)
+            deciding += found
+        return Example(" and ".join(texts), None, label, tuple(deciding))
 
     return write
 

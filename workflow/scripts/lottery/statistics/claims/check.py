@@ -94,6 +94,10 @@ def _judge_all(subject: Subject, claims: Sequence[Claim]) -> list[dict[str, Any]
     for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = p
         _decide(row, len(tested))
+    for row in rows:
+        config = subject.evidence.left_out.get(row["claim"])
+        if config and row["verdict"] == verdicts.NOT_RUN:
+            row["reason"] = f"{row['reason'].rstrip('.')}: left out here, {config} runs it."
     return rows
 
 

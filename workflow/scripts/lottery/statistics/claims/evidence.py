@@ -121,6 +121,8 @@ class Evidence:
         paper: (claim, granularity) -> row of resources/paper/claims.csv.
         differences: differences.csv.
         n_seeds: the number of seeds of the study.
+        left_out: claims that the study leaves out by design -> the config that runs what they rest
+            on.
         tables: name of `TABLES` -> the rows of that analysis, if it was made.
         baselines: scores of other systems, with the columns `BASELINES`.
         asked_tasks: of an unfinished study: method -> how many tasks that enter averages the config
@@ -135,6 +137,7 @@ class Evidence:
     differences: pd.DataFrame
     baselines: pd.DataFrame
     n_seeds: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     asked_tasks: Mapping[str, int] = field(default_factory=dict)
 
