@@ -198,3 +198,7 @@ def test_the_caption_reads_the_table_of_overlaps(tmp_path):
     rows = [overlap_row("bad", "a", share) for share in (0.2, None)]
     files.write_table(path, files.table(rows, SCHEMA), SCHEMA)
     assert "20% in a" in overlap_sentence(files.read_table(path, SCHEMA))
+
+
+def test_a_method_without_controls_has_no_sentence():
+    assert sentence([]) == ""

@@ -34,7 +34,10 @@ COUNTS = {
     # The same of entailment, a half of all, on heuristics.
     "workflow/configs/generated.yaml": (12, 54, 12, 66, 4, 150, 42, 300 + 12, 150 + 6, 2),
 }
-GPU_RULES = ("finetune", "search", "retrain", "evaluate_pruned", "evaluate_on")
+GPU_RULES = (
+    *("finetune", "search", "retrain", "evaluate_pruned", "evaluate_on"),
+    *("rewind", "rank_masks", "train_again", "evaluate_line"),  # of none of these configs
+)
 
 
 Jobs = Callable[[str], dict[str, int]]

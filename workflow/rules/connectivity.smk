@@ -1,20 +1,4 @@
-"""Second trainings, and the errors on the line from the first to the second."""
-
-
-use rule finetune as train_again with:
-    input:
-        unpack(weights_to_train_again),
-        tokens=all_token_files,
-    output:
-        model=kept_or_temporary(f"{CONNECTED}/model.safetensors"),
-        provenance=f"{CONNECTED}/provenance.json",
-    pathvars:
-        job="train_again/{model}/{task}/seed_{seed}/{method}/{subnetwork}",
-    params:
-        settings=settings(params.again_params, "method", "task", "subnetwork", "seed"),
-        step=stage("train_again"),
-    message:
-        "train {wildcards.subnetwork} of {wildcards.model} again, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
+"""The errors on the line from a first training to a second one."""
 
 
 use rule gpu_step as evaluate_line with:

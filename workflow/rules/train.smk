@@ -1,4 +1,4 @@
-"""The full model of one (model, task, seed), and the pretrained weights under a mask."""
+"""The full model of one (model, task, seed), weights under a mask, and second trainings."""
 
 
 use rule gpu_step as finetune with:
@@ -55,3 +55,19 @@ use rule finetune as retrain with:
         step=stage("retrain"),
     message:
         "retrain {wildcards.subnetwork} of {wildcards.model}, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"
+
+
+use rule finetune as train_again with:
+    input:
+        unpack(weights_to_train_again),
+        tokens=all_token_files,
+    output:
+        model=kept_or_temporary(f"{CONNECTED}/model.safetensors"),
+        provenance=f"{CONNECTED}/provenance.json",
+    pathvars:
+        job="train_again/{model}/{task}/seed_{seed}/{method}/{subnetwork}",
+    params:
+        settings=settings(params.again_params, "method", "task", "subnetwork", "seed"),
+        step=stage("train_again"),
+    message:
+        "train {wildcards.subnetwork} of {wildcards.model} again, {wildcards.task}, seed {wildcards.seed}: {wildcards.method}"

@@ -103,7 +103,7 @@ def overlap_sentence(overlap: pd.DataFrame) -> str:
         control's parameters; empty if there is none.
     """
     sentences = []
-    plain = overlap[overlap["subnetwork"].map(is_plain)]
+    plain = overlap[overlap["subnetwork"].map(is_plain).astype(bool)]
     controls = control_shares(plain).groupby(["subnetwork", "reference"], sort=False)
     for (control, reference), of_control in controls:
         by_task = of_control.set_index("task")["parameters_share"]
