@@ -155,6 +155,13 @@ SECTIONS = (
         ("transfer",),
     ),
     Section(
+        "connected",
+        "Do two trainings end in one valley?",
+        "A subnetwork is trained twice from the same weights, in another order, with other dropout."
+        " Where the error does not rise on the line between the two, training is stable.",
+        (Shown("connectivity", "Error on the line between two trainings"),),
+    ),
+    Section(
         "worth",
         "What is a subnetwork worth?",
         "The time of a forward pass as a ratio to that of the full model. Units that are removed"
