@@ -247,7 +247,7 @@ def test_units_give_the_nearest_size_and_nest(model_file: Path):
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.123])
 def test_weights_are_exact_to_one_entry_and_the_largest(model_file: Path, share: float):
-    mask = magnitude.cut({}, model_file, share, {})
+    mask = magnitude.cut({}, model_file, share, {"scope": "global"})
     parameters = load_model(model_file).checkpoint_parameters()
     sizes = np.concatenate(
         [parameters[name].detach().abs().numpy().ravel() for name in mask.parameters]
