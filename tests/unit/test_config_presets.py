@@ -35,7 +35,13 @@ TABLE = {
         "mlp_step": (1, 1),
         "emptied_attention": ("drop_bias", "keep_bias"),
     },
-    "magnitude": BOTH | {"step": (0.05, 0.05), "max_steps": (30, 30)},
+    "magnitude": BOTH
+    | {
+        "step": (0.05, 0.05),
+        "max_steps": (30, 30),
+        "importance": ("magnitude", "magnitude"),
+        "scope": ("global", "global"),
+    },
 }
 
 
