@@ -33,9 +33,16 @@ TABLE = {
         "stage_start": ("stale", "recompute"),
         "head_step": (0.1, 0.1),
         "mlp_step": (1, 1),
+        "ranking": ("per_kind", "per_kind"),
         "emptied_attention": ("drop_bias", "keep_bias"),
     },
-    "magnitude": BOTH | {"step": (0.05, 0.05), "max_steps": (30, 30)},
+    "magnitude": BOTH
+    | {
+        "step": (0.05, 0.05),
+        "max_steps": (30, 30),
+        "importance": ("magnitude", "magnitude"),
+        "scope": ("global", "global"),
+    },
     "iterative": BOTH | {"share": (0.2, 0.2), "rounds": (10, 10)},
 }
 

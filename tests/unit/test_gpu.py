@@ -14,8 +14,10 @@ from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
 from lottery.models.encoder import Encoder, draw_weights
-from lottery.pruning.criteria import CRITERIA
+from lottery.pruning.algorithms.search import SearchContext
+from lottery.pruning.criteria import CRITERIA, WEIGHT_CRITERIA
 from lottery.pruning.importance import measure
+from lottery.pruning.saliency import weight_scores
 from lottery.pruning.shrink import check_under, shrink, zero_weights
 from lottery.steps.setup import prepare_torch
 from lottery.training.loop import Recipe, train
@@ -106,10 +108,30 @@ def test_shrunk_models_give_the_logits_of_the_cpu(device, seed, emptied):
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("mode", CRITERIA)
+@pytest.mark.parametrize("mode", [name for name, each in CRITERIA.items() if not each.once])
 def test_importances_are_those_of_the_cpu(device, mode):
     tokens, mask = tiny_tokens(30), random_mask(1)
     expected = measure(tiny_model(), tokens, mask, CRITERIA[mode], 8, "file")
     found = measure(tiny_model().to(device), tokens, mask, CRITERIA[mode], 8, "file")
     np.testing.assert_allclose(found.units["head"], expected.units["head"], atol=1e-3, rtol=1e-3)
     np.testing.assert_allclose(found.units["mlp"], expected.units["mlp"], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("importance", WEIGHT_CRITERIA)
+def test_scores_of_weights_are_those_of_the_cpu(device, importance):
+    expected, found = (
+        weight_scores(
+            SearchContext(
+                tiny_model().to(each),
+                tiny_tokens(30),
+                {"search_batch_size": 8},
+                lambda _: None,
+                lambda _: None,
+                pretrained=lambda each=each: tiny_model(5).to(each),
+            ),
+            WEIGHT_CRITERIA[importance],
+        )
+        for each in ("cpu", device)
+    )
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-3, rtol=1e-3)

@@ -124,6 +124,16 @@ def star_of(axis: Axes) -> tuple[float, float]:
     return star.get_xdata()[0], star.get_ydata()[0]
 
 
+def test_the_legend_does_not_name_other_kinds_of_unit_heads_and_mlps():
+    texts = {}
+    for alone in ("heads", "neurons"):
+        rows = SEARCH.assign(stage=["both"] * (len(SEARCH) - 1) + [alone])
+        (legend,) = searches_drawn(rows, {"t": "accuracy"}, "method").legends
+        texts[alone] = {text.get_text() for text in legend.get_texts()}
+    assert {"step: heads and MLPs", "step: heads"} <= texts["heads"]
+    assert {"step: several kinds", "step: neurons"} <= texts["neurons"]
+
+
 def test_the_star_marks_the_last_accepted_state_and_scores_are_differences_to_the_full_model():
     figure = searches_drawn(SEARCH, {"t": "accuracy"}, "method")
     (axis,) = figure.axes

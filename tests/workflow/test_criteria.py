@@ -72,7 +72,7 @@ def test_only_snip_reads_the_pretrained_weights(criteria: Run) -> None:
 
 
 def test_a_further_criterion_searches_its_own_cells_alone(criteria: Run, tmp_path: Path) -> None:
-    methods = METHODS | {"random": METHODS["taylor"] | {"importance": "random"}}
+    methods = METHODS | {"drawn": METHODS["taylor"] | {"importance": "random"}}
     targets = [f"results/tiny/tone/seed_7/mask/{name}/good.safetensors" for name in methods]
     found = planned(criteria.folder, criteria.config | {"methods": methods}, *targets)
     assert found == {"search_magnitude": 1}

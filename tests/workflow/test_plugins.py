@@ -97,7 +97,12 @@ def test_a_criterion_of_ones_own_has_all_figures_and_claims(
 ) -> None:
     figures = plugged.folder / "results/figures/tiny"
     names = {path.name for path in (figures / "squared").iterdir()}
-    assert {"survival_tasks.svg", "survivors.svg", "histograms.svg", "trajectories.svg"} <= names
+    assert {
+        "survival_tasks.svg",
+        "survivors.svg",
+        "importance_histograms.svg",
+        "trajectories.svg",
+    } <= names
     units = pd.read_csv(plugged.folder / "results/tables/tiny/squared/survival.csv")["unit"]
     assert set(units) == {"head", "mlp", "neuron", "layer"}
     assert claims["verdict"]["squared", "C11"] != "not applicable"

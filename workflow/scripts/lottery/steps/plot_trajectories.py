@@ -150,8 +150,11 @@ def _entries(searches: pd.DataFrame, low: float) -> dict[str, Any]:
         f"seed {seed}": style.LINE | {"color": colour, "linestyle": dashes}
         for seed, colour, dashes in looks
     }
+    names = STAGES
+    if not {*searches["stage"]} <= {*STAGES}:  # units of other kinds are removed as well
+        names = STAGES | {"both": "several kinds"}
     stages = {
-        f"step: {STAGES.get(stage, stage)}": bare | {"marker": MARKERS.get(stage, "D")}
+        f"step: {names.get(stage, stage)}": bare | {"marker": MARKERS.get(stage, "D")}
         for stage in searches["stage"].unique()
     }
     return {
