@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from legible import complaints
 from scipy import stats
 from synthetic_axes import METHOD, OFF, make_study, seed_values
 from synthetic_runs import MODEL
@@ -231,6 +232,7 @@ def test_the_figure_draws_the_numbers_of_the_table(made, figure):
         )
         assert [*line.get_xdata()] == [*rows["kept_fraction"]]
         assert [*line.get_ydata()] == [*rows["score"]]
+    assert not complaints(figure)
     stars = [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "*"]
     assert stars == [0.6] * 3
 

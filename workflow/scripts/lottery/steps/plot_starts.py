@@ -73,7 +73,7 @@ def draw_starts(
     figure, axes = style.panels(
         len(names),
         COLUMNS,
-        (style.PAGE / 3, 0.65 + (0.1 + 0.12 * len(masks)) * len(lines)),
+        (style.PAGE / 3, 0.65 + (0.08 + 0.09 * len(masks)) * len(lines)),
         0.9,
         narrowest=style.PAGE * 2 / 3,
     )
