@@ -16,8 +16,7 @@ from lottery.report import strips, style
 from lottery.report.tables.axes import start_sentence
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.scores import score_table
-from lottery.results.summary import reported_runs
-from lottery.statistics.differences import AVERAGE
+from lottery.results.summary import AVERAGE, reported_runs
 from lottery.statistics.starts import ORDER, SCHEMA, start_table
 
 VERSION = 1
