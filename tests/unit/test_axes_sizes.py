@@ -245,6 +245,30 @@ def test_full_and_majority_are_lines_across_the_panel(made, figure):
     assert levels == pytest.approx([full, 0.5])
 
 
+def test_a_seed_whose_full_model_collapsed_is_nowhere(tmp_path):
+    def collapsing(task, run, seed):
+        return 0 if run[1] == "full" and seed == 2 else level(task, run, seed)
+
+    names, tasks = ("good", *FEW), {"rte": "accuracy"}
+    paths, scores, layout = make_study(tmp_path, names, collapsing, tasks=tasks, seeds=(1, 2, 3))
+    # As scores.csv has it.
+    scores["degenerate"] |= scores["seed"] == 2
+    sizes, curves = size_tables(scores, paths, overlaps(()), layout, MODEL, METHOD)
+    kept = scores[(scores["seed"] != 2) & (scores["split"] == "validation")]
+    full = kept[kept["subnetwork"] == "full"]["value"]
+    assert {*sizes["n_seeds"]} == {*curves["n_seeds"]} == {2}
+    assert {*sizes["n_collapsed"]} == {0}
+    assert sizes["full"].to_numpy() == pytest.approx(full.mean())
+    with style.settings():
+        figure = draw_sizes(sizes, curves, scores, layout, MODEL, METHOD)
+    axis = figure.axes[1]
+    levels = [line.get_ydata()[0] for line in axis.lines if [*line.get_xdata()] == [0, 1]]
+    assert levels == pytest.approx([full.mean(), 0.5])
+    good = kept[(kept["subnetwork"] == "good") & (kept["phase"] == "retrained")]["value"].mean()
+    (star,) = (line.get_ydata()[0] for line in axis.lines if line.get_marker() == "*")
+    assert star == pytest.approx(good)
+
+
 def test_a_kind_of_a_plugin_is_a_curve_like_any_other(tmp_path):
     names = ("of_a_plugin-kept_0.5", "of_a_plugin-kept_0.3")
     paths, scores, layout = make_study(tmp_path, names, lambda *_: 0.8, n=40)
