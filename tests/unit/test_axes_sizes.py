@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from legible import complaints
 from scipy import stats
-from synthetic_axes import METHOD, OFF, make_study, seed_values
+from synthetic_axes import METHOD, OFF, layout_of, make_study, seed_values
 from synthetic_runs import MODEL
 
 from lottery import files
@@ -267,6 +267,18 @@ def test_a_seed_whose_full_model_collapsed_is_nowhere(tmp_path):
     good = kept[(kept["subnetwork"] == "good") & (kept["phase"] == "retrained")]["value"].mean()
     (star,) = (line.get_ydata()[0] for line in axis.lines if line.get_marker() == "*")
     assert star == pytest.approx(good)
+
+
+def test_a_strict_method_is_shown_on_the_half_that_it_does_not_search(tmp_path):
+    tasks = {"rte": "accuracy"}
+    paths, scores, _ = make_study(tmp_path, FEW, level, tasks=tasks)
+    layout = layout_of(FEW, tasks, "strict")
+    sizes, _ = size_tables(scores, paths, overlaps(()), layout, MODEL, METHOD)
+    half = seed_values(
+        scores, subnetwork="good-kept_0.9", phase="retrained", task="rte", split="report_half"
+    )
+    (row,) = sizes[(sizes["kept"] == 0.9) & (sizes["phase"] == "retrained")].itertuples()
+    assert (row.split, row.score) == ("report_half", pytest.approx(half.mean()))
 
 
 def test_a_kind_of_a_plugin_is_a_curve_like_any_other(tmp_path):

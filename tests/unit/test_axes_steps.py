@@ -6,16 +6,19 @@ from dataclasses import asdict
 
 import pytest
 from synthetic import SMALL
-from synthetic_axes import METHOD, make_study
-from synthetic_runs import MODEL
+from synthetic_axes import METHOD, layout_of, make_study
+from synthetic_runs import MODEL, from_scores
 
 from lottery import files
+from lottery.report import style
+from lottery.report.answers import axis_answers
+from lottery.report.tables.axes import size_table, start_table, transfer_table
 from lottery.results import overlap
 from lottery.results.scores import SCHEMA
 from lottery.statistics import sizes, sources, starts
-from lottery.steps.plot_sizes import plot_sizes
-from lottery.steps.plot_starts import plot_starts
-from lottery.steps.plot_transfer import plot_transfer
+from lottery.steps.plot_sizes import draw_sizes, plot_sizes
+from lottery.steps.plot_starts import draw_starts, plot_starts
+from lottery.steps.plot_transfer import draw_transfer, plot_transfer
 
 NAMES = (
     *("good", "good-kept_0.5", "good-kept_0.3"),
@@ -74,6 +77,23 @@ def written(tmp_path_factory):
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_has_rows_of_its_schema(written, name):
     assert len(files.read_table(written / f"first/{name}.csv", TABLES[name]))
+
+
+def test_a_study_without_a_sound_full_model_has_empty_tables_and_figures(tmp_path):
+    made = {name: files.table([], schema) for name, schema in TABLES.items()}
+    scores, layout = from_scores([]), layout_of(NAMES)
+    with style.settings():
+        figures = [
+            draw_sizes(made["score_over_size"], made["size_curves"], scores, layout, MODEL, METHOD),
+            draw_starts(made["starts"], scores, layout, MODEL, METHOD),
+            draw_transfer(made["transfer"], layout, MODEL, METHOD),
+        ]
+        for number, figure in enumerate(figures):
+            style.save(figure, [tmp_path / f"{number}.svg", tmp_path / f"{number}.rst"])
+    assert size_table(made["score_over_size"], made["size_curves"], "") is None
+    assert start_table(made["starts"], layout, "") is None
+    assert transfer_table(made["transfer"], layout, "") is None
+    assert axis_answers(made) == []
 
 
 def test_every_run_writes_the_same_bytes(written):
