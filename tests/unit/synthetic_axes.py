@@ -61,7 +61,9 @@ def make_study(
     return paths, from_scores(rows), layout_of(names, tasks)
 
 
-def layout_of(names: tuple[str, ...], tasks: dict[str, str] | None = None) -> Layout:
+def layout_of(
+    names: tuple[str, ...], tasks: dict[str, str] | None = None, preset: str = "published"
+) -> Layout:
     """The layout of such a study."""
     tasks = tasks or TASKS
     plain = [name for name in names if Subnetwork.parse(name).is_plain]
@@ -69,7 +71,7 @@ def layout_of(names: tuple[str, ...], tasks: dict[str, str] | None = None) -> La
         models=[MODEL],
         published_models=[],
         tasks={t: {"metric": m, "in_average": True, "published": None} for t, m in tasks.items()},
-        methods={METHOD: {"preset": "published", "published": None, "subnetworks": plain}},
+        methods={METHOD: {"preset": preset, "published": None, "subnetworks": plain}},
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from legible import complaints
 from scipy import stats
-from synthetic_axes import METHOD, OFF, make_study, seed_values
+from synthetic_axes import METHOD, OFF, layout_of, make_study, seed_values
 from synthetic_runs import MODEL
 
 from lottery import files
@@ -231,6 +232,7 @@ def test_the_figure_draws_the_numbers_of_the_table(made, figure):
         )
         assert [*line.get_xdata()] == [*rows["kept_fraction"]]
         assert [*line.get_ydata()] == [*rows["score"]]
+    assert not complaints(figure)
     stars = [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "*"]
     assert stars == [0.6] * 3
 
@@ -241,6 +243,42 @@ def test_full_and_majority_are_lines_across_the_panel(made, figure):
     full = seed_values(scores, subnetwork="full", task="sst2", split="validation").mean()
     levels = [line.get_ydata()[0] for line in axis.lines if [*line.get_xdata()] == [0, 1]]
     assert levels == pytest.approx([full, 0.5])
+
+
+def test_a_seed_whose_full_model_collapsed_is_nowhere(tmp_path):
+    def collapsing(task, run, seed):
+        return 0 if run[1] == "full" and seed == 2 else level(task, run, seed)
+
+    names, tasks = ("good", *FEW), {"rte": "accuracy"}
+    paths, scores, layout = make_study(tmp_path, names, collapsing, tasks=tasks, seeds=(1, 2, 3))
+    # As scores.csv has it.
+    scores["degenerate"] |= scores["seed"] == 2
+    sizes, curves = size_tables(scores, paths, overlaps(()), layout, MODEL, METHOD)
+    kept = scores[(scores["seed"] != 2) & (scores["split"] == "validation")]
+    full = kept[kept["subnetwork"] == "full"]["value"]
+    assert {*sizes["n_seeds"]} == {*curves["n_seeds"]} == {2}
+    assert {*sizes["n_collapsed"]} == {0}
+    assert sizes["full"].to_numpy() == pytest.approx(full.mean())
+    with style.settings():
+        figure = draw_sizes(sizes, curves, scores, layout, MODEL, METHOD)
+    axis = figure.axes[1]
+    levels = [line.get_ydata()[0] for line in axis.lines if [*line.get_xdata()] == [0, 1]]
+    assert levels == pytest.approx([full.mean(), 0.5])
+    good = kept[(kept["subnetwork"] == "good") & (kept["phase"] == "retrained")]["value"].mean()
+    (star,) = (line.get_ydata()[0] for line in axis.lines if line.get_marker() == "*")
+    assert star == pytest.approx(good)
+
+
+def test_a_strict_method_is_shown_on_the_half_that_it_does_not_search(tmp_path):
+    tasks = {"rte": "accuracy"}
+    paths, scores, _ = make_study(tmp_path, FEW, level, tasks=tasks)
+    layout = layout_of(FEW, tasks, "strict")
+    sizes, _ = size_tables(scores, paths, overlaps(()), layout, MODEL, METHOD)
+    half = seed_values(
+        scores, subnetwork="good-kept_0.9", phase="retrained", task="rte", split="report_half"
+    )
+    (row,) = sizes[(sizes["kept"] == 0.9) & (sizes["phase"] == "retrained")].itertuples()
+    assert (row.split, row.score) == ("report_half", pytest.approx(half.mean()))
 
 
 def test_a_kind_of_a_plugin_is_a_curve_like_any_other(tmp_path):

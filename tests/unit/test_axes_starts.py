@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from legible import complaints
 from scipy import stats
 from synthetic_axes import METHOD, TASKS, make_study, seed_values
 from synthetic_runs import MODEL
@@ -135,6 +136,7 @@ def test_the_figure_draws_the_numbers_of_the_table(made):
     scores, layout, table = made
     with style.settings():
         figure = draw_starts(table, scores, layout, MODEL, METHOD)
+    assert not complaints(figure)
     panels = {axis.get_title(): axis for axis in figure.axes}
     assert [*panels] == ["rte", "sst2", "average over tasks"]
     for title, axis in panels.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from legible import complaints
 from synthetic import SMALL
 from synthetic_axes import MAJORITY, METHOD, make_study, seed_values
 from synthetic_masks import random_units, random_weights
@@ -183,6 +184,7 @@ def test_the_figure_shows_the_matrix_and_frames_own_masks(made):
     _, layout, _, table = made
     with style.settings():
         figure = draw_transfer(table, layout, MODEL, METHOD)
+    assert not complaints(figure)
     matrix, scatter = figure.axes[:2]
     texts = {(text.get_position()): text.get_text() for text in matrix.texts}
     assert texts[0, 1] == f"{cell(table, 'rte', 'good', 'sst2').score:.3f}"

@@ -43,6 +43,8 @@ class Criterion:
             -> the unit's score. A numpy generator and a shape -> the scores of that shape.
         never_reset: whether the gradients of all batches so far are added up before they are
             scored; only for gradients of batches.
+        per_parameter: whether scores of kinds of units of different sizes can be compared as they
+            are; others are divided by a unit's parameters where they are compared.
         scope: of a criterion of weights that makes sense in one of the `SCOPES` alone.
     """
 
@@ -50,6 +52,7 @@ class Criterion:
     needs: str
     score: Callable[..., Any]
     never_reset: bool = False
+    per_parameter: bool = False
     scope: str | None = None
 
     @property
@@ -80,9 +83,12 @@ CRITERIA: dict[str, Criterion] = {
         "the root mean square of the unit's weights",
         WEIGHTS,
         lambda weights: weights.square().mean(1).sqrt(),
+        per_parameter=True,
     ),
     "leave_one_out": Criterion("the search score lost without the unit", REMOVAL, sub),
-    "random": Criterion("a seeded draw", DRAW, lambda rng, shape: rng.random(shape)),
+    "random": Criterion(
+        "a seeded draw", DRAW, lambda rng, shape: rng.random(shape), per_parameter=True
+    ),
 }
 
 # Those that need the examples in the order of the file.

@@ -183,6 +183,13 @@ class TaskRuns:
         return examples_se(added) if len(added) else 0.0
 
 
+def sound_seeds(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of one model and split without the seeds whose full model collapsed."""
+    collapsed = runs[(runs["subnetwork"] == "full") & runs["degenerate"]]
+    lost = collapsed.set_index(["task", "seed"]).index
+    return runs[~runs.set_index(["task", "seed"]).index.isin(lost)]
+
+
 def tasks_of(
     scores: pd.DataFrame,
     paths: Iterable[Path],

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from lottery import files
 from lottery.pruning.subnetworks import STARTS, Subnetwork
 from lottery.results.layout import Layout
+from lottery.results.summary import AVERAGE
 from lottery.statistics.axes import SCORED, Measured, estimate, interval_of, tasks_of
-from lottery.statistics.differences import AVERAGE
 from lottery.statistics.runs import FULL
 
 if TYPE_CHECKING:

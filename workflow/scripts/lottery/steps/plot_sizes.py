@@ -19,6 +19,7 @@ from lottery.results import overlap
 from lottery.results.layout import SPLIT_NAMES, Layout, Row
 from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
+from lottery.statistics.axes import sound_seeds
 from lottery.statistics.runs import NAMES, PHASES
 from lottery.statistics.sizes import CURVES, SCHEMA, size_tables
 
@@ -80,7 +81,8 @@ def draw_sizes(
         scores: of `lottery.results.summary.reported_runs`.
     """
     split = layout.display_split(method)
-    shown = scores[(scores["split"] == split) & scores["model"].isin(("none", model))]
+    of_model = (scores["split"] == split) & scores["model"].isin(("none", model))
+    shown = sound_seeds(scores[of_model])
     tasks = [task for task in layout.tasks if task.id in set(sizes["task"])]
     kinds = list(dict.fromkeys(sizes["subnetwork"]))
     columns = 2 * min(PAIRS, len(tasks))

@@ -16,8 +16,7 @@ from lottery.report import strips, style
 from lottery.report.tables.axes import start_sentence
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.scores import score_table
-from lottery.results.summary import reported_runs
-from lottery.statistics.differences import AVERAGE
+from lottery.results.summary import AVERAGE, reported_runs
 from lottery.statistics.starts import ORDER, SCHEMA, start_table
 
 VERSION = 1
@@ -73,7 +72,7 @@ def draw_starts(
     figure, axes = style.panels(
         len(names),
         COLUMNS,
-        (style.PAGE / 3, 0.65 + (0.1 + 0.12 * len(masks)) * len(lines)),
+        (style.PAGE / 3, 0.65 + (0.08 + 0.09 * len(masks)) * len(lines)),
         0.9,
         narrowest=style.PAGE * 2 / 3,
     )

@@ -75,7 +75,7 @@ def draw_transfer(transfer: pd.DataFrame, layout: Layout, model: str, method: st
     full = transfer[transfer["subnetwork"] == "full"]
     sizes = shown["kept"].drop_duplicates().sort_values(ascending=False, na_position="first")
     by_size = [(kept, pd.concat([_of_size(shown, kept), full])) for kept in sizes]
-    lines = max(len(source_lines(rows, tasks)) for _, rows in by_size)
+    lines = max((len(source_lines(rows, tasks)) for _, rows in by_size), default=0)
     panel = (style.PAGE / 2, max(1.9, 0.75 + 0.2 * lines))
     figure, axes = style.panels(2 * len(by_size), 2, panel, 1.2)
     colours = ScalarMappable(Normalize(0.0, 1.0, clip=True), COLOURS)
@@ -84,7 +84,8 @@ def draw_transfer(transfer: pd.DataFrame, layout: Layout, model: str, method: st
         _draw_matrix(matrix, rows, tasks, colours)
         matrix.set_title("size of the search" if np.isnan(kept) else f"kept {kept:g}")
         _draw_overlap(scatter, rows)
-    style.colour_bar(figure, axes, colours, KEY, extend="both")
+    if axes:  # in an unfinished study nothing may be retrained yet
+        style.colour_bar(figure, axes, colours, KEY, extend="both")
     good = {"color": style.SUBNETWORKS[GOOD]}
     entries = {"mask from elsewhere": style.DOT | good, "own mask": style.MEAN | good}
     style.legend(figure, entries)

@@ -347,7 +347,8 @@ def _measure_with(
         if sizes is None:
             scores = normalise(units, state, over, options["layer_norm"])
         else:
-            scores = {kind: array / sizes[kind] for kind, array in units.items()}
+            shares = dict.fromkeys(sizes, 1) if criterion.per_parameter else sizes
+            scores = {kind: array / shares[kind] for kind, array in units.items()}
         arrays = {KINDS[kind].array: array for kind, array in scores.items()}
         arrays |= {RAW + KINDS[kind].array: array for kind, array in units.items()}
         return arrays | {"score": context.score(logits)}
