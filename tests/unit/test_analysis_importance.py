@@ -42,8 +42,8 @@ def removals_of(monkeypatch):
     found = []
     remove = structured.remove
 
-    def recorded(mask, measured, stride):
-        after = remove(mask, measured, stride)
+    def recorded(mask, measured, *rest):
+        after = remove(mask, measured, *rest)
         found.append((mask, after))
         return after
 

@@ -49,7 +49,7 @@ def put_all(root: Path, text: str) -> None:
         CELL + "/finetune/model.safetensors": grid.finetune_rows(made),
         CELL + "/mask/{method}/search.csv": grid.retrain_rows(made),
         CELL + "/mask/{method}/good_half.safetensors": grid.retrain_rows(made),
-        CELL + "/mask/{method}/{subnetwork}.provenance.json": grid.sample_rows(made),
+        CELL + "/mask/{method}/{subnetwork}.provenance.json": grid.made_mask_rows(made),
         CELL + "/retrain/{method}/{subnetwork}/model.safetensors": grid.retrain_rows(made),
         CELL + "/evaluate/{method}/{subnetwork}/{phase}/metrics.json": grid.evaluate_rows(made),
         "results/{model}/{task}/latency/{method}/latency.csv": grid.latency_rows(made),
