@@ -23,7 +23,9 @@ ROWS = {
         HEAD | {"mask": "good", "start": "pretrained", "score": 0.8, "n_tasks": 1},
         HEAD | {"mask": "good", "start": "shuffled", "score": 0.6, "difference": -0.2},
     ],
-    "transfer": [HEAD | GOOD | {"source": "sst2", "score": 0.7, "recovered": 0.5}],
+    "transfer": [
+        HEAD | GOOD | {"source": "sst2", "relation": "task", "score": 0.7, "recovered": 0.5}
+    ],
 }
 # Axis -> its tables, the section of the page, and the table there.
 AXES = {

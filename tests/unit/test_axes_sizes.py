@@ -122,8 +122,8 @@ def test_a_size_has_the_mean_over_seeds_of_the_mean_over_draws(made):
     assert row.shared == pytest.approx(0.7)
     # At least as wide as an interval over seeds alone.
     half = stats.t.ppf(0.975, 2) * of_seeds.std(ddof=1) / 3**0.5
-    assert row.score_high - row.score >= half - 1e-12
-    assert row.score - row.score_low == pytest.approx(row.score_high - row.score)
+    assert row.score - row.score_low >= half - 1e-12
+    assert row.score_high == pytest.approx(min(1.0, 2 * row.score - row.score_low))
 
 
 def test_the_area_is_that_of_each_seeds_curve_divided_by_its_range(made):
@@ -155,6 +155,13 @@ def test_a_constant_curve_has_its_own_height_as_area(tmp_path):
     _, curves = size_tables(scores, paths, overlaps(), layout, MODEL, METHOD)
     assert curves["area"].to_numpy() == pytest.approx(1.0)
     assert curves["smallest_within_sd"].to_numpy() == pytest.approx(0.3 - OFF)
+
+
+def test_no_interval_of_a_score_leaves_what_is_possible(tmp_path):
+    paths, scores, layout = make_study(tmp_path, FEW, level, seeds=(1, 2), n=30)
+    sizes, curves = size_tables(scores, paths, overlaps(()), layout, MODEL, METHOD)
+    assert sizes["score_high"].max() == curves["area_high"].max() == 1.0
+    assert sizes["score_low"].min() == 0.0
 
 
 def test_one_seed_and_two_decide_nothing(tmp_path):

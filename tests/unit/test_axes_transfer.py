@@ -108,6 +108,15 @@ def test_a_tasks_own_mask_is_on_the_diagonal(made):
         assert row.jaccard == pytest.approx(1.0)
 
 
+def test_a_source_is_a_task_of_the_study_or_a_place(made):
+    table = made[-1]
+    assert cell(table, "rte", "good", "rte").relation == "own"
+    assert cell(table, "rte", "good", "sst2").relation == "task"
+    assert cell(table, "rte", "good", "elsewhere").relation == "place"
+    # Also where that task itself has no sound full model.
+    assert sources.relation_of("sst2", "rte", made[1]) == "task"
+
+
 def test_a_mask_of_another_task_has_the_scores_of_the_task_it_is_trained_on(made):
     scores, _, _, table = made
     row = cell(table, "sst2", "good", "rte")

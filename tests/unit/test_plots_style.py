@@ -146,3 +146,8 @@ def test_a_legend_is_no_wider_than_its_figure():
         figure.draw_without_rendering()
         texts = [text.get_window_extent().y0 for text in figure.legends[1].get_texts()]
     assert texts[0] == texts[1], "what fits in one line stays there"
+
+
+def test_the_end_of_a_long_interval_counts_as_no_more_than_half_the_range_of_values():
+    assert style.reach([0.5, 0.7], [0.45, 0.72]) == pytest.approx([0.5, 0.7, 0.45, 0.72])
+    assert style.reach([0.5, 0.7], [-9.0, 9.0, np.nan]) == pytest.approx([0.5, 0.7, 0.4, 0.8])

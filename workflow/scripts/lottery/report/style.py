@@ -281,6 +281,17 @@ def same_range(axes: Sequence[Axes], low: float, high: float, *, upright: bool =
         set_range(low - margin, high + margin)
 
 
+def reach(values: Sequence[float], ends: Iterable[float]) -> list[float]:
+    """What the range of a panel holds: its values, and ends of intervals that are not far off.
+
+    An interval over few seeds may be many times as long as values differ: an end counts as no more
+    than half of their range away from them.
+    """
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    known = [end for end in ends if not np.isnan(end)]
+    return [*values, *np.clip(known, low - (high - low) / 2, high + (high - low) / 2).tolist()]
+
+
 def draw_interval(
     axis: Axes, place: float, low: float, high: float, *, within: tuple[float, float], **look: Any
 ) -> None:

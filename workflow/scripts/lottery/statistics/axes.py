@@ -30,7 +30,7 @@ from lottery.statistics.runs import (
     read_predictions,
     run_of,
 )
-from lottery.tasks.metrics import influences
+from lottery.tasks.metrics import METRICS, influences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,8 +148,12 @@ class TaskRuns:
             "n_seeds": len(runs),
             "n_draws": len(draws),
             "n_collapsed": int(runs["degenerate"].sum()),
-            **interval_of(estimate([self.measured(draws, phase)]), "score"),
+            **interval_of(self.possible(estimate([self.measured(draws, phase)])), "score"),
         }
+
+    def possible(self, found: Estimate | None) -> Estimate | None:
+        """A mean score with its interval cut at the ends of the metric."""
+        return found and found.within(METRICS[self.task.metric].least, 1.0)
 
     def difference(
         self, first: Sequence[str], second: Sequence[str], phase: str, factor: float = 1.0

@@ -144,7 +144,7 @@ def _summary(
         "lowest": min(kept),
         "highest": max(kept),
         "n_seeds": len(measured.values),
-        **interval_of(estimate([measured]), "area"),
+        **interval_of(runs.possible(estimate([measured])), "area"),
         **{name: min(found, default=None) for name, found in matching.items()},
     }
 

@@ -20,18 +20,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # source: the task or place that the mask is from, the task itself for its own; empty for full.
-# kept: the share asked for, missing for the size that the search gave. recovered: (score -
-# majority) / (full - majority), of means over seeds. jaccard: the parameters that a good mask has
-# in common with the cell's own of the same size, as a share of those of either; mean over seeds.
+# relation: what the source is to the task: own, task (another one) or place; empty for full. kept:
+# the share asked for, missing for the size that the search gave. recovered: (score - majority) /
+# (full - majority), of means over seeds. jaccard: the parameters that a good mask has in common
+# with the cell's own of the same size, as a share of those of either; mean over seeds.
 SCHEMA: files.Schema = (
     dict.fromkeys("model method split task metric subnetwork source phase".split(), str)
-    | {"kept": float}
+    | {"relation": str, "kept": float}
     | SCORED
     | {"recovered": float, "jaccard": float}
 )
 GOOD = "good"
 # What masks from elsewhere are compared with, besides the cell's own good one.
 BESIDE = ("random", UNIFORM, LAYERWISE)
+
+OWN, TASK, PLACE = "own", "task", "place"
 
 
 class Group(NamedTuple):
@@ -87,6 +90,7 @@ def transfer_table(
         head |= {"task": runs.task.id, "metric": runs.task.metric}
         for (kind, source, kept), draws in groups.items():
             facts = {"subnetwork": kind, "source": source or runs.task.id, "kept": kept}
+            facts["relation"] = relation_of(source, runs.task.id, layout)
             facts["jaccard"] = shared.get((runs.task.id, draws[0]))
             rows += [
                 head | facts | row | {"phase": phase}
@@ -97,6 +101,13 @@ def transfer_table(
         if full is not None:
             rows.append(head | {"subnetwork": "full", "phase": "finetuned"} | full)
     return files.table(rows, SCHEMA)
+
+
+def relation_of(source: str | None, task: str, layout: Layout) -> str:
+    """What the source of a mask is to the task that it is trained on."""
+    if source in (None, task):
+        return OWN
+    return TASK if source in layout.metrics else PLACE
 
 
 def _scored(runs: TaskRuns, draws: tuple[str, ...], phase: str) -> dict[str, Any] | None:
@@ -135,11 +146,11 @@ def jaccard(first: Mask, second: Mask, architecture: Architecture) -> float:
 def mean_recovered(transfer: pd.DataFrame) -> Mapping[str, float]:
     """The mean of `recovered`, retrained, over sources, tasks and sizes, by what masks are."""
     shown = transfer[transfer["phase"] == "retrained"]
-    good, own = shown["subnetwork"] == GOOD, shown["source"] == shown["task"]
+    good, relation = shown["subnetwork"] == GOOD, shown["relation"]
     parts = {
-        "masks of other tasks": good & ~own & shown["source"].isin(shown["task"]),
-        "masks of other places": good & ~shown["source"].isin(shown["task"]),
-        "own masks": good & own,
+        "masks of other tasks": good & (relation == TASK),
+        "masks of other places": good & (relation == PLACE),
+        "own masks": good & (relation == OWN),
         "random masks of a like size": ~good,
     }
     means = {name: shown.loc[rows, "recovered"].mean() for name, rows in parts.items()}

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -100,10 +99,6 @@ def draw_sizes(
         runs = shown[(shown["task"] == task.id) & shown["method"].isin(("none", method))]
         levels = {row: runs.loc[runs["subnetwork"] == row[1], "counted"].mean() for row in LEVELS}
         heights = [*of_task["score"], *(level for level in levels.values() if pd.notna(level))]
-        # Few seeds make intervals that leave the panel; those do not set its range.
-        heights += (
-            of_task[["score_low", "score_high"]].quantile([0.1, 0.9]).to_numpy().ravel().tolist()
-        )
         both = axes[2 * place : 2 * place + 2]
         for axis, phase in zip(both, PHASES, strict=True):
             points = _points(runs, phase)
@@ -112,7 +107,8 @@ def draw_sizes(
             _draw_levels(axis, levels)
             _draw_panel(axis, of_task[of_task["phase"] == phase], points, kinds)
             axis.set_title(f"{task.id}, {phase}")
-        style.same_range(both, float(np.nanmin(heights)), float(np.nanmax(heights)), upright=True)
+        held = style.reach(heights, of_task[["score_low", "score_high"]].to_numpy().flat)
+        style.same_range(both, min(held), max(held), upright=True)
         both[0].set_ylabel(style.measure(task.metric))
         both[1].tick_params(labelleft=False)
     style.legend(figure, _entries(kinds, sizes, unsized=unsized), columns=4)

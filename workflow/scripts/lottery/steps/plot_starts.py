@@ -103,11 +103,9 @@ def _draw_panel(
     *,
     named: bool,
 ) -> None:
-    # Few seeds make intervals that leave the panel; those do not set its range.
-    ends = rows[["score_low", "score_high"]].quantile([0.1, 0.9]).to_numpy().ravel()
-    heights = [*rows["score"], *ends]
-    heights += [value for level in levels.values() for value in level]
-    style.same_range([axis], float(np.nanmin(heights)), float(np.nanmax(heights)))
+    heights = [*rows["score"], *(value for level in levels.values() for value in level)]
+    held = style.reach(heights, rows[["score_low", "score_high"]].to_numpy().flat)
+    style.same_range([axis], min(held), max(held))
     axis.set_ylim(len(lines) - 0.5, -0.5)
     axis.set_yticks(range(len(lines)), lines if named else [])
     axis.tick_params(axis="y", length=0)

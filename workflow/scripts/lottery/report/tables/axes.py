@@ -95,8 +95,8 @@ def size_sentence(curves: pd.DataFrame) -> str:
     parts = [
         f"{words} {_smallest(good, column)}"
         for column, words in (
-            ("smallest_within_sd", "within one standard deviation of the full model down to"),
-            ("smallest_comparable", "non-inferior to nine tenths of its score down to"),
+            ("smallest_within_sd", "within one standard deviation of the full model"),
+            ("smallest_comparable", "non-inferior to nine tenths of its score"),
         )
     ]
     return f"Good subnetworks, retrained, are {'; '.join(parts)}." if len(good) else ""
@@ -130,11 +130,11 @@ def _smallest(curves: pd.DataFrame, column: str) -> str:
     """The smallest sizes in words, task by task or as a range."""
     known = curves.dropna(subset=column)
     if known.empty:
-        return "no size"
-    words = f"{_range(known[column])} on {len(known)} tasks"
+        return "at no size"
+    words = f"down to {_range(known[column])} on {len(known)} tasks"
     if len(known) <= NAMED:
         pairs = zip(known["task"], known[column], strict=True)
-        words = listed(f"{rounded(size, 2)} on {task}" for task, size in pairs)
+        words = f"down to {listed(f'{rounded(size, 2)} on {task}' for task, size in pairs)}"
     missing = len(curves) - len(known)
     return f"{words}, and at no size on {counted(missing, 'other task')}" if missing else words
 

@@ -49,7 +49,7 @@ def p_value(value: float | None) -> str:
 
 def percent(value: float | None) -> str:
     """A share in per cent."""
-    return NOTHING if value is None else f"{value:.0%}".replace("%", " %")
+    return NOTHING if value is None else f"{value:.0%}".replace("%", " %").replace("-", MINUS)
 
 
 def duration(seconds: float | None) -> str:
