@@ -388,7 +388,7 @@ def test_whether_bad_subnetworks_learn_is_asked_of_collapsed_runs_too():
     assert "collapsed runs count here" in row["details"]
     # One seed that learns, of five, does not make bad subnetworks learn.
     assert row["verdict"] == "undecided"
-    assert rows["C7", "structured"]["verdict"] == "not run"
+    assert rows["C7", "structured"]["verdict"] == "undecided"
 
 
 def test_runs_that_all_collapsed_are_not_judged():
@@ -399,7 +399,7 @@ def test_runs_that_all_collapsed_are_not_judged():
     rows = rows_of(World(), "C6", "C7", scores=reported(scores, World()))
     for claim in ("C6", "C7"):  # all differences are 0, which looks like equality
         row = rows[claim, "structured"]
-        assert row["verdict"] == "not run", claim
+        assert row["verdict"] == "undecided", claim
         assert "collapsed" in row["reason"]
 
 

@@ -187,7 +187,7 @@ def runs_of(found: pd.DataFrame, *, all_runs: bool = False) -> Runs:
     left = {task: each for task, each in sound.items() if len(each) >= needed}
     values = every if all_runs else left
     if not values:
-        raise UnmeasuredError(NOT_RUN, "All runs that it rests on collapsed.")
+        raise UnmeasuredError(UNDECIDED, "Too many of the runs that it rests on collapsed.")
     note = f"median of all runs {np.median(np.concatenate([*every.values()])):.3f}"
     if all_runs and n_collapsed:
         note += "; collapsed runs count here"
