@@ -62,8 +62,9 @@ def test_a_verdict_is_an_answer_to_its_question(claim):
     words = {
         ("supported", "supports"): f"{yes}, as in the paper",
         ("contradicted", "against"): f"{OPPOSITE[yes]}, unlike the paper",
-        ("undecided", "supports"): f"undecided, leans towards {yes}",
-        ("undecided", "against"): f"undecided, leans towards {OPPOSITE[yes]}",
+        ("undecided", "supports"): f"undecided, leans towards {yes}, as in the paper",
+        ("undecided", "against"): f"undecided, leans towards {OPPOSITE[yes]}, unlike the paper",
+        ("not run", ""): "run in part",  # there is an estimate
         ("undecided", ""): "undecided",
         ("true by construction", ""): f"{yes}, by construction",
     }
@@ -119,6 +120,23 @@ def test_averages_and_further_claims_are_part_of_the_answers_that_they_belong_to
     assert "; retrained: good 0.88, bad 0.70, full 0.90; " in retrained
     assert retrained.count("(C6): supported") == retrained.count("(C7): supported") == 1
     assert "C5" not in retrained
+
+
+def test_sizes_and_collapsed_runs_stand_next_to_the_scores():
+    scores = averages({("full", "finetuned"): 0.9, ("good", "pruned"): 0.8})
+    scores = [each | {"kept_fraction": 0.45} for each in scores]
+    counts = {"n_runs": 6, "n_collapsed": 5, "collapsed_low": 0.36, "collapsed_high": 0.996}
+    rows = [
+        row("A2", "supported", **counts),
+        row("A3", "supported"),
+        row("C5", "undecided", **counts),
+    ]
+    found = said(rows, layout("a"), scores)
+    ((_, _, text),) = found["A2"]
+    assert "5 of 6 runs collapsed (36 % to 100 %)" in text
+    assert text.endswith("; pruned: good 0.80 (45 % kept), full 0.90")
+    ((_, _, also),) = found["A3"]
+    assert "(C5): undecided, 5 of 6 runs collapsed" in also
 
 
 def test_where_halves_are_compared_halves_are_named():

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
 from lottery.report.tables.axes import size_answer, start_answer, transfer_answer
-from lottery.report.tables.claims import SHORT
+from lottery.report.tables.claims import SHORT, collapsed
 from lottery.report.tables.model import Record, records
-from lottery.report.tables.numbers import counted, interval, rounded, signs
+from lottery.report.tables.numbers import counted, interval, percent, rounded, signs
 from lottery.results.layout import Layout, MethodRows
 from lottery.results.summary import AVERAGE
 from lottery.statistics.claims.verdicts import (
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_LINES = 12  # on the terminal
+# Where a claim has several parts, and not all of them were run.
+IN_PART = "run in part"
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,19 @@ class Question:
     def answer(self, row: Record) -> str:
         """The verdict of a row as an answer to the question."""
         other = {"yes": "no", "no": "yes"}[self.supported]
+        as_paper = f"{self.supported}, as in the paper"
+        unlike = f"{other}, unlike the paper"
         if row["verdict"] == SUPPORTED:
-            return f"{self.supported}, as in the paper"
+            return as_paper
         if row["verdict"] == CONTRADICTED:
-            return f"{other}, unlike the paper"
+            return unlike
         if row["verdict"] == BY_CONSTRUCTION:
             return f"{self.supported}, by construction"
         if row["verdict"].startswith(UNDECIDED):
-            leaning = {SUPPORTS: self.supported, AGAINST: other}.get(row["direction"])
+            leaning = {SUPPORTS: as_paper, AGAINST: unlike}.get(row["direction"])
             return f"{UNDECIDED}, leans towards {leaning}" if leaning else UNDECIDED
+        if row["verdict"] == NOT_RUN and row["estimate"] is not None:
+            return IN_PART
         return str(row["verdict"])
 
 
@@ -233,13 +239,14 @@ def _part(
     decided = row["verdict"] in (SUPPORTED, CONTRADICTED, BY_CONSTRUCTION)
     reason = row["reason"].rstrip(".")
     reason = "" if decided else reason[:1].lower() + reason[1:]
-    texts = [reason, measured(row), row["incomplete"]]
+    texts = [reason, measured(row), collapsed(row), row["incomplete"]]
     if question.phase and row["estimate"] is not None:
         texts.append(_averages(summary, layout, model, method, question))
     others = (by_subject.get((claim, model, method)) for claim in question.also)
     texts += [
         f"{SHORT[other['claim']]} ({other['claim']}): {other['verdict']}"
         + (f", {measured(other)}" if not row["effect"] and other["effect"] else "")
+        + (f", {collapsed(other)}" if collapsed(other) else "")
         for other in others
         if other and other["verdict"] not in (NOT_APPLICABLE, NOT_RUN)
     ]
@@ -265,9 +272,10 @@ def measured(row: Record) -> str:
 def _averages(
     summary: pd.DataFrame, layout: Layout, model: str, method: str, question: Question
 ) -> str:
-    """Average scores of what is compared: `retrained: good 0.79, random 0.77, bad 0.77, full 0.8`.
+    """Average scores of what is compared, with the share of the body that is kept.
 
-    Halves are named as such: they are what is compared where a method makes them.
+    As `retrained: good 0.79 (62 % kept), bad 0.77 (62 % kept), full 0.8`. Halves are named as such:
+    they are what is compared where a method makes them.
     """
     rows = next(each for each in layout.methods if each.id == method)
     shown = summary[
@@ -282,9 +290,12 @@ def _averages(
             shown["subnetwork"].isin(names)
             & (shown["method"] == ("none" if of_full else method))
             & (shown["phase"] == ("finetuned" if of_full else phase))
-        ]["mean"].dropna()
+        ].dropna(subset="mean")
         if len(own):
-            texts.append(f"{base_name(names[0]).replace('_', ' ')} {rounded(own.mean(), 2)}")
+            share = own["kept_fraction"].dropna()
+            kept = "" if of_full or share.empty else f" ({percent(share.mean())} kept)"
+            name = base_name(names[0]).replace("_", " ")
+            texts.append(f"{name} {rounded(own['mean'].mean(), 2)}{kept}")
     return f"{phase}: {', '.join(texts)}" if texts else ""
 
 

@@ -279,8 +279,9 @@ def draw_survivors(
 def _survivors(rows: pd.DataFrame) -> str:
     """How many units all seeds keep, and in how many tasks that is more than chance gives."""
     more = (rows["value"] > rows["expected"] + 2 * rows["expected_sd"]).sum()
+    ends = dict.fromkeys(f"{end:.0f}" for end in (rows["value"].min(), rows["value"].max()))
     return (
-        f"All seeds keep {rows['value'].min():.0f} to {rows['value'].max():.0f} of"
+        f"All seeds keep {' to '.join(ends)} of"
         f" {rows['n_units'].iloc[0]} {style.UNIT_NAMES[rows['unit'].iloc[0]]}; in {more} of"
         f" {len(rows)} tasks that is more than two standard deviations above chance."
     )

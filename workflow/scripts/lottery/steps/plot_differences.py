@@ -76,7 +76,7 @@ def draw_differences(
     }
     if pairs:
         style.legend(figure, entries, columns=2 if len(pairs) < 2 else 4)
-    n = [style.seeds(shown["n_seeds"])] if len(shown) else []
+    n = [style.seeds(shown.loc[shown["n_seeds"] > 0, "n_seeds"])] if len(shown) else []
     what = "Differences between subnetworks"
     style.finding(figure, _sentence(shown))
     style.heading(figure, what, method, model, SPLIT_NAMES[split], *n)
@@ -88,8 +88,12 @@ def _sentence(rows: pd.DataFrame) -> str:
     of_all = rows[rows["task"] == AVERAGE]
     of_all = rows if of_all.empty else of_all
     parts = [
-        f"{row.first} \N{MINUS SIGN} {row.second} {rounded(row.difference, 3)}"
-        f" ({rounded(row.low, 3)} to {rounded(row.high, 3)})"
+        f"{row.first} \N{MINUS SIGN} {row.second}"
+        + (
+            " not estimated, since runs collapsed"
+            if pd.isna(row.difference)
+            else f" {rounded(row.difference, 3)} ({rounded(row.low, 3)} to {rounded(row.high, 3)})"
+        )
         for row in of_all[of_all["phase"] == "retrained"].itertuples()
     ]
     return f"Retrained, average over tasks: {', '.join(parts)}." if parts else ""

@@ -111,7 +111,7 @@ def _decide(row: dict[str, Any], n_claims: int) -> None:
     elif missing and word != verdicts.CONTRADICTED:
         word, row["reason"] = missing.verdict, missing.reason
     elif word == verdicts.UNDECIDED and not row.get("reason") and row["p"] < verdicts.ALPHA:
-        row["reason"] = f"It would be decided alone, but not among {n_claims} claims."
+        row["reason"] = f"Not significant after Holm's correction for {n_claims} claims."
     row["verdict"] = word
 
 
