@@ -17,7 +17,7 @@ from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_model, save_model
 from lottery.planning import grid
-from lottery.planning.params import retrain_params, training_params
+from lottery.planning.params import retrain_params, search_params, training_params
 from lottery.pruning.algorithms import magnitude, structured
 from lottery.pruning.controls import control, generator
 from lottery.pruning.masks import MaskInfo, UnitMask, WeightMask, read_mask, write_mask
@@ -472,3 +472,17 @@ def test_a_global_search_goes_on_when_one_kind_has_run_out():
 def test_a_global_ranking_has_no_halves_of_each_kind():
     with pytest.raises(StudyError, match="ranking is global, and the halves"):
         study("methods: {s: {algorithm: structured, preset: strict, ranking: global}}")
+
+
+# --- options that later versions added ---
+
+
+def test_an_added_option_runs_no_finished_search_again_until_it_is_used():
+    plain = study("methods: {m: {algorithm: magnitude}}")
+    options = search_params(plain, "m", "rte")["options"]
+    assert not {"importance", "scope"} & set(options)
+    assert magnitude.ALGORITHM.complete(options) == plain.methods["m"].options
+    layer = study("methods: {m: {algorithm: magnitude, scope: layer}}")
+    options = search_params(layer, "m", "rte")["options"]
+    assert options["scope"] == "layer"
+    assert magnitude.ALGORITHM.complete(options) == layer.methods["m"].options

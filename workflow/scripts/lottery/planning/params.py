@@ -134,7 +134,7 @@ def cut_params(study: Study, method: str) -> Params:
     entry = study.methods[method]
     return sample_params(study, method) | {
         "algorithm": entry.algorithm,
-        "options": dict(entry.options),
+        "options": entry.declared.recorded(entry.options),
     }
 
 
@@ -146,7 +146,7 @@ def search_params(study: Study, method: str, task: str) -> Params:
         {
             "algorithm": entry.algorithm,
             "version": entry.declared.version,
-            "options": dict(entry.options),
+            "options": entry.declared.recorded(entry.options),
             "metric": scored.search_metric if by_search else scored.metric,
         }
         | _plugin_params(entry.declared)

@@ -38,6 +38,7 @@ def cut_masks(
         plugin: file and SHA-256 of an algorithm of the user's own.
     """
     declared = plugins.planned(algorithm, version, plugin)
+    options = declared.complete(options)
     ranking, _ = files.read_arrays(path_to_ranking)
     architecture, share = read_architecture(path_to_model), Subnetwork.parse(subnetwork).kept
     assert declared.cut and share  # the rule asks for nothing else

@@ -24,7 +24,7 @@ from lottery.results.published import (
     published_survivors,
 )
 
-VERSION = 6
+VERSION = 7
 # From orange (fewer in common than expected) over white to purple (more).
 COLOURS = "PuOr"
 ENDS = 3.0  # standard deviations at the ends of the scale

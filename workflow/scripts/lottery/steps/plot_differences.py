@@ -18,7 +18,7 @@ from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.summary import AVERAGE
 from lottery.statistics.differences import SCHEMA
 
-VERSION = 4
+VERSION = 5
 # The axis holds these, and most ends of intervals; one over few seeds may reach beyond it.
 WITHIN = ["difference", "published_difference"]
 SHIFT = {"pruned": 0.18, "retrained": -0.18}

@@ -73,6 +73,7 @@ def search(
         checkpoint: where the search's measurements are kept while it runs.
     """
     declared = plugins.planned(algorithm, version, plugin)
+    options = declared.complete(options)
     device = prepare_torch(torch_threads)
     encoder = load_model(path_to_model).to(device)
     tokens = read_tokens(paths_to_tokens[0].parent, options["search_on"])

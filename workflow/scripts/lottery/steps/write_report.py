@@ -26,7 +26,7 @@ from lottery.results.layout import Layout
 from lottery.statistics import differences, sizes, sources, starts, trainability
 from lottery.statistics.claims import check
 
-VERSION = 10
+VERSION = 11
 
 SCHEMAS = {
     "summary": summary.SCHEMA,

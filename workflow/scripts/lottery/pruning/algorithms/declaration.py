@@ -170,6 +170,8 @@ class Option:
         help: what it means, in a sentence or two.
         applies_to: the stages whose result depends on it: "search" (the masks), "model" (what a
             model under the mask computes, in evaluation and retraining), "import".
+        added: whether earlier versions lacked the option and did what its published value says. At
+            that value it is no part of a rule's params, so that their results stay valid.
     """
 
     published: Any
@@ -177,6 +179,7 @@ class Option:
     values: Values
     help: str
     applies_to: str = "search"
+    added: bool = False
 
     @property
     def required(self) -> bool:
@@ -338,6 +341,19 @@ class Algorithm:
     imported: bool = False
     paper: str | None = None
     plugin: Plugin | None = None
+
+    def recorded(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of a method that belong to the params of its rules."""
+        return {
+            name: value
+            for name, value in options.items()
+            if not self.options[name].added or value != self.options[name].preset("published")
+        }
+
+    def complete(self, recorded: Mapping[str, Any]) -> dict[str, Any]:
+        """All options of a method, from those that `recorded` gives."""
+        added = {name: option for name, option in self.options.items() if option.added}
+        return {name: option.preset("published") for name, option in added.items()} | {**recorded}
 
     def prunes(self, kind: str, options: Mapping[str, Any]) -> bool:
         """Whether a method with these options can prune units of a kind."""

@@ -51,6 +51,7 @@ OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
         "The score of a weight w; the lowest are removed first - "
         + "; ".join(f"{name} {criterion.help}" for name, criterion in WEIGHT_CRITERIA.items())
         + ". Gradients are those of the mean loss over the examples of the search.",
+        added=True,
     ),
     "scope": Option(
         "global",
@@ -59,6 +60,7 @@ OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
         "Which weights are compared - all of the body (global), those of an encoder layer (layer), "
         "or those that lead to one output of a linear layer, its bias included (output); layers "
         "and outputs keep equal shares of their weights.",
+        added=True,
     ),
 }
 

@@ -72,6 +72,7 @@ OPTIONS: dict[str, Option] = SEARCH_OPTIONS | {
         "How several kinds of units are compared - per_kind removes some of each kind in a step; "
         "global compares importances per parameter over all kinds, without normalising them, and "
         "removes as many parameters.",
+        added=True,
     ),
     "stage_start": Option(
         "stale",
