@@ -9,6 +9,7 @@ its exit status. The server ends when its standard input is closed.
 from __future__ import annotations
 
 import array
+import atexit
 import gc
 import importlib
 import json
@@ -101,6 +102,7 @@ def _become(
     streams: list[int], arguments: list[str], environment: dict[str, str], folder: str
 ) -> NoReturn:
     status: Any = 1
+    atexit._clear()  # of the server
     try:
         for standard, given in enumerate(streams):
             os.dup2(given, standard)
@@ -125,6 +127,7 @@ def _become(
     except BaseException:
         traceback.print_exc()
     finally:
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status or 0)

@@ -21,6 +21,7 @@ COLUMNS = [
     *"model task seed method subnetwork phase split metric value n_examples".split(),
     *"kept_fraction heads_kept mlps_kept degenerate eval_task group".split(),
     *"target_kept start mask_source units_kept".split(),
+    *"parameters nonzero_parameters file_bytes flops".split(),
 ]
 VERSIONS = {stages.stage(step) for step in stages.step_names()}
 LISTED = ["good", "super_good"], ["good"]

@@ -30,7 +30,7 @@ BAD = {
     ),
     "missing algorithm": (
         "methods: {c: {preset: strict}}",
-        "methods.c lacks the key algorithm: one of structured, magnitude and imported.",
+        "methods.c lacks the key algorithm: one of structured, magnitude, iterative and imported.",
     ),
     "duplicate seed": ("seeds: [1, 1]", "seeds holds 1 more than once"),
     "super_* with one seed": (

@@ -61,12 +61,21 @@ def jobs(study: Config, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[
         "authors": {"algorithm": "imported", "masks": "authors", "only_tasks": ["rte"]},
         "half": {"algorithm": "structured", "search_on": "search_half", "subnetworks": ["good"]},
         "drawn": {"algorithm": "magnitude", "subnetworks": ["good", "random", "bad"]},
+        "axes": {
+            "algorithm": "structured",
+            "kept": [0.5],
+            "starts": {"rewound": ["good"]},
+            "rewind_step": 2,
+            "masks_from": ["tone", "nli"],
+            "connectivity": ["good"],
+            "only_tasks": ["tone", "nli"],
+        },
     }
     rules = {"generated": "heuristics", "evaluate_with": "nli"}
     tasks = study["tasks"] | {"nli": {"generated": "entailment"}, "rules": rules, "rte": {}}
     config = study | {"methods": methods, "tasks": tasks}
     config["seeds"] = [1337, 42]  # of the authors' masks
-    config["analysis"] = study["analysis"] | {"baselines": "scores.csv"}
+    config["analysis"] = study["analysis"] | {"baselines": "scores.csv", "latency": True}
     (folder / "config.json").write_text(json.dumps(config))
     targets = ["all", "clean_retrained", "list_unnamed", "clean_unnamed"]
     targets += ["results/maps_to_annotate/maps.csv"]

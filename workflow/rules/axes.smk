@@ -29,6 +29,7 @@ use rule analysis_step as plot_sizes with:
         provenance=f"{FIGURES}/score_over_size.provenance.json",
     pathvars:
         job="plot_sizes/{model}/{method}",
+    localrule: True
     params:
         settings=settings(params.method_layout_params, "model", "method"),
         step=stage("plot_sizes"),
@@ -56,6 +57,7 @@ use rule analysis_step as plot_transfer with:
         provenance=f"{FIGURES}/transfer.provenance.json",
     pathvars:
         job="plot_transfer/{model}/{method}",
+    localrule: True
     params:
         settings=settings(params.method_layout_params, "model", "method"),
         step=stage("plot_transfer"),
@@ -81,6 +83,7 @@ use rule analysis_step as plot_starts with:
         provenance=f"{FIGURES}/starts.provenance.json",
     pathvars:
         job="plot_starts/{model}/{method}",
+    localrule: True
     params:
         settings=settings(params.method_layout_params, "model", "method"),
         step=stage("plot_starts"),

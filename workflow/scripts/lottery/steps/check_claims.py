@@ -41,7 +41,6 @@ def check_claims(
     layout: dict[str, Any],
     facts: dict[str, dict[str, Any]],
     n_seeds: int,
-    left_out: dict[str, str],
     paths_to_stability: list[Path] | None = None,
     paths_to_stability_pairs: list[Path] | None = None,
     paths_to_seed_agreement: list[Path] | None = None,
@@ -51,6 +50,7 @@ def check_claims(
     paths_to_survivors: list[Path] | None = None,
     paths_to_patterns: list[Path] | None = None,
     baselines: str | None = None,
+    left_out: dict[str, str] | None = None,
     missing: str = "",
     asked_tasks: dict[str, int] | None = None,
 ) -> None:
@@ -104,7 +104,7 @@ def check_claims(
         differences=files.read_table(path_to_differences, differences.SCHEMA),
         baselines=files.table(given, BASELINES),
         n_seeds=n_seeds,
-        left_out=left_out,
+        left_out=left_out or {},
         tables={
             name: pd.concat([files.read_table(path, TABLES[name]) for path in paths])
             for name, paths in analyses.items()
