@@ -232,6 +232,11 @@ def weights_to_rewind_to(wildcards):
     return f"{PATHS.rewound}/model.safetensors".format(**wildcards, step=step)
 
 
+def model_of_first_seed(wildcards):
+    """The fine-tuned model of the study's first seed."""
+    return f"{PATHS.finetuned}/model.safetensors".format(seed=STUDY.seeds[0], **wildcards)
+
+
 def mask_of(wildcards):
     """The mask file of a cell."""
     return mask_path(STUDY, wildcards)

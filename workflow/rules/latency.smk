@@ -8,7 +8,7 @@ LATENCY_PAIRS = grid.distinct(LATENCY_ROWS, "model", "method")
 # own allocation.
 use rule gpu_step as measure_latency with:
     input:
-        model=PATHS.finetuned.replace("{seed}", str(STUDY.seeds[0])) + "/model.safetensors",
+        model=model_of_first_seed,
         masks=latency_masks,
         tokens=token_files,
     output:
