@@ -62,8 +62,8 @@ def test_a_verdict_is_an_answer_to_its_question(claim):
     words = {
         ("supported", "supports"): f"{yes}, as in the paper",
         ("contradicted", "against"): f"{OPPOSITE[yes]}, unlike the paper",
-        ("undecided", "supports"): f"undecided, leans towards {yes}, as in the paper",
-        ("undecided", "against"): f"undecided, leans towards {OPPOSITE[yes]}, unlike the paper",
+        ("undecided", "supports"): "undecided, leans towards the paper",
+        ("undecided", "against"): "undecided, leans against the paper",
         ("not run", ""): "run in part",  # there is an estimate
         ("undecided", ""): "undecided",
         ("true by construction", ""): f"{yes}, by construction",
@@ -133,7 +133,7 @@ def test_sizes_and_collapsed_runs_stand_next_to_the_scores():
     ]
     found = said(rows, layout("a"), scores)
     ((_, _, text),) = found["A2"]
-    assert "5 of 6 runs collapsed (36 % to 100 %)" in text
+    assert "; 5 of 6 runs collapsed; " in text
     assert text.endswith("; pruned: good 0.80 (45 % kept), full 0.90")
     ((_, _, also),) = found["A3"]
     assert "(C5): undecided, 5 of 6 runs collapsed" in also

@@ -6,6 +6,7 @@ of summary.csv.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
 from lottery.report.tables.axes import size_answer, start_answer, transfer_answer
-from lottery.report.tables.claims import SHORT, collapsed
+from lottery.report.tables.claims import SHORT
 from lottery.report.tables.model import Record, records
 from lottery.report.tables.numbers import counted, interval, percent, rounded, signs
 from lottery.results.layout import Layout, MethodRows
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_LINES = 12  # on the terminal
+ALIKE = 0.02  # sizes that differ by less are given once
+MANY = 0.2  # a larger share of collapsed runs is part of the answer
 # Where a claim has several parts, and not all of them were run.
 IN_PART = "run in part"
 
@@ -64,17 +67,15 @@ class Question:
     def answer(self, row: Record) -> str:
         """The verdict of a row as an answer to the question."""
         other = {"yes": "no", "no": "yes"}[self.supported]
-        as_paper = f"{self.supported}, as in the paper"
-        unlike = f"{other}, unlike the paper"
         if row["verdict"] == SUPPORTED:
-            return as_paper
+            return f"{self.supported}, as in the paper"
         if row["verdict"] == CONTRADICTED:
-            return unlike
+            return f"{other}, unlike the paper"
         if row["verdict"] == BY_CONSTRUCTION:
             return f"{self.supported}, by construction"
         if row["verdict"].startswith(UNDECIDED):
-            leaning = {SUPPORTS: as_paper, AGAINST: unlike}.get(row["direction"])
-            return f"{UNDECIDED}, leans towards {leaning}" if leaning else UNDECIDED
+            leaning = {SUPPORTS: "towards", AGAINST: "against"}.get(row["direction"])
+            return f"{UNDECIDED}, leans {leaning} the paper" if leaning else UNDECIDED
         if row["verdict"] == NOT_RUN and row["estimate"] is not None:
             return IN_PART
         return str(row["verdict"])
@@ -239,14 +240,14 @@ def _part(
     decided = row["verdict"] in (SUPPORTED, CONTRADICTED, BY_CONSTRUCTION)
     reason = row["reason"].rstrip(".")
     reason = "" if decided else reason[:1].lower() + reason[1:]
-    texts = [reason, measured(row), collapsed(row), row["incomplete"]]
+    texts = [reason, measured(row), _collapsed(row), row["incomplete"]]
     if question.phase and row["estimate"] is not None:
         texts.append(_averages(summary, layout, model, method, question))
     others = (by_subject.get((claim, model, method)) for claim in question.also)
     texts += [
         f"{SHORT[other['claim']]} ({other['claim']}): {other['verdict']}"
         + (f", {measured(other)}" if not row["effect"] and other["effect"] else "")
-        + (f", {collapsed(other)}" if collapsed(other) else "")
+        + (f", {_collapsed(other)}" if _collapsed(other) else "")
         for other in others
         if other and other["verdict"] not in (NOT_APPLICABLE, NOT_RUN)
     ]
@@ -258,6 +259,12 @@ def _part(
         verdict=row["verdict"],
         text="; ".join(filter(None, texts)),
     )
+
+
+def _collapsed(row: Record) -> str:
+    """How many runs of a row of claims.csv collapsed; empty if few did."""
+    n, runs = row["n_collapsed"] or 0, row["n_runs"] or 0
+    return f"{n} of {counted(runs, 'run')} collapsed" if n > MANY * runs else ""
 
 
 def measured(row: Record) -> str:
@@ -274,8 +281,8 @@ def _averages(
 ) -> str:
     """Average scores of what is compared, with the share of the body that is kept.
 
-    As `retrained: good 0.79 (62 % kept), bad 0.77 (62 % kept), full 0.8`. Halves are named as such:
-    they are what is compared where a method makes them.
+    As `retrained: good 0.79 (62 % kept), random 0.77 (55 % kept), full 0.8`. Sizes that are alike
+    are given once. Halves are named as such: they are what is compared where a method makes them.
     """
     rows = next(each for each in layout.methods if each.id == method)
     shown = summary[
@@ -283,7 +290,7 @@ def _averages(
         & (summary["split"] == rows.display_split)
         & (summary["task"] == AVERAGE)
     ]
-    texts, phase = [], question.phase
+    texts, phase, said = [], question.phase, math.nan
     for role, names in _compared(rows, question.scored).items():
         of_full = role == "full"
         own = shown[
@@ -292,8 +299,10 @@ def _averages(
             & (shown["phase"] == ("finetuned" if of_full else phase))
         ].dropna(subset="mean")
         if len(own):
-            share = own["kept_fraction"].dropna()
-            kept = "" if of_full or share.empty else f" ({percent(share.mean())} kept)"
+            share = own["kept_fraction"].dropna().mean()
+            kept = ""
+            if not of_full and not abs(share - said) < ALIKE and share == share:
+                kept, said = f" ({percent(share)} kept)", share
             name = base_name(names[0]).replace("_", " ")
             texts.append(f"{name} {rounded(own['mean'].mean(), 2)}{kept}")
     return f"{phase}: {', '.join(texts)}" if texts else ""

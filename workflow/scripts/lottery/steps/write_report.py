@@ -91,7 +91,9 @@ def write_report(
     frames, sources = _read(paths_to_tables)
     judged = frames.get("claims", files.table([], check.SCHEMA))
     means = frames.get("summary", files.table([], summary.SCHEMA))
-    data = data_table([record["data"] for record in used_records if "data" in record])
+    places = {task["id"]: place for place, task in enumerate(facts["tasks"])}
+    summaries = [record["data"] for record in used_records if "data" in record]
+    data = data_table(sorted(summaries, key=lambda each: places.get(each["task"], len(places))))
     templates = {path.stem: path for path in paths_to_captions}
     captions = {name: read_caption(path) for name, path in templates.items()}
 

@@ -232,8 +232,7 @@ def _association(quantity: str, margin: float, scores: tuple[str, ...], words: s
         criterion=Criterion(EQUIVALENT, margin),
         measure=measure,
         null=f"the true correlation is {margin:g}",
-        say=f"of {len(scores)} correlations, all to lie within ±{margin:g}, the one furthest from "
-        "0 is {value:.3f}"
+        say=f"the largest of {len(scores)} correlations (limit ±{margin:g}) is {{value:.3f}}"
         if len(scores) > 1
         else "the correlation is {value:.3f}",
         boundary=partial(simulation.associations, truth=margin),
