@@ -146,7 +146,7 @@ def check_axes(key: str, method: Method) -> None:
 
 def _problems(named: Subnetwork, method: Method) -> Iterator[str]:
     declared, kind = method.declared, named.kind
-    if kind in CONTROLS and kind == LAYERWISE and not _has_layerwise(method):
+    if kind == LAYERWISE and not _has_layerwise(method):
         yield (
             "where a layer has one unit of each kind, the same number in every layer is the good "
             "mask itself; random_uniform is possible"
@@ -179,7 +179,7 @@ def _problems(named: Subnetwork, method: Method) -> Iterator[str]:
 
 def _has_layerwise(method: Method) -> bool:
     """Whether a draw with the same number in every layer can differ from the mask it is of."""
-    kinds = method.options.get("units", method.declared.units)
+    kinds = method.declared.kinds(method.options)
     return not method.prunes_units or any(KINDS[kind].per_layer is not None for kind in kinds)
 
 
@@ -230,8 +230,8 @@ def _check_place(key: str, place: Place, method: Method, study: Study) -> None:
 
 def _check_source(key: str, place: Place, method: Method, there: Method) -> None:
     """That what a place names as its subnetwork, and the sizes asked of it, are made there."""
+    named = _parsed(f"{key}.subnetwork", place.subnetwork or "good")
     if place.subnetwork is not None:
-        named = _parsed(f"{key}.subnetwork", place.subnetwork)
         kinds = there.declared.subnetworks[there.controls]
         if named.kind not in (*kinds, *CONTROLS) or named.start or named.source:
             raise StudyError(
@@ -239,9 +239,7 @@ def _check_source(key: str, place: Place, method: Method, there: Method) -> None
                 f"is no mask of its own; {allowed_are(kinds)}, maybe with a size."
             )
     sized = any(Subnetwork.parse(name).kept for name in method.subnetworks)
-    if sized and place.subnetwork is not None and Subnetwork.parse(place.subnetwork).kept:
+    if sized and named.kept:
         raise StudyError(f"{key}.subnetwork has a size, and so have subnetworks of {method.id}.")
-    if (sized or place.subnetwork) and there.declared.cut is None:
-        named = Subnetwork.parse(place.subnetwork or "good")
-        if sized or named.kept:
-            raise StudyError(f"{key}: {there.id} makes no masks of a given size.")
+    if (sized or named.kept) and there.declared.cut is None:
+        raise StudyError(f"{key}: {there.id} makes no masks of a given size.")

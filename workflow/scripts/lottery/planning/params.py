@@ -173,8 +173,8 @@ def control_params(study: Study, method: str, subnetwork: str) -> Params:
     made = sample_params(study, method)
     if Subnetwork.parse(subnetwork).kind not in CONTROLS:
         return made
-    units = study.methods[method].options.get("units", study.methods[method].declared.units)
-    return made | {"units": list(units) or None}
+    entry = study.methods[method]
+    return made | {"units": list(entry.declared.kinds(entry.options)) or None}
 
 
 def _plugin_params(declared: Algorithm) -> Params:
@@ -533,7 +533,7 @@ def claim_params(study: Study) -> Params:
 
 def _claim_facts(study: Study, method: Method) -> Params:
     declared, options = method.declared, method.options
-    units = list(options.get("units", declared.units))
+    units = list(declared.kinds(options))
     # The claims are about searches that score what they have pruned, without training it.
     judged = declared.to_threshold and not declared.trains
     search = {name: options[name] for name in SEARCH} if judged else {}

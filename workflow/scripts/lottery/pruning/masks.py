@@ -205,10 +205,8 @@ class WeightMask(_Mask):
 
     @classmethod
     def from_vector(cls, kept: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> WeightMask:
-        """Cuts a bool vector into parameters of the given shapes, in the mapping's order."""
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
-        parts = zip(shapes.items(), np.split(kept, ends[:-1]), strict=True)
-        return cls({name: part.reshape(shape) for (name, shape), part in parts})
+        """The mask of a bool vector, see `cut_vector`."""
+        return cls(cut_vector(kept, shapes))
 
     @property
     def vector(self) -> np.ndarray:
@@ -273,6 +271,13 @@ class WeightMask(_Mask):
     def metadata(self) -> dict[str, str]:
         """What the metadata of the mask's file contain besides its `MaskInfo`."""
         return {"emptied_attention": "", "shapes": json.dumps(self.shapes)}
+
+
+def cut_vector(vector: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Cuts a vector into arrays of the given shapes, in the mapping's order."""
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+    parts = zip(shapes.items(), np.split(vector, ends[:-1]), strict=True)
+    return {name: part.reshape(shape) for (name, shape), part in parts}
 
 
 Mask = UnitMask | WeightMask

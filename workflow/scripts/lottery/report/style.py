@@ -119,6 +119,10 @@ LINE = {"linewidth": 0.9}
 # Pruned is hollow, retrained is filled, and a degenerate run is crossed, whatever the colour.
 MEAN = {"marker": "D", "markersize": 4, "linestyle": "", "markeredgewidth": 0.8}
 CROSS = {"marker": "x", "markersize": 3.4, "linestyle": "", "markeredgewidth": 0.8}
+# Of several curves or masks in a panel, so that they differ without colour.
+MARKERS = ("o", "s", "^", "v", "P", "X")
+# On top of a mean over seeds of which one collapsed.
+COLLAPSED = CROSS | {"color": INK, "markersize": 5, "zorder": 6}
 FEWEST = 3  # seeds of which a mean and a spread are shown; fewer are shown as they are
 
 PUBLISHED = {"color": PAPER, "linewidth": 1.1}

@@ -32,7 +32,7 @@ SCHEMA: files.Schema = (
 )
 GOOD = "good"
 # What masks from elsewhere are compared with, besides the cell's own good one.
-BESIDE = ("random", UNIFORM, LAYERWISE)
+COMPARED = ("random", UNIFORM, LAYERWISE)
 
 OWN, TASK, PLACE = "own", "task", "place"
 
@@ -56,7 +56,7 @@ def groups_of(names: Iterable[str]) -> dict[Group, tuple[str, ...]]:
     found: dict[Group, tuple[str, ...]] = {}
     for name, named in parsed.items():
         own = named.source is None
-        if own and (named.kept not in sizes or named.kind not in (GOOD, *BESIDE)):
+        if own and (named.kept not in sizes or named.kind not in (GOOD, *COMPARED)):
             continue
         group = Group(named.kind, named.source, named.kept)
         found[group] = (*found.get(group, ()), name)

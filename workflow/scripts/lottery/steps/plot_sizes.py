@@ -24,12 +24,9 @@ from lottery.statistics.sizes import CURVES, SCHEMA, size_tables
 
 VERSION = 1
 PAIRS = 2  # of panels in a row: a task, pruned and retrained
-# One after the other, so that curves differ without colour.
-MARKERS = ("o", "s", "^", "v", "P", "X")
 CURVE = {"linewidth": 1.0, "markersize": 3.6, "markeredgewidth": 0.8, "zorder": 4}
 POINT = {"marker": "*", "markersize": 6, "linestyle": "", "markeredgewidth": 0.6, "zorder": 5}
 POINT |= {"color": style.INK}
-COLLAPSED = style.CROSS | {"color": style.INK, "markersize": 5}
 LEVELS = strips.BASELINES
 # Those that have the size of the search, where the config names them.
 UNSIZED = {name for names in NAMES.values() for name in names.values()}
@@ -143,14 +140,14 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, points: pd.DataFrame, kinds: Seq
         ends = curve["kept_fraction"], curve["score_low"], curve["score_high"]
         axis.vlines(*ends, color=style.colour_of(kind), linewidth=0.6, zorder=3)
         lost = curve[curve["n_collapsed"] > 0]
-        axis.plot(lost["kept_fraction"], lost["score"], zorder=6, **COLLAPSED)
+        axis.plot(lost["kept_fraction"], lost["score"], **style.COLLAPSED)
     for point in points.itertuples():
         look = POINT | {"markerfacecolor": style.colour_of(point.subnetwork)}
         axis.plot(point.kept_fraction, point.counted, **look)
 
 
 def _look(kind: str, kinds: Sequence[str]) -> dict[str, Any]:
-    marker = MARKERS[kinds.index(kind) % len(MARKERS)]
+    marker = style.MARKERS[kinds.index(kind) % len(style.MARKERS)]
     return CURVE | {"color": style.colour_of(kind), "marker": marker}
 
 
@@ -166,5 +163,5 @@ def _entries(kinds: Sequence[str], sizes: pd.DataFrame, *, unsized: bool) -> dic
         **levels,
         "size of the search": unsized and POINT | {"markerfacecolor": style.FILL},
         "95 % interval": bool(sizes["score_low"].notna().any()) and interval,
-        "with a collapsed run": bool((sizes["n_collapsed"] > 0).any()) and COLLAPSED,
+        "with a collapsed run": bool((sizes["n_collapsed"] > 0).any()) and style.COLLAPSED,
     }

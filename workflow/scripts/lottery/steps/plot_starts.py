@@ -22,9 +22,7 @@ from lottery.statistics.starts import ORDER, SCHEMA, start_table
 VERSION = 1
 COLUMNS = 3
 # One after the other, so that masks differ without colour.
-MARKERS = ("o", "s", "^", "v", "P", "X")
 MARK = {"markersize": 4, "linestyle": "", "markeredgewidth": 0.8, "zorder": 4}
-COLLAPSED = style.CROSS | {"color": style.INK, "markersize": 5, "zorder": 6}
 SPREAD = 0.3  # of the marks of a line, to either side of it
 PANEL_OF_AVERAGE = "average over tasks"
 
@@ -124,11 +122,11 @@ def _draw_panel(
         style.draw_interval(axis, place, *reach, within=axis.get_xlim(), **whisker)
         axis.plot(row.score, place, **_look(row.mask, masks))
         if row.n_collapsed:
-            axis.plot(row.score, place, **COLLAPSED)
+            axis.plot(row.score, place, **style.COLLAPSED)
 
 
 def _look(mask: str, masks: Sequence[str]) -> dict[str, Any]:
-    marker = MARKERS[masks.index(mask) % len(MARKERS)]
+    marker = style.MARKERS[masks.index(mask) % len(style.MARKERS)]
     return MARK | {"color": style.colour_of(mask), "marker": marker}
 
 
@@ -142,5 +140,5 @@ def _entries(rows: pd.DataFrame, masks: Sequence[str]) -> dict[str, Any]:
     return {mask.replace("_", " "): _look(mask, masks) for mask in masks} | {
         **levels,
         "95 % interval": bool(rows["score_low"].notna().any()) and interval,
-        "with a collapsed run": bool((rows["n_collapsed"] > 0).any()) and COLLAPSED,
+        "with a collapsed run": bool((rows["n_collapsed"] > 0).any()) and style.COLLAPSED,
     }

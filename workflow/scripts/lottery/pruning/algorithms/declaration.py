@@ -357,7 +357,11 @@ class Algorithm:
 
     def prunes(self, kind: str, options: Mapping[str, Any]) -> bool:
         """Whether a method with these options can prune units of a kind."""
-        return kind in options.get("units", self.units)
+        return kind in self.kinds(options)
+
+    def kinds(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """The kinds of units that a method with these options prunes; none for weights."""
+        return tuple(options.get("units", self.units))
 
 
 def problem(declared: Algorithm) -> str | None:

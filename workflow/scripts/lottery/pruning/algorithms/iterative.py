@@ -30,7 +30,7 @@ from lottery.pruning.algorithms.declaration import (
 )
 from lottery.pruning.algorithms.magnitude import body_of, kept_counts, sample
 from lottery.pruning.algorithms.search import SECONDS, SearchContext, SearchResult, Step, passes
-from lottery.pruning.masks import WeightMask, body_shapes
+from lottery.pruning.masks import WeightMask, body_shapes, cut_vector
 from lottery.runtime.resume import Part, State, parted
 
 if TYPE_CHECKING:
@@ -71,10 +71,8 @@ def search(context: SearchContext) -> SearchResult:
     if options["halves"]:
         masks["good_half"] = mask(size // 2)
         masks["bad_half"] = masks["good_half"].complement()
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
-    parts = zip(shapes.items(), np.split(order, ends), strict=True)
-    ranking = {name: part.reshape(shape) for (name, shape), part in parts}
-    return SearchResult(masks, steps, {"counts": np.array(counts, np.int64)}, ranking=ranking)
+    path = {"counts": np.array(counts, np.int64)}
+    return SearchResult(masks, steps, path, ranking=cut_vector(order, shapes))
 
 
 def train_rounds(

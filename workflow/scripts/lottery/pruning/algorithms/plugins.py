@@ -262,7 +262,7 @@ def of_search(
         for key, array in getattr(found, name).items():
             if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
                 yield f"{_shown(array)} as {name}[{key!r}]; it must be an array of numbers"
-    pruned = options.get("units", declared.units) if declared.granularity == UNITS else ()
+    pruned = declared.kinds(options) if declared.granularity == UNITS else ()
     for kind in pruned:
         array, steps = found.path.get(KINDS[kind].array), len(found.trajectory)
         if array is None or len(array) != steps:
