@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -361,8 +362,12 @@ def test_rewinding_repeats_the_first_steps_bit_for_bit():
 
 
 def test_a_rewound_training_leaves_out_the_steps_behind_it():
-    history = train(tiny_model(), tiny_tokens(), RECIPE, 4, first_step=3)
-    whole = train(tiny_model(), tiny_tokens(), RECIPE, 4)
+    every_step = replace(RECIPE, log_every=1)
+    history = train(tiny_model(), tiny_tokens(), every_step, 4, first_step=3)
+    whole = train(tiny_model(), tiny_tokens(), every_step, 4)
+    assert [row["step"] for row in history] == [row["step"] for row in whole][3:]
+    rates = [[row["learning_rate"] for row in rows] for rows in (history, whole[3:])]
+    assert rates[0] == rates[1]
     assert history[-1]["step"] == whole[-1]["step"]
     trained, everything = tiny_model(), tiny_model()
     train(trained, tiny_tokens(), RECIPE, 4, first_step=3)
