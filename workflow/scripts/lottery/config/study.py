@@ -119,6 +119,12 @@ class Method:
         """The subnetworks of the study itself: without a size, a start or a source."""
         return tuple(name for name in self.subnetworks if is_plain(name))
 
+    @property
+    def finds_good(self) -> bool:
+        """Whether its own search finds good masks: not where all masks are cut from a ranking."""
+        named = [Subnetwork.parse(name) for name in self.subnetworks]
+        return self.declared.rank is None or not named or any(n.kept is None for n in named)
+
     def borrows_sizes(self, model: str) -> bool:
         """Whether the random masks on `model` take their sizes from another model's masks."""
         return self.sizes_from is not None and self.sizes_from != model

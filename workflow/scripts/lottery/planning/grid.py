@@ -281,6 +281,7 @@ def search_rows(study: Study, algorithm_name: str) -> list[Row]:
     rows = [
         {"model": model, "task": task, "seed": seed, "method": name}
         for name in study.methods_of(algorithm_name)
+        if study.methods[name].finds_good
         for model in study.methods[name].searched_models(study.models)
         for task in study.methods[name].tasks
         for seed in study.seeds
@@ -432,7 +433,7 @@ def method_rows(study: Study, condition: Any = lambda method: True) -> list[Row]
     rows: list[Row] = [
         {"model": model, "method": method.id}
         for method in study.methods.values()
-        if condition(method)
+        if method.finds_good and condition(method)
         for model in method.searched_models(study.models)
     ]
     rows = finished(study, rows, "resources/models/{model}/config.json")
