@@ -35,13 +35,14 @@ def make_study(
     tasks: dict[str, str] | None = None,
     n: int = 200,
     seeds: tuple[int, ...] = (1, 2, 3),
+    methods: tuple[str, ...] = (METHOD,),
 ) -> tuple[list[Path], pd.DataFrame, Layout]:
-    """Writes predictions of a method's subnetworks and gives their scores and layout.
+    """Writes predictions of the subnetworks of methods and gives their scores and layout.
 
     Subnetworks with a start have no pruned runs, as in a study.
     """
     tasks = tasks or TASKS
-    paths, scores = write_runs(root, tasks, {METHOD: names}, level, n=n, seeds=seeds)
+    paths, scores = write_runs(root, tasks, dict.fromkeys(methods, names), level, n=n, seeds=seeds)
 
     def is_made(subnetwork: str, phase: str) -> bool:
         return phase != "pruned" or Subnetwork.parse(subnetwork).start is None
@@ -58,11 +59,14 @@ def make_study(
         for task in tasks
         for split in ("validation", "report_half")
     ]
-    return paths, from_scores(rows), layout_of(names, tasks)
+    return paths, from_scores(rows), layout_of(names, tasks, methods=methods)
 
 
 def layout_of(
-    names: tuple[str, ...], tasks: dict[str, str] | None = None, preset: str = "published"
+    names: tuple[str, ...],
+    tasks: dict[str, str] | None = None,
+    preset: str = "published",
+    methods: tuple[str, ...] = (METHOD,),
 ) -> Layout:
     """The layout of such a study."""
     tasks = tasks or TASKS
@@ -71,7 +75,10 @@ def layout_of(
         models=[MODEL],
         published_models=[],
         tasks={t: {"metric": m, "in_average": True, "published": None} for t, m in tasks.items()},
-        methods={METHOD: {"preset": preset, "published": None, "subnetworks": plain}},
+        methods={
+            method: {"preset": preset, "published": None, "subnetworks": plain}
+            for method in methods
+        },
     )
 
 

@@ -19,6 +19,13 @@ GOOD = {"subnetwork": "good", "phase": "retrained"}
 ROWS = {
     "score_over_size": [HEAD | GOOD | {"kept": 0.5, "kept_fraction": 0.5, "score": 0.8}],
     "size_curves": [HEAD | GOOD | {"area": 0.8, "smallest_comparable": 0.5}],
+    "equal_sizes": [
+        HEAD | GOOD | {"kept": 0.5, "score": 0.8, "reference": "ours"},
+        HEAD
+        | GOOD
+        | {"method": "theirs", "kept": 0.5, "score": 0.6, "reference": "ours", "difference": -0.2}
+        | {"p_holm": 0.01},
+    ],
     "starts": [
         HEAD | {"mask": "good", "start": "pretrained", "score": 0.8, "n_tasks": 1},
         HEAD | {"mask": "good", "start": "shuffled", "score": 0.6, "difference": -0.2},
@@ -30,6 +37,7 @@ ROWS = {
 # Axis -> its tables, the section of the page, and the table there.
 AXES = {
     "size": (("score_over_size", "size_curves"), "small", "sizes"),
+    "criterion": (("equal_sizes",), "which", "equal_sizes"),
     "start": (("starts",), "weights", "starts"),
     "source": (("transfer",), "whose", "transfer"),
 }
@@ -64,9 +72,10 @@ def test_all_axes_and_answers_fit_the_terminal():
     claims, means = files.table([], check.SCHEMA), files.table([], summary.SCHEMA)
     found = answers(claims, means, layout_of(("good",)), ["bert_base"])
     found += axis_answers(frames(*ROWS))
-    assert len(found) == 5 + 3
+    assert len(found) == 5 + 4
     lines = terminal_lines(found, [])
     assert len(lines) <= MOST_LINES
     assert any(line.startswith("how small") and "down to 0.50" in line for line in lines)
+    assert any(line.startswith("method at one size") and "1 of 1" in line for line in lines)
     assert any(line.startswith("other weights") and "−0.200 on shuffled" in line for line in lines)
     assert any(line.startswith("masks of others") and "50 %" in line for line in lines)

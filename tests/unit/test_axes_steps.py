@@ -12,10 +12,16 @@ from synthetic_runs import MODEL, from_scores
 from lottery import files
 from lottery.report import style
 from lottery.report.answers import axis_answers
-from lottery.report.tables.axes import size_table, start_table, transfer_table
+from lottery.report.tables.axes import (
+    equal_size_table,
+    size_table,
+    start_table,
+    transfer_table,
+)
 from lottery.results import overlap
 from lottery.results.scores import SCHEMA
-from lottery.statistics import sizes, sources, starts
+from lottery.statistics import equal_sizes, sizes, sources, starts
+from lottery.steps.plot_equal_sizes import draw_equal_sizes, plot_equal_sizes
 from lottery.steps.plot_sizes import draw_sizes, plot_sizes
 from lottery.steps.plot_starts import draw_starts, plot_starts
 from lottery.steps.plot_transfer import draw_transfer, plot_transfer
@@ -29,7 +35,9 @@ TABLES = {
     "size_curves": sizes.CURVES,
     "starts": starts.SCHEMA,
     "transfer": sources.SCHEMA,
+    "equal_sizes": equal_sizes.SCHEMA,
 }
+METHODS = (METHOD, "theirs")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +45,13 @@ def written(tmp_path_factory):
     """The folder of tables and figures, after two runs in folders of their own."""
     root = tmp_path_factory.mktemp("steps")
     paths, scores, layout = make_study(
-        root, NAMES, lambda *_: 0.8, tasks={"rte": "accuracy"}, n=40, seeds=(1, 2)
+        root,
+        NAMES,
+        lambda *_: 0.8,
+        tasks={"rte": "accuracy"},
+        n=40,
+        seeds=(1, 2),
+        methods=METHODS,
     )
     files.write_table(root / "scores.csv", scores.drop(columns="counted"), SCHEMA)
     files.write_table(root / "overlap.csv", files.table([], overlap.SCHEMA), overlap.SCHEMA)
@@ -71,6 +85,12 @@ def written(tmp_path_factory):
             paths_to_masks=[],
             path_to_config=root / "config.json",
         )
+        plot_equal_sizes(
+            paths_to_scores=[given["path_to_scores"]],
+            paths_to_predictions=given["paths_to_predictions"],
+            model=MODEL,
+            **made("equal_sizes"),
+        )
     return root
 
 
@@ -87,18 +107,20 @@ def test_a_study_without_a_sound_full_model_has_empty_tables_and_figures(tmp_pat
             draw_sizes(made["score_over_size"], made["size_curves"], scores, layout, MODEL, METHOD),
             draw_starts(made["starts"], scores, layout, MODEL, METHOD),
             draw_transfer(made["transfer"], layout, MODEL, METHOD),
+            draw_equal_sizes(made["equal_sizes"], scores, layout, MODEL),
         ]
         for number, figure in enumerate(figures):
             style.save(figure, [tmp_path / f"{number}.svg", tmp_path / f"{number}.rst"])
     assert size_table(made["score_over_size"], made["size_curves"], "") is None
     assert start_table(made["starts"], layout, "") is None
     assert transfer_table(made["transfer"], layout, "") is None
+    assert equal_size_table(made["equal_sizes"], layout, "") is None
     assert axis_answers(made) == []
 
 
 def test_every_run_writes_the_same_bytes(written):
     made = sorted(path.name for path in (written / "first").iterdir())
-    assert len(made) == len(TABLES) + 2 * 3
+    assert len(made) == len(TABLES) + 2 * 4
     for name in made:
         first, second = ((written / run / name).read_bytes() for run in ("first", "second"))
         assert first == second, name

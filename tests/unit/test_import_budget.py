@@ -63,8 +63,8 @@ BUDGETS = {
         "matplotlib pandas pyarrow",
         """compare_methods draw_maps measure_connectivity measure_importance measure_magnitudes
         measure_noise measure_overlap measure_patterns measure_stability plot_differences
-        plot_latency plot_on plot_overview plot_scores plot_sizes plot_starts plot_survival
-        plot_training plot_trajectories plot_transfer""",
+        plot_equal_sizes plot_latency plot_on plot_overview plot_scores plot_sizes plot_starts
+        plot_survival plot_training plot_trajectories plot_transfer""",
     ),
     "models": budget(
         1260,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from command_line import planned
+from command_line import ROOT, planned
 from runs import Run, run_to_the_end
 from tiny_study import write_study
 
 from lottery import files
 from lottery.pruning.masks import read_mask
 
+PLUGIN = "taylor_squared"
 METHODS: dict[str, Any] = {
     "units": {
         "algorithm": "structured",
@@ -31,16 +33,25 @@ METHODS: dict[str, Any] = {
         "kept": [0.25],
         "kept_subnetworks": ["good", "inverted"],
     },
+    # A criterion of the user's own, which no file of the workflow names.
+    "squared": {
+        "algorithm": PLUGIN,
+        "subnetworks": [],
+        "kept": [0.7, 0.4],
+        "kept_subnetworks": ["good"],
+    },
 }
 
 
 def config_of(folder: Path) -> dict[str, Any]:
     """Two tasks, which are the same one twice; two seeds, since some analyses take several."""
     config = write_study(folder)
+    shutil.copy(ROOT / f"docs/examples/{PLUGIN}.py", folder)
     tone = config["tasks"]["tone"]
     return config | {
         "tasks": {"tone": tone, "tune": copy.deepcopy(tone)},
         "training": config["training"] | {"epochs": 1},
+        "plugins": [f"{PLUGIN}.py"],
         "methods": copy.deepcopy(METHODS),
     }
 
@@ -97,6 +108,28 @@ def test_the_report_has_a_figure_and_an_answer_for_each_axis(study: Run) -> None
     page = (study.folder / "results/report.html").read_text()
     for title in ("How small may a subnetwork be?", "From which weights?", "Whose mask?"):
         assert title in page
+
+
+def test_a_criterion_of_ones_own_is_in_the_figures_of_sizes(study: Run) -> None:
+    results = study.folder / "results"
+    assert (results / "figures/tiny/squared/score_over_size.svg").exists()
+    drawn = (results / "figures/tiny/equal_sizes.svg").read_text()
+    rows = files.read_csv(results / "tables/tiny/equal_sizes.csv")
+    for kept in ("0.7", "0.4"):
+        assert f">{kept}: squared<" in drawn
+        own = [row for row in rows if (row["method"], row["kept"]) == ("squared", kept)]
+        assert {row["task"] for row in own} == {"tone", "tune", "average"}
+        assert {row["reference"] for row in own} == {"units"}
+    answers = (results / "tables/answers.txt").read_text()
+    assert "method at one size" in answers and "squared" in answers
+
+
+def test_masks_that_are_all_cut_to_sizes_take_no_search(study: Run) -> None:
+    masks = study.cell("tone", 7) / "mask"
+    assert (masks / "units/search.csv").exists()
+    for method in ("weights", "squared"):
+        assert not (masks / method / "search.csv").exists()
+        assert not (masks / method / "good.safetensors").exists()
 
 
 def test_one_more_size_and_start_run_no_finished_cell_again(study: Run) -> None:

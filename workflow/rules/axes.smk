@@ -7,6 +7,8 @@ AXIS_TABLES = targets(f"{ANALYSED}/score_over_size.csv", WITH_SIZES)
 AXIS_TABLES += targets(f"{ANALYSED}/size_curves.csv", WITH_SIZES)
 AXIS_TABLES += targets(f"{ANALYSED}/starts.csv", WITH_STARTS)
 AXIS_TABLES += targets(f"{ANALYSED}/transfer.csv", WITH_SOURCES)
+OF_ONE_SIZE = [row for row in MODEL_ROWS if grid.methods_of_one_size(STUDY, row["model"])]
+AXIS_TABLES += targets(f"{TABLES}/{{model}}/equal_sizes.csv", OF_ONE_SIZE)
 
 
 wants("score_over_size", WITH_SIZES)
@@ -89,3 +91,32 @@ use rule analysis_step as plot_starts with:
         step=stage("plot_starts"),
     message:
         "plot {wildcards.method} in {wildcards.model} from other weights"
+
+
+wants("equal_sizes", OF_ONE_SIZE, folder=OVERVIEW)
+
+
+use rule analysis_step as plot_equal_sizes with:
+    input:
+        scores=lambda w: [
+            f"{TABLES}/{w.model}/{method}/scores.csv"
+            for method in grid.methods_of_one_size(STUDY, w.model)
+        ],
+        predictions=predictions_of_one_size,
+    output:
+        **drawn("equal_sizes", "Size", folder=OVERVIEW, methods="all"),
+        table=report(
+            f"{TABLES}/{{model}}/equal_sizes.csv",
+            caption="../report/equal_size_table.rst",
+            category="Size",
+            labels={"model": "{model}", "table": "methods at one size"},
+        ),
+        provenance=f"{OVERVIEW}/equal_sizes.provenance.json",
+    pathvars:
+        job="plot_equal_sizes/{model}",
+    localrule: True
+    params:
+        settings=settings(params.equal_size_params, "model"),
+        step=stage("plot_equal_sizes"),
+    message:
+        "compare the methods of {wildcards.model} at one size"

@@ -360,6 +360,19 @@ def predictions_of_method(wildcards):
     return targets(f"{EVALUATED}/predictions.parquet", rows)
 
 
+def predictions_of_one_size(wildcards):
+    """The predictions of the full models, and of subnetworks of methods that have one size."""
+    methods = grid.methods_of_one_size(STUDY, wildcards.model)
+    rows = [
+        row
+        for row in grid.evaluate_rows(STUDY)
+        if row["model"] == wildcards.model
+        and row["method"] in ("none", *methods)
+        and (row["method"] == "none" or Subnetwork.parse(row["subnetwork"]).kept is not None)
+    ]
+    return targets(f"{EVALUATED}/predictions.parquet", rows)
+
+
 def transferred_masks(wildcards):
     """The good masks from elsewhere, and each cell's own of the same sizes."""
     rows = [(row, Subnetwork.parse(row["subnetwork"])) for row in grid.retrain_rows(STUDY)]

@@ -14,7 +14,13 @@ from typing import Any, NamedTuple, cast
 
 from lottery.config.study import Method, Study
 from lottery.pruning.algorithms.declaration import SEARCHED
-from lottery.pruning.subnetworks import CONTROLS, INVERTED, Subnetwork, reference_of
+from lottery.pruning.subnetworks import (
+    CONTROLS,
+    INVERTED,
+    Subnetwork,
+    common_sizes,
+    reference_of,
+)
 
 PHASES = ("pruned", "retrained")
 FULL = ("none", "full", "finetuned")  # method, subnetwork and phase
@@ -190,6 +196,17 @@ def axis_rows(study: Study, axis: str) -> list[Row]:
         if getattr(Subnetwork.parse(row["subnetwork"]), axis) is not None
     ]
     return distinct(rows, "model", "method")
+
+
+def methods_of_one_size(study: Study, model: str) -> list[str]:
+    """The methods that have a good subnetwork of a size that another one has too."""
+    scored: dict[str, list[str]] = {}
+    for row in retrain_rows(study):
+        if row["model"] == model:
+            scored.setdefault(row["method"], []).append(row["subnetwork"])
+    of_sizes = common_sizes({name: scored[name] for name in study.methods if name in scored})
+    compared = {method for methods in of_sizes.values() for method in methods}
+    return [name for name in study.methods if name in compared]
 
 
 def pruned_rows(study: Study) -> list[Row]:

@@ -388,12 +388,20 @@ def overview_params(study: Study, model: str) -> Params:
 
 
 def scored_methods(study: Study, model: str) -> list[str]:
-    """The methods with subnetworks that are scored on a model, in the config's order."""
+    """The methods whose own subnetworks are scored on a model, in the config's order.
+
+    Those that only have subnetworks of given sizes are shown by size.
+    """
     return [
         method.id
         for method in study.methods.values()
-        if model in method.models and method.subnetworks_on(model)
+        if model in method.models and method.subnetworks_on(model) and method.finds_good
     ]
+
+
+def equal_size_params(study: Study, model: str) -> Params:
+    """Of plot_equal_sizes."""
+    return {"layout": layout_params(study, [model], grid.methods_of_one_size(study, model))}
 
 
 def _averaged(study: Study, method: str) -> list[str]:

@@ -10,7 +10,7 @@ gives, the pretrained weights, the cell's own mask.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 # Kinds of which there may be further draws: random_2, random_half_3, ...
@@ -18,8 +18,9 @@ DRAWN = ("random", "random_half", "random_uniform", "random_layerwise")
 # Controls that every algorithm has, by what they have in common with the mask that they are
 # compared with: the number of units or weights, this number in every layer, nothing.
 UNIFORM, LAYERWISE, INVERTED = CONTROLS = ("random_uniform", "random_layerwise", "inverted")
+GOOD = "good"
 # The kinds that can be made at a size that the config gives.
-SIZED = ("good", "bad", *CONTROLS)
+SIZED = (GOOD, "bad", *CONTROLS)
 # The weights that a subnetwork is trained from, if not the pretrained ones: what they are.
 STARTS = {
     "finetuned": "the fine-tuned weights of the full model, its classifier included",
@@ -116,3 +117,27 @@ def with_draws(kinds: Sequence[str]) -> str:
     return ", ".join(
         f"{name} (also {name}_2, {name}_3, ...)" if name in DRAWN else name for name in kinds
     )
+
+
+def curves_of(names: Iterable[str]) -> dict[str, dict[float, tuple[str, ...]]]:
+    """The subnetworks with a size and nothing else: kind -> share asked for -> draws."""
+    found: dict[str, dict[float, tuple[str, ...]]] = {}
+    for name in dict.fromkeys(names):
+        named = Subnetwork.parse(name)
+        if named.kept is not None and (named.start, named.source) == (None, None):
+            sizes = found.setdefault(named.kind, {})
+            sizes[named.kept] = (*sizes.get(named.kept, ()), name)
+    return {kind: dict(sorted(sizes.items())) for kind, sizes in found.items()}
+
+
+def common_sizes(names: Mapping[str, Iterable[str]]) -> dict[float, list[str]]:
+    """The sizes at which several methods have a good subnetwork, and these methods in order.
+
+    Args:
+        names: method -> its subnetworks.
+    """
+    found: dict[float, list[str]] = {}
+    for method, subnetworks in names.items():
+        for kept in curves_of(subnetworks).get(GOOD, {}):
+            found.setdefault(kept, []).append(method)
+    return {kept: found[kept] for kept in sorted(found, reverse=True) if len(found[kept]) > 1}

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
-from lottery.report.tables.axes import size_answer, start_answer, transfer_answer
+from lottery.report.tables.axes import (
+    equal_size_answer,
+    size_answer,
+    start_answer,
+    transfer_answer,
+)
 from lottery.report.tables.claims import SHORT
 from lottery.report.tables.model import Record, records
 from lottery.report.tables.numbers import counted, interval, percent, rounded, signs
@@ -156,6 +161,7 @@ class Axis:
 
 AXES = (
     Axis("size_curves", "How small may a subnetwork be?", "how small", size_answer),
+    Axis("equal_sizes", "Does the method matter?", "method at one size", equal_size_answer),
     Axis("starts", "From which weights does it learn?", "other weights", start_answer),
     Axis("transfer", "Does it matter whose mask it is?", "masks of others", transfer_answer),
 )

@@ -108,6 +108,11 @@ class Layout:
         """The split on which a method's results are shown."""
         return next(rows.display_split for rows in self.methods if rows.id == method)
 
+    def common_split(self, methods: Sequence[str]) -> str:
+        """The split on which methods are compared: report_half if a strict one is among them."""
+        splits = {self.display_split(method) for method in methods}
+        return "report_half" if "report_half" in splits else "validation"
+
     def published_score(
         self, published: Published, model: str, row: Row, task: TaskColumn, split: str
     ) -> PublishedScore | None:

@@ -156,18 +156,27 @@ class TaskRuns:
         return found and found.within(METRICS[self.task.metric].least, 1.0)
 
     def difference(
-        self, first: Sequence[str], second: Sequence[str], phase: str, factor: float = 1.0
+        self,
+        first: Sequence[str],
+        second: Sequence[str],
+        phase: str,
+        factor: float = 1.0,
+        other: TaskRuns | None = None,
     ) -> Measured:
         """first - factor x second in a phase; runs that collapsed are left out, as in claims.
 
         Where collapses leave less than two of several seeds there is no value.
+
+        Args:
+            other: whose `second` it is: another method's runs on the same task and split.
         """
-        sides = self.runs(first, phase), self.runs(second, phase)
+        other = other or self
+        sides = self.runs(first, phase), other.runs(second, phase)
         both = difference(*sides, factor)
         sound = both.index[~both["degenerate"]]
         if len(sound) < min(2, len(both)):
             return Measured(np.empty(0), 0.0)
-        added = self.added(first, phase, sound) - factor * self.added(second, phase, sound)
+        added = self.added(first, phase, sound) - factor * other.added(second, phase, sound)
         return Measured(both.loc[sound, "value"].to_numpy(float), self.error(added))
 
     def added(self, draws: Sequence[str], phase: str, seeds: Iterable[int]) -> np.ndarray:
@@ -187,6 +196,28 @@ class TaskRuns:
         return examples_se(added) if len(added) else 0.0
 
 
+def changes(of_tasks: Iterable[Measured | None]) -> dict[str, Any]:
+    """The columns of a mean difference over tasks, those without a value left out."""
+    found = estimate([each for each in of_tasks if each is not None and len(each.values)])
+    return interval_of(found, "difference") | {"p": found.p() if found else None}
+
+
+def average(of_tasks: Sequence[tuple[dict[str, Any], Measured]]) -> dict[str, Any]:
+    """The columns of `SCORED` for a mean over tasks.
+
+    Args:
+        of_tasks: what `TaskRuns.scored` and `TaskRuns.measured` give for each.
+    """
+    found = [row for row, _ in of_tasks]
+    return {
+        "kept_fraction": sum(row["kept_fraction"] for row in found) / len(found),
+        "n_seeds": min(row["n_seeds"] for row in found),
+        "n_draws": found[0]["n_draws"],
+        "n_collapsed": sum(row["n_collapsed"] for row in found),
+        **interval_of(estimate([score for _, score in of_tasks]), "score"),
+    }
+
+
 def sound_seeds(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs of one model and split without the seeds whose full model collapsed."""
     collapsed = runs[(runs["subnetwork"] == "full") & runs["degenerate"]]
@@ -201,23 +232,26 @@ def tasks_of(
     model: str,
     method: str,
     wanted: Collection[str],
+    split: str | None = None,
 ) -> Iterator[TaskRuns]:
     """The runs on each task that has any of some subnetworks, in the layout's order.
 
     Args:
         scores: of `lottery.results.summary.reported_runs`.
         paths: predictions.parquet of the method's cells and of the full models; those of other
-            subnetworks than `wanted` are not read.
+            methods, and of other subnetworks than `wanted`, are not read.
         wanted: names of subnetworks.
+        split: None for the one on which the method's results are shown.
     """
-    split = layout.display_split(method)
+    split = split or layout.display_split(method)
     # In an order of their own: sums of floats depend on it.
     runs = sorted((run.method != "none", run, path) for path in paths for run in [run_of(path)])
     for task in layout.tasks:
         own = [
             (run, path)
             for _, run, path in runs
-            if run.task == task.id and (run.method == "none" or run.subnetwork in wanted)
+            if run.task == task.id
+            and (run.method == "none" or (run.method == method and run.subnetwork in wanted))
         ]
         if any(run.method == method for run, _ in own):
             data = read_predictions([path for _, path in own], split)

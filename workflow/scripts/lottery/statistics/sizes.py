@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lottery import files
-from lottery.pruning.subnetworks import INVERTED, Subnetwork, base_name
+from lottery.pruning.subnetworks import INVERTED, base_name, curves_of
 from lottery.results.layout import Layout
 from lottery.results.overlap import control_shares
 from lottery.statistics.axes import (
@@ -57,17 +57,6 @@ CURVES: files.Schema = KEYS | {
 # these are not the rest of the model there.
 HALF = 0.5
 REST = ("bad", INVERTED)
-
-
-def curves_of(names: Iterable[str]) -> dict[str, dict[float, tuple[str, ...]]]:
-    """The subnetworks with a size and nothing else: kind -> share asked for -> draws."""
-    found: dict[str, dict[float, tuple[str, ...]]] = {}
-    for name in dict.fromkeys(names):
-        named = Subnetwork.parse(name)
-        if named.kept is not None and (named.start, named.source) == (None, None):
-            sizes = found.setdefault(named.kind, {})
-            sizes[named.kept] = (*sizes.get(named.kept, ()), name)
-    return {kind: dict(sorted(sizes.items())) for kind, sizes in found.items()}
 
 
 def size_tables(

@@ -11,7 +11,7 @@ import numpy as np
 from lottery import files
 from lottery.models.architecture import Architecture
 from lottery.pruning.masks import Mask, read_mask
-from lottery.pruning.subnetworks import LAYERWISE, UNIFORM, Subnetwork
+from lottery.pruning.subnetworks import GOOD, LAYERWISE, UNIFORM, Subnetwork
 from lottery.results.layout import Layout
 from lottery.statistics.axes import SCORED, TaskRuns, tasks_of
 from lottery.statistics.runs import FULL, PHASES
@@ -30,7 +30,6 @@ SCHEMA: files.Schema = (
     | SCORED
     | {"recovered": float, "jaccard": float}
 )
-GOOD = "good"
 # What masks from elsewhere are compared with, besides the cell's own good one.
 COMPARED = ("random", UNIFORM, LAYERWISE)
 

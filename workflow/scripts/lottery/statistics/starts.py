@@ -11,7 +11,7 @@ from lottery import files
 from lottery.pruning.subnetworks import STARTS, Subnetwork
 from lottery.results.layout import Layout
 from lottery.results.summary import AVERAGE
-from lottery.statistics.axes import SCORED, Measured, estimate, interval_of, tasks_of
+from lottery.statistics.axes import SCORED, Measured, average, changes, tasks_of
 from lottery.statistics.runs import FULL
 
 if TYPE_CHECKING:
@@ -73,12 +73,13 @@ def start_table(
                 continue
             score = runs.measured(draws, PHASE)
             change = runs.difference(draws, reference, PHASE) if reference else None
-            rows.append(of_task | {"mask": mask, "start": start} | found | _change(change))
+            rows.append(of_task | {"mask": mask, "start": start} | found | changes([change]))
             if runs.task.in_average:
                 averaged.setdefault((mask, start), []).append((found, score, change))
     for (mask, start), of_tasks in averaged.items():
         cell = head | {"task": AVERAGE, "mask": mask, "start": start, "n_tasks": len(of_tasks)}
-        rows.append(cell | _average(of_tasks))
+        scored = [(found, score) for found, score, _ in of_tasks]
+        rows.append(cell | average(scored) | changes(change for _, _, change in of_tasks))
     return files.table(rows, SCHEMA)
 
 
@@ -90,25 +91,6 @@ def _cells(
     for mask, starts in masks.items():
         for start, draws in starts.items():
             yield (mask, start), draws, starts.get(PRETRAINED) if start != PRETRAINED else None
-
-
-def _change(*of_tasks: Measured | None) -> dict[str, Any]:
-    """The columns of the difference from the pretrained weights, of tasks that have one."""
-    known = [each for each in of_tasks if each is not None and len(each.values)]
-    found = estimate(known)
-    return interval_of(found, "difference") | {"p": found.p() if found else None}
-
-
-def _average(of_tasks: list[tuple[dict[str, Any], Measured, Measured | None]]) -> dict[str, Any]:
-    found = [row for row, _, _ in of_tasks]
-    return {
-        "kept_fraction": sum(row["kept_fraction"] for row in found) / len(found),
-        "n_seeds": min(row["n_seeds"] for row in found),
-        "n_draws": found[0]["n_draws"],
-        "n_collapsed": sum(row["n_collapsed"] for row in found),
-        **interval_of(estimate([score for _, score, _ in of_tasks]), "score"),
-        **_change(*(change for _, _, change in of_tasks)),
-    }
 
 
 def mean_change(starts: pd.DataFrame, start: str) -> dict[str, float]:

@@ -66,19 +66,13 @@ def compare_methods(
         style.save(figure, paths_to_figure)
 
 
-def comparison_split(layout: Layout, compared: Sequence[str]) -> str:
-    """The split on which methods are compared: report_half wherever a strict one is among them."""
-    splits = {layout.display_split(method) for method in compared}
-    return "report_half" if "report_half" in splits else "validation"
-
-
 def compared_runs(
     scores: pd.DataFrame, layout: Layout, model: str, compared: Sequence[str]
 ) -> pd.DataFrame:
     """The runs that a comparison shows: good subnetworks, the full model and majority."""
     runs = reported_runs(scores, layout)
     runs = runs[runs["model"].isin(("none", model))]
-    runs = runs[runs["split"] == comparison_split(layout, compared)]
+    runs = runs[runs["split"] == layout.common_split(compared)]
     good = runs["method"].isin(compared) & (runs["subnetwork"] == "good")
     return runs[good | runs["subnetwork"].isin(("full", "majority"))]
 
@@ -111,7 +105,7 @@ def draw_methods(
     compared: Sequence[str],
 ) -> Figure:
     """Draws two panels per task: what the good subnetworks keep, and how they score."""
-    split = comparison_split(layout, compared)
+    split = layout.common_split(compared)
     good = [(method, "good", phase) for method in compared for phase in PHASES]
     shown = compared_runs(scores, layout, model, compared)
     is_good = shown["subnetwork"] == "good"

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lottery import files
-from lottery.report import strips, style
+from lottery.report import lines, strips, style
 from lottery.report.tables.axes import start_sentence
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.scores import score_table
@@ -21,10 +19,6 @@ from lottery.statistics.starts import ORDER, SCHEMA, start_table
 
 VERSION = 1
 COLUMNS = 3
-# One after the other, so that masks differ without colour.
-MARK = {"markersize": 4, "linestyle": "", "markeredgewidth": 0.8, "zorder": 4}
-SPREAD = 0.3  # of the marks of a line, to either side of it
-PANEL_OF_AVERAGE = "average over tasks"
 
 
 def plot_starts(
@@ -65,12 +59,13 @@ def draw_starts(
     several = (starts["n_tasks"] > 1).any()
     names = [*metrics, *([AVERAGE] if several else [])]
     masked = starts[starts["mask"] != "full"]
-    lines = [start for start in ORDER if start in set(masked["start"])]
+    order = [start for start in ORDER if start in set(masked["start"])]
     masks = list(dict.fromkeys(masked["mask"]))
+    looks = {mask: _look(mask, masks) for mask in masks}
     figure, axes = style.panels(
         len(names),
         COLUMNS,
-        (style.PAGE / 3, 0.65 + (0.08 + 0.09 * len(masks)) * len(lines)),
+        (style.PAGE / 3, lines.height(order, looks)),
         0.9,
         narrowest=style.PAGE * 2 / 3,
     )
@@ -80,65 +75,25 @@ def draw_starts(
         full = starts[(starts["task"] == name) & (starts["mask"] == "full")]["score"]
         floor = majority[majority["task"] == name]["counted"].dropna()
         levels = {strips.FULL: full, strips.MAJORITY: floor}
-        _draw_panel(axis, of_task, levels, lines, masks, named=index % COLUMNS == 0)
-        axis.set_title(PANEL_OF_AVERAGE if name == AVERAGE else name)
+        named = {start: start if index % COLUMNS == 0 else "" for start in order}
+        lines.draw(axis, _shown(of_task), levels, named, looks)
+        axis.set_title(lines.PANEL_OF_AVERAGE if name == AVERAGE else name)
         metric = metrics.get(name)
         shared = style.axis_of(metrics.values(), "score, mean over tasks")
         axis.set_xlabel(style.measure(metric) if metric else shared)
-    style.legend(figure, _entries(masked, masks), columns=4)
+    entries = {mask.replace("_", " "): look for mask, look in looks.items()}
+    style.legend(figure, entries | lines.entries(masked), columns=4)
     style.finding(figure, start_sentence(starts))
     details = (method, model, SPLIT_NAMES[split], style.seeds(masked["n_seeds"]))
     style.heading(figure, "Masks retrained from other weights", *details)
     return figure
 
 
-def _draw_panel(
-    axis: Axes,
-    rows: pd.DataFrame,
-    levels: dict[Any, pd.Series],
-    lines: Sequence[str],
-    masks: Sequence[str],
-    *,
-    named: bool,
-) -> None:
-    heights = [*rows["score"], *(value for level in levels.values() for value in level)]
-    held = style.reach(heights, rows[["score_low", "score_high"]].to_numpy().flat)
-    style.same_range([axis], min(held), max(held))
-    axis.set_ylim(len(lines) - 0.5, -0.5)
-    axis.set_yticks(range(len(lines)), lines if named else [])
-    axis.tick_params(axis="y", length=0)
-    axis.locator_params(axis="x", nbins=5)
-    for between in range(1, len(lines)):
-        axis.axhline(between - 0.5, color=style.RULE, linewidth=0.3, zorder=0)
-    for row, level in levels.items():
-        if len(level):
-            look = {"color": style.SUBNETWORKS[row[1]], "linestyle": strips.BASELINES[row]}
-            axis.axvline(level.mean(), zorder=1, linewidth=0.9, **look)
-    offsets = np.linspace(-SPREAD, SPREAD, len(masks)) if len(masks) > 1 else [0.0]
-    for row in rows.itertuples():
-        place = lines.index(row.start) + offsets[masks.index(row.mask)]
-        whisker: dict[str, Any] = {"color": style.colour_of(row.mask), "zorder": 3}
-        reach = row.score_low, row.score_high
-        style.draw_interval(axis, place, *reach, within=axis.get_xlim(), **whisker)
-        axis.plot(row.score, place, **_look(row.mask, masks))
-        if row.n_collapsed:
-            axis.plot(row.score, place, **style.COLLAPSED)
+def _shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows as `lottery.report.lines` takes them."""
+    return rows.rename(columns={"start": "line", "mask": "mark"})
 
 
 def _look(mask: str, masks: Sequence[str]) -> dict[str, Any]:
     marker = style.MARKERS[masks.index(mask) % len(style.MARKERS)]
-    return MARK | {"color": style.colour_of(mask), "marker": marker}
-
-
-def _entries(rows: pd.DataFrame, masks: Sequence[str]) -> dict[str, Any]:
-    """The legend."""
-    levels = {
-        name: style.LINE | {"color": style.SUBNETWORKS[row[1]], "linestyle": strips.BASELINES[row]}
-        for name, row in (("full model", strips.FULL), ("majority", strips.MAJORITY))
-    }
-    interval = style.LINE | {"color": style.INK}
-    return {mask.replace("_", " "): _look(mask, masks) for mask in masks} | {
-        **levels,
-        "95 % interval": bool(rows["score_low"].notna().any()) and interval,
-        "with a collapsed run": bool((rows["n_collapsed"] > 0).any()) and style.COLLAPSED,
-    }
+    return lines.MARK | {"color": style.colour_of(mask), "marker": marker}

@@ -23,10 +23,10 @@ from lottery.report.tables.data import data_table
 from lottery.report.tables.model import Table, read_caption, records
 from lottery.results import latency, overlap, summary
 from lottery.results.layout import Layout
-from lottery.statistics import differences, sizes, sources, starts, trainability
+from lottery.statistics import differences, equal_sizes, sizes, sources, starts, trainability
 from lottery.statistics.claims import check
 
-VERSION = 11
+VERSION = 12
 
 SCHEMAS = {
     "summary": summary.SCHEMA,
@@ -39,6 +39,7 @@ SCHEMAS = {
     "latency": latency.SCHEMA,
     "score_over_size": sizes.SCHEMA,
     "size_curves": sizes.CURVES,
+    "equal_sizes": equal_sizes.SCHEMA,
     "starts": starts.SCHEMA,
     "transfer": sources.SCHEMA,
 }
@@ -267,6 +268,9 @@ def _tables(
             case "score_over_size":
                 caption = captions.get("size_table", "")
                 tables.append(axes.size_table(frame, frames["size_curves"], caption))
+            case "equal_sizes":
+                caption = captions.get("equal_size_table", "")
+                tables.append(axes.equal_size_table(frame, order, caption))
             case "starts":
                 tables.append(axes.start_table(frame, order, captions.get("start_table", "")))
             case "transfer":

@@ -139,6 +139,14 @@ SECTIONS = (
         ("sizes",),
     ),
     Section(
+        "which",
+        "Does the criterion matter, or the unit?",
+        "Good subnetworks of several methods that keep the same share of the body. The methods"
+        " differ in what they call important, in the units they remove, or in how they search.",
+        (Shown("equal_sizes", "Methods at one size"),),
+        ("equal_sizes",),
+    ),
+    Section(
         "weights",
         "From which weights?",
         "The same masks retrained from other weights than the pretrained ones: what is left shows"

@@ -19,6 +19,7 @@ from lottery.report.tables.numbers import (
 from lottery.results.layout import Layout
 from lottery.results.summary import AVERAGE
 from lottery.statistics.claims.verdicts import SUPPORTED
+from lottery.statistics.intervals import LEVEL
 from lottery.statistics.sizes import HALF, REST
 from lottery.statistics.sources import GOOD, mean_recovered
 from lottery.statistics.starts import ORDER, mean_change
@@ -269,6 +270,76 @@ def start_answer(starts: pd.DataFrame) -> tuple[str, str] | None:
     texts = listed(f"{start} {signed(change)}" for start, change in of_good.items())
     text = f"score of good against the pretrained weights, mean over tasks: {texts}"
     return f"{signed(of_good[worst])} on {worst} weights", text
+
+
+def equal_size_table(table: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
+    """Which method, from equal_sizes.csv: a line per size, method and subnetwork."""
+    names = [task.id for task in layout.tasks if task.id in set(table["task"])]
+    names += [AVERAGE] * bool((table["n_tasks"] > 1).any())
+    groups = []
+    keys = ["method", "subnetwork"]
+    for (model, kept, phase), own in table.groupby(["model", "kept", "phase"], sort=False):
+        cells = {(row["method"], row["subnetwork"], row["task"]): row for row in records(own)}
+        rows = [
+            [
+                Cell(f"{method}: {kind.replace('_', ' ')}", scope=Scope(model, method)),
+                *(_of_size(cells.get((method, kind, task))) for task in names),
+            ]
+            for method, kind in dict.fromkeys(own[keys].itertuples(index=False, name=None))
+        ]
+        groups.append(Group(f"{kept:g} kept, {phase}, {model}", rows, Scope(model)))
+    if not groups:
+        return None
+    return Table("equal_sizes", caption, ["", *names], groups, source="equal_sizes")
+
+
+def _of_size(row: Record | None) -> Cell:
+    if row is None:
+        return Cell(NOTHING)
+    ends = interval(row["score_low"], row["score_high"])
+    against = ""
+    if row["difference"] is not None:
+        against = f"{signed(row['difference'])} to {row['reference']}, p {p_value(row['p_holm'])}"
+    mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
+    return Cell(rounded(row["score"]), (ends, against), mark=mark)
+
+
+def equal_size_sentence(table: pd.DataFrame) -> str:
+    """How good subnetworks of one size score, retrained, by method."""
+    parts = []
+    for (_, kept), rows in _averages(table).groupby(["model", "kept"], sort=False):
+        parts.append(f"{kept:g} kept: {_by_method(rows)}")
+    return f"Good subnetworks, retrained, mean over tasks. {'; '.join(parts)}." if parts else ""
+
+
+def equal_size_answer(table: pd.DataFrame) -> tuple[str, str] | None:
+    """The same for the answers, of the size that most methods have."""
+    rows = _averages(table)
+    if rows.empty:
+        return None
+    kept = rows["kept"].value_counts(sort=False).idxmax()
+    rows = rows[rows["kept"] == kept]
+    tested = rows["p_holm"].dropna()
+    apart = int((tested < 1 - LEVEL).sum())
+    word = f"{apart} of {counted(len(tested), 'method')} differ from {rows['reference'].iloc[0]}"
+    return word, f"good, retrained, {kept:g} kept, mean over tasks: {_by_method(rows)}"
+
+
+def _averages(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of good subnetworks, retrained: their averages over tasks, where there are any."""
+    rows = table[(table["subnetwork"] == GOOD) & (table["phase"] == "retrained")]
+    averages = rows[rows["task"] == AVERAGE]
+    return rows if averages.empty else averages
+
+
+def _by_method(rows: pd.DataFrame) -> str:
+    """Scores by method, the reference first, the others with their differences from it."""
+    means = rows.groupby("method", sort=False)[["score", "difference"]].mean()
+    return listed(
+        f"{method} {rounded(row.score, 2)}"
+        + (f" ({signed(row.difference)})" if row.difference == row.difference else "")
+        for method, row in means.iterrows()
+    )
 
 
 def signed(change: float) -> str:
