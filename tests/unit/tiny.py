@@ -21,18 +21,43 @@ SIZES = {
     "max_position_embeddings": 40,
     "type_vocab_size": 2,
 }
+SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+ROBERTA = SIZES | {"max_position_embeddings": 42, "type_vocab_size": 1, "pad_token_id": 1}
+# The same sizes under each family's keys; positions for 40 tokens.
+FAMILY_SIZES: dict[str, dict[str, object]] = {
+    "bert": SIZES,
+    "ernie": SIZES,
+    "roberta": ROBERTA,
+    "xlm-roberta": ROBERTA,
+    "camembert": ROBERTA,
+    "distilbert": {
+        "vocab_size": 90,
+        "dim": 32,
+        "n_layers": 3,
+        "n_heads": 4,
+        "hidden_dim": 48,
+        "max_position_embeddings": 40,
+    },
+    "electra": SIZES | {"embedding_size": 24},
+    # Layers with global, local and global attention, and a window narrower than most examples.
+    "modernbert": SIZES
+    | SPECIAL
+    | {"cls_token_id": 1, "sep_token_id": 2, "local_attention": 5, "global_attn_every_n_layers": 2},
+}
 
 
 def tiny_architecture(**changes: object) -> Architecture:
     """Three layers of four heads, 32 wide."""
-    return Architecture.from_config({"model_type": "bert"} | SIZES | changes, "tiny")
+    family = changes.get("model_type", "bert")
+    config = {"model_type": family} | FAMILY_SIZES.get(str(family), SIZES) | changes
+    return Architecture.from_config(config, "tiny")
 
 
 def tiny_model(
-    seed: int = 0, n_outputs: int = 3, scale: float = 6.0, family: str = "bert"
+    seed: int = 0, n_outputs: int = 3, scale: float = 6.0, family: str = "bert", **changes: object
 ) -> Encoder:
     """A random encoder whose weights are large enough for every unit to matter."""
-    model = Encoder(tiny_architecture(model_type=family), n_outputs)
+    model = Encoder(tiny_architecture(model_type=family, **changes), n_outputs)
     draw_weights(model, seed)
     generator = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
@@ -44,18 +69,24 @@ def tiny_model(
     return model.eval()
 
 
-def reference_model(model: Encoder, attention: str = "eager") -> PreTrainedModel:
+def reference_model(model: Encoder, attention: str = "eager", **changes: object) -> PreTrainedModel:
     """transformers' classifier with the same weights."""
     family = model.architecture.model_type
-    config = AutoConfig.for_model(family, **SIZES, num_labels=model.n_outputs)
+    config = AutoConfig.for_model(
+        family, **(FAMILY_SIZES[family] | changes), num_labels=model.n_outputs
+    )
     reference = AutoModelForSequenceClassification.from_config(
         config, attn_implementation=attention
     )
-    state = {name: p.detach().clone() for name, p in model.checkpoint_parameters().items()}
-    missing, unexpected = reference.load_state_dict(state, strict=False)
-    assert not unexpected
-    assert all("position_ids" in name or "token_type_ids" in name for name in missing)
+    reference.load_state_dict(checkpoint_of(model), strict=True)
     return reference.eval()
+
+
+def checkpoint_of(model: Encoder) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint of the model's family."""
+    arrays = {name: p.detach().numpy() for name, p in model.checkpoint_parameters().items()}
+    tensors = model.architecture.family.to_checkpoint(arrays)
+    return {name: torch.tensor(array) for name, array in tensors.items()}
 
 
 def tiny_tokens(count: int = 20, seed: int = 0, n_outputs: int = 3) -> Tokens:
