@@ -7,9 +7,11 @@ import torch
 from synthetic_masks import unit_mask
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
+from lottery.data.batches import Batch
 from lottery.data.tokens import Tokens
 from lottery.models.architecture import Architecture
 from lottery.models.encoder import Encoder, Gates, draw_weights
+from lottery.models.families import FAMILIES, SEGMENTS
 from lottery.pruning.masks import UnitMask
 
 SIZES = {
@@ -89,10 +91,27 @@ def checkpoint_of(model: Encoder) -> dict[str, torch.Tensor]:
     return {name: torch.tensor(array) for name, array in tensors.items()}
 
 
-def tiny_tokens(count: int = 20, seed: int = 0, n_outputs: int = 3) -> Tokens:
-    """Random examples of 3 to 15 tokens; float labels for one output."""
+def inputs_of(reference: PreTrainedModel, batch: Batch) -> dict[str, torch.Tensor]:
+    """A padded batch as transformers takes it: padding by its number, types if there are any."""
+    config, present = reference.config, batch.attention_mask
+    padding = torch.tensor(config.pad_token_id)
+    given = {
+        "input_ids": torch.where(present, batch.input_ids, padding),
+        "attention_mask": present.long(),
+    }
+    has_types = FAMILIES[config.model_type].token_types == SEGMENTS
+    return given | ({"token_type_ids": batch.token_types} if has_types else {})
+
+
+def tiny_tokens(
+    count: int = 20, seed: int = 0, n_outputs: int = 3, lowest: int = 1, longest: int = 15
+) -> Tokens:
+    """Random examples of 3 to 15 tokens; float labels for one output.
+
+    Families that find padding by its number need tokens from 3 on.
+    """
     rng = np.random.default_rng(seed)
-    lengths = rng.integers(3, 16, count)
+    lengths = rng.integers(3, longest + 1, count)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     types = np.concatenate([np.arange(length) > length // 2 for length in lengths])
     labels = (
@@ -101,7 +120,7 @@ def tiny_tokens(count: int = 20, seed: int = 0, n_outputs: int = 3) -> Tokens:
         else rng.integers(0, n_outputs, count)
     )
     return Tokens(
-        input_ids=rng.integers(1, SIZES["vocab_size"], offsets[-1]).astype(np.int32),
+        input_ids=rng.integers(lowest, SIZES["vocab_size"], offsets[-1]).astype(np.int32),
         token_types=types.astype(np.uint8),
         offsets=offsets,
         labels=labels,
