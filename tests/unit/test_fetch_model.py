@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny import FAMILY_SIZES, SIZES, checkpoint_of, tiny_architecture
-from tiny_tokenizers import write_tokenizer
+from tiny_families import write_tokenizer
 from tokenizers import Tokenizer
 from transformers import (
     AutoConfig,

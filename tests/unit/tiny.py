@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from synthetic_masks import unit_mask
+from tiny_families import FAMILY_SIZES, SIZES
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from lottery.data.batches import Batch
@@ -13,39 +14,6 @@ from lottery.models.architecture import Architecture
 from lottery.models.encoder import Encoder, Gates, draw_weights
 from lottery.models.families import FAMILIES, SEGMENTS
 from lottery.pruning.masks import UnitMask
-
-SIZES = {
-    "vocab_size": 90,
-    "hidden_size": 32,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "max_position_embeddings": 40,
-    "type_vocab_size": 2,
-}
-SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-ROBERTA = SIZES | {"max_position_embeddings": 42, "type_vocab_size": 1, "pad_token_id": 1}
-# The same sizes under each family's keys; positions for 40 tokens.
-FAMILY_SIZES: dict[str, dict[str, object]] = {
-    "bert": SIZES,
-    "ernie": SIZES,
-    "roberta": ROBERTA,
-    "xlm-roberta": ROBERTA,
-    "camembert": ROBERTA,
-    "distilbert": {
-        "vocab_size": 90,
-        "dim": 32,
-        "n_layers": 3,
-        "n_heads": 4,
-        "hidden_dim": 48,
-        "max_position_embeddings": 40,
-    },
-    "electra": SIZES | {"embedding_size": 24},
-    # Layers with global, local and global attention, and a window narrower than most examples.
-    "modernbert": SIZES
-    | SPECIAL
-    | {"cls_token_id": 1, "sep_token_id": 2, "local_attention": 5, "global_attn_every_n_layers": 2},
-}
 
 
 def tiny_architecture(**changes: object) -> Architecture:

@@ -1,4 +1,4 @@
-"""Tokenizers of the three kinds that the families have, trained on a few texts on the spot."""
+"""Small models of every family, with tokenizers that are trained on a few texts on the spot."""
 
 from __future__ import annotations
 
@@ -8,6 +8,39 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from tokenizers.trainers import BpeTrainer, UnigramTrainer, WordPieceTrainer
+
+SIZES = {
+    "vocab_size": 90,
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 40,
+    "type_vocab_size": 2,
+}
+SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+ROBERTA = SIZES | {"max_position_embeddings": 42, "type_vocab_size": 1, "pad_token_id": 1}
+# The same sizes under each family's keys; positions for 40 tokens.
+FAMILY_SIZES: dict[str, dict[str, object]] = {
+    "bert": SIZES,
+    "ernie": SIZES,
+    "roberta": ROBERTA,
+    "xlm-roberta": ROBERTA,
+    "camembert": ROBERTA,
+    "distilbert": {
+        "vocab_size": 90,
+        "dim": 32,
+        "n_layers": 3,
+        "n_heads": 4,
+        "hidden_dim": 48,
+        "max_position_embeddings": 40,
+    },
+    "electra": SIZES | {"embedding_size": 24},
+    # Layers with global, local and global attention, and a window narrower than most examples.
+    "modernbert": SIZES
+    | SPECIAL
+    | {"cls_token_id": 1, "sep_token_id": 2, "local_attention": 5, "global_attn_every_n_layers": 2},
+}
 
 BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -29,6 +62,26 @@ SPECIALS = dict.fromkeys(KINDS, BERT_SPECIAL) | {
     "camembert": ROBERTA_SPECIAL,
     "modernbert": MODERNBERT_SPECIAL,
 }
+
+
+def write_checkpoint(folder: Path, family: str, texts: Iterable[str], words: int = 300) -> None:
+    """Saves a masked language model with random weights, and a tokenizer of its kind.
+
+    Args:
+        words: rows of the table of words; byte-level BPE has 256 before it merges any.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    write_tokenizer(folder, family, texts, words)
+    config = AutoConfig.for_model(family, **FAMILY_SIZES[family] | {"vocab_size": words})
+    torch.manual_seed(0)
+    model = AutoModelForMaskedLM.from_config(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(2)
+    model.save_pretrained(folder)
 
 
 def write_tokenizer(folder: Path, family: str, texts: Iterable[str], size: int = 90) -> None:
