@@ -175,7 +175,7 @@ class Family:
 
     def from_checkpoint(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Undoes `to_checkpoint`."""
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for name, array in arrays.items():
             module, _, kind = name.rpartition(".")
             parts = self.fused.get(_part(module.removeprefix(self.prefix))[0], ())

@@ -24,10 +24,10 @@ def read(config: Config) -> dict[str, Any]:
             "hidden_size", hidden, f"a multiple of 2 x num_attention_heads, {heads}"
         )
     layers = config.size("num_hidden_layers")
-    every = config.size("global_attn_every_n_layers", 3)
-    kinds = config.values.get("layer_types") or [
-        LOCAL if layer % every else GLOBAL for layer in range(layers)
-    ]
+    kinds = config.values.get("layer_types")
+    if kinds is None:
+        every = config.size("global_attn_every_n_layers", 3)
+        kinds = [LOCAL if layer % every else GLOBAL for layer in range(layers)]
     if not isinstance(kinds, list) or len(kinds) != layers or not {*kinds} <= {LOCAL, GLOBAL}:
         raise config.refusal("layer_types", kinds, f"a list of {layers} times {LOCAL} or {GLOBAL}")
     return {
