@@ -10,15 +10,24 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import SIZES
+from tiny import FAMILY_SIZES, SIZES, tiny_architecture
 from tokenizers import Tokenizer, normalizers
-from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    BertForMaskedLM,
+    BertTokenizer,
+)
 
 from lottery.files.errors import StudyError
 from lottery.models import checks
 from lottery.models.architecture import Architecture
 from lottery.models.encoder import Encoder
 from lottery.models.families import FAMILIES
+from lottery.models.families.bert import BERT
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##c", "cat", "Cat", "\u4f60", "$"]
 SIZES = SIZES | {"vocab_size": 90}
@@ -57,16 +66,43 @@ def edit_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_shapes_are_those_of_the_encoder(family: str):
-    sizes = Architecture.from_config(SIZES | {"model_type": family}, "config")
-    parameters = Encoder(sizes, 2).named_parameters()
-    theirs = {name: tuple(p.shape) for name, p in parameters if "classifier" not in name}
-    assert checks.shapes(sizes) == theirs
+    sizes = tiny_architecture(model_type=family)
+    theirs = {name: tuple(p.shape) for name, p in Encoder(sizes, 2).named_parameters()}
+    ours = checks.shapes(sizes)
+    assert ours.items() < theirs.items()
+    # Of the head only what some checkpoint brings.
+    drawn = {name.split(".")[0] for name in theirs.keys() - ours.keys()}
+    pretrained = family in ("bert", "ernie", "modernbert")
+    assert drawn == ({"classifier"} if pretrained else {"pooler", "classifier"})
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_transformers_writes_passes(folder: Path, family: str):
-    AutoModel.from_config(AutoConfig.for_model(family, **SIZES)).save_pretrained(folder)
-    check(folder)
+    config = AutoConfig.for_model(family, **FAMILY_SIZES[family])
+    for kind in (AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification):
+        kind.from_config(config).save_pretrained(folder)
+        check(folder)
+
+
+def test_a_fused_tensor_has_the_rows_of_its_parts(folder: Path):
+    config = AutoConfig.for_model("modernbert", **FAMILY_SIZES["modernbert"])
+    AutoModel.from_config(config).save_pretrained(folder)
+    edit_weights(folder, lambda state: state.pop("layers.1.mlp.Wi.weight"))
+    with pytest.raises(StudyError, match=r"the weights lack layers\.1\.mlp\.Wi\.weight"):
+        check(folder)
+    AutoModel.from_config(config).save_pretrained(folder)
+    name = "layers.0.attn.Wqkv.weight"
+    edit_weights(folder, lambda state: state.update({name: state[name][:64].clone()}))
+    with pytest.raises(StudyError, match=r"a tensor of \[96, 32\]; the weights have \[64, 32\]"):
+        check(folder)
+
+
+def test_the_key_that_counts_layers_is_the_familys(folder: Path):
+    config = AutoConfig.for_model("distilbert", **FAMILY_SIZES["distilbert"])
+    AutoModel.from_config(config).save_pretrained(folder)
+    edit_config(folder, n_layers=2)
+    with pytest.raises(StudyError, match="n_layers is 2; the weights have 3 layers"):
+        check(folder)
 
 
 def test_a_masked_language_model_passes_without_pooler_and_with_buffers_and_old_names(folder: Path):
@@ -195,7 +231,7 @@ def tokenizer(folder: Path) -> Tokenizer:
 
 
 def test_the_tokenizer_of_transformers_passes(folder: Path):
-    checks.check_tokens(tokenizer(folder), folder, "tokenizer.json")
+    checks.check_tokens(tokenizer(folder), folder, BERT, "tokenizer.json")
 
 
 def edit_tokenizer(folder: Path, **changes: object) -> None:
@@ -206,7 +242,7 @@ def edit_tokenizer(folder: Path, **changes: object) -> None:
 def test_a_tokenizer_without_post_processor_is_rejected(folder: Path):
     edit_tokenizer(folder, post_processor=None)
     with pytest.raises(StudyError, match=r"tokenizer\.json"):
-        checks.check_tokens(tokenizer(folder), folder, "tokenizer.json")
+        checks.check_tokens(tokenizer(folder), folder, BERT, "tokenizer.json")
 
 
 def test_a_tokenizer_that_agrees_with_transformers_but_adds_nothing_is_rejected(folder: Path):
@@ -215,14 +251,14 @@ def test_a_tokenizer_that_agrees_with_transformers_but_adds_nothing_is_rejected(
     generic = json.loads(path.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
     path.write_text(json.dumps(generic))
     with pytest.raises(StudyError, match="adds 0 special tokens to a text and 0 to a pair"):
-        checks.check_tokens(tokenizer(folder), folder, "tokenizer.json")
+        checks.check_tokens(tokenizer(folder), folder, BERT, "tokenizer.json")
 
 
 def test_files_that_disagree_on_lower_casing_are_both_named(folder: Path):
     ours = tokenizer(folder)
     ours.normalizer = normalizers.BertNormalizer(lowercase=False)
     with pytest.raises(StudyError, match=r"tokenizer\.json and transformers' .* do not agree"):
-        checks.check_tokens(ours, folder, "tokenizer.json")
+        checks.check_tokens(ours, folder, BERT, "tokenizer.json")
 
 
 def test_added_tokens_count(folder: Path):
@@ -231,5 +267,5 @@ def test_added_tokens_count(folder: Path):
     loaded.add_tokens(["<user>"])
     loaded.save_pretrained(folder)
     ours = tokenizer(folder)
-    checks.check_tokens(ours, folder, "tokenizer.json")
+    checks.check_tokens(ours, folder, BERT, "tokenizer.json")
     assert ours.encode("a <user>").tokens == ["[CLS]", "a", "<user>", "[SEP]"]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import gates_of, random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
+from tiny import (
+    gates_of,
+    inputs_of,
+    random_mask,
+    reference_model,
+    tiny_architecture,
+    tiny_model,
+    tiny_tokens,
+)
 
 from drawn import bert_base
 from lottery.data.batches import collate
@@ -17,15 +25,13 @@ CPU = torch.device("cpu")
 
 
 def batch():
-    tokens = tiny_tokens()
+    tokens = tiny_tokens(lowest=3)
     return collate(tokens, torch.arange(len(tokens)).numpy(), CPU)
 
 
 def theirs(reference, given):
-    ids, types, mask = given.inputs
     with torch.no_grad():
-        output = reference(input_ids=ids, token_type_ids=types, attention_mask=mask.long())
-    return output.logits
+        return reference(**inputs_of(reference, given)).logits
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import SIZES, tiny_architecture
-from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertModel
+from tiny import FAMILY_SIZES, SIZES, checkpoint_of, tiny_architecture
+from tiny_families import write_tokenizer
+from tokenizers import Tokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+)
 
 from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_pretrained
@@ -17,6 +26,7 @@ from lottery.models.families import FAMILIES
 from lottery.models.model_files import check_folder
 from lottery.steps.fetch_model import fetch_model
 
+TEXTS = ["the film was good today", "this book is bad again", "a song became dull there"] * 9
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##c"]
 
 
@@ -41,16 +51,85 @@ def fetch(folder: Path, **changes: object) -> Path:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_checkpoint_comes_through_unchanged(folder, family):
-    AutoModel.from_config(AutoConfig.for_model(family, **SIZES)).save_pretrained(folder)
+def test_a_checkpoint_comes_through_unchanged(tmp_path, family):
+    folder = tmp_path / "source"
+    write_tokenizer(folder, family, TEXTS, size=300)
+    config = AutoConfig.for_model(family, **FAMILY_SIZES[family] | {"vocab_size": 300})
+    AutoModel.from_config(config).save_pretrained(folder)
     target = fetch(folder)
     model = load_pretrained(target / "model.safetensors", n_outputs=2, seed=1)
     theirs = AutoModel.from_pretrained(folder).state_dict()
-    ours = model.checkpoint_parameters()
+    ours = checkpoint_of(model)
     prefix = FAMILIES[family].prefix
-    assert set(ours) == {prefix + n for n in theirs} | {"classifier.weight", "classifier.bias"}
-    assert all(torch.equal(ours[prefix + name], tensor) for name, tensor in theirs.items())
+    body = {name: tensor for name, tensor in theirs.items() if prefix + name in ours}
+    # RoBERTa's own model has a pooler that its classifier does not read.
+    assert all(name.startswith("pooler.") for name in theirs.keys() - body.keys())
+    assert all(torch.equal(ours[prefix + name], tensor) for name, tensor in body.items())
     assert (target / "tokenizer.json").is_file()
+
+
+@pytest.mark.parametrize("family", ["bert", "modernbert"])
+def test_a_head_that_checkpoints_have_is_taken(tmp_path, family):
+    folder = tmp_path / "source"
+    write_tokenizer(folder, family, TEXTS, size=300)
+    config = AutoConfig.for_model(family, **FAMILY_SIZES[family] | {"vocab_size": 300})
+    theirs = AutoModelForSequenceClassification.from_config(config)
+    theirs.save_pretrained(folder)
+    path = fetch(folder) / "model.safetensors"
+    model = load_pretrained(path, n_outputs=2, seed=1)
+    name = FAMILIES[family].checkpoint_name("pooler.weight")
+    assert torch.equal(model.pooler.weight, theirs.state_dict()[name])
+
+
+@pytest.mark.parametrize("family", ["roberta", "distilbert", "electra"])
+def test_a_head_that_no_checkpoint_has_is_drawn_by_seed(tmp_path, family):
+    folder = tmp_path / "source"
+    write_tokenizer(folder, family, TEXTS, size=300)
+    config = AutoConfig.for_model(family, **FAMILY_SIZES[family] | {"vocab_size": 300})
+    AutoModel.from_config(config).save_pretrained(folder)
+    path = fetch(folder) / "model.safetensors"
+    first, again, other = (load_pretrained(path, 3, seed) for seed in (1, 1, 2))
+    for part in ("pooler", "classifier"):
+        drawn = [model.get_submodule(part).weight.detach() for model in (first, again, other)]
+        assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+        assert 0.01 < float(drawn[0].std()) < 0.03  # initializer_range
+
+
+def test_byte_level_bpe_comes_from_its_vocabulary_and_merges(tmp_path):
+    folder = tmp_path / "source"
+    write_tokenizer(folder, "roberta", TEXTS, size=300)
+    config = AutoConfig.for_model("roberta", **FAMILY_SIZES["roberta"] | {"vocab_size": 300})
+    AutoModel.from_config(config).save_pretrained(folder)
+    whole = folder / "tokenizer.json"
+    Tokenizer.from_file(str(whole)).model.save(str(folder))
+    text = "The film, this book: 3 songs!"
+    expected = Tokenizer.from_file(str(whole)).encode(text, text).ids
+    check_folder(folder, weights=True)
+    ids = json.loads((folder / "vocab.json").read_text())
+    swapped = ids | {"a": ids["b"], "b": ids["a"]}
+    (folder / "vocab.json").write_text(json.dumps(swapped))
+    with pytest.raises(StudyError, match=r"vocab\.json and .*tokenizer\.json do not agree"):
+        check_folder(folder, weights=True)
+    (folder / "vocab.json").write_text(json.dumps(ids))
+    whole.unlink()
+    check_folder(folder, weights=True)
+    made = Tokenizer.from_file(str(fetch(folder) / "tokenizer.json"))
+    assert made.encode(text, text).ids == expected
+    (folder / "vocab.json").write_text("[]")
+    with pytest.raises(StudyError, match=r"vocab\.json holds no JSON object with a whole number"):
+        check_folder(folder, weights=True)
+    (folder / "merges.txt").unlink()
+    with pytest.raises(StudyError, match=r"nor vocab\.json with merges\.txt is there"):
+        check_folder(folder, weights=True)
+
+
+def test_a_tokenizer_of_another_family_is_refused(tmp_path):
+    folder = tmp_path / "source"
+    write_tokenizer(folder, "modernbert", TEXTS, size=300)
+    config = AutoConfig.for_model("roberta", **FAMILY_SIZES["roberta"] | {"vocab_size": 300})
+    AutoModel.from_config(config).save_pretrained(folder)
+    with pytest.raises(StudyError, match=r"needs <s> a </s> and <s> a </s> </s> b </s>|not agree"):
+        fetch(folder)
 
 
 def test_the_embedded_model_agrees_with_transformers(tmp_path):

@@ -95,36 +95,37 @@ def test_norms_are_those_of_the_vectors_built_in_full(model, batch):
 
 
 def test_the_heads_vectors_add_up_to_the_projection_less_its_bias(model, batch):
-    mask = batch.attention_mask[:, None, None, :]
-    for layer, x in zip(model.layers, layer_inputs(model, batch), strict=True):
-        raw = probabilities(layer, x, mask)
+    for layer, x, sight in zip(
+        model.layers, layer_inputs(model, batch), model.sights(batch.attention_mask), strict=True
+    ):
+        raw = probabilities(layer, x, sight)
         value = split_heads(layer, layer.value(x))
         vectors = torch.einsum("bhtd,hcd->bhtc", value, head_columns(layer))  # f_h(x_j)
         summed = torch.einsum("bhij,bhjc->bic", raw, vectors)
-        expected = layer._attend(x, x, mask, None) - layer.attention_output.bias
+        expected = layer._attend(x, x, sight, None) - layer.attention_output.bias
         assert torch.allclose(summed, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_rows_in_place_of_columns_do_not_add_up(model, batch):
     """The mistake of the released code, which the test above must be able to see."""
-    mask = batch.attention_mask[:, None, None, :]
+    sight = model.sights(batch.attention_mask)[0]
     layer, x = model.layers[0], layer_inputs(model, batch)[0]
     value = split_heads(layer, layer.value(x))
     rows = layer.attention_output.weight.view(layer.heads, layer.head_size, -1)
-    raw = probabilities(layer, x, mask)
+    raw = probabilities(layer, x, sight)
     summed = torch.einsum("bhij,bhjd,hdc->bic", raw, value, rows)
-    expected = layer._attend(x, x, mask, None) - layer.attention_output.bias
+    expected = layer._attend(x, x, sight, None) - layer.attention_output.bias
     assert not torch.allclose(summed, expected, rtol=0.1, atol=0.1)
 
 
 def test_the_layers_above_see_what_the_encoder_gives_them(model, batch):
     """The maps computed next to the forward pass ends in the encoder's own output."""
     inputs = layer_inputs(model, batch)
-    mask = batch.attention_mask[:, None, None, :]
-    for maps, layer, x in zip(
-        attention_maps(model, *batch.inputs), model.layers, inputs, strict=True
+    sights = model.sights(batch.attention_mask)
+    for maps, layer, x, sight in zip(
+        attention_maps(model, *batch.inputs), model.layers, inputs, sights, strict=True
     ):
-        assert torch.equal(maps.raw, probabilities(layer, x, mask))
+        assert torch.equal(maps.raw, probabilities(layer, x, sight))
         context = maps.raw @ split_heads(layer, layer.value(x))  # [B, H, T, D]
         attended = layer.attention_output(context.transpose(1, 2).flatten(2))
-        assert torch.allclose(attended, layer._attend(x, x, mask, None), atol=1e-4)
+        assert torch.allclose(attended, layer._attend(x, x, sight, None), atol=1e-4)

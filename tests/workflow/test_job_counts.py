@@ -11,6 +11,8 @@ import pytest
 import yaml
 from command_line import ROOT, planned
 
+from lottery.config.load import load_study, read_config
+
 RULES = [
     "finetune",
     "search_structured",
@@ -38,6 +40,8 @@ GPU_RULES = (
     *("finetune", "search", "retrain", "evaluate_pruned", "evaluate_on"),
     *("rewind", "rank_masks", "train_again", "evaluate_line"),  # of none of these configs
 )
+# The strict grid on another model each.
+FAMILY_CONFIGS = ("roberta", "distilbert", "modernbert")
 
 
 Jobs = Callable[[str], dict[str, int]]
@@ -64,6 +68,16 @@ def test_planned_jobs(config: str, jobs_of: Jobs) -> None:
     assert fetched == len(written["tasks"])
     assert jobs["fetch_model"] == len(written["models"])
     assert jobs["collect_scores"] == jobs["summarize"] == 1
+
+
+@pytest.mark.parametrize("name", FAMILY_CONFIGS)
+def test_configs_of_families_have_the_strict_grid(name: str) -> None:
+    paths = [ROOT / f"workflow/configs/{each}.yaml" for each in ("strict", name)]
+    strict, config = (read_config(path) for path in paths)
+    assert config["models"].keys().isdisjoint(strict["models"])
+    assert strict | {"models": config["models"]} == config
+    (model,) = load_study(config, ROOT).models.values()
+    assert model.kind == "hub"
 
 
 def test_asking_for_latency_adds_its_own_jobs_alone(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def write_model(folder: Path, seed: int = 0) -> None:
     import torch
     from transformers import BertConfig, BertModel
 
-    words = sorted({word for text in _all_texts() for word in text.split()})
+    words = sorted({word for text in all_texts() for word in text.split()})
     folder.mkdir(parents=True, exist_ok=True)
     _write_tokenizer(folder / "tokenizer.json", words)
     config = BertConfig(vocab_size=len(words) + 5, **SIZES)
@@ -146,7 +146,8 @@ def _frames() -> Iterable[tuple[str, str]]:
         yield f"{subject} {verb}", end
 
 
-def _all_texts() -> list[str]:
+def all_texts() -> list[str]:
+    """All words of both tasks."""
     return [*FOR, *AGAINST, *DEGREES, *(text for texts in AROUND.values() for text in texts)]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from lottery import files
 from lottery.analysis.agreement import shared_counts
 from lottery.files.errors import StudyError
-from lottery.models.architecture import Architecture
+from lottery.models.architecture import Architecture, read_parameters
 from lottery.models.units import KINDS, UnitKind
 from lottery.pruning.algorithms.magnitude import MagnitudeRanking
 from lottery.pruning.masks import MaskInfo, WeightMask, read_mask
@@ -140,7 +140,7 @@ def _pretrained_masks(
     path: Path, like: WeightMask, packed: list[np.ndarray], architecture: Architecture
 ) -> PretrainedMasks:
     """The counterparts of masks with the shapes of `like`, given as packed bits."""
-    weights, _ = files.read_arrays(path)
+    weights = read_parameters(path)
     sizes = np.array([int(np.bitwise_count(bits).sum(dtype=np.int64)) for bits in packed])
     ranking = MagnitudeRanking({name: weights[name] for name in like.shapes}, {*sizes.tolist()})
     shared = np.empty(len(packed))

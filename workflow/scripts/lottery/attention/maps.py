@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lottery.models.encoder import Encoder, Layer
+from lottery.models.encoder import Encoder, Layer, Sight, turned
 from lottery.models.units import HEAD, split
 
 
@@ -47,33 +47,36 @@ def attention_maps(
         attention_mask: bool [B, T], False for padding; rows of padding mean nothing.
     """
     x = model.embeddings(input_ids, token_types)  # [B, T, C]
-    mask = attention_mask[:, None, None, :]
-    for layer in model.layers:
-        yield LayerMaps(probabilities(layer, x, mask), transformed_norms(layer, x))
-        x = layer(x, mask, {})
+    for layer, sight in zip(model.layers, model.sights(attention_mask), strict=True):
+        yield LayerMaps(probabilities(layer, x, sight), transformed_norms(layer, x))
+        x = layer(x, sight, {})
 
 
-def probabilities(layer: Layer, x: Tensor, mask: Tensor) -> Tensor:
+def probabilities(layer: Layer, x: Tensor, sight: Sight) -> Tensor:
     """The attention probabilities of a whole layer, float [B, H, T, T].
 
     Args:
         x: its input, float [B, T, C].
-        mask: bool [B, 1, 1, T], False for padding.
+        sight: which tokens it attends to; outside a window probabilities are 0.
     """
-    query, key = (split_heads(layer, part(x)) for part in (layer.query, layer.key))
+    seen = layer.attention_input(x)
+    query, key = (split_heads(layer, part(seen)) for part in (layer.query, layer.key))
+    if sight.turns is not None:
+        query, key = (turned(each, sight.turns[1]) for each in (query, key))
     scores = query @ key.transpose(-1, -2) / layer.head_size**0.5  # [B, H, T, T]
-    return scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)
+    return scores.masked_fill(~sight.allowed, -torch.inf).softmax(dim=-1)
 
 
 def transformed_norms(layer: Layer, x: Tensor) -> Tensor:
     """The length of f_h(x_j), head by head and token by token: [B, T, C] -> [B, H, T].
 
-    f_h(x) = (x W_V,h + b_V,h) W_O,h: the value of head h, through the part of the output projection
-    that belongs to the head. The projection's weight lies as (out, in), so a head owns D *columns*.
+    f_h(x) = (x W_V,h + b_V,h) W_O,h of what the attention reads: the value of head h, through the
+    part of the output projection that belongs to the head. The projection's weight lies as
+    (out, in), so a head owns D *columns*.
     The vectors themselves, C wide, are never built: with P the head's columns (C x D) and G = P'P
     (D x D), the squared length of P v is v'G v.
     """
-    value = split_heads(layer, layer.value(x))  # [B, H, T, D]
+    value = split_heads(layer, layer.value(layer.attention_input(x)))  # [B, H, T, D]
     parts = head_columns(layer)  # [H, C, D]
     gram = parts.transpose(-1, -2) @ parts  # [H, D, D]
     squared = ((value @ gram) * value).sum(dim=-1)  # [B, H, T]

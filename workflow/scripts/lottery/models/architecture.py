@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.models.families import FAMILIES, Family, find_family
+from lottery.models.families import FAMILIES, Config, Family, find_family
 
 FORMAT = 1
 DESCRIPTION = "lottery"  # key of a model file's metadata
@@ -23,10 +25,20 @@ class Architecture:
         heads: attention heads per layer.
         hidden: width of the hidden states; a head has hidden / heads dimensions.
         intermediate: width of an MLP's inner layer.
-        vocabulary, positions, token_types: rows of the three embedding tables.
+        vocabulary, positions, token_types: rows of the three embedding tables; without a table of
+            positions the most tokens of an example, without one of token types 0.
         norm_epsilon: added to the variance in LayerNorm.
         hidden_dropout, attention_dropout, classifier_dropout: probabilities in training.
         initializer_range: standard deviation of freshly drawn weights.
+        initializer_cutoff: how many standard deviations from 0 drawn weights end; None for normal
+            weights.
+        embedding: width of embeddings that are projected to `hidden`; None for that width itself.
+        first_position: row of the table of positions that the first token has.
+        local_layers: indices of the layers in which a token attends only to tokens at most `window`
+            positions away.
+        rope_theta, local_rope_theta: bases of rotary positions, in layers with global and with
+            local attention.
+        mean_pooling: whether the classifier reads the mean of an example's tokens, not the first.
     """
 
     model_type: str
@@ -42,6 +54,15 @@ class Architecture:
     attention_dropout: float
     classifier_dropout: float
     initializer_range: float
+    # Descriptions of models leave these out where they have their defaults.
+    initializer_cutoff: float | None = None
+    embedding: int | None = None
+    first_position: int = 0
+    local_layers: tuple[int, ...] = ()
+    window: int = 0
+    rope_theta: float = 0.0
+    local_rope_theta: float = 0.0
+    mean_pooling: bool = False
 
     @property
     def family(self) -> Family:
@@ -53,48 +74,18 @@ class Architecture:
         """Dimensions of one head."""
         return self.hidden // self.heads
 
+    @property
+    def longest(self) -> int:
+        """The most tokens of an example."""
+        return self.positions - self.first_position
+
     @classmethod
     def from_config(cls, config: dict[str, Any], source: str) -> Architecture:
         """Reads a checkpoint's config.json; `source` is its path, for messages."""
         if not isinstance(config, dict):
             raise StudyError(f"{source} holds no JSON object with a key per size.")
-        find_family(config, source)
-
-        def size(key: str, default: int | None = None) -> int:
-            value = config.get(key, default)
-            if value is None:
-                raise StudyError(f"{source}: the key {key!r} is missing.")
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise StudyError(
-                    f"{source}: {key} is {value!r}; it must be a whole number of at least 1."
-                )
-            return value
-
-        def number(key: str, default: float) -> float:
-            value = config.get(key)
-            value = default if value is None else value  # as in transformers
-            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
-                raise StudyError(
-                    f"{source}: {key} is {value!r}; it must be at least 0 and less than 1."
-                )
-            return float(value)
-
-        hidden_dropout = number("hidden_dropout_prob", 0.1)
-        sizes = cls(
-            model_type=config["model_type"],
-            layers=size("num_hidden_layers"),
-            heads=size("num_attention_heads"),
-            hidden=size("hidden_size"),
-            intermediate=size("intermediate_size"),
-            vocabulary=size("vocab_size"),
-            positions=size("max_position_embeddings", 512),
-            token_types=size("type_vocab_size", 2),
-            norm_epsilon=number("layer_norm_eps", 1e-12),
-            hidden_dropout=hidden_dropout,
-            attention_dropout=number("attention_probs_dropout_prob", 0.1),
-            classifier_dropout=number("classifier_dropout", hidden_dropout),
-            initializer_range=number("initializer_range", 0.02),
-        )
+        family = find_family(config, source)
+        sizes = cls(model_type=config["model_type"], **family.read(Config(config, source)))
         padding = config.get("pad_token_id")
         if padding is not None and (
             type(padding) is not int or not 0 <= padding < sizes.vocabulary
@@ -102,11 +93,6 @@ class Architecture:
             raise StudyError(
                 f"{source}: pad_token_id is {padding!r}; it must be null or a whole number from 0 "
                 f"to {sizes.vocabulary - 1}."
-            )
-        if sizes.hidden % sizes.heads:
-            raise StudyError(
-                f"{source}: hidden_size {sizes.hidden} is not a multiple of "
-                f"num_attention_heads {sizes.heads}."
             )
         return sizes
 
@@ -142,7 +128,11 @@ def describe(architecture: Architecture, n_outputs: int, plan: Plan) -> dict[str
     """Packs everything that is needed to rebuild an encoder into a model file's metadata."""
     facts = {
         "format": FORMAT,
-        "architecture": asdict(architecture),
+        "architecture": {
+            field.name: value
+            for field in fields(architecture)
+            if (value := getattr(architecture, field.name)) != field.default
+        },
         "n_outputs": n_outputs,
         # `inner` is left out where all inner positions are kept.
         "plan": [{k: v for k, v in asdict(layer).items() if v is not None} for layer in plan],
@@ -159,14 +149,21 @@ def parse_description(path: Path, metadata: dict[str, str]) -> tuple[Architectur
             f"{path}: a safetensors file that this version of the workflow did not write; "
             "models enter the study through the config's `models`."
         )
-    layers: list[dict[str, Any]] = [
-        {k: tuple(v) if isinstance(v, list) else v for k, v in layer.items()}
-        for layer in facts["plan"]
-    ]
-    plan = tuple(LayerPlan(**layer) for layer in layers)
-    return Architecture(**facts["architecture"]), int(facts["n_outputs"]), plan
+    plan = tuple(LayerPlan(**_with_tuples(layer)) for layer in facts["plan"])
+    architecture = Architecture(**_with_tuples(facts["architecture"]))
+    return architecture, int(facts["n_outputs"]), plan
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 def read_architecture(path: Path) -> Architecture:
     """Reads the architecture from a model file of this workflow, without its weights."""
     return parse_description(path, files.read_metadata(path))[0]
+
+
+def read_parameters(path: Path) -> dict[str, np.ndarray]:
+    """Reads the parameters of a model file of this workflow, by `Family.checkpoint_name`."""
+    arrays, metadata = files.read_arrays(path)
+    return parse_description(path, metadata)[0].family.from_checkpoint(arrays)

@@ -1,6 +1,6 @@
 """Models on disk: one safetensors file whose metadata describe how to rebuild the model.
 
-Parameters carry the names of the family's own checkpoints, so a full model's file also loads into
+Tensors are those of the family's own checkpoints, so a full model's file also loads into
 transformers' sequence classifier. The metadata have the sizes, and of a shrunk model what is left
 of each layer.
 """
@@ -16,6 +16,7 @@ from lottery import files
 from lottery.files.errors import StudyError
 from lottery.models.architecture import Architecture, Plan, describe, parse_description
 from lottery.models.encoder import Encoder, draw_classifier
+from lottery.models.shapes import parameter_shapes
 
 
 def save_model(path: Path, model: Encoder) -> None:
@@ -24,7 +25,8 @@ def save_model(path: Path, model: Encoder) -> None:
         name: parameter.detach().to("cpu", torch.float32).numpy()
         for name, parameter in model.checkpoint_parameters().items()
     }
-    files.write_arrays(path, arrays, describe(model.architecture, model.n_outputs, model.plan))
+    description = describe(model.architecture, model.n_outputs, model.plan)
+    files.write_arrays(path, model.architecture.family.to_checkpoint(arrays), description)
 
 
 def load_model(path: Path) -> Encoder:
@@ -38,15 +40,17 @@ def load_pretrained(path: Path, n_outputs: int, seed: int) -> Encoder:
     """Reads a fetched pretrained model and draws a classifier for it.
 
     Args:
-        path: `resources/models/{model}/model.safetensors`; it holds no classifier.
+        path: `resources/models/{model}/model.safetensors`; it holds no classifier, nor the rest of
+            the head where no checkpoint brings it.
         n_outputs: classes of the task, or 1 for regression.
-        seed: of the classifier's weights.
+        seed: of the weights that are drawn.
     """
     arrays, metadata = files.read_arrays(path)
     architecture, _, plan = parse_description(path, metadata)
-    name = architecture.family.classifier
-    arrays[f"{name}.weight"] = np.zeros((n_outputs, architecture.hidden), np.float32)
-    arrays[f"{name}.bias"] = np.zeros(n_outputs, np.float32)
+    family = architecture.family
+    for name, shape in parameter_shapes(architecture, n_outputs, plan).items():
+        if name.rpartition(".")[0] in family.drawn:
+            arrays[family.checkpoint_name(name)] = np.zeros(shape, np.float32)
     model = _assemble(path, architecture, n_outputs, plan, arrays)
     draw_classifier(model, seed)
     return model
@@ -61,7 +65,9 @@ def _assemble(
 ) -> Encoder:
     """Builds an encoder around arrays that carry the checkpoint's names."""
     model = Encoder(architecture, n_outputs, plan)
-    names = {architecture.family.checkpoint_name(name): name for name in model.state_dict()}
+    family = architecture.family
+    arrays = family.from_checkpoint(arrays)
+    names = {family.checkpoint_name(name): name for name in model.state_dict()}
     if set(names) != set(arrays):
         odd = sorted(set(names) ^ set(arrays))[0]
         raise StudyError(f"{path}: the tensor {odd} is missing or unexpected; delete the file.")

@@ -17,8 +17,9 @@ import numpy as np
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.files.reading import GIVEN, one_line, reading
-from lottery.models.architecture import Architecture
-from lottery.models.units import part_shapes
+from lottery.models.architecture import Architecture, full_plan
+from lottery.models.families import CONSTANT, Family
+from lottery.models.shapes import parameter_shapes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -71,21 +72,10 @@ TEXTS = (
 
 
 def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the encoder's parameters, in the names of `models.encoder.Encoder`."""
-    hidden = architecture.hidden
-    expected: dict[str, tuple[int, ...]] = {
-        "embeddings.word.weight": (architecture.vocabulary, hidden),
-        "embeddings.position.weight": (architecture.positions, hidden),
-        "embeddings.token_type.weight": (architecture.token_types, hidden),
-        "embeddings.norm.weight": (hidden,),
-        "embeddings.norm.bias": (hidden,),
-    }
-    layer = dict(part_shapes(architecture))
-    for norm in ("attention_norm", "output_norm"):
-        layer |= {f"{norm}.weight": (hidden,), f"{norm}.bias": (hidden,)}
-    for index in range(architecture.layers):
-        expected |= {f"layers.{index}.{part}": shape for part, shape in layer.items()}
-    return expected | {"pooler.weight": (hidden, hidden), "pooler.bias": (hidden,)}
+    """Names and shapes of what a checkpoint brings, in the names of `models.encoder.Encoder`."""
+    drawn = architecture.family.drawn
+    every = parameter_shapes(architecture, 1, full_plan(architecture))
+    return {name: shape for name, shape in every.items() if name.rpartition(".")[0] not in drawn}
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -157,18 +147,19 @@ def check_headers(folder: Path, architecture: Architecture) -> None:
                 "weights may have one of them."
             )
         found[name] = (stored, *entry)
+    family = architecture.family
+    named = {
+        family.checkpoint_name(name): (name, shape) for name, shape in shapes(architecture).items()
+    }
     expected = {
-        architecture.family.checkpoint_name(name).removeprefix(architecture.family.prefix): (
-            name,
-            shape,
-        )
-        for name, shape in shapes(architecture).items()
+        name.removeprefix(family.prefix): entry
+        for name, entry in family.joined(named, _one_below_the_other).items()
     }
     _check_layers(config, found, architecture)
     for name, (ours, shape) in expected.items():
         if name not in found:
-            if ours.startswith("pooler."):
-                continue  # checkpoints of the bare language model have none
+            if ours.startswith("pooler"):
+                continue  # checkpoints of the bare encoder have no head
             raise StudyError(f"{folder}: the weights lack {name}, which {CONFIG} asks for.")
         stored, dtype, theirs = found[name]
         if dtype not in FLOATS:
@@ -177,7 +168,7 @@ def check_headers(folder: Path, architecture: Architecture) -> None:
             )
         if theirs != shape:
             raise StudyError(_mismatch(config, stored, TABLES.get(ours), shape, theirs))
-    pooler = [name for name, (ours, _) in expected.items() if ours.startswith("pooler.")]
+    pooler = [name for name, (ours, _) in expected.items() if ours.startswith("pooler")]
     if lacking := [name for name in pooler if name not in found]:
         for name in pooler:
             if name in found:
@@ -192,6 +183,14 @@ def check_headers(folder: Path, architecture: Architecture) -> None:
             raise StudyError(f"{folder}: nothing reads {stored}; {CONFIG} does not ask for it.")
 
 
+def _one_below_the_other(
+    parts: list[tuple[str, tuple[int, ...]]],
+) -> tuple[str, tuple[int, ...]]:
+    """The name of the first of some parts, and the shape of them all in one tensor."""
+    (name, shape), *_ = parts
+    return name, (sum(rows for _, (rows, *_) in parts), *shape[1:])
+
+
 def _mismatch(
     config: Path, name: str, key: str | None, shape: tuple[int, ...], theirs: tuple[int, ...]
 ) -> str:
@@ -201,12 +200,14 @@ def _mismatch(
 
 
 def _check_layers(config: Path, found: Mapping[str, Any], architecture: Architecture) -> None:
-    names = [re.escape(name) for name in architecture.family.parts.values() if "{}" in name]
+    family = architecture.family
+    names = [re.escape(name) for name in family.parts.values() if "{}" in name]
+    names += [re.escape(name) for name in family.fused]
     pattern = re.compile("|".join(names).replace(r"\{\}", r"(?:\d+)"))
     layers = len({re.findall(r"\d+", name)[0] for name in found if pattern.match(name)})
     if layers and layers != architecture.layers:
         raise StudyError(
-            f"{config}: num_hidden_layers is {architecture.layers}; the weights have {layers} "
+            f"{config}: {family.layers_key} is {architecture.layers}; the weights have {layers} "
             "layers."
         )
 
@@ -237,19 +238,20 @@ def check_values(arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
         if not np.isfinite(array).all():
             what = "NaN" if np.isnan(array).any() else "an infinite number"
             raise StudyError(f"{source}: the tensor {name} holds {what}.")
-        scale = array.ndim == 1 and name.endswith("LayerNorm.weight")
+        scale = array.ndim == 1 and name.endswith(".weight")  # of a norm
         matrix = array.ndim > 1 and array.size > 1 and "token_type" not in name
         if (matrix and np.ptp(array) == 0) or (scale and not array.any()):
             number = array.flat[0]
             raise StudyError(f"{source}: the tensor {name} is {number:g} throughout.")
 
 
-def check_tokens(tokenizer: Tokenizer, folder: Path, read_from: str) -> None:
+def check_tokens(tokenizer: Tokenizer, folder: Path, family: Family, read_from: str) -> None:
     """Compares a tokenizer with transformers' own for the same folder, on fixed texts and pairs.
 
     Args:
         tokenizer: as the study uses it, without truncation and padding.
         folder: of the checkpoint.
+        family: of the model that reads the tokens.
         read_from: the file that the tokenizer was made from.
 
     Raises:
@@ -281,19 +283,25 @@ def check_tokens(tokenizer: Tokenizer, folder: Path, read_from: str) -> None:
         types = reference.get("token_type_ids")
         if types is not None and ours.type_ids != types:
             raise StudyError(f"{places} give {_quoted(words)} other token types.")
-    _check_special(tokenizer, folder, read_from)
+        if types is not None and any(types) and family.token_types == CONSTANT:
+            raise StudyError(
+                f"{folder}: transformers' tokenizer gives {_quoted(words)} token types other than "
+                "0; models of this family are studied with type 0 alone."
+            )
+    _check_special(tokenizer, folder, family, read_from)
 
 
-def _check_special(tokenizer: Tokenizer, folder: Path, read_from: str) -> None:
-    """Single texts and pairs carry the special tokens that BERT was trained with."""
+def _check_special(tokenizer: Tokenizer, folder: Path, family: Family, read_from: str) -> None:
+    """Single texts and pairs carry the special tokens that the family was trained with."""
     single, pair = tokenizer.encode("a"), tokenizer.encode("a", "a")
     bare = len(tokenizer.encode("a", add_special_tokens=False).ids)
     added = [len(single.ids) - bare, len(pair.ids) - 2 * bare]
     first_is_special = single.special_tokens_mask[:1] == [1]
-    if added != [2, 3] or not first_is_special or single.special_tokens_mask[-1] != 1:
+    needed = [family.least_tokens(texts) - texts for texts in (1, 2)]
+    if added != needed or not first_is_special or single.special_tokens_mask[-1] != 1:
         raise StudyError(
             f"{folder / read_from} adds {added[0]} special tokens to a text and {added[1]} to a "
-            "pair; the model needs [CLS] a [SEP] and [CLS] a [SEP] b [SEP]: it has no fitting "
+            f"pair; the model needs {' and '.join(family.layouts)}: it has no fitting "
             "post_processor."
         )
 

@@ -1,9 +1,10 @@
-"""The encoder under study: BERT's computation, with gates, and with parts left out.
+"""The encoder under study: a transformer of the family's kind, with gates, and with parts left out.
 
 The computation is written out here rather than taken from transformers: a gate is a factor one can
 read in the forward pass; a layer whose heads or MLP are gone is a layer without them; and short
 jobs do not wait seconds each for a large library to load. Tests, and every fetch of a model,
-compare the outputs with transformers' own implementation.
+compare the outputs with transformers' own implementation. What differs between families is declared
+in `lottery.models.families`.
 
 Shapes: B examples, T tokens, H heads kept in the layer, D dimensions per head, C = hidden width.
 """
@@ -12,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +23,9 @@ from torch.nn import functional
 
 from lottery.data.batches import Packing
 from lottery.models.architecture import Architecture, LayerPlan, Plan, full_plan
+from lottery.models.families import CONSTANT, NO_TYPES
 from lottery.models.operations import attend, drop
+from lottery.models.shapes import layer_norms
 from lottery.models.units import KINDS
 
 
@@ -59,37 +63,71 @@ class Embedding(nn.Embedding):
         """Leaves the new tensor as it is."""
 
 
-class Layer(nn.Module):
-    """One post-norm transformer layer, holding what its plan names and no more."""
+class Sight(NamedTuple):
+    """What the attention of a layer sees, of Q tokens that look: all T, or those that are wanted.
 
-    def __init__(self, architecture: Architecture, plan: LayerPlan) -> None:
+    Attributes:
+        allowed: bool [R, 1, 1 or Q, T], whether a token attends to the other.
+        turns: of rotary positions, by which angles the queries and the keys are turned: their
+            cosines and sines, float32 [2, 1 or R, 1, Q, D] and [2, 1 or R, 1, T, D].
+    """
+
+    allowed: Tensor
+    turns: tuple[Tensor, Tensor] | None = None
+
+    def of(self, wanted: Tensor) -> Sight:
+        """The same for wanted tokens, int64 [R, Q]."""
+        allowed, turns = self.allowed, self.turns
+        if allowed.shape[2] > 1:
+            allowed = allowed.take_along_dim(wanted[:, None, :, None], dim=2)
+        if turns is not None:
+            turns = turns[1].take_along_dim(wanted[None, :, None, :, None], dim=3), turns[1]
+        return Sight(allowed, turns)
+
+
+class Layer(nn.Module):
+    """One transformer layer, holding what its plan names and no more.
+
+    Its norms follow the sums with the residual or, by the family's declaration, come before
+    attention and MLP.
+    """
+
+    def __init__(self, architecture: Architecture, plan: LayerPlan, index: int) -> None:
         super().__init__()
+        family = architecture.family
         hidden, inner = architecture.hidden, architecture.intermediate
         self.head_size = architecture.head_size
         self.heads = len(plan.heads)
         self.attention_dropout = architecture.attention_dropout
         self.hidden_dropout = architecture.hidden_dropout
+        self.norm_first = family.norm_first
+        linear = partial(Linear, bias=family.biases)
+        norms = layer_norms(architecture, index, plan)
         width = self.heads * self.head_size
         if self.heads:
-            self.query = Linear(hidden, width)
-            self.key = Linear(hidden, width)
-            self.value = Linear(hidden, width)
+            self.query = linear(hidden, width)
+            self.key = linear(hidden, width)
+            self.value = linear(hidden, width)
         if self.heads or plan.attention_bias:
-            self.attention_output: Any = Linear(width, hidden)  # or None
+            self.attention_output: Any = linear(width, hidden)  # or None
         else:
             self.attention_output = None
-        self.attention_norm = nn.LayerNorm(hidden, eps=architecture.norm_epsilon)
+        self.attention_norm = norm(architecture) if "attention_norm" in norms else nn.Identity()
         if plan.inner is not None:
             inner = len(plan.inner)
         self.inner = inner if plan.mlp else 0
-        self.intermediate: Any = Linear(hidden, inner) if self.inner else None
-        self.output: Any = Linear(inner, hidden) if plan.mlp else None
-        self.output_norm = nn.LayerNorm(hidden, eps=architecture.norm_epsilon)
+        self.intermediate: Any = linear(hidden, inner) if self.inner else None
+        if self.inner and family.gated:
+            self.intermediate_gate: Any = linear(hidden, inner)
+        else:
+            self.intermediate_gate = None
+        self.output: Any = linear(inner, hidden) if plan.mlp else None
+        self.output_norm = norm(architecture) if "output_norm" in norms else nn.Identity()
 
     def forward(
         self,
         x: Tensor,
-        allowed: Tensor,
+        sight: Sight,
         gates: Mapping[str, Tensor],
         wanted: Tensor | None = None,
         mlp_open: bool = True,
@@ -98,7 +136,7 @@ class Layer(nn.Module):
 
         Args:
             x: hidden states [B, T, C].
-            allowed: bool [B, 1, 1 or Q, T]; whether the (wanted) token attends to the other.
+            sight: of the (wanted) tokens.
             gates: place -> factors, ones where it is missing: "head" [1 or B, H], "inner" [1 or B,
                 inner positions kept], "mlp" and "layer" [1 or B].
             wanted: int64 [B, Q], positions of tokens; None means all, Q = T.
@@ -109,25 +147,34 @@ class Layer(nn.Module):
         """
         y = x if wanted is None else x.take_along_dim(wanted[..., None], dim=1)
         if self.attention_output is not None:
-            update = self._attend(y, x, allowed, gates.get("head"))
-            y = self.attention_norm(y + _scaled(update, gates, "layer"))
-        else:
+            asking = self.attention_input(y)
+            seen = asking if y is x else self.attention_input(x)
+            y = y + _scaled(self._attend(asking, seen, sight, gates.get("head")), gates, "layer")
+        if not self.norm_first:
             y = self.attention_norm(y)
-        if self.output is None:
-            return self.output_norm(y)
-        update = self._drop(self._mlp(y if mlp_open else y.detach(), gates.get("inner")))
-        return self.output_norm(y + _scaled(update, gates, "mlp", "layer"))
+        if self.output is not None:
+            seen = y if mlp_open else y.detach()
+            seen = self.output_norm(seen) if self.norm_first else seen
+            update = self._drop(self._mlp(seen, gates.get("inner")))
+            y = y + _scaled(update, gates, "mlp", "layer")
+        return y if self.norm_first else self.output_norm(y)
+
+    def attention_input(self, x: Tensor) -> Tensor:
+        """What queries, keys and values are computed from: [B, T, C] -> [B, T, C]."""
+        return self.attention_norm(x) if self.norm_first else x
 
     def _mlp(self, y: Tensor, gate: Tensor | None) -> Tensor:
         """The MLP's update before dropout, [B, Q, C]."""
         if not self.inner:
             return self.output.bias.expand_as(y)
         inner = functional.gelu(self.intermediate(y))
+        if self.intermediate_gate is not None:
+            inner = inner * self.intermediate_gate(y)
         if gate is not None:
             inner = inner * gate[:, None, :]
         return self.output(inner)
 
-    def _attend(self, y: Tensor, x: Tensor, allowed: Tensor, gate: Tensor | None) -> Tensor:
+    def _attend(self, y: Tensor, x: Tensor, sight: Sight, gate: Tensor | None) -> Tensor:
         """The attention sub-layer's update of the wanted tokens' residual, [B, Q, C]."""
         if not self.heads:
             # Only the projection's bias is left. A product over zero columns would give the same,
@@ -138,8 +185,10 @@ class Layer(nn.Module):
         else:
             (query,) = self._project(y, self.query)
             key, value = self._project(x, self.key, self.value)
+        if sight.turns is not None:
+            query, key = (turned(*each) for each in zip((query, key), sight.turns, strict=True))
         dropout = self.attention_dropout if self.training else 0.0
-        context = attend(query, key, value, allowed, dropout)
+        context = attend(query, key, value, sight.allowed, dropout)
         if gate is not None:
             context = context * gate[:, :, None, None]
         context = context.transpose(1, 2).flatten(2)  # [B, Q, H * D]
@@ -148,7 +197,8 @@ class Layer(nn.Module):
     def _project(self, x: Tensor, *parts: Linear) -> tuple[Tensor, ...]:
         """Heads' vectors, [B, H, T, D] each; one product for all parts is faster than several."""
         weight = torch.cat([part.weight for part in parts])
-        bias = torch.cat([part.bias for part in parts])
+        biases = [part.bias for part in parts]
+        bias = None if biases[0] is None else torch.cat(biases)
         together = functional.linear(x, weight, bias)
         split = together.unflatten(2, (len(parts), self.heads, self.head_size))
         return split.permute(2, 0, 3, 1, 4).unbind()
@@ -165,27 +215,70 @@ def _scaled(update: Tensor, gates: Mapping[str, Tensor], *places: str) -> Tensor
     return update
 
 
+def norm(architecture: Architecture, width: int | None = None) -> nn.LayerNorm:
+    """A norm of the hidden states, or of embeddings of another width."""
+    bias = architecture.family.biases
+    return nn.LayerNorm(width or architecture.hidden, eps=architecture.norm_epsilon, bias=bias)
+
+
+def turned(x: Tensor, turn: Tensor) -> Tensor:
+    """Turns pairs of dimensions, d and d + D / 2, by an angle each (Su et al. 2021): [B, H, T, D].
+
+    Args:
+        turn: cosines and sines, see `Sight.turns`.
+    """
+    cosine, sine = turn
+    one, other = x.float().chunk(2, dim=-1)
+    return (x.float() * cosine + torch.cat([-other, one], dim=-1) * sine).to(x.dtype)
+
+
+def _turn(positions: Tensor, theta: float, size: int) -> Tensor:
+    """Cosines and sines of the angles at positions: int64 [R, T] -> float32 [2, R, 1, T, D]."""
+    powers = torch.arange(0, size, 2, dtype=torch.float, device=positions.device) / size
+    angles = positions[..., None].float() * (1.0 / theta**powers)
+    angles = torch.cat([angles, angles], dim=-1)[:, None]
+    return torch.stack([angles.cos(), angles.sin()])
+
+
 class Embeddings(nn.Module):
-    """Sum of word, position and token type embeddings, normalised."""
+    """Sum of word embeddings and those of positions and token types, if any, normalised."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.word = Embedding(architecture.vocabulary, architecture.hidden)
-        self.position = Embedding(architecture.positions, architecture.hidden)
-        self.token_type = Embedding(architecture.token_types, architecture.hidden)
-        self.norm = nn.LayerNorm(architecture.hidden, eps=architecture.norm_epsilon)
+        family, width = architecture.family, architecture.embedding or architecture.hidden
+        self.word = Embedding(architecture.vocabulary, width)
+        self.position: Any = None
+        if not family.rotary:
+            self.position = Embedding(architecture.positions, width)
+        self.token_type: Any = None
+        if family.token_types != NO_TYPES:
+            self.token_type = Embedding(architecture.token_types, width)
+        self.norm = norm(architecture, width)
+        self.project: Any = None
+        if architecture.embedding is not None:
+            self.project = Linear(width, architecture.hidden)
+        self.one_type = family.token_types == CONSTANT
+        self.first_position = architecture.first_position
         self.hidden_dropout = architecture.hidden_dropout
 
     def forward(
         self, input_ids: Tensor, token_types: Tensor, positions: Tensor | None = None
     ) -> Tensor:
         """Embeds tokens: int64 [B, T] each -> [B, T, C]; positions count from 0 if None."""
-        if positions is None:
-            positions = self.position.weight[: input_ids.shape[1]]  # [T, C]
-        else:
-            positions = self.position(positions)  # [B, T, C]
-        x = self.word(input_ids) + self.token_type(token_types) + positions
-        return drop(self.norm(x), self.hidden_dropout, self.training)
+        x = self.word(input_ids)
+        if self.token_type is not None:
+            x = x + (self.token_type.weight[0] if self.one_type else self.token_type(token_types))
+        if self.position is not None:
+            first = self.first_position
+            if positions is None:
+                x = x + self.position.weight[first : first + input_ids.shape[1]]  # [T, C]
+            else:
+                x = x + self.position(positions + first)  # [B, T, C]
+        x = drop(self.norm(x), self.hidden_dropout, self.training)
+        return x if self.project is None else self.project(x)
+
+
+ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "gelu": functional.gelu}
 
 
 class Encoder(nn.Module):
@@ -195,12 +288,17 @@ class Encoder(nn.Module):
         self, architecture: Architecture, n_outputs: int, plan: Plan | None = None
     ) -> None:
         super().__init__()
+        family = architecture.family
         self.architecture = architecture
         self.n_outputs = n_outputs
         self.plan = full_plan(architecture) if plan is None else plan
         self.embeddings = Embeddings(architecture)
-        self.layers = nn.ModuleList(Layer(architecture, layer) for layer in self.plan)
-        self.pooler = Linear(architecture.hidden, architecture.hidden)
+        self.layers = nn.ModuleList(
+            Layer(architecture, layer, index) for index, layer in enumerate(self.plan)
+        )
+        self.final_norm = norm(architecture) if "final_norm" in family.parts else nn.Identity()
+        self.pooler = Linear(architecture.hidden, architecture.hidden, bias=family.biases)
+        self.pooler_norm = norm(architecture) if "pooler_norm" in family.parts else nn.Identity()
         self.classifier = Linear(architecture.hidden, n_outputs)
 
     def forward(
@@ -221,22 +319,53 @@ class Encoder(nn.Module):
             packing: where the examples are; None for one in each row, from its start on.
         """
         x = self.embeddings(input_ids, token_types, packing and packing.positions)  # [R, T, C]
-        allowed = attention_mask[:, None] if packing else attention_mask[:, None, None, :]
-        wanted = None
-        for index, layer in enumerate(self.layers):
+        firsts = packing.firsts if packing else torch.zeros_like(input_ids[:, :1])
+        sights = self.sights(attention_mask, packing)
+        for index, (layer, sight) in enumerate(zip(self.layers, sights, strict=True)):
             of_layer, mlp_open = {}, True
             if gates is not None:
                 of_layer = self._gates_of_layer(gates, index)
                 mlp_open = gates.open_mlps is None or bool(gates.open_mlps[index])
-            if index == len(self.layers) - 1:
+            if index == len(self.layers) - 1 and not self.architecture.mean_pooling:
                 # Of the last layer only the examples' first tokens are needed.
-                wanted = packing.firsts if packing else torch.zeros_like(input_ids[:, :1])
-                if packing:
-                    allowed = allowed.take_along_dim(wanted[:, None, :, None], dim=2)
-            x = layer(x, allowed, of_layer, wanted, mlp_open)
-        first = x.flatten(0, 1)[packing.places] if packing else x[:, 0]  # [B, C]
-        pooled = torch.tanh(self.pooler(first))
-        dropout = self.architecture.classifier_dropout
+                x = layer(x, sight.of(firsts), of_layer, firsts, mlp_open)
+            else:
+                x = layer(x, sight, of_layer, None, mlp_open)
+        x = self.final_norm(x)
+        if self.architecture.mean_pooling:
+            x = _means(x, attention_mask, packing)
+        pooled = x.flatten(0, 1)[packing.places] if packing else x[:, 0]  # [B, C]
+        return self.classify(pooled)
+
+    def sights(self, attention_mask: Tensor, packing: Packing | None = None) -> list[Sight]:
+        """What each layer's attention sees; masks and packing as of `forward`.
+
+        Distances within an example are those of columns: its tokens lie next to each other.
+        """
+        sizes = self.architecture
+        everywhere = attention_mask[:, None] if packing else attention_mask[:, None, None, :]
+        near = everywhere
+        columns = torch.arange(attention_mask.shape[-1], device=attention_mask.device)
+        if sizes.local_layers:
+            distances = (columns[:, None] - columns).abs()  # [T, T]
+            # Padding sees itself alone: no softmax lacks an entry.
+            near = (everywhere & (distances <= sizes.window)) | (distances == 0)
+        if not sizes.family.rotary:
+            return [Sight(everywhere)] * sizes.layers
+        positions = packing.positions if packing else columns[None]
+        turn, local_turn = (
+            _turn(positions, theta, sizes.head_size)
+            for theta in (sizes.rope_theta, sizes.local_rope_theta)
+        )
+        kinds = Sight(everywhere, (turn, turn)), Sight(near, (local_turn, local_turn))
+        return [kinds[layer in sizes.local_layers] for layer in range(sizes.layers)]
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """The head: from the examples' vectors [B, C] to logits [B, n_outputs]."""
+        family, dropout = self.architecture.family, self.architecture.classifier_dropout
+        if family.dropout_first:
+            pooled = drop(pooled, dropout, self.training)
+        pooled = self.pooler_norm(ACTIVATIONS[family.activation](self.pooler(pooled)))
         return self.classifier(drop(pooled, dropout, self.training))
 
     def _gates_of_layer(self, gates: Gates, index: int) -> dict[str, Tensor]:
@@ -261,28 +390,51 @@ class Encoder(nn.Module):
         return {family.checkpoint_name(name): p for name, p in self.named_parameters()}
 
 
+def _means(x: Tensor, attention_mask: Tensor, packing: Packing | None) -> Tensor:
+    """The mean of each example's tokens, where its first token would be: [R, T, C] -> [R, Q, C]."""
+    if packing is None:
+        members = attention_mask[:, None]  # [R, 1, T]
+    else:
+        members = attention_mask.take_along_dim(packing.firsts[..., None], dim=1)  # [R, Q, T]
+    members = members.to(x.dtype)
+    return members @ x / members.sum(dim=-1, keepdim=True)
+
+
 def draw_weights(model: Encoder, seed: int) -> None:
-    """Draws all weights as BERT does before pretraining: normal weights, zero biases.
+    """Draws all weights as the family does before pretraining: normal weights, zero biases.
 
     The generator is separate: torch's global state is not touched.
     """
     generator = torch.Generator().manual_seed(seed)
-    for module in model.modules():
+    for name, module in model.named_modules():
         if isinstance(module, nn.LayerNorm):
             nn.init.ones_(module.weight)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear | nn.Embedding):
-            _draw(module, model.architecture.initializer_range, generator)
+            _draw(model, name, generator)
 
 
 def draw_classifier(model: Encoder, seed: int) -> None:
-    """Draws the classifier again, as at the start of every fine-tuning."""
+    """Draws what no checkpoint brings of the head, as at the start of every fine-tuning."""
     generator = torch.Generator().manual_seed(seed)
-    _draw(model.classifier, model.architecture.initializer_range, generator)
+    for name in model.architecture.family.drawn:
+        _draw(model, name, generator)
 
 
-def _draw(module: nn.Linear | nn.Embedding, deviation: float, generator: torch.Generator) -> None:
+def _draw(model: Encoder, name: str, generator: torch.Generator) -> None:
+    """Draws a linear layer or a table: normal weights, cut off where the family does so."""
+    module: Any = model.get_submodule(name)
+    architecture = model.architecture
+    deviation, cutoff = (
+        architecture.family.deviation(name, architecture),
+        architecture.initializer_cutoff,
+    )
     with torch.no_grad():
-        module.weight.normal_(0.0, deviation, generator=generator)
+        if cutoff is None:
+            module.weight.normal_(0.0, deviation, generator=generator)
+        else:
+            end = cutoff * deviation
+            nn.init.trunc_normal_(module.weight, 0.0, deviation, -end, end, generator=generator)
         if getattr(module, "bias", None) is not None:
             module.bias.zero_()

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocab.txt"
+# Of byte-level BPE: the words with their ids, and the merges of which they are made.
+BPE_FILES = ("vocab.json", "merges.txt")
 # Either may name a checkpoint's special tokens; the last counts.
 SPECIAL_TOKENS = ("special_tokens_map.json", "tokenizer_config.json")
 # What a checkpoint must have: of each group one.
-NEEDED = ((CONFIG,), (TOKENIZER, VOCABULARY), ("*.safetensors",))
+NEEDED = ((CONFIG,), (TOKENIZER, VOCABULARY, BPE_FILES[0]), ("*.safetensors",))
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ def architecture_of(folder: Path) -> Architecture:
 
 
 def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None:
-    """Reads tokenizer.json; None where there is only a vocabulary, from which it can be made."""
+    """Reads tokenizer.json; None where it can be made of `vocabulary_file` instead."""
     from tokenizers import Tokenizer
 
     path = folder / TOKENIZER
@@ -97,16 +99,39 @@ def read_tokenizer(folder: Path, architecture: Architecture) -> Tokenizer | None
         if (folder / VOCABULARY).exists():
             _check_vocabulary_file(folder)
             return None
-        raise StudyError(f"{folder}: neither {TOKENIZER} nor {VOCABULARY} is there.")
+        if all((folder / name).exists() for name in BPE_FILES):
+            _ids(folder)
+            return None
+        raise StudyError(
+            f"{folder}: neither {TOKENIZER} nor {VOCABULARY} nor {' with '.join(BPE_FILES)} is "
+            "there."
+        )
     require_no_device(path)
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
         raise StudyError(f"{path}: not a readable tokenizer file.") from error
     check_vocabulary(tokenizer, folder, architecture)
-    if (folder / VOCABULARY).exists():
+    if vocabulary_file(folder).exists():
         check_ids(tokenizer, folder)
     return tokenizer
+
+
+def vocabulary_file(folder: Path) -> Path:
+    """The file that gives a checkpoint's words their ids; it may not exist."""
+    path = folder / BPE_FILES[0]
+    return path if path.exists() and not (folder / VOCABULARY).exists() else folder / VOCABULARY
+
+
+def _ids(folder: Path) -> dict[str, int]:
+    """The words of a checkpoint's vocabulary with their ids."""
+    path = vocabulary_file(folder)
+    if path.name == VOCABULARY:
+        return {word: number for number, word in enumerate(_words(path))}
+    ids = files.read_json(path, GIVEN)
+    if not isinstance(ids, dict) or not all(type(number) is int for number in ids.values()):
+        raise StudyError(f"{path} holds no JSON object with a whole number per word.")
+    return ids
 
 
 def _words(path: Path) -> list[str]:
@@ -155,19 +180,20 @@ def _special_tokens(folder: Path) -> list[str]:
 
 
 def check_ids(tokenizer: Tokenizer, folder: Path) -> None:
-    """Rejects a tokenizer that gives a word of vocab.txt another id than its line does.
+    """Rejects a tokenizer that gives a word another id than the checkpoint's vocabulary does.
 
     Raises:
         StudyError: the first word, with both ids.
     """
     ids = tokenizer.get_vocab()
-    for number, word in enumerate(_words(folder / VOCABULARY)):
+    vocabulary = vocabulary_file(folder)
+    for word, number in _ids(folder).items():
         if ids.get(word) != number:
             found = f"the id {ids[word]}" if word in ids else "no id"
             other = folder / TOKENIZER
             theirs = other if other.is_file() else "the tokenizer that transformers makes of it"
             raise StudyError(
-                f"{folder / VOCABULARY} and {theirs} do not agree: {word!a} has the id {number} in "
+                f"{vocabulary} and {theirs} do not agree: {word!a} has the id {number} in "
                 f"the first and {found} in the second."
             )
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from lottery.files.errors import StudyError
-from lottery.models.architecture import Architecture
+from lottery.models.architecture import Architecture, full_plan
+from lottery.models.shapes import layer_matrices, with_biases
 
 EMPTIED_ATTENTION = ("drop_bias", "keep_bias")
 OUTPUT_BIAS = "attention_output.bias"
@@ -25,13 +26,8 @@ def part_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 
     Weights are stored as (outputs, inputs). Parts are named as in `lottery.models.encoder.Layer`.
     """
-    hidden, inner = architecture.hidden, architecture.intermediate
-    sizes = dict.fromkeys(("query", "key", "value", "attention_output"), (hidden, hidden))
-    sizes |= {"intermediate": (inner, hidden), "output": (hidden, inner)}
-    shapes: dict[str, tuple[int, ...]] = {}
-    for module, shape in sizes.items():
-        shapes |= {f"{module}.weight": shape, f"{module}.bias": shape[:1]}
-    return shapes
+    matrices = layer_matrices(architecture, full_plan(architecture)[0])
+    return with_biases(matrices, architecture.family.biases)
 
 
 def body_size(architecture: Architecture) -> int:
@@ -61,7 +57,9 @@ class UnitKind:
         label: its plural for readers.
         per_layer: units of a layer, from the model's sizes; None for one unit per layer, whose
             arrays have no axis for units.
-        owns: what the units own; the number of units divides the length of every cut axis.
+        owns: what the units own, of parts that a layer may have: an MLP without a gate lacks
+            `intermediate_gate`, a family without biases all of these. The number of units divides
+            the length of every cut axis.
         gate: what a unit's gate multiplies: "head" for the context vector of each head, "inner"
             for the activations of the MLP before its output projection, in equal consecutive
             groups, "mlp" for the MLP's update, bias included, "layer" for the updates of the
@@ -89,10 +87,15 @@ class UnitKind:
         layers = architecture.layers
         return (layers,) if self.per_layer is None else (layers, self.count(architecture))
 
+    def owned(self, architecture: Architecture) -> tuple[Owned, ...]:
+        """What the units own of the parts that the model's layers have."""
+        parts = part_shapes(architecture)
+        return tuple(each for each in self.owns if each.part in parts)
+
     def parameters(self, architecture: Architecture) -> int:
         """Number of entries that one unit owns."""
         shapes = part_shapes(architecture)
-        owned = sum(math.prod(shapes[each.part]) for each in self.owns)
+        owned = sum(math.prod(shapes[each.part]) for each in self.owned(architecture))
         return owned // self.count(architecture)
 
     def sums(self, parts: Mapping[str, np.ndarray], count: int) -> np.ndarray:
@@ -118,6 +121,8 @@ def _owned(modules: str, axis: int | None) -> tuple[Owned, ...]:
     return tuple(Owned(f"{m}.{p}", axis) for m in modules.split() for p in ("weight", "bias"))
 
 
+MLP_PARTS = "intermediate intermediate_gate output"
+
 HEAD = UnitKind(
     name="head",
     array="heads",
@@ -132,7 +137,7 @@ MLP = UnitKind(
     array="mlps",
     label="MLPs",
     per_layer=None,
-    owns=_owned("intermediate output", None),
+    owns=_owned(MLP_PARTS, None),
     gate="mlp",
     of_weights=True,
 )
@@ -142,7 +147,7 @@ NEURON = UnitKind(
     array="neurons",
     label="neurons",
     per_layer=lambda architecture: architecture.intermediate,
-    owns=(*_owned("intermediate", 0), Owned("output.weight", 1)),
+    owns=(*_owned("intermediate intermediate_gate", 0), Owned("output.weight", 1)),
     gate="inner",
     many=True,
 )
@@ -152,7 +157,7 @@ LAYER = UnitKind(
     array="layers",
     label="layers",
     per_layer=None,
-    owns=_owned("query key value attention_output intermediate output", None),
+    owns=_owned(f"query key value attention_output {MLP_PARTS}", None),
     gate="layer",
 )
 
@@ -202,11 +207,11 @@ def kept_entries(
         kept = {part: tuple(np.ones(n, bool) for n in shape) for part, shape in shapes.items()}
         for name, array in units.items():
             state = np.atleast_1d(array[layer])
-            for owned in KINDS[name].owns:
+            for owned in KINDS[name].owned(architecture):
                 # A whole parameter is gone if no row of it is kept.
                 rows = kept[owned.part][owned.axis or 0]
                 rows &= np.repeat(state, len(rows) // len(state))
-        if drop_bias and not kept["query.bias"][0].any():
+        if drop_bias and OUTPUT_BIAS in kept and not kept["query.weight"][0].any():
             kept[OUTPUT_BIAS][0][:] = False
         layers.append(kept)
     return layers

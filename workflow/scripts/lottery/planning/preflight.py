@@ -20,7 +20,9 @@ from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
 from lottery.models.architecture import Architecture
 from lottery.models.checks import CONFIG
+from lottery.models.families import SEGMENTS
 from lottery.models.model_files import (
+    BPE_FILES,
     SPECIAL_TOKENS,
     TOKENIZER,
     VOCABULARY,
@@ -36,7 +38,7 @@ from lottery.tasks.task import Task
 
 # Larger files are checked when they are fetched: a start should not take minutes.
 LARGEST = 100_000_000  # bytes
-LIGHT_FILES = (CONFIG, TOKENIZER, VOCABULARY, *SPECIAL_TOKENS)
+LIGHT_FILES = (CONFIG, TOKENIZER, VOCABULARY, *BPE_FILES, *SPECIAL_TOKENS)
 
 Fetch = tuple[str, dict[str, str]]
 
@@ -124,14 +126,14 @@ def _check_length(study: Study, cell: dict[str, str], sizes: Architecture) -> No
     task = study.tasks[cell["task"]]
     trained = task.evaluate_with or task.id
     length = study.training[trained]["max_length"]
-    least = 2 * len(task.text) + 1  # [CLS] a [SEP], [CLS] a [SEP] b [SEP]
-    if len(task.text) > 1 and sizes.token_types < 2:
+    least = sizes.family.least_tokens(len(task.text))
+    if len(task.text) > 1 and sizes.family.token_types == SEGMENTS and sizes.token_types < 2:
         raise StudyError(
             f"tasks.{task.id} has pairs of texts, but models.{cell['model']} has type_vocab_size "
             f"{sizes.token_types}; pairs need 2."
         )
-    if not least <= length <= sizes.positions:
+    if not least <= length <= sizes.longest:
         raise StudyError(
             f"training.max_length (or tasks.{trained}.training.max_length) is {length}; task "
-            f"{task.id} on models.{cell['model']} takes {least} to {sizes.positions} tokens."
+            f"{task.id} on models.{cell['model']} takes {least} to {sizes.longest} tokens."
         )

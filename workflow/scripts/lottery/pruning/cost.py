@@ -9,47 +9,9 @@ from typing import Any
 import numpy as np
 
 from lottery import files
-from lottery.models.architecture import Architecture, LayerPlan, Plan, describe, full_plan
+from lottery.models.architecture import Architecture, Plan, describe, full_plan
+from lottery.models.shapes import layer_matrices, parameter_shapes
 from lottery.pruning.masks import Mask, UnitMask, WeightMask, plan_of
-
-Shapes = dict[str, tuple[int, ...]]
-
-
-def parameter_shapes(architecture: Architecture, n_outputs: int, plan: Plan) -> Shapes:
-    """The shapes of all parameters of an encoder, named as in `lottery.models.encoder.Encoder`."""
-    hidden = architecture.hidden
-    shapes: Shapes = {
-        "embeddings.word.weight": (architecture.vocabulary, hidden),
-        "embeddings.position.weight": (architecture.positions, hidden),
-        "embeddings.token_type.weight": (architecture.token_types, hidden),
-    }
-    matrices = {"pooler": (hidden, hidden), "classifier": (n_outputs, hidden)}
-    norms = ["embeddings.norm"]
-    for index, layer in enumerate(plan):
-        place = f"layers.{index}"
-        matrices |= {f"{place}.{k}": v for k, v in _matrices(architecture, layer).items()}
-        norms += [f"{place}.attention_norm", f"{place}.output_norm"]
-    for name, shape in matrices.items():
-        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
-    for name in norms:
-        shapes |= {f"{name}.weight": (hidden,), f"{name}.bias": (hidden,)}
-    return shapes
-
-
-def _matrices(architecture: Architecture, layer: LayerPlan) -> dict[str, tuple[int, int]]:
-    """The linear layers of a layer, each as (outputs, inputs)."""
-    hidden, width = architecture.hidden, len(layer.heads) * architecture.head_size
-    inner = architecture.intermediate if layer.inner is None else len(layer.inner)
-    found: dict[str, tuple[int, int]] = {}
-    if width:
-        found |= dict.fromkeys(("query", "key", "value"), (width, hidden))
-    if width or layer.attention_bias:
-        found["attention_output"] = (hidden, width)
-    if layer.mlp and inner:
-        found["intermediate"] = (inner, hidden)
-    if layer.mlp:
-        found["output"] = (hidden, inner)
-    return found
 
 
 def count_parameters(architecture: Architecture, n_outputs: int, plan: Plan) -> int:
@@ -60,8 +22,10 @@ def count_parameters(architecture: Architecture, n_outputs: int, plan: Plan) -> 
 def file_bytes(architecture: Architecture, n_outputs: int, plan: Plan) -> int:
     """Size of the file that `lottery.models.checkpoints.save_model` writes, header included."""
     shapes = parameter_shapes(architecture, n_outputs, plan)
-    named = {architecture.family.checkpoint_name(name): shape for name, shape in shapes.items()}
-    return files.arrays_size(named, describe(architecture, n_outputs, plan))
+    family = architecture.family
+    named = {family.checkpoint_name(name): shape for name, shape in shapes.items()}
+    tensors = family.joined(named, lambda parts: (sum(s[0] for s in parts), *parts[0][1:]))
+    return files.arrays_size(tensors, describe(architecture, n_outputs, plan))
 
 
 def flops(
@@ -75,12 +39,16 @@ def flops(
 
         2 T (4 w C + 2 i C) + 4 T^2 w
 
-    of which the second term is that of the two attention products. Of the last layer only the first
-    token's output is computed: keys and values of all tokens, 4 T w C; the rest for one token,
-    2 (2 w C + 2 i C) + 4 T w. Pooler and classifier see one token, 2 (C^2 + C n_outputs).
+    of which the second term is that of the two attention products. A gated MLP has 3 i C in place
+    of 2 i C; local attention costs as much as global, since the products that it does not use are
+    computed, too. Of the last layer only the first token's output is computed: keys and values of
+    all tokens, 4 T w C; the rest for one token, 2 (2 w C + 2 i C) + 4 T w. Pooler and classifier
+    see one token, 2 (C^2 + C n_outputs). If the classifier reads the mean of all tokens, the last
+    layer costs as much as the others, and the mean 2 T C. Embeddings of width e that are projected
+    cost 2 T e C.
 
-    Not counted: embedding lookups, biases, normalisation, softmax, GELU and gates. Each example is
-    taken alone, without the padding and the packing of batches.
+    Not counted: embedding lookups, rotary positions, biases, normalisation, softmax, GELU and
+    gates. Each example is taken alone, without the padding and the packing of batches.
 
     Args:
         architecture: sizes of the full model.
@@ -92,11 +60,14 @@ def flops(
         int64 [examples].
     """
     # Multiply-adds once per example, per token, and per pair of tokens.
-    once, per_token, per_pair = architecture.hidden * (architecture.hidden + n_outputs), 0, 0
+    hidden, pools = architecture.hidden, architecture.mean_pooling
+    once, per_token, per_pair = hidden * (hidden + n_outputs), hidden * pools, 0
+    per_token += hidden * (architecture.embedding or 0)
     for index, layer in enumerate(plan):
-        products = {name: math.prod(size) for name, size in _matrices(architecture, layer).items()}
+        matrices = layer_matrices(architecture, layer)
+        products = {name: math.prod(size) for name, size in matrices.items()}
         width = len(layer.heads) * architecture.head_size
-        if index < len(plan) - 1:
+        if index < len(plan) - 1 or pools:
             per_token += sum(products.values())
             per_pair += 2 * width
         else:

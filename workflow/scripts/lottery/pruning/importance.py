@@ -154,6 +154,7 @@ def _matrix(parts: Mapping[str, Tensor], kind: str, count: int) -> Tensor:
     owned = [
         split(parts[each.part].double(), each.axis, count).reshape(count, -1)
         for each in KINDS[kind].owns
+        if each.part in parts
     ]
     return torch.cat(owned, dim=1)
 

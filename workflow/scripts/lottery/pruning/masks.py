@@ -362,13 +362,16 @@ def plan_of(mask: UnitMask, architecture: Architecture) -> Plan:
 
 
 def _plan_of_layer(kept: Kept, architecture: Architecture) -> LayerPlan:
-    heads = kept["query.bias"][0].reshape(architecture.heads, -1).any(axis=1)
-    inner = kept["intermediate.bias"][0]
-    mlp = bool(kept["output.bias"][0].any())
+    heads = kept["query.weight"][0].reshape(architecture.heads, -1).any(axis=1)
+    inner = kept["intermediate.weight"][0]
+    has_biases = OUTPUT_BIAS in kept
+    # Without biases nothing is left of an MLP without neurons, nor of attention without heads.
+    mlp = bool(kept["output.weight"][0].any() and (has_biases or inner.any()))
+    bias = kept[OUTPUT_BIAS][0] if has_biases else heads
     return LayerPlan(
         heads=tuple(np.flatnonzero(heads).tolist()),
         mlp=mlp,
-        attention_bias=bool(kept[OUTPUT_BIAS][0].any()),
+        attention_bias=bool(bias.any()),
         inner=tuple(np.flatnonzero(inner).tolist()) if mlp and not inner.all() else None,
     )
 

@@ -21,8 +21,8 @@ from lottery.pruning.masks import body_parts, body_shapes, parameter_name
 if TYPE_CHECKING:
     from lottery.pruning.algorithms.search import SearchContext
 
-# The linear layers that are called as such; the other ones share the input of their layer.
-MODULES = ("attention_output", "intermediate", "output")
+# The linear layers that are called as such; the other ones share the input of the attention.
+MODULES = ("attention_output", "intermediate", "intermediate_gate", "output")
 QUERIES = ("query", "key", "value")
 
 
@@ -101,8 +101,10 @@ def input_norms(model: Encoder, tokens: Tokens, batch_size: int) -> list[dict[st
     squares = [_Squares() for _ in model.layers]
     with torch.inference_mode(), ExitStack() as hooks:
         for layer, square in zip(model.layers, squares, strict=True):
-            sources = {"query": layer} | {name: getattr(layer, name) for name in MODULES}
-            for name, module in sources.items():
+            for name in MODULES:
+                module = getattr(layer, name)
+                if module is None:  # no gate
+                    continue
                 handle = module.register_forward_pre_hook(partial(square.add, name))
                 hooks.callback(handle.remove)
         for rows in ordered_rows(tokens, batch_size, "length"):
@@ -112,8 +114,10 @@ def input_norms(model: Encoder, tokens: Tokens, batch_size: int) -> list[dict[st
                 for square in squares:
                     square.present = present
                 x = model.embeddings(batch.input_ids, batch.token_types)
-                for layer in model.layers:
-                    x = layer(x, present[:, None, None, :], {})
+                sights = model.sights(present)
+                for layer, sight, square in zip(model.layers, sights, squares, strict=True):
+                    square.add("query", layer, (layer.attention_input(x),))
+                    x = layer(x, sight, {})
     constant = torch.tensor(float(tokens.lengths.sum()), device=device).sqrt()
     found = []
     for square in squares:

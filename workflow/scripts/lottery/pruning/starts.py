@@ -37,13 +37,16 @@ def load_start(start: str | None, path: Path, n_outputs: int, seed: int) -> Enco
 
 
 def shuffle_weights(model: Encoder, seed: int) -> None:
-    """Permutes the entries of each matrix, embeddings included; vectors and the classifier stay.
+    """Permutes the entries of each matrix, embeddings included; vectors and what is drawn stay.
 
     So each matrix keeps its distribution of values, and nothing else of what was learned.
     """
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if parameter.ndim == 2 and not name.startswith("classifier."):
+            if (
+                parameter.ndim == 2
+                and name.rpartition(".")[0] not in model.architecture.family.drawn
+            ):
                 rng = generator("shuffled", seed, name)
                 flat = rng.permutation(parameter.numpy().ravel())
                 parameter.copy_(torch.from_numpy(np.reshape(flat, parameter.shape)))

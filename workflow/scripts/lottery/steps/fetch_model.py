@@ -21,17 +21,19 @@ from lottery.models.checks import (
     check_headers,
     check_tokens,
     check_values,
+    shapes,
     weight_files,
 )
 from lottery.models.encoder import Encoder, draw_weights
+from lottery.models.families import SEGMENTS
 from lottery.models.model_files import (
     TOKENIZER,
-    VOCABULARY,
     architecture_of,
     check_ids,
     check_vocabulary,
     read_tokenizer,
     source_folder,
+    vocabulary_file,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def fetch_model(
             check_headers(folder, architecture)
         config = _config(folder)
         _write_tokenizer(folder, path_to_tokenizer, architecture)
-        reference = _reference(folder, config, init, init_seed)
+        reference = _reference(folder, config, architecture, init, init_seed)
         origin = folder / CONFIG if init == "random" else _named_by(folder)
         _write_weights(path_to_model, architecture, reference, init, init_seed, origin)
         _compare(path_to_model, architecture, reference, init)
@@ -80,7 +82,7 @@ def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> No
     """Saves a tokenizer.json, made from the vocabulary where a checkpoint has none."""
     tokenizer, read_from = read_tokenizer(folder, architecture), TOKENIZER
     if tokenizer is None:
-        read_from = VOCABULARY
+        read_from = vocabulary_file(folder).name
         from transformers import AutoTokenizer
 
         try:
@@ -89,7 +91,7 @@ def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> No
             ).backend_tokenizer
         except Exception as error:  # the library raises nothing narrower
             raise StudyError(
-                f"{folder}: transformers cannot make a tokenizer of {VOCABULARY} and what "
+                f"{folder}: transformers cannot make a tokenizer of {read_from} and what "
                 f"tokenizer_config.json and {CONFIG} ask for ({one_line(error)})."
             ) from error
         check_vocabulary(tokenizer, folder, architecture)
@@ -97,7 +99,7 @@ def _write_tokenizer(folder: Path, path: Path, architecture: Architecture) -> No
     # The checkpoint's padding and length do not matter: this workflow pads and cuts by itself.
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    check_tokens(tokenizer, folder, read_from)
+    check_tokens(tokenizer, folder, architecture.family, read_from)
     with files.atomic(path) as temporary:
         temporary.write_text(tokenizer.to_str(), encoding="utf-8")
 
@@ -115,37 +117,49 @@ def _config(folder: Path) -> PretrainedConfig:
     return config
 
 
-def _reference(folder: Path, config: PretrainedConfig, init: str, seed: int) -> PreTrainedModel:
-    """The model as transformers loads it, without a classifier, in evaluation mode."""
-    from transformers import AutoModel
+def _reference(
+    folder: Path, config: PretrainedConfig, architecture: Architecture, init: str, seed: int
+) -> PreTrainedModel:
+    """The sequence classifier as transformers loads it, in evaluation mode.
 
-    torch.manual_seed(seed)  # a checkpoint may lack the pooler, which is then drawn
+    Its last layer is left out: in place of logits it gives what the classifier reads.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    family = architecture.family
+    torch.manual_seed(seed)  # a checkpoint may lack the head's dense layer, which is then drawn
     try:
         if init == "random":
-            drawn = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
-            return drawn.eval()
-        model, report = AutoModel.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
+            model = AutoModelForSequenceClassification.from_config(
+                config, dtype=torch.float32, trust_remote_code=False
+            )
+            report: dict[str, Any] = {"missing_keys": ()}
+        else:
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
     except Exception as error:  # of any class, too
         what = "" if init == "random" else " with these weights"
         raise StudyError(
             f"{folder / CONFIG}: transformers cannot make the model that it asks for{what} "
             f"({one_line(error)})."
         ) from error
-    # Only a pooler may be missing: checkpoints of the bare masked language model have none.
+    head = tuple(family.checkpoint_name(f"{part}.") for part in (*family.head, *family.drawn))
     missing = sorted(report["missing_keys"])
-    if odd := [name for name in missing if not name.startswith("pooler.")]:
+    if odd := [name for name in missing if not name.startswith(head)]:
         raise StudyError(
-            f"{folder}: the checkpoint lacks {odd[0]} ({len(missing)} missing in all)."
+            f"{folder}: the checkpoint lacks {odd[0].removeprefix(family.prefix)} "
+            f"({len(odd)} missing in all)."
         )
-    if missing:
-        logger.warning("%s has no pooler; it starts from random weights", folder)
+    drawn = tuple(family.checkpoint_name(f"{part}.") for part in family.drawn)
+    if any(not name.startswith(drawn) for name in missing):
+        logger.warning("%s lacks the dense layer of its head, which is drawn", folder)
+    model.set_submodule(family.parts["classifier"], torch.nn.Identity())
     return model.eval()
 
 
@@ -168,40 +182,49 @@ def _write_weights(
     A sentence about their values names `origin`, the file that they come from.
     """
     family = architecture.family
-    names = [name for name, _ in Encoder(architecture, 1).named_parameters()]
     if init == "random":
         model = Encoder(architecture, 1)
         draw_weights(model, seed)
-        weights = model.checkpoint_parameters()
+        weights = {n: p.detach().numpy() for n, p in model.checkpoint_parameters().items()}
     else:
-        weights = {family.prefix + name: tensor for name, tensor in reference.state_dict().items()}
-    wanted = [family.checkpoint_name(name) for name in names if not name.startswith("classifier.")]
-    arrays = {name: weights[name].detach().float().numpy() for name in wanted}
+        tensors = {name: tensor.numpy() for name, tensor in reference.state_dict().items()}
+        weights = family.from_checkpoint(tensors)
+    arrays = {name: weights[name] for name in map(family.checkpoint_name, shapes(architecture))}
     check_values(arrays, origin)
-    files.write_arrays(path, arrays, describe(architecture, 1, full_plan(architecture)))
+    description = describe(architecture, 1, full_plan(architecture))
+    files.write_arrays(path, family.to_checkpoint(arrays), description)
 
 
 def _compare(path: Path, architecture: Architecture, reference: PreTrainedModel, init: str) -> None:
-    """Compares our encoder's pooled output with transformers' on padded random tokens."""
+    """Compares what the classifier reads with transformers' own, on padded random tokens."""
     family = architecture.family
     model = load_pretrained(path, n_outputs=architecture.hidden, seed=0)
-    if init == "random":
-        ours = {name: p.detach() for name, p in model.checkpoint_parameters().items()}
-        state = {name.removeprefix(family.prefix): tensor for name, tensor in ours.items()}
-        reference.load_state_dict(state, strict=False)
+    # What is drawn is the same in both; all else comes from the checkpoint.
+    ours = {
+        family.checkpoint_name(name): p.detach().numpy()
+        for name, p in model.named_parameters()
+        if init == "random" or name.rpartition(".")[0] in family.drawn
+    }
+    state = {n: torch.from_numpy(array) for n, array in family.to_checkpoint(ours).items()}
+    reference.load_state_dict(state, strict=False)
     generator = torch.Generator().manual_seed(0)
-    length = min(24, architecture.positions)
+    # Longer than the window of local attention.
+    length = min(24 + 2 * architecture.window, architecture.longest)
     ids = torch.randint(0, architecture.vocabulary, (4, length), generator=generator)
-    types = torch.randint(0, architecture.token_types, (4, length), generator=generator)
+    padding = reference.config.pad_token_id
+    if padding is not None:  # RoBERTa finds padding by its number, so that no token may have it
+        ids[ids == padding] = (padding + 1) % architecture.vocabulary
+    types = torch.randint(0, max(1, architecture.token_types), (4, length), generator=generator)
     mask = torch.arange(length) < torch.tensor([[length], [length // 2], [3], [length]])
+    inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask.long()}
+    if family.token_types == SEGMENTS:
+        inputs["token_type_ids"] = types
     with torch.no_grad():
-        # An identity classifier shows the pooled output itself.
+        # An identity classifier shows what it reads.
         model.classifier.weight.copy_(torch.eye(architecture.hidden))
-        ours = model(ids, types, mask)
-        inputs: dict[str, Any] = {"input_ids": ids, "token_type_ids": types}
-        theirs = reference(**inputs, attention_mask=mask.long(), return_dict=True)
-        theirs = theirs.pooler_output
-    difference = float((ours - theirs).abs().max())
+        found = model(ids, types, mask)
+        theirs = reference(**inputs, return_dict=True).logits
+    difference = float((found - theirs).abs().max())
     if not difference <= TOLERANCE:
         path.unlink()
         raise StudyError(

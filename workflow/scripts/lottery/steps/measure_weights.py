@@ -6,12 +6,12 @@ from pathlib import Path
 
 from lottery import files
 from lottery.analysis.magnitudes import unit_magnitudes
-from lottery.models.architecture import read_architecture
+from lottery.models.architecture import read_architecture, read_parameters
 
 VERSION = 2
 
 
 def measure_weights(*, path_to_model: Path, path_to_magnitudes: Path) -> None:
     """Measures the magnitudes once for all methods: npz with an array per kind of unit."""
-    weights, _ = files.read_arrays(path_to_model)
+    weights = read_parameters(path_to_model)
     files.write_npz(path_to_magnitudes, unit_magnitudes(weights, read_architecture(path_to_model)))

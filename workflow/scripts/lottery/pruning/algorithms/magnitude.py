@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lottery import files
 from lottery.files.errors import StudyError
-from lottery.models.architecture import read_architecture
+from lottery.models.architecture import read_architecture, read_parameters
 from lottery.pruning import controls
 from lottery.pruning.algorithms.declaration import (
     DEFAULT_SUBNETWORKS,
@@ -120,7 +119,7 @@ def sample(
     bad has the smallest weights, whatever the criterion of the search.
     """
     if kind == "bad":
-        weights, _ = files.read_arrays(path_to_model)
+        weights = read_parameters(path_to_model)
         others = source.size - source.kept
         ranking = MagnitudeRanking({name: weights[name] for name in source.shapes}, [others])
         return ranking.keep_largest(others).complement()
@@ -137,7 +136,7 @@ def cut(
 ) -> WeightMask:
     """Keeps the weights of the highest scores, `share` of all, rounded to the nearest weight."""
     architecture = read_architecture(path_to_model)
-    scores = ranking or magnitudes(files.read_arrays(path_to_model)[0], architecture)
+    scores = ranking or magnitudes(read_parameters(path_to_model), architecture)
     scores = within(scores, options["scope"], architecture)
     count = round(share * sum(array.size for array in scores.values()))
     return Ranking(scores, [count]).keep_largest(count)
