@@ -12,7 +12,7 @@ from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Model
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
-from lottery.tasks.entries import task_from_config
+from lottery.tasks.entries import RESOLVE, task_from_config
 from lottery.tasks.metrics import applicable
 from lottery.tasks.places import glue_place, require_files
 from lottery.tasks.task import GLUE, Task
@@ -20,20 +20,33 @@ from lottery.tasks.task import GLUE, Task
 # As the hub's own rules have it.
 _NAME = r"\w(?:[\w.-]{0,94}\w)?"
 _HUB_ID = re.compile(rf"(?!.*(?:--|\.\.)|.*\.git$){_NAME}(?:/{_NAME})?", re.ASCII)
-RESOLVE = "python workflow/scripts/check_config.py --resolve CONFIG"
 
 
-def unpinned(config: Mapping[str, Any], root: Path) -> dict[str, str]:
-    """The models of a config, checked or not, that are hub ids without a revision: id -> hub id."""
-    models = config.get("models")
+def unpinned(config: Mapping[str, Any], root: Path) -> dict[str, tuple[str, str]]:
+    """The hub ids without a revision of a config, checked or not.
+
+    Returns:
+        `models.{model}.source` or `tasks.{task}.data.hub` -> hub id, and "model" or "dataset".
+    """
     found = {}
-    for name, entry in models.items() if isinstance(models, dict) else ():
-        source = entry.get("source") if isinstance(entry, dict) else None
+    for name, entry in _entries(config, "models"):
+        source = entry.get("source")
         if not isinstance(source, str) or source == "embedded" or entry.get("revision"):
             continue
         if _HUB_ID.fullmatch(source) and not (root / expanded(source)).is_dir():
-            found[str(name)] = source
+            found[f"models.{name}.source"] = source, "model"
+    for name, entry in _entries(config, "tasks"):
+        data = entry.get("data")
+        hub = data.get("hub") if isinstance(data, dict) and not data.get("revision") else None
+        if isinstance(hub, str) and _HUB_ID.fullmatch(hub):
+            found[f"tasks.{name}.data.hub"] = hub, "dataset"
     return found
+
+
+def _entries(config: Mapping[str, Any], section: str) -> list[tuple[str, dict[str, Any]]]:
+    entries = config.get(section)
+    given = entries.items() if isinstance(entries, dict) else ()
+    return [(str(name), entry) for name, entry in given if isinstance(entry, dict)]
 
 
 def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Model:

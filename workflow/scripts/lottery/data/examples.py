@@ -16,7 +16,7 @@ import numpy as np
 
 from lottery.data.generated import Example, generate, long_texts
 from lottery.data.readers import RawTable
-from lottery.data.sources import INDEX_COLUMN, read_split
+from lottery.data.sources import INDEX_COLUMN, declared_splits, read_split
 from lottery.data.splits import subset
 from lottery.data.text import OTHER_DELIMITERS, shown
 from lottery.files.errors import StudyError, blaming
@@ -54,16 +54,42 @@ def read_task(
     tables: dict[str, pa.Table] = {}
     numbered: bool | None = None
     for split in task.split_names:
-        place = f".data.{split}" if task.kind == "files" else ""
+        place = {"files": f".data.{split}", "hub": ".data"}.get(task.kind, "")
         with blaming(f"tasks.{task.id}{place}"):
-            raw = read_split(task, split, wanted_columns(task), glue_folder, cache)
+            rows, noted = _drawn_rows(task, split, cache, numbered)
+            raw = read_split(task, split, wanted_columns(task), glue_folder, cache, rows)
             raw, left_out = with_gold_label(raw, task)
-            examples = checked_examples(raw, task, split, numbered)
+            left_out = noted or left_out
+            examples = checked_examples(raw, task, split, numbered, drawn=rows is not None)
             if numbered is None and task.labels is not None:
                 numbered = are_positions(raw, task.label, task.labels)
             wanted = _wanted_part(examples, task, split, raw)
             tables[split] = _noted(wanted, task, raw.name, raw.revision, left_out)
     return tables
+
+
+def _drawn_rows(
+    task: Task, split: str, cache: Path | None, numbered: bool | None
+) -> tuple[np.ndarray | None, dict[str, int]]:
+    """The rows of a data set of the hub that a subset keeps, chosen by the labels alone.
+
+    So what is in memory of a large set are its labels and the subset.
+
+    Returns:
+        The rows, None for all; and what `drop_labels` leaves out.
+    """
+    size = getattr(task, _size_key(split))
+    if task.kind != "hub" or size is None:
+        return None, {}
+    group = () if task.group is None else (task.group,)
+    raw = read_split(task, split, (task.label, *group), None, cache)
+    if not {task.label, *group} <= {*raw.columns}:  # said with all columns
+        return None, {}
+    raw, left_out = with_gold_label(raw, task)
+    labels = _labels(raw, task, numbered, complete=split == task.split_names[0])
+    groups = None if task.group is None else _texts(raw, task.group, may_be_empty=False)
+    rows = _numbers(raw)
+    return rows[_subset(labels, groups, rows, size, task)], left_out
 
 
 def _generated(task: Task) -> dict[str, pa.Table]:
@@ -131,7 +157,7 @@ def _noted(
 
 def _wanted_part(table: pa.Table, task: Task, split: str, raw: RawTable) -> pa.Table:
     """The subset that `train_examples` or `validation_examples` asks for."""
-    key = "train_examples" if split == "train" else "validation_examples"
+    key = _size_key(split)
     size = getattr(task, key)
     if size is None:
         return table
@@ -140,13 +166,27 @@ def _wanted_part(table: pa.Table, task: Task, split: str, raw: RawTable) -> pa.T
             f"{raw.source} has {len(table)} examples, but tasks.{task.id}.{key} is "
             f"{size}; allowed are 2 to {len(table)}, or no such key for all of them."
         )
-    strata = table["label"].to_numpy()
-    if task.group is not None and task.labels is not None:  # labels within groups
-        _, group = np.unique(table["group"].to_pylist(), return_inverse=True)
-        strata = group * (strata.max() + 1) + strata
-    table = table.take(subset(strata, table["idx"].to_numpy(), size, task.data_seed))
+    group = None if task.group is None else table["group"]
+    table = table.take(
+        _subset(table["label"].to_numpy(), group, table["idx"].to_numpy(), size, task)
+    )
     check_variety(table, task, split, f"the subset of {raw.source}")
     return table
+
+
+def _size_key(split: str) -> str:
+    return "train_examples" if split == "train" else "validation_examples"
+
+
+def _subset(
+    labels: np.ndarray, group: pa.ChunkedArray | None, idx: np.ndarray, size: int, task: Task
+) -> np.ndarray:
+    """Row numbers of a subset that is stratified by label, within groups where there are some."""
+    strata = labels
+    if group is not None and task.labels is not None:
+        _, of_group = np.unique(group.to_pylist(), return_inverse=True)
+        strata = of_group * (strata.max() + 1) + strata
+    return subset(strata, idx, size, task.data_seed)
 
 
 def with_gold_label(raw: RawTable, task: Task) -> tuple[RawTable, dict[str, int]]:
@@ -178,7 +218,7 @@ def wanted_columns(task: Task) -> tuple[str, ...]:
 
 
 def checked_examples(
-    raw: RawTable, task: Task, split: str, numbered: bool | None = None
+    raw: RawTable, task: Task, split: str, numbered: bool | None = None, *, drawn: bool = False
 ) -> pa.Table:
     """Turns a source's rows into examples.
 
@@ -187,6 +227,7 @@ def checked_examples(
         task: Whose examples they are.
         split: Which split they are.
         numbered: See `class_labels`.
+        drawn: Whether the rows are a subset, which may lack a class.
 
     Raises:
         StudyError: A column is missing, or a value is not what the study can use; one sentence
@@ -201,19 +242,36 @@ def checked_examples(
                 f"{raw.at(0, name)} holds {shown(next(raw.values(name)))} and every other row a "
                 "number too; name a column that holds text."
             )
-    if task.labels is None:
-        labels = score_labels(raw, task.label)
-    else:
-        complete = split == task.split_names[0]
-        labels = class_labels(raw, task.label, task.labels, numbered, complete=complete)
+    complete = split == task.split_names[0] and not drawn
+    labels = _labels(raw, task, numbered, complete=complete)
     groups = None if task.group is None else _texts(raw, task.group, may_be_empty=False)
     table = _table(_numbers(raw), texts, labels, groups, task)
     check_variety(table, task, split, raw.source)
     return table
 
 
+def _labels(raw: RawTable, task: Task, numbered: bool | None, *, complete: bool) -> np.ndarray:
+    """The labels of a task's rows as numbers; see `class_labels`."""
+    if task.labels is None:
+        return score_labels(raw, task.label)
+    return class_labels(raw, task.label, task.labels, numbered, complete=complete)
+
+
+def check_declared(task: Task, cache: Path) -> None:
+    """Checks a data set of the hub by what its card says, before its files are downloaded.
+
+    Raises:
+        StudyError: Config, split, column or class is not there; begins with the key of the config.
+    """
+    with blaming(f"tasks.{task.id}.data"):
+        for raw in declared_splits(task, cache):
+            if raw.available:
+                _check_columns(raw, task)
+
+
 def _check_columns(raw: RawTable, task: Task) -> None:
-    """Rejects a source without the columns that the task's keys name."""
+    """Rejects a source without the columns and classes that the task's keys name."""
+    is_own = task.kind in ("files", "hub")
     named = {"text": task.text, "label": (task.label,), "group": (task.group,)}
     for key, columns in named.items():
         for name in columns:
@@ -226,11 +284,18 @@ def _check_columns(raw: RawTable, task: Task) -> None:
             if other:
                 hint = f" (are they separated by {other!r}? Then save it as csv or tsv)"
             more = ", ..." if len(raw.available) > MOST_SHOWN else ""
-            why = f"tasks.{task.id}.{key} names" if task.kind == "files" else f"{task.id} needs"
+            why = f"tasks.{task.id}.{key} names" if is_own else f"{task.id} needs"
             raise StudyError(
                 f"{raw.source} has no column {name!r}, which {why}; its columns are "
                 f"{', '.join(raw.available[:MOST_SHOWN]) or 'none'}{more}{hint}."
             )
+    names = raw.label_names.get(task.label, ())
+    lacking = [name for name in task.labels or () if name not in names]
+    if task.kind == "hub" and names and lacking:
+        raise StudyError(
+            f"{raw.source}, column {task.label!r} has the classes {', '.join(map(str, names))}, "
+            f"but tasks.{task.id}.labels names {lacking[0]!r}."
+        )
 
 
 def check_variety(table: pa.Table, task: Task, split: str, source: str) -> None:

@@ -15,6 +15,9 @@ from lottery.tasks.metrics import always_scored, applicable
 from lottery.tasks.task import GENERATED, LARGEST_GENERATED, PRESETS, SPLITS, Task
 
 ORIGINS = ("preset", "generated", "data")
+OF_HUB = ("hub", "config", "revision", "splits")  # keys of data
+FILE = "a csv, tsv, jsonl, parquet or arrow file, or a folder of save_to_disk"
+RESOLVE = "python workflow/scripts/check_config.py --resolve CONFIG"
 # Codecs of Python that decode a word, an escape or nothing, but no file.
 NOT_OF_FILES = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
 
@@ -85,19 +88,10 @@ def _own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
     if both := next((name for name in dropped if name in (labels or ())), None):
         raise StudyError(f"{key}.drop_labels and {key}.labels both name {both!r}.")
     metrics = always_scored(1 if labels is None else len(labels))
-    trains = "evaluate_with" not in entry
-    data = entry["data"]
-    for name in SPLITS[0 if trains else 1 : 2]:
-        if data.get(name) is None:
-            raise StudyError(
-                f"{key}.data.{name} is missing; give a csv, tsv, jsonl, parquet or arrow file, or "
-                "a folder of save_to_disk."
-            )
-    if not trains and data.get("train") is not None:
-        raise StudyError(f"{key}.data.train is not allowed with evaluate_with: nothing is trained.")
+    data = {name: value for name, value in entry["data"].items() if value is not None}
     return Task(
         id=task_id,
-        kind="files",
+        **_place(f"{key}.data", data, trains="evaluate_with" not in entry),
         text=text,
         label=label,
         labels=labels,
@@ -106,8 +100,35 @@ def _own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
         quoting=_of_files(key, data, "quoting", (".csv", ".tsv")),
         encoding=_encoding(key, data),
         drop_labels=tuple(dict.fromkeys(dropped)),
-        splits=tuple((name, data[name]) for name in SPLITS if data.get(name) is not None),
     )
+
+
+def _place(key: str, data: Mapping[str, Any], *, trains: bool) -> dict[str, Any]:
+    """Where the examples are: the splits, and the data set of the hub that has them."""
+    hub = data.get("hub")
+    for name in SPLITS if hub else OF_HUB:
+        if name in data:
+            where = f"belongs under {key}.splits" if hub else f"goes with {key}.hub"
+            raise StudyError(f"{key}.{name} {where} only.")
+    if hub and "revision" not in data:
+        raise StudyError(
+            f"{key}.revision is missing; a data set of the hub needs the 40 hexadecimal digits of "
+            f"a commit; `{RESOLVE}` asks the hub for the present one."
+        )
+    splits, key = (data.get("splits", {}), f"{key}.splits") if hub else (data, key)
+    what = f"a split of {hub}" if hub else FILE
+    for name in SPLITS[0 if trains else 1 : 2]:
+        if splits.get(name) is None:
+            raise StudyError(f"{key}.{name} is missing; give {what}.")
+    if not trains and splits.get("train") is not None:
+        raise StudyError(f"{key}.train is not allowed with evaluate_with: nothing is trained.")
+    named = {name: splits[name] for name in SPLITS if splits.get(name) is not None}
+    if hub and len({*named.values()}) < len(named):
+        raise StudyError(
+            f"{key} gives one split of {hub} for several purposes; no example may serve two."
+        )
+    place = {"kind": "hub" if hub else "files", "splits": tuple(named.items())}
+    return place | {name: data.get(name) for name in OF_HUB[:3]}
 
 
 def _scored(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +191,8 @@ def _of_files(
     key: str, data: Mapping[str, Any], name: str, suffixes: Collection[str]
 ) -> str | None:
     """A key that says how files are read, if any of them is read by it."""
-    used = {PurePath(data[split]).suffix.lower() for split in SPLITS if data.get(split)}
+    files = () if "hub" in data else [data[split] for split in SPLITS if data.get(split)]
+    used = {PurePath(file).suffix.lower() for file in files}
     if data.get(name) is not None and not used & {*suffixes}:
         raise StudyError(f"{key}.data.{name} goes with {', '.join(suffixes)} files only.")
     return data.get(name)

@@ -22,18 +22,22 @@ class Task:
     """One task of the study."""
 
     id: str  # the key of the config entry
-    kind: str  # where the examples come from: "glue", "web", "generated" or "files"
+    kind: str  # where the examples come from: "glue", "web", "generated", "files" or "hub"
     text: tuple[str, ...]  # names of the one or two text columns of the source
     labels: tuple[str, ...] | None  # in the order of the model's outputs; None for regression
     metric: str  # the reported one
     metrics: tuple[str, ...]  # every one that is scored, the reported one first
     label: str = "label"  # name of the label column of the source
-    # Pairs (our split name, split, file or address of the source); empty for generated tasks that
+    # Pairs (our split name; split, file or address of the source); empty for generated tasks that
     # are trained on.
     splits: tuple[tuple[str, str], ...] = ()
     generated: str | None = None  # name of the generated task,
     glue: str | None = None  # of the GLUE preset,
     web: str | None = None  # or of the preset that is read from an address
+    # Id of a data set on the hub, its configuration (None for its only one), and the commit.
+    hub: str | None = None
+    config: str | None = None
+    revision: str | None = None
     # Of files: how quotation marks are meant ("csv" or "none"), the encoding (None to find out),
     # and the labels whose examples are left out ("" for a missing one).
     quoting: str | None = None
@@ -89,7 +93,7 @@ class Task:
         names = ["id", "kind", "text", "label", "labels", "splits", "generated", "glue"]
         names += ["train_examples", "validation_examples", "data_seed", "group"]
         # Only where it is set: the params of all other tasks would change.
-        rare = ("web", "quoting", "encoding", "drop_labels")
+        rare = ("web", "hub", "config", "revision", "quoting", "encoding", "drop_labels")
         names += [name for name in rare if getattr(self, name)]
         names += ["metric", "metrics"] if with_metrics else []
         return {name: _as_lists(getattr(self, name)) for name in names}
