@@ -9,18 +9,19 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from lottery.data.generated import Example, generate, long_texts
-from lottery.data.readers import RawTable
+from lottery.data.readers import CHUNK, RawTable
 from lottery.data.sources import INDEX_COLUMN, declared_splits, read_split
 from lottery.data.splits import subset
 from lottery.data.text import OTHER_DELIMITERS, shown
 from lottery.files.errors import StudyError, blaming
-from lottery.tasks.labels import label_name
+from lottery.tasks.labels import filled, label_name, template_columns
 from lottery.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -214,7 +215,8 @@ def with_gold_label(raw: RawTable, task: Task) -> tuple[RawTable, dict[str, int]
 def wanted_columns(task: Task) -> tuple[str, ...]:
     """Names the source columns a task reads; `idx` only where the source has it."""
     group = () if task.group is None else (task.group,)
-    return (*task.text, task.label, *group, INDEX_COLUMN)
+    joined = tuple(name for text in task.text for name in template_columns(text))
+    return (*task.text, *joined, task.label, *group, INDEX_COLUMN)
 
 
 def checked_examples(
@@ -237,7 +239,12 @@ def checked_examples(
     # GLUE holds a few pairs with an empty question; in files of the user an empty text is a slip.
     texts = [_texts(raw, name, may_be_empty=task.kind == "glue") for name in task.text]
     for name in task.text:
-        if not raw.typed and all(_number(value) is not None for value in raw.values(name)):
+        is_column = name in raw.columns
+        if (
+            is_column
+            and not raw.typed
+            and all(_number(value) is not None for value in raw.values(name))
+        ):
             raise StudyError(
                 f"{raw.at(0, name)} holds {shown(next(raw.values(name)))} and every other row a "
                 "number too; name a column that holds text."
@@ -272,7 +279,12 @@ def check_declared(task: Task, cache: Path) -> None:
 def _check_columns(raw: RawTable, task: Task) -> None:
     """Rejects a source without the columns and classes that the task's keys name."""
     is_own = task.kind in ("files", "hub")
-    named = {"text": task.text, "label": (task.label,), "group": (task.group,)}
+    texts = [
+        column
+        for text in task.text
+        for column in ((text,) if text in raw.columns else template_columns(text) or (text,))
+    ]
+    named = {"text": texts, "label": (task.label,), "group": (task.group,)}
     for key, columns in named.items():
         for name in columns:
             if name is None or name in raw.columns:
@@ -315,18 +327,42 @@ def check_variety(table: pa.Table, task: Task, split: str, source: str) -> None:
 
 
 def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> pa.ChunkedArray:
+    """A column of texts, or what a template makes of several; of these not all may be empty."""
     import pyarrow as pa
 
-    for row, value in enumerate(raw.values(name)):
-        if not isinstance(value, str):
-            missing = value is None or (isinstance(value, float) and math.isnan(value))
-            what = "is missing" if missing else f"holds {shown(value)}, which is no text"
-            raise StudyError(f"{raw.at(row, name)} {what}; every example needs its text.")
-        if not may_be_empty and not value.strip():
-            raise StudyError(f"{raw.at(row, name)} is empty; every example needs its text.")
-        if HALF_A_PAIR.search(value):
-            raise StudyError(f"{raw.at(row, name)} holds half a surrogate pair, which is no text.")
-    return pa.chunked_array(raw.columns[name], pa.string())
+    is_column = name in raw.columns
+    columns = (name,) if is_column else template_columns(name)
+    for column in columns:
+        for row, value in enumerate(raw.values(column)):
+            _check_text(raw, row, column, value, may_be_empty=may_be_empty or not is_column)
+    if is_column:
+        return pa.chunked_array(raw.columns[name], pa.string())
+
+    def joined() -> Iterator[str]:
+        rows = zip(*map(raw.values, columns), strict=True)
+        for row, values in enumerate(rows):
+            if not may_be_empty and not any(value.strip() for value in values):
+                raise StudyError(
+                    f"{raw.at(row, columns[0])} and the other columns of {name!r} are empty; "
+                    "every example needs its text."
+                )
+            yield filled(name, dict(zip(columns, values, strict=True)))
+
+    texts, chunks = joined(), []
+    while chunk := [*islice(texts, CHUNK)]:
+        chunks.append(pa.array(chunk, pa.string()))
+    return pa.chunked_array(chunks, pa.string())
+
+
+def _check_text(raw: RawTable, row: int, name: str, value: object, *, may_be_empty: bool) -> None:
+    if not isinstance(value, str):
+        missing = value is None or (isinstance(value, float) and math.isnan(value))
+        what = "is missing" if missing else f"holds {shown(value)}, which is no text"
+        raise StudyError(f"{raw.at(row, name)} {what}; every example needs its text.")
+    if not may_be_empty and not value.strip():
+        raise StudyError(f"{raw.at(row, name)} is empty; every example needs its text.")
+    if HALF_A_PAIR.search(value):
+        raise StudyError(f"{raw.at(row, name)} holds half a surrogate pair, which is no text.")
 
 
 def _number(value: object) -> float | None:

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from lottery.files.errors import StudyError
-from lottery.tasks.labels import column_name, label_name
+from lottery.tasks.labels import column_name, label_name, template_columns
 from lottery.tasks.metrics import always_scored, applicable
 from lottery.tasks.task import GENERATED, LARGEST_GENERATED, PRESETS, SPLITS, Task
 
@@ -81,7 +81,7 @@ def _own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
     text = entry["text"]
     text = _names(f"{key}.text", [text] if isinstance(text, str) else text)
     label = column_name(entry.get("label", "label").strip())
-    if label in text:
+    if label in {*text, *(name for each in text for name in template_columns(each))}:
         raise StudyError(f"{key}.label and {key}.text both name the column {label!r}.")
     labels = _labels(f"{key}.labels", entry["labels"]) if "labels" in entry else None
     dropped = tuple(label_name(value) or "" for value in entry.get("drop_labels", ()))
