@@ -79,7 +79,7 @@ def with_value(row: int, **changes: Any) -> list[dict[str, Any]]:
         (
             "{titel} {body}",
             ROWS,
-            ["no column 'titel', which tasks.mine.text", "title)"],
+            ["no column 'titel', which tasks.mine.text", "did you mean"],
         ),
         ("{title} {body}", with_value(1, body=" "), ["line 2, column 'title'", "are empty"]),
         ("{title} {body}", with_value(2, body=None), ["line 3, column 'body' is missing"]),

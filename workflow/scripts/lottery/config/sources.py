@@ -88,14 +88,19 @@ def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Mo
 def tasks_from_config(config: Mapping[str, Any], root: Path) -> dict[str, Task]:
     """Builds the tasks of the config, in its order; relative paths start from `root`.
 
+    Args:
+        config: With the folds of tasks in their place (`lottery.tasks.entries.with_folds`).
+        root: See above.
+
     Raises:
         StudyError: an entry contradicts itself or another one, or a file is missing.
     """
     tasks = {}
     for task_id, entry in config["tasks"].items():
-        _check_entry(f"tasks.{task_id}", task_id, entry)
+        key = f"tasks.{entry.get('fold_of', task_id)}"
+        _check_entry(key, task_id, entry)
         tasks[task_id] = task_from_config(task_id, entry)
-        _check_files(f"tasks.{task_id}", tasks[task_id], root)
+        _check_files(key, tasks[task_id], root)
     trained = {name: task for name, task in tasks.items() if task.evaluate_with is None}
     if not trained:
         raise StudyError("tasks holds evaluation-only tasks alone; at least one must be trained.")
@@ -125,7 +130,7 @@ def _check_files(key: str, task: Task, root: Path) -> None:
             raise StudyError(f"{key}.data.{split} is {path!r}, which does not exist.")
         with blaming(f"{key}.data.{split}"):
             require_files(file)
-        if (other := seen.setdefault(file.resolve(), split)) != split:
+        if (other := seen.setdefault(file.resolve(), split)) != split and not task.folds:
             raise StudyError(
                 f"{key}.data gives {path!r} as {other} and as {split}; no example may be in both."
             )

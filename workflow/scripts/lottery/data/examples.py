@@ -18,7 +18,7 @@ import numpy as np
 from lottery.data.generated import Example, generate, long_texts
 from lottery.data.readers import CHUNK, RawTable
 from lottery.data.sources import INDEX_COLUMN, declared_splits, read_split
-from lottery.data.splits import subset
+from lottery.data.splits import folds, subset
 from lottery.data.text import OTHER_DELIMITERS, shown
 from lottery.files.errors import StudyError, blaming
 from lottery.tasks.labels import filled, label_name, template_columns
@@ -54,9 +54,9 @@ def read_task(
         return _generated(task)
     tables: dict[str, pa.Table] = {}
     numbered: bool | None = None
-    for split in task.split_names:
+    for split in task.split_names[:1] if task.folds else task.split_names:
         place = {"files": f".data.{split}", "hub": ".data"}.get(task.kind, "")
-        with blaming(f"tasks.{task.id}{place}"):
+        with blaming(f"tasks.{task.data_set}{place}"):
             rows, noted = _drawn_rows(task, split, cache, numbered)
             raw = read_split(task, split, wanted_columns(task), glue_folder, cache, rows)
             raw, left_out = with_gold_label(raw, task)
@@ -64,8 +64,36 @@ def read_task(
             examples = checked_examples(raw, task, split, numbered, drawn=rows is not None)
             if numbered is None and task.labels is not None:
                 numbered = are_positions(raw, task.label, task.labels)
-            wanted = _wanted_part(examples, task, split, raw)
-            tables[split] = _noted(wanted, task, raw.name, raw.revision, left_out)
+            parts = _fold(examples, task, raw) if task.folds else {split: examples}
+            for part, table in parts.items():
+                wanted = _wanted_part(table, task, part, raw)
+                tables[part] = _noted(wanted, task, raw.name, raw.revision, left_out)
+    return tables
+
+
+def _fold(table: pa.Table, task: Task, raw: RawTable) -> dict[str, pa.Table]:
+    """The examples of one fold's training and validation sets.
+
+    Raises:
+        StudyError: A class has fewer examples than there are folds.
+    """
+    import pyarrow as pa
+
+    labels, k = table["label"].to_numpy(), cast(int, task.folds)
+    sizes = np.bincount(labels) if task.labels else np.array([len(labels) // 2])
+    if sizes.min() < k:
+        what = f"there are {len(labels)} examples; every fold needs two"
+        if task.labels:
+            least = int(sizes.argmin())
+            what = f"label {task.labels[least]!r} has {sizes[least]} of its examples"
+            what += "; every label needs one for each fold"
+        raise StudyError(f"tasks.{task.data_set}.folds is {k}, but of {raw.source} {what}.")
+    fold = folds(labels, table["idx"].to_numpy(), k, task.data_seed)
+    is_validation = fold == task.fold
+    parts = {"train": ~is_validation, "validation": is_validation}
+    tables = {split: table.filter(pa.array(rows)) for split, rows in parts.items()}
+    for split, part in tables.items():
+        check_variety(part, task, split, f"fold {task.fold} of {raw.source}")
     return tables
 
 
@@ -80,7 +108,7 @@ def _drawn_rows(
         The rows, None for all; and what `drop_labels` leaves out.
     """
     size = getattr(task, _size_key(split))
-    if task.kind != "hub" or size is None:
+    if task.kind != "hub" or size is None or task.folds:
         return None, {}
     group = () if task.group is None else (task.group,)
     raw = read_split(task, split, (task.label, *group), None, cache)
@@ -164,7 +192,7 @@ def _wanted_part(table: pa.Table, task: Task, split: str, raw: RawTable) -> pa.T
         return table
     if size > len(table):
         raise StudyError(
-            f"{raw.source} has {len(table)} examples, but tasks.{task.id}.{key} is "
+            f"{raw.source} has {len(table)} examples, but tasks.{task.data_set}.{key} is "
             f"{size}; allowed are 2 to {len(table)}, or no such key for all of them."
         )
     group = None if task.group is None else table["group"]
@@ -270,7 +298,7 @@ def check_declared(task: Task, cache: Path) -> None:
     Raises:
         StudyError: Config, split, column or class is not there; begins with the key of the config.
     """
-    with blaming(f"tasks.{task.id}.data"):
+    with blaming(f"tasks.{task.data_set}.data"):
         for raw in declared_splits(task, cache):
             if raw.available:
                 _check_columns(raw, task)
@@ -296,7 +324,7 @@ def _check_columns(raw: RawTable, task: Task) -> None:
             if other:
                 hint = f" (are they separated by {other!r}? Then save it as csv or tsv)"
             more = ", ..." if len(raw.available) > MOST_SHOWN else ""
-            why = f"tasks.{task.id}.{key} names" if is_own else f"{task.id} needs"
+            why = f"tasks.{task.data_set}.{key} names" if is_own else f"{task.id} needs"
             raise StudyError(
                 f"{raw.source} has no column {name!r}, which {why}; its columns are "
                 f"{', '.join(raw.available[:MOST_SHOWN]) or 'none'}{more}{hint}."
@@ -306,7 +334,7 @@ def _check_columns(raw: RawTable, task: Task) -> None:
     if task.kind == "hub" and names and lacking:
         raise StudyError(
             f"{raw.source}, column {task.label!r} has the classes {', '.join(map(str, names))}, "
-            f"but tasks.{task.id}.labels names {lacking[0]!r}."
+            f"but tasks.{task.data_set}.labels names {lacking[0]!r}."
         )
 
 

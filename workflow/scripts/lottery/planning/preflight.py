@@ -59,9 +59,11 @@ def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
         for name in study.models
         if ("model", name) in fetched
     }
-    for name, task in study.tasks.items():
-        if ("task", name) in fetched:
-            _check_task(study, task)
+    tasks = [task for name, task in study.tasks.items() if ("task", name) in fetched]
+    if study.data_warnings != "error":  # all folds read the same rows
+        tasks = [*{task.data_set: task for task in tasks}.values()]
+    for task in tasks:
+        _check_task(study, task)
     _check_analysis(study, {step for step, _ in jobs})
     for step, cell in jobs:
         if step == "import_masks" or step.startswith("tokenize"):
