@@ -1,4 +1,4 @@
-"""Checks config files by themselves, or asks the hub for the revisions that their models lack.
+"""Checks config files by themselves, or asks the hub for the revisions that they lack.
 
 python workflow/scripts/check_config.py mine.yaml ...
 python workflow/scripts/check_config.py --resolve mine.yaml ...
@@ -21,10 +21,10 @@ def resolve(name: str) -> None:
         return
     from lottery.files.hub import present_commit
 
-    for model, source in found.items():
-        with blaming(f"models.{model}.source"):
-            commit = present_commit(source)
-        print(f"models.{model} ({source}):\n    revision: {commit}", flush=True)
+    for key, (source, kind) in found.items():
+        with blaming(key):
+            commit = present_commit(source, kind)
+        print(f"{key.rpartition('.')[0]} ({source}):\n    revision: {commit}", flush=True)
 
 
 def check(name: str) -> None:

@@ -755,6 +755,9 @@ def _task_facts(study: Study, task: Task) -> Params:
         source = f"generated: {task.generated}, data seed {task.data_seed}"
     elif task.kind == "files":
         source = ", ".join(map(shareable, task.source_files))
+    elif task.kind == "hub":
+        config = f" ({task.config})" if task.config else ""
+        source, revision = f"{task.hub}{config}", str(task.revision)
     elif study.glue_folder is not None:
         source = f"{task.glue}, from {shareable(study.glue_folder)}"
     else:
