@@ -232,6 +232,28 @@ def evaluate_on_params(study: Study, eval_task: str) -> Params:
     }
 
 
+def export_params(study: Study, task: str) -> Params:
+    """Of export_model."""
+    labels = study.tasks[task].labels
+    return {"labels": labels and list(labels), "max_length": study.training[task]["max_length"]}
+
+
+def card_params(
+    study: Study, model: str, task: str, method: str, subnetwork: str, phase: str
+) -> Params:
+    """Of write_card: what a model card says of the study itself."""
+    entry = study.methods.get(method)
+    return {
+        "facts": {
+            "model": _model_facts(study.models[model]),
+            "task": _task_facts(study, study.tasks[task]) | {"labels": study.tasks[task].labels},
+            "method": entry and _method_facts(entry),
+        },
+        "training": study.training[task],
+        "text": list(study.tasks[task].text),
+    }
+
+
 def clean_retrained_params(study: Study) -> Params:
     """Of clean_retrained: the weights of retrained and second trainings, and what reads them."""
     paths = grid.Paths(study.results)
@@ -254,6 +276,11 @@ def clean_retrained_params(study: Study) -> Params:
         if row["phase"] == "retrained":
             folder = paths.retrained.format(**row)
             uses[folder].append(use("evaluate_on", paths.evaluated_on, row, settings))
+    for row in grid.export_rows(study):
+        if row["phase"] == "retrained":
+            settings = export_params(study, row["task"])
+            made = use("export_model", paths.exports, row, settings, "{phase}.provenance")
+            uses[paths.retrained.format(**row)].append(made)
     for row in grid.connect_rows(study):
         settings, record = line_params(study, row["task"]), "line.provenance"
         line = use("evaluate_line", paths.connected, row, settings, record)
