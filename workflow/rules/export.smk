@@ -84,7 +84,6 @@ use rule analysis_step as write_card with:
     input:
         metrics=f"{EVALUATED}/metrics.json",
         scores=f"{TABLES}/scores.csv",
-        summary=f"{TABLES}/summary.csv",
         differences=f"{TABLES}/differences.csv",
         latency=latency_of,
         records=records_of,
@@ -96,7 +95,7 @@ use rule analysis_step as write_card with:
     localrule: True
     params:
         settings=settings(
-            params.card_params, "model", "task", "method", "subnetwork", "phase"
+            params.card_params, "model", "task", "seed", "method", "subnetwork", "phase"
         ),
         step=stage("write_card"),
     message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -47,7 +47,10 @@ class Classifier:
             TypeError: it is no list of texts or of pairs.
         """
         pairs = _are_pairs(texts)
-        first, second = zip(*texts, strict=True) if pairs else (texts, None)
+        first: Any = texts
+        second = None
+        if pairs:
+            first, second = zip(*texts, strict=True)
         ids, types, offsets, _ = encode(self._tokenizers[pairs], first, second)
         numbers = np.arange(len(texts))
         tokens = Tokens(ids, types, offsets, labels=numbers, idx=numbers)

@@ -107,10 +107,8 @@ class Layer(nn.Module):
         Returns:
             [B, Q, C].
         """
-        if wanted is None:
-            y = x
-        else:  # gather: take_along_dim does the same, but torch.onnx exports it with fixed sizes
-            y = x.gather(1, wanted[..., None].expand(-1, -1, x.shape[2]))
+        # take_along_dim computes the same, but torch.onnx exports it with the sizes of the example.
+        y = x if wanted is None else x.gather(1, wanted[..., None].expand(-1, -1, x.shape[2]))
         if self.attention_output is not None:
             update = self._attend(y, x, allowed, gates.get("head"))
             y = self.attention_norm(y + _scaled(update, gates, "layer"))

@@ -109,8 +109,8 @@ def write_onnx(path: Path, model: Encoder) -> None:
     size = sum(p.numel() * p.element_size() for p in model.parameters())
     if size > LARGEST:
         raise StudyError(
-            f"{path}: an ONNX file holds less than 2 GiB, and this model has {size / 2**30:.1f}; set "
-            "onnx to false for it in the config's export."
+            f"{path}: an ONNX file holds less than 2 GiB, and this model has {size / 2**30:.1f}; "
+            "leave onnx out for it in the config's export."
         )
     graph = _Graph(model.cpu()).eval()
     batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")

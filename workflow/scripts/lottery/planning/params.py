@@ -239,18 +239,25 @@ def export_params(study: Study, task: str) -> Params:
 
 
 def card_params(
-    study: Study, model: str, task: str, method: str, subnetwork: str, phase: str
+    study: Study, model: str, task: str, seed: str, method: str, subnetwork: str, phase: str
 ) -> Params:
-    """Of write_card: what a model card says of the study itself."""
+    """Of write_card: what a model card says of the study itself, and of the files next to it."""
     entry = study.methods.get(method)
+    row = {"model": model, "task": task, "seed": int(seed), "method": method}
+    row |= {"subnetwork": subnetwork, "phase": phase}
+    weights = ["shrunk.safetensors"] if entry and entry.prunes_units else []
+    if row in grid.export_rows(study, onnx=True):
+        weights.append("onnx/model.onnx")
+    of_task = _task_facts(study, study.tasks[task])
     return {
         "facts": {
             "model": _model_facts(study.models[model]),
-            "task": _task_facts(study, study.tasks[task]) | {"labels": study.tasks[task].labels},
+            "task": of_task | {"labels": export_params(study, task)["labels"]},
             "method": entry and _method_facts(entry),
         },
-        "training": study.training[task],
-        "text": list(study.tasks[task].text),
+        "training": dict(study.training[task]),
+        "pairs": len(study.tasks[task].text) > 1,
+        "weights": weights,
     }
 
 

@@ -93,9 +93,7 @@ def _entries_of(plan: Plan, architecture: Architecture) -> list[Kept]:
     return entries
 
 
-def _scattered(
-    tensor: Tensor | None, shape: torch.Size, axes: tuple[np.ndarray, ...]
-) -> Tensor:
+def _scattered(tensor: Tensor | None, shape: torch.Size, axes: tuple[np.ndarray, ...]) -> Tensor:
     """A parameter in its full shape: zeros but for the entries that are kept."""
     if tensor is None:
         return torch.zeros(shape)
