@@ -65,13 +65,14 @@ class Classifier:
 
 
 def _are_pairs(texts: Sequence[str] | Sequence[tuple[str, str]]) -> bool:
+    def is_pair(given: Any) -> bool:
+        is_row = isinstance(given, list | tuple) and len(given) == 2
+        return is_row and all(isinstance(text, str) for text in given)
+
     if not isinstance(texts, str):
         if all(isinstance(each, str) for each in texts):
             return False
-        if all(
-            not isinstance(pair, str) and [type(text) for text in pair] == [str, str]
-            for pair in texts
-        ):
+        if all(map(is_pair, texts)):
             return True
     raise TypeError(f"texts is {texts!r:.60}; it must be a list of texts, or of pairs of texts")
 
