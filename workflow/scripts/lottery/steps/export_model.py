@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 
 from lottery import files
 from lottery.data.batches import collate
@@ -66,6 +65,8 @@ def export_model(
     Raises:
         StudyError: transformers does not load the folder, or computes other logits.
     """
+    from tokenizers import Tokenizer
+
     prepare_torch(torch_threads)
     tokens = read_tokens(paths_to_tokens[0].parent, "validation")
     probe = tokens.select(np.arange(min(PROBE_EXAMPLES, len(tokens))))
