@@ -36,6 +36,7 @@ include: "workflow/rules/statistics.smk"
 include: "workflow/rules/latency.smk"
 include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/axes.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/clean.smk"
 
@@ -61,7 +62,13 @@ rule all:
         figures=WANTED["all"],
         report=[] if STUDY.unfinished is not None else [*rules.write_report.output],
         analyses=rules.analyses.input,
+        exports=exported(),
         steps=step_targets(),
+
+
+rule export:
+    input:
+        exports_asked_for,
 
 
 rule fetch:

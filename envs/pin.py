@@ -49,6 +49,7 @@ ENVIRONMENTS = {
         "scipy",
     ],
 }
+ENVIRONMENTS["export"] = [*ENVIRONMENTS["torch"], "onnx", "onnxruntime", "onnxscript"]
 OWN = ("all-tickets", "pip")
 
 

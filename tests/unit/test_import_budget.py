@@ -53,9 +53,10 @@ BUDGETS = {
         300,
         "",
         """check_claims collect_scores compare_controls compare_subnetworks copy_masks cut_masks
-        evaluate fetch_config fetch_masks fetch_task gather_tables import_masks majority
+        evaluate fetch_config fetch_masks fetch_task fetch_tokenizer gather_tables import_masks
+        majority
         measure_weights sample_masks sample_super_masks summarize summarize_on tabulate_trainability
-        tokenize write_long_texts""",
+        tokenize write_card write_long_texts""",
     ),
     "report": budget(770, "pandas pyarrow", "write_report"),
     "figures": budget(
@@ -70,7 +71,8 @@ BUDGETS = {
         1260,
         "torch",
         """check_pattern_rules classify_patterns evaluate_line evaluate_on evaluate_pruned
-        fetch_model finetune measure_latency rank_masks retrain rewind search train_again""",
+        export_model export_onnx fetch_model finetune measure_latency rank_masks retrain rewind
+        search train_again""",
     ),
 }
 

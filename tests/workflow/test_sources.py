@@ -48,7 +48,8 @@ MASK = "results/tiny/own/seed_{seed}/mask/i"
 PLUGGED = "results/tiny/own/seed_1/mask/plugged"
 # The rules that read the user's files, and what each of their jobs writes.
 OUTPUTS = {
-    "resources/models/tiny": "tokenizer.json model.safetensors config.json config.provenance.json",
+    "resources/models/tiny": """tokenizer.json model.safetensors config.json
+        config.provenance.json tokenizer_config.json tokenizer_config.provenance.json""",
     **{f"resources/tasks/{task}": "train.parquet validation.parquet" for task in TASKS},
     **{MASK.format(seed=seed): "good.safetensors" for seed in (1, 2)},
     PLUGGED: "good.safetensors search.csv path.npz",
@@ -59,12 +60,13 @@ OUTPUTS = {
 TARGETS = [f"{folder}/provenance.json" for folder in OUTPUTS if folder != "results/tables"]
 TARGETS += [
     "resources/models/tiny/config.json",
+    "resources/models/tiny/tokenizer_config.json",
     "results/tables/pattern_rules.csv",
     "results/tables/trainability.csv",
 ]
 RULES = (
-    "fetch_model fetch_config fetch_task fetch_task_alone import_masks check_pattern_rules "
-    "tabulate_trainability search_layerwise_magnitude"
+    "fetch_model fetch_config fetch_tokenizer fetch_task fetch_task_alone import_masks "
+    "check_pattern_rules tabulate_trainability search_layerwise_magnitude"
 )
 # What rules that are not allowed would make.
 MADE_BEFORE = """
@@ -82,8 +84,13 @@ KINDS = {
     "glue/rte/train.tsv": {"fetch_task": 1},
     "glue/hans/validation.txt": {"fetch_task_alone": 1},
     "model/model.safetensors": {"fetch_model": 1},
-    "model/tokenizer.json": {"fetch_model": 1},
-    "model/config.json": {"fetch_model": 1, "fetch_config": 1, "import_masks": 2},
+    "model/tokenizer.json": {"fetch_model": 1, "fetch_tokenizer": 1},
+    "model/config.json": {
+        "fetch_model": 1,
+        "fetch_config": 1,
+        "fetch_tokenizer": 1,
+        "import_masks": 2,
+    },
     "masks/own/seed_2/mlp_mask.npy": {"import_masks": 1},
     "maps/maps/3.npy": {"check_pattern_rules": 1},
     "others.csv": {"tabulate_trainability": 1},
@@ -95,6 +102,7 @@ ALL = {
     "fetch_model": 1,
     "fetch_task": 4,
     "fetch_task_alone": 1,
+    "fetch_tokenizer": 1,
     "import_masks": 2,
     "search_layerwise_magnitude": 1,
     "tabulate_trainability": 1,

@@ -37,6 +37,7 @@ RESULTS = STUDY.results
 SHOWN = partial_study.shown_folder(STUDY)
 PATHS = grid.Paths(RESULTS, SHOWN)
 CELL, TOKENS, MASKS = PATHS.cell, PATHS.tokens, PATHS.masks
+EXPORTED = PATHS.exported
 RETRAINED, EVALUATED, EVALUATED_ON = PATHS.retrained, PATHS.evaluated, PATHS.evaluated_on
 CONNECTED = PATHS.connected
 FIGURES, TABLES, ANALYSED = PATHS.figures, PATHS.tables, PATHS.tables_of_method
@@ -237,6 +238,22 @@ def model_of_first_seed(wildcards):
     return f"{PATHS.finetuned}/model.safetensors".format(seed=STUDY.seeds[0], **wildcards)
 
 
+def exported_weights(wildcards):
+    """What an exported model is made of: weights, and the mask that these are not under yet."""
+    trained = RETRAINED if wildcards.phase == "retrained" else PATHS.finetuned
+    return {
+        "model": f"{trained}/model.safetensors".format(**wildcards),
+        "masks": [mask_of(wildcards)] if wildcards.phase == "pruned" else [],
+    }
+
+
+def exported_model(wildcards):
+    """The smallest exported file of a model's weights."""
+    method = STUDY.methods.get(wildcards.method)
+    name = "shrunk" if method is not None and method.prunes_units else "model"
+    return f"{EXPORTED}/{name}.safetensors".format(**wildcards)
+
+
 def mask_of(wildcards):
     """The mask file of a cell."""
     return mask_path(STUDY, wildcards)
@@ -435,6 +452,37 @@ def listed(name, label, category="Tables", caption=None):
     caption = f"../report/{caption or name}.rst"
     labels = {"table": label}
     return report(f"{TABLES}/{name}.csv", caption=caption, category=category, labels=labels)
+
+
+def latency_of(wildcards):
+    """The table with how long a subnetwork takes, where the study measures it."""
+    measured = STUDY.analysis["latency"] and wildcards.method in STUDY.methods
+    return targets(f"{ANALYSED}/latency.csv", [wildcards] if measured else [])
+
+
+def records_of(wildcards):
+    """What an exported model was made from and with, the records from its beginning on."""
+    made = [
+        "resources/models/{model}/provenance.json",
+        "resources/tasks/{task}/provenance.json",
+        f"{PATHS.finetuned}/provenance.json",
+    ]
+    if wildcards.phase == "retrained":
+        made.append(f"{RETRAINED}/provenance.json")
+    return [path.format(**wildcards) for path in made]
+
+
+def exported():
+    """What `export` of the config asks for."""
+    rows = grid.export_rows(STUDY)
+    files = targets(f"{EXPORTED}/model.safetensors", rows) + targets(f"{EXPORTED}/README.md", rows)
+    return files + targets(f"{EXPORTED}/onnx/model.onnx", grid.export_rows(STUDY, onnx=True))
+
+
+def exports_asked_for(wildcards):
+    """The same as a target, which is pointless where the config names nothing."""
+    stop_on_error(grid.require_exports, STUDY)
+    return exported()
 
 
 def in_every_format(*names):

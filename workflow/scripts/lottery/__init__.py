@@ -1,1 +1,30 @@
-"""The library of the study: what the rules of the workflow run."""
+"""The library of the study: what the rules of the workflow run, and `load` for what it exports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lottery.evaluation.classifier import Classifier
+
+
+def load(folder: str | Path, device: str = "cpu") -> Classifier:
+    """Loads an exported subnetwork (`snakemake export`) as a classifier of texts.
+
+    `lottery.load(folder).predict(["a text"])` gives probabilities, float32 [texts, labels], in the
+    order of `labels`; of a regression the scores, float32 [texts]. A task of pairs takes a list of
+    pairs. A shrunk model is loaded shrunk.
+
+    Args:
+        folder: as results/export/bert/rte/seed_1/structured/good/retrained.
+        device: of torch, as `cuda`.
+
+    Raises:
+        StudyError: the folder holds no exported model.
+    """
+    # Here, because every job imports this package, and most need no torch.
+    from lottery.evaluation.classifier import load_classifier
+
+    return load_classifier(folder, device)

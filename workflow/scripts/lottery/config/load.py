@@ -6,12 +6,14 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lottery.config.axes import check_places, swept
+from lottery.config.exports import exports_of
 from lottery.config.methods import check_authors, method_from_config
 from lottery.config.schema import check_schema, defaults
 from lottery.config.sentences import listed
@@ -264,7 +266,7 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
         data_warnings=config.get("data_warnings", "warn"),
     )
     check_places(study)
-    return study
+    return replace(study, exports=exports_of(config, study))
 
 
 def _results(config: Mapping[str, Any], root: Path) -> str:

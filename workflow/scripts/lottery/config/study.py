@@ -15,7 +15,7 @@ from lottery.tasks.task import Task
 # Words that tables and paths have in the place of an id.
 RESERVED_WORDS = ("none", "majority", "full")
 # Folders of results/ that are next to those of the models.
-RESERVED_MODELS = ("tables", "figures", "logs", "benchmarks", "partial")
+RESERVED_MODELS = ("tables", "figures", "logs", "benchmarks", "partial", "export")
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,26 @@ class Method:
 
 
 @dataclass(frozen=True)
+class Export:
+    """An entry of `export`: the cells that it names, and how they are written.
+
+    Attributes:
+        cells: wildcard -> what it may be: model, task, seed, method, subnetwork and phase. The full
+            model is that of a model, task and seed, whatever the methods and phases are.
+        onnx: whether an ONNX graph is written as well.
+    """
+
+    cells: Mapping[str, tuple[Any, ...]]
+    onnx: bool = False
+
+    def names(self, row: Mapping[str, Any]) -> bool:
+        """Whether a cell is among those that it names."""
+        full = row["subnetwork"] == "full"
+        keys = [key for key in self.cells if not full or key not in ("method", "phase")]
+        return all(row[key] in self.cells[key] for key in keys)
+
+
+@dataclass(frozen=True)
 class Study:
     """A whole study, checked, with nothing left to default; mappings are in the config's order.
 
@@ -169,6 +189,7 @@ class Study:
         keep_retrained: whether the weights of retrained subnetworks stay.
         plugins: the files of the user's own algorithms.
         data_warnings: what warnings about the data do: "warn", or "error".
+        exports: what is written for use outside the study.
         unfinished: of a partial study, the files that its steps have not made (any more); None
             where the whole study is meant.
     """
@@ -186,6 +207,7 @@ class Study:
     keep_retrained: bool = True
     plugins: tuple[Plugin, ...] = ()
     data_warnings: str = "warn"
+    exports: tuple[Export, ...] = ()
     unfinished: frozenset[str] | None = None
 
     @property

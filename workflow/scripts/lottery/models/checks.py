@@ -27,12 +27,8 @@ if TYPE_CHECKING:
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
 WEIGHTS = "model.safetensors"
-# All files of a checkpoint that are read: what is fetched of a hub model, what of a folder is
-# compared with before, and what transformers reads of a tokenizer.
-FILES = (
-    CONFIG,
-    "*.safetensors",
-    "*.safetensors.index.json",
+# What transformers reads of a tokenizer.
+TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -42,6 +38,9 @@ FILES = (
     "merges.txt",
     "*.model",
 )
+# All files of a checkpoint that are read: what is fetched of a hub model, and what of a folder is
+# compared with before.
+FILES = (CONFIG, "*.safetensors", "*.safetensors.index.json", *TOKENIZER_FILES)
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 FLOATS = ("F64", "F32", "F16", "BF16")
 # Buffers that old versions of transformers saved with the weights.

@@ -145,7 +145,8 @@ class Layer(nn.Module):
         Returns:
             [B, Q, C].
         """
-        y = x if wanted is None else x.take_along_dim(wanted[..., None], dim=1)
+        # take_along_dim computes the same, but torch.onnx exports it with the sizes of the example.
+        y = x if wanted is None else x.gather(1, wanted[..., None].expand(-1, -1, x.shape[2]))
         if self.attention_output is not None:
             asking = self.attention_input(y)
             seen = asking if y is x else self.attention_input(x)

@@ -107,6 +107,10 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
         paths.connected: grid.connect_rows(study),
         paths.evaluated: grid.evaluate_rows(study),
         paths.evaluated_on: grid.evaluate_on_rows(study),
+        paths.exported: grid.export_rows(study),
+        f"{paths.exported}.provenance.json": grid.export_rows(study),
+        f"{paths.exported}.onnx.provenance.json": grid.export_rows(study, onnx=True),
+        f"{paths.exported}.card.provenance.json": grid.export_rows(study),
         paths.tables_of_method: [*masks, *retrained],
         paths.figures: [*masks, *retrained],
     }

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 from lottery.config.study import Method, Study
+from lottery.files.errors import StudyError
 from lottery.pruning.algorithms.declaration import SEARCHED
 from lottery.pruning.subnetworks import (
     CONTROLS,
@@ -50,6 +51,9 @@ class Paths:
         self.connected = f"{self.cell}/connect/{{method}}/{{subnetwork}}"
         self.evaluated = f"{self.cell}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
         self.evaluated_on = f"{self.evaluated}/on_{{eval_task}}"
+        cell = "{model}/{task}/seed_{seed}/{method}/{subnetwork}"
+        self.exports = f"{results}/export/{cell}"
+        self.exported = f"{self.exports}/{{phase}}"
         self.tables = f"{self.shown}/tables"
         self.tables_of_method = f"{self.tables}/{{model}}/{{method}}"
         self.figures = f"{self.shown}/figures/{{model}}/{{method}}"
@@ -443,6 +447,46 @@ def is_cut(subnetwork: str) -> bool:
 def is_super(subnetwork: str) -> bool:
     """Whether one mask serves all seeds."""
     return subnetwork.startswith("super_")
+
+
+def export_rows(study: Study, *, onnx: bool = False) -> list[Row]:
+    """Jobs of export_model and write_card: the cells that the config exports.
+
+    Args:
+        study: the study.
+        onnx: whether those of export_onnx are meant.
+    """
+    entries = [entry for entry in study.exports if entry.onnx or not onnx]
+    rows = (cell._asdict() for cell in all_cells(study)) if entries else ()
+    return [row for row in rows if any(entry.names(row) for entry in entries)]
+
+
+def check_exports(study: Study) -> None:
+    """Rejects an entry of `export` that names no cell.
+
+    Raises:
+        StudyError: the first of them.
+    """
+    rows = [cell._asdict() for cell in all_cells(study)] if study.exports else []
+    for number, entry in enumerate(study.exports):
+        if not any(map(entry.names, rows)):
+            raise StudyError(
+                f"export[{number}] names no model of the study: its subnetworks are not evaluated "
+                "there, on that model and task, by that method, under that seed, in that phase."
+            )
+
+
+def require_exports(study: Study) -> None:
+    """Rejects the target `export` where the config names nothing to export.
+
+    Raises:
+        StudyError: the config lacks `export`.
+    """
+    if not study.exports:
+        raise StudyError(
+            "The config has no key export, so there is nothing to export; add "
+            "export: [{subnetwork: good}] for every good subnetwork."
+        )
 
 
 def method_rows(study: Study, condition: Any = lambda method: True) -> list[Row]:

@@ -232,6 +232,35 @@ def evaluate_on_params(study: Study, eval_task: str) -> Params:
     }
 
 
+def export_params(study: Study, task: str) -> Params:
+    """Of export_model."""
+    labels = study.tasks[task].labels
+    return {"labels": labels and list(labels), "max_length": study.training[task]["max_length"]}
+
+
+def card_params(
+    study: Study, model: str, task: str, seed: str, method: str, subnetwork: str, phase: str
+) -> Params:
+    """Of write_card: what a model card says of the study itself, and of the files next to it."""
+    entry = study.methods.get(method)
+    row = {"model": model, "task": task, "seed": int(seed), "method": method}
+    row |= {"subnetwork": subnetwork, "phase": phase}
+    weights = ["shrunk.safetensors"] if entry and entry.prunes_units else []
+    if row in grid.export_rows(study, onnx=True):
+        weights.append("onnx/model.onnx")
+    of_task = _task_facts(study, study.tasks[task])
+    return {
+        "facts": {
+            "model": _model_facts(study.models[model]),
+            "task": of_task | {"labels": export_params(study, task)["labels"]},
+            "method": entry and _method_facts(entry),
+        },
+        "training": dict(study.training[task]),
+        "pairs": len(study.tasks[task].text) > 1,
+        "weights": weights,
+    }
+
+
 def clean_retrained_params(study: Study) -> Params:
     """Of clean_retrained: the weights of retrained and second trainings, and what reads them."""
     paths = grid.Paths(study.results)
@@ -254,6 +283,11 @@ def clean_retrained_params(study: Study) -> Params:
         if row["phase"] == "retrained":
             folder = paths.retrained.format(**row)
             uses[folder].append(use("evaluate_on", paths.evaluated_on, row, settings))
+    for row in grid.export_rows(study):
+        if row["phase"] == "retrained":
+            settings = export_params(study, row["task"])
+            made = use("export_model", paths.exports, row, settings, "{phase}.provenance")
+            uses[paths.retrained.format(**row)].append(made)
     for row in grid.connect_rows(study):
         settings, record = line_params(study, row["task"]), "line.provenance"
         line = use("evaluate_line", paths.connected, row, settings, record)

@@ -55,9 +55,9 @@ def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
     """
     jobs = sorted(jobs, key=str)
     fetches = [(step, values) for step, values in jobs if step.startswith("fetch_")]
-    fetched = {item: step for step, values in fetches for item in values.items()}
+    fetched = {item for _, values in fetches for item in values.items()}
     sizes = {
-        name: _sizes(study, name, weights=fetched["model", name] == "fetch_model")
+        name: _sizes(study, name, weights=("fetch_model", {"model": name}) in fetches)
         for name in study.models
         if ("model", name) in fetched
     }

@@ -14,7 +14,7 @@ from lottery.config.study import Study
 from lottery.data.sources import local_files
 from lottery.files import expanded
 from lottery.files.errors import blaming
-from lottery.models.checks import CONFIG, FILES
+from lottery.models.checks import CONFIG, FILES, TOKENIZER_FILES
 from lottery.planning.params import import_params
 from lottery.pruning.algorithms.imported import mask_files
 from lottery.runtime.digests import digests
@@ -30,6 +30,11 @@ def of_model(study: Study, model: str) -> Digests:
 def of_config(study: Study, model: str) -> Digests:
     """Of fetch_config."""
     return _of_model(study, model, (CONFIG,))
+
+
+def of_tokenizer(study: Study, model: str) -> Digests:
+    """Of fetch_tokenizer."""
+    return _of_model(study, model, (CONFIG, *TOKENIZER_FILES))
 
 
 def _of_model(study: Study, model: str, patterns: tuple[str, ...]) -> Digests:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
+from lottery.models.architecture import Architecture, Plan
 from lottery.models.encoder import Encoder
-from lottery.models.units import Kept
+from lottery.models.units import OUTPUT_BIAS, Kept, kept_entries
 from lottery.pruning.masks import Mask, UnitMask, WeightMask, plan_of
 
 PROBE_EXAMPLES = 8
@@ -41,13 +42,66 @@ def shrink(model: Encoder, mask: UnitMask) -> Encoder:
 def _cut(name: str, tensor: Tensor, entries: list[Kept]) -> Tensor:
     """A copy of a parameter, cut down to the entries that are kept."""
     tensor = tensor.detach().clone()
-    module, *rest = name.split(".", 2)
-    axes = entries[int(rest[0])].get(rest[1], ()) if module == "layers" else ()
-    for axis, kept in enumerate(axes):
+    for axis, kept in enumerate(_axes(name, entries)):
         if not kept.all():
             places = torch.from_numpy(np.flatnonzero(kept)).to(tensor.device)
             tensor = tensor.index_select(axis, places)
     return tensor
+
+
+def _axes(name: str, entries: list[Kept]) -> tuple[np.ndarray, ...]:
+    """Which indices of each axis of a parameter are kept; nothing for what is never cut."""
+    module, *rest = name.split(".", 2)
+    return entries[int(rest[0])].get(rest[1], ()) if module == "layers" else ()
+
+
+def widen(model: Encoder) -> Encoder:
+    """Puts zeros where a shrunk model has nothing: the inverse of `shrink`.
+
+    A head whose projections are zero adds zero, and so does an MLP whose weights and biases are. An
+    emptied attention, and an MLP without neurons, keep the bias of their output if the shrunk model
+    has it.
+
+    Returns:
+        A whole model with copies of the weights and the same logits, in evaluation mode.
+    """
+    entries = _entries_of(model.plan, model.architecture)
+    whole = Encoder(model.architecture, model.n_outputs)
+    small = model.state_dict()
+    state = {
+        name: _scattered(small.get(name), like.shape, _axes(name, entries))
+        for name, like in whole.state_dict().items()
+    }
+    whole.load_state_dict(state, strict=True, assign=True)
+    return whole.requires_grad_(True).eval()
+
+
+def _entries_of(plan: Plan, architecture: Architecture) -> list[Kept]:
+    """Which entries of each layer's parameters a plan keeps."""
+
+    def marked(count: int, kept: tuple[int, ...] | None) -> np.ndarray:
+        return np.ones(count, bool) if kept is None else np.isin(np.arange(count), kept)
+
+    units = {
+        "head": np.stack([marked(architecture.heads, layer.heads) for layer in plan]),
+        "mlp": np.array([layer.mlp for layer in plan]),
+        "neuron": np.stack([marked(architecture.intermediate, layer.inner) for layer in plan]),
+    }
+    entries = kept_entries(units, architecture, drop_bias=False)
+    for layer, kept in zip(plan, entries, strict=True):
+        kept[OUTPUT_BIAS][0][:] = layer.attention_bias
+    return entries
+
+
+def _scattered(tensor: Tensor | None, shape: torch.Size, axes: tuple[np.ndarray, ...]) -> Tensor:
+    """A parameter in its full shape: zeros but for the entries that are kept."""
+    if tensor is None:
+        return torch.zeros(shape)
+    if not axes:
+        return tensor.detach().clone()
+    full = tensor.new_zeros(shape)
+    full[np.ix_(*axes)] = tensor.detach()
+    return full
 
 
 def zero_weights(model: Encoder, mask: WeightMask) -> dict[str, Tensor]:
