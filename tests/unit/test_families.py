@@ -24,7 +24,7 @@ from tiny import (
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
-from lottery.attention.maps import attention_maps
+from lottery.attention.maps import attention_maps, head_columns, split_heads
 from lottery.data.batches import Batch, collate, pack
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
@@ -151,6 +151,27 @@ def test_attention_maps_are_those_of_transformers(case, tokens):
     for maps, theirs in zip(found, expected, strict=True):
         for example, length in enumerate(tokens.lengths[:4]):
             close(maps.raw[example, :, :length, :length], theirs[example, :, :length, :length])
+
+
+@every_family
+def test_the_heads_vectors_add_up_to_what_attention_adds(family):
+    """Whose lengths are the norms of the maps."""
+    model, tokens = tiny_model(family=family), tiny_tokens(6, lowest=3)
+    batch = collate(tokens, np.arange(6), CPU)
+    sights = model.sights(batch.attention_mask)
+    with torch.no_grad():
+        x = model.embeddings(batch.input_ids, batch.token_types)
+        found = attention_maps(model, *batch.inputs)
+        for layer, sight, maps in zip(model.layers, sights, found, strict=True):
+            seen = layer.attention_input(x)
+            vectors = torch.einsum(
+                "bhtd,hcd->bhtc", split_heads(layer, layer.value(seen)), head_columns(layer)
+            )
+            bias = layer.attention_output.bias
+            update = layer._attend(seen, seen, sight, None) - (0 if bias is None else bias)
+            close(torch.einsum("bhij,bhjc->bic", maps.raw, vectors), update)
+            close(maps.norms, vectors.norm(dim=-1))
+            x = layer(x, sight, {})
 
 
 @every_family
