@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from lottery.attention.maps import attention_maps, head_columns, split_heads
+from lottery.config import Study
 from lottery.data.batches import Batch, collate, pack
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
@@ -35,6 +37,7 @@ from lottery.models.encoder import Encoder, draw_classifier, draw_weights
 from lottery.models.families import FAMILIES, REFUSED
 from lottery.models.shapes import parameter_shapes
 from lottery.models.units import KINDS, part_shapes
+from lottery.planning.preflight import _check_length
 from lottery.pruning.cost import count_parameters, file_bytes, flops
 from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
@@ -476,6 +479,28 @@ def test_the_longest_example_leaves_out_rows_that_no_token_has():
     least = {name: [table.least_tokens(n) for n in (1, 2)] for name, table in FAMILIES.items()}
     assert least["bert"] == least["modernbert"] == [3, 5]
     assert least["roberta"] == least["camembert"] == [3, 6]
+
+
+@pytest.mark.parametrize(
+    ("family", "least"), [("bert", 5), ("roberta", 6), ("distilbert", 5), ("modernbert", 5)]
+)
+def test_pairs_take_as_many_tokens_as_the_family_says(family, least):
+    """Also without token types, where the family has none."""
+    task = SimpleNamespace(id="own", text=("a", "b"), evaluate_with=None)
+    sizes, cell = tiny_architecture(model_type=family), {"task": "own", "model": "tiny"}
+
+    def check(length: int, of_model: Architecture = sizes) -> None:
+        study = SimpleNamespace(tasks={"own": task}, training={"own": {"max_length": length}})
+        _check_length(cast(Study, study), cell, of_model)
+
+    check(least)
+    check(40)
+    for length in (least - 1, 41):
+        with pytest.raises(StudyError, match=f"is {length}; .* takes {least} to 40 tokens"):
+            check(length)
+    one_type = tiny_architecture(model_type="bert", type_vocab_size=1)
+    with pytest.raises(StudyError, match="type_vocab_size 1; pairs need 2"):
+        check(least, one_type)
 
 
 BASE = {

@@ -425,11 +425,8 @@ def draw_classifier(model: Encoder, seed: int) -> None:
 def _draw(model: Encoder, name: str, generator: torch.Generator) -> None:
     """Draws a linear layer or a table: normal weights, cut off where the family does so."""
     module: Any = model.get_submodule(name)
-    architecture = model.architecture
-    deviation, cutoff = (
-        architecture.family.deviation(name, architecture),
-        architecture.initializer_cutoff,
-    )
+    deviation = model.architecture.family.deviation(name, model.architecture)
+    cutoff = model.architecture.initializer_cutoff
     with torch.no_grad():
         if cutoff is None:
             module.weight.normal_(0.0, deviation, generator=generator)
