@@ -523,10 +523,9 @@ def test_base_models_of_twelve_layers_are_those_of_transformers(family):
     sizes = BASE_CASES[family] | {"max_position_embeddings": 514}
     model = tiny_model(family=family, scale=1.0, **sizes)
     reference = reference_model(model, **sizes)
-    tokens = long_tokens()
-    for arrange in (collate, pack):
-        compare(model, reference, tokens, arrange(tokens, np.arange(len(tokens)), CPU))
-    batch = collate(tokens, np.arange(4), CPU)
+    tokens = long_tokens().select(np.array([1, 0]))  # 70 tokens and 512
+    compare(model, reference, tokens, pack(tokens, np.arange(2), CPU))
+    batch = collate(tokens, np.arange(2), CPU)
     with torch.no_grad():
         expected = reference(**inputs_of(reference, batch), output_attentions=True).attentions
         for maps, theirs in zip(attention_maps(model, *batch.inputs), expected, strict=True):
