@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ from tiny import (
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
-from lottery.attention.maps import attention_maps
+from lottery.attention.maps import attention_maps, head_columns, split_heads
+from lottery.config import Study
 from lottery.data.batches import Batch, collate, pack
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
@@ -35,6 +37,7 @@ from lottery.models.encoder import Encoder, draw_classifier, draw_weights
 from lottery.models.families import FAMILIES, REFUSED
 from lottery.models.shapes import parameter_shapes
 from lottery.models.units import KINDS, part_shapes
+from lottery.planning.preflight import _check_length
 from lottery.pruning.cost import count_parameters, file_bytes, flops
 from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
@@ -151,6 +154,27 @@ def test_attention_maps_are_those_of_transformers(case, tokens):
     for maps, theirs in zip(found, expected, strict=True):
         for example, length in enumerate(tokens.lengths[:4]):
             close(maps.raw[example, :, :length, :length], theirs[example, :, :length, :length])
+
+
+@every_family
+def test_the_heads_vectors_add_up_to_what_attention_adds(family):
+    """Whose lengths are the norms of the maps."""
+    model, tokens = tiny_model(family=family), tiny_tokens(6, lowest=3)
+    batch = collate(tokens, np.arange(6), CPU)
+    sights = model.sights(batch.attention_mask)
+    with torch.no_grad():
+        x = model.embeddings(batch.input_ids, batch.token_types)
+        found = attention_maps(model, *batch.inputs)
+        for layer, sight, maps in zip(model.layers, sights, found, strict=True):
+            seen = layer.attention_input(x)
+            vectors = torch.einsum(
+                "bhtd,hcd->bhtc", split_heads(layer, layer.value(seen)), head_columns(layer)
+            )
+            bias = layer.attention_output.bias
+            update = layer._attend(seen, seen, sight, None) - (0 if bias is None else bias)
+            close(torch.einsum("bhij,bhjc->bic", maps.raw, vectors), update)
+            close(maps.norms, vectors.norm(dim=-1))
+            x = layer(x, sight, {})
 
 
 @every_family
@@ -457,6 +481,28 @@ def test_the_longest_example_leaves_out_rows_that_no_token_has():
     assert least["roberta"] == least["camembert"] == [3, 6]
 
 
+@pytest.mark.parametrize(
+    ("family", "least"), [("bert", 5), ("roberta", 6), ("distilbert", 5), ("modernbert", 5)]
+)
+def test_pairs_take_as_many_tokens_as_the_family_says(family, least):
+    """Also without token types, where the family has none."""
+    task = SimpleNamespace(id="own", text=("a", "b"), evaluate_with=None)
+    sizes, cell = tiny_architecture(model_type=family), {"task": "own", "model": "tiny"}
+
+    def check(length: int, of_model: Architecture = sizes) -> None:
+        study = SimpleNamespace(tasks={"own": task}, training={"own": {"max_length": length}})
+        _check_length(cast(Study, study), cell, of_model)
+
+    check(least)
+    check(40)
+    for length in (least - 1, 41):
+        with pytest.raises(StudyError, match=f"is {length}; .* takes {least} to 40 tokens"):
+            check(length)
+    one_type = tiny_architecture(model_type="bert", type_vocab_size=1)
+    with pytest.raises(StudyError, match="type_vocab_size 1; pairs need 2"):
+        check(least, one_type)
+
+
 BASE = {
     "hidden_size": 768,
     "num_hidden_layers": 12,
@@ -477,10 +523,9 @@ def test_base_models_of_twelve_layers_are_those_of_transformers(family):
     sizes = BASE_CASES[family] | {"max_position_embeddings": 514}
     model = tiny_model(family=family, scale=1.0, **sizes)
     reference = reference_model(model, **sizes)
-    tokens = long_tokens()
-    for arrange in (collate, pack):
-        compare(model, reference, tokens, arrange(tokens, np.arange(len(tokens)), CPU))
-    batch = collate(tokens, np.arange(4), CPU)
+    tokens = long_tokens().select(np.array([1, 0]))  # 70 tokens and 512
+    compare(model, reference, tokens, pack(tokens, np.arange(2), CPU))
+    batch = collate(tokens, np.arange(2), CPU)
     with torch.no_grad():
         expected = reference(**inputs_of(reference, batch), output_attentions=True).attentions
         for maps, theirs in zip(attention_maps(model, *batch.inputs), expected, strict=True):

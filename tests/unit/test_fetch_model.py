@@ -22,6 +22,7 @@ from transformers import (
 
 from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_pretrained
+from lottery.models.encoder import Encoder, Sight
 from lottery.models.families import FAMILIES
 from lottery.models.model_files import check_folder
 from lottery.steps.fetch_model import fetch_model
@@ -170,6 +171,22 @@ def test_an_encoder_that_computes_something_else_is_refused(folder, monkeypatch)
     with pytest.raises(StudyError, match="differ by"):
         fetch(folder)
     assert not (folder.parent / "fetched" / "model.safetensors").exists()
+
+
+def test_the_comparison_reaches_beyond_a_window(tmp_path, monkeypatch):
+    folder, sights = tmp_path / "source", Encoder.sights
+    write_tokenizer(folder, "modernbert", TEXTS, size=300)
+    sizes = {"vocab_size": 300, "local_attention": 60, "max_position_embeddings": 200}
+    config = AutoConfig.for_model("modernbert", **FAMILY_SIZES["modernbert"] | sizes)
+    AutoModel.from_config(config).save_pretrained(folder)
+    fetch(folder)
+
+    def everywhere(model, mask, packing=None):
+        return [Sight(mask[:, None, None, :], each.turns) for each in sights(model, mask, packing)]
+
+    monkeypatch.setattr(Encoder, "sights", everywhere)
+    with pytest.raises(StudyError, match="differ by"):
+        fetch(folder)
 
 
 def edit_config(folder: Path, **changes: object) -> None:

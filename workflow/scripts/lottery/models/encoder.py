@@ -69,7 +69,7 @@ class Sight(NamedTuple):
     Attributes:
         allowed: bool [R, 1, 1 or Q, T], whether a token attends to the other.
         turns: of rotary positions, by which angles the queries and the keys are turned: their
-            cosines and sines, float32 [2, 1 or R, 1, Q, D] and [2, 1 or R, 1, T, D].
+            cosines and sines, float32 [2, 1 or R, 1, Q, D] and [2, 1, 1, T, D].
     """
 
     allowed: Tensor
@@ -234,10 +234,10 @@ def turned(x: Tensor, turn: Tensor) -> Tensor:
 
 
 def _turn(positions: Tensor, theta: float, size: int) -> Tensor:
-    """Cosines and sines of the angles at positions: int64 [R, T] -> float32 [2, R, 1, T, D]."""
+    """Cosines and sines of the angles at positions: int64 [T] -> float32 [2, 1, 1, T, D]."""
     powers = torch.arange(0, size, 2, dtype=torch.float, device=positions.device) / size
-    angles = positions[..., None].float() * (1.0 / theta**powers)
-    angles = torch.cat([angles, angles], dim=-1)[:, None]
+    angles = positions[:, None].float() * (1.0 / theta**powers)
+    angles = torch.cat([angles, angles], dim=-1)[None, None]
     return torch.stack([angles.cos(), angles.sin()])
 
 
@@ -341,7 +341,8 @@ class Encoder(nn.Module):
     def sights(self, attention_mask: Tensor, packing: Packing | None = None) -> list[Sight]:
         """What each layer's attention sees; masks and packing as of `forward`.
 
-        Distances within an example are those of columns: its tokens lie next to each other.
+        Only distances within an example matter, and those are distances of columns: its tokens lie
+        next to each other.
         """
         sizes = self.architecture
         everywhere = attention_mask[:, None] if packing else attention_mask[:, None, None, :]
@@ -353,9 +354,8 @@ class Encoder(nn.Module):
             near = (everywhere & (distances <= sizes.window)) | (distances == 0)
         if not sizes.family.rotary:
             return [Sight(everywhere)] * sizes.layers
-        positions = packing.positions if packing else columns[None]
         turn, local_turn = (
-            _turn(positions, theta, sizes.head_size)
+            _turn(columns, theta, sizes.head_size)
             for theta in (sizes.rope_theta, sizes.local_rope_theta)
         )
         kinds = Sight(everywhere, (turn, turn)), Sight(near, (local_turn, local_turn))
@@ -426,11 +426,8 @@ def draw_classifier(model: Encoder, seed: int) -> None:
 def _draw(model: Encoder, name: str, generator: torch.Generator) -> None:
     """Draws a linear layer or a table: normal weights, cut off where the family does so."""
     module: Any = model.get_submodule(name)
-    architecture = model.architecture
-    deviation, cutoff = (
-        architecture.family.deviation(name, architecture),
-        architecture.initializer_cutoff,
-    )
+    deviation = model.architecture.family.deviation(name, model.architecture)
+    cutoff = model.architecture.initializer_cutoff
     with torch.no_grad():
         if cutoff is None:
             module.weight.normal_(0.0, deviation, generator=generator)

@@ -41,12 +41,10 @@ def shuffle_weights(model: Encoder, seed: int) -> None:
 
     So each matrix keeps its distribution of values, and nothing else of what was learned.
     """
+    drawn = model.architecture.family.drawn
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if (
-                parameter.ndim == 2
-                and name.rpartition(".")[0] not in model.architecture.family.drawn
-            ):
+            if parameter.ndim == 2 and name.rpartition(".")[0] not in drawn:
                 rng = generator("shuffled", seed, name)
                 flat = rng.permutation(parameter.numpy().ravel())
                 parameter.copy_(torch.from_numpy(np.reshape(flat, parameter.shape)))
