@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from lottery.results.layout import Layout
 from lottery.results.scores import COSTS
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 # Of the columns of scores.csv: what tells the rows of a fold apart, and what is averaged.
@@ -68,7 +67,7 @@ def by_data_set(of_tasks: Mapping[str, BySeed], layout: Layout) -> dict[str, ByS
     """`over_folds` of numbers that are in no table."""
     import pandas as pd
 
-    if not layout.folds:
+    if not layout.folds or not of_tasks:
         return dict(of_tasks)
     names = ("seed", "counted", "degenerate")
     frames = [
