@@ -117,7 +117,7 @@ def _drawn_rows(
     raw, left_out = with_gold_label(raw, task)
     labels = _labels(raw, task, numbered, complete=split == task.split_names[0])
     groups = None if task.group is None else _texts(raw, task.group, may_be_empty=False)
-    rows = _numbers(raw)
+    rows = np.asarray(raw.numbers) - 1
     return rows[_subset(labels, groups, rows, size, task)], left_out
 
 

@@ -235,11 +235,17 @@ def _hub(split: HubSplit, wanted: Collection[str], limit: int) -> Iterator[Typed
     # Or a csv file's texts NA and None would be missing ones.
     options: dict[str, Any] = {"keep_default_na": False} if split.module == "csv" else {}
     options |= split.options
+    declared = None if split.features is None else Features.from_dict(split.features)
+    read, available = declared, None if declared is None else [*declared]
+    if split.module == "parquet" and declared is not None:
+        chosen = _wanted([*declared], wanted)
+        if chosen:  # the others are not unpacked
+            options["columns"] = chosen
+            read = Features({name: declared[name] for name in chosen})
     files = {"split": [str(file) for file in split.files]}
     with TemporaryDirectory() as empty:
         builder = load_dataset_builder(split.module, data_files=files, cache_dir=empty, **options)
-        if split.features is not None:
-            builder.info.features = Features.from_dict(split.features)
+        builder.info.features = read
         data = builder.as_streaming_dataset("split")
     tables = data.with_format("arrow").iter(CHUNK)
     first = next(tables, None)
@@ -248,7 +254,7 @@ def _hub(split: HubSplit, wanted: Collection[str], limit: int) -> Iterator[Typed
     names = _wanted(first.column_names, wanted)
     features = data.features or Features.from_arrow_schema(first.schema)
     yield Typed(
-        first.column_names,
+        available or first.column_names,
         {n: tuple(f.names) for n, f in features.items() if isinstance(f, ClassLabel)},
         (
             batch

@@ -79,7 +79,8 @@ def _check_analysis(study: Study, steps: set[str]) -> None:
     baselines, annotated = study.analysis["baselines"], study.analysis["annotated_maps"]
     if baselines and steps & {"tabulate_trainability", "check_claims"}:
         with blaming("analysis.baselines"):
-            read_baselines(expanded(baselines), study.trained_tasks)
+            names = dict.fromkeys(study.tasks[task].data_set for task in study.trained_tasks)
+            read_baselines(expanded(baselines), names)
     if annotated and "check_pattern_rules" in steps:
         with blaming("analysis.annotated_maps"):
             read_annotated(expanded(annotated))

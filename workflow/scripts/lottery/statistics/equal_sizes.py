@@ -14,7 +14,7 @@ from lottery import files
 from lottery.pruning.subnetworks import GOOD, UNIFORM, common_sizes, curves_of
 from lottery.results.layout import Layout
 from lottery.results.summary import AVERAGE
-from lottery.statistics.axes import SCORED, Measured, TaskRuns, average, changes, tasks_of
+from lottery.statistics.axes import SCORED, OfTask, TaskRuns, average, changes, tasks_of
 from lottery.statistics.intervals import holm
 from lottery.statistics.runs import PHASES
 
@@ -83,7 +83,7 @@ def _of_size(
     """The rows of one size and phase, task by task, the average last."""
     reference = methods[0]
     rows: list[dict[str, Any]] = []
-    of_tasks: dict[tuple[str, str], list[tuple[dict[str, Any], Measured, Measured | None]]] = {}
+    of_tasks: dict[tuple[str, str], dict[str, OfTask]] = {}
     for task in layout.tasks:
         of_task = []
         for method, kind in product(methods, (GOOD, UNIFORM)):
@@ -97,13 +97,11 @@ def _of_size(
             cell = {"task": task.id, "metric": task.metric, "method": method, "subnetwork": kind}
             of_task.append(cell | {"n_tasks": 1} | found | changes([change]))
             if task.in_average:
-                known = of_tasks.setdefault((method, kind), [])
-                known.append((found, own.measured(names, phase), change))
+                known = of_tasks.setdefault((method, kind), {})
+                known[task.id] = OfTask(found, own.measured(names, phase), change)
         rows += _corrected(of_task, reference)
     averages = [
-        {"task": AVERAGE, "method": method, "subnetwork": kind, "n_tasks": len(each)}
-        | average([(found, score) for found, score, _ in each])
-        | changes(change for *_, change in each)
+        {"task": AVERAGE, "method": method, "subnetwork": kind} | average(each, layout)
         for (method, kind), each in of_tasks.items()
     ]
     return rows + _corrected(averages, reference)

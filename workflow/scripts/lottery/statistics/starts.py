@@ -11,7 +11,7 @@ from lottery import files
 from lottery.pruning.subnetworks import STARTS, Subnetwork
 from lottery.results.layout import Layout
 from lottery.results.summary import AVERAGE
-from lottery.statistics.axes import SCORED, Measured, average, changes, tasks_of
+from lottery.statistics.axes import SCORED, OfTask, average, changes, tasks_of
 from lottery.statistics.runs import FULL
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def start_table(
     wanted = {name for starts in masks.values() for draws in starts.values() for name in draws}
     head = {"model": model, "method": method, "split": layout.display_split(method)}
     rows: list[dict[str, Any]] = []
-    averaged: dict[tuple[str, str], list[tuple[dict[str, Any], Measured, Measured | None]]] = {}
+    averaged: dict[tuple[str, str], dict[str, OfTask]] = {}
     for runs in tasks_of(scores, paths, layout, model, method, wanted):
         of_task = head | {"task": runs.task.id, "metric": runs.task.metric, "n_tasks": 1}
         for (mask, start), draws, reference in _cells(masks):
@@ -75,11 +75,10 @@ def start_table(
             change = runs.difference(draws, reference, PHASE) if reference else None
             rows.append(of_task | {"mask": mask, "start": start} | found | changes([change]))
             if runs.task.in_average:
-                averaged.setdefault((mask, start), []).append((found, score, change))
+                averaged.setdefault((mask, start), {})[runs.task.id] = OfTask(found, score, change)
     for (mask, start), of_tasks in averaged.items():
-        cell = head | {"task": AVERAGE, "mask": mask, "start": start, "n_tasks": len(of_tasks)}
-        scored = [(found, score) for found, score, _ in of_tasks]
-        rows.append(cell | average(scored) | changes(change for _, _, change in of_tasks))
+        cell = head | {"task": AVERAGE, "mask": mask, "start": start}
+        rows.append(cell | average(of_tasks, layout))
     return files.table(rows, SCHEMA)
 
 
