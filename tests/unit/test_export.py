@@ -217,6 +217,7 @@ def test_onnxruntime_computes_the_same_for_other_batches_and_lengths(tmp_path, m
     path = tmp_path / "model.onnx"
     exported.write_onnx(path, model)
     assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]
+    assert str(Path(exported.__file__).parent).encode() not in path.read_bytes()
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
     for batch, length in SHAPES:
@@ -287,3 +288,14 @@ def test_what_names_nothing_and_nothing_named_are_one_sentence() -> None:
         exports("[{subnetwork: good, method: magnitude, task: sst2}]")
     with pytest.raises(StudyError, match="no key export, so there is nothing to export"):
         grid.require_exports(study())
+
+
+def test_onnx_without_its_packages_is_one_sentence(monkeypatch) -> None:
+    entry = "[{subnetwork: full, onnx: true}]"
+    monkeypatch.setattr("lottery.config.exports.find_spec", lambda name: None)
+    with pytest.raises(StudyError, match=r"export\[0\]\.onnx is true, but the package onnx is not"):
+        exports(entry)
+    monkeypatch.setattr("lottery.config.exports.find_spec", lambda name: object())
+    made = study(f"{TWO_METHODS}\nexport: [{{subnetwork: good}}, {{subnetwork: full, onnx: true}}]")
+    assert {row["subnetwork"] for row in grid.export_rows(made, onnx=True)} == {"full"}
+    assert {row["subnetwork"] for row in grid.export_rows(made)} == {"full", "good"}

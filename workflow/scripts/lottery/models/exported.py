@@ -106,6 +106,8 @@ def write_onnx(path: Path, model: Encoder) -> None:
     Raises:
         StudyError: the model is too large for one file, or onnxruntime computes other logits.
     """
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
     size = sum(p.numel() * p.element_size() for p in model.parameters())
     if size > LARGEST:
         raise StudyError(
@@ -115,19 +117,21 @@ def write_onnx(path: Path, model: Encoder) -> None:
     graph = _Graph(model.cpu()).eval()
     batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")
     example = _inputs(model, *EXAMPLE)
-    with torch.no_grad(), files.atomic(path) as temporary:
-        torch.onnx.export(
+    with torch.no_grad():
+        program = torch.onnx.export(
             graph,
             args=(),
             kwargs=example,
-            f=temporary,
             dynamo=True,
             opset_version=OPSET,
             output_names=["logits"],
             dynamic_shapes={name: {0: batch, 1: tokens} for name in example},
-            external_data=False,
             verbose=False,
         )
+    # They hold the place of this code on this machine, once for every node.
+    ClearMetadataAndDocStringPass()(program.model)
+    with files.atomic(path) as temporary:
+        program.save(temporary, external_data=False)
     for shape in COMPARED:
         _compare(path, graph, _inputs(model, *shape))
 
