@@ -173,11 +173,13 @@ def test_an_exported_folder_names_no_folder_of_this_machine(fetched, tmp_path):
 
 
 def test_other_weights_in_transformers_are_found(fetched, tmp_path, monkeypatch):
-    def drawn(model: Encoder) -> dict[str, np.ndarray]:
-        return {n: a + (n == "bert.pooler.dense.bias") for n, a in right(model).items()}
+    def off_by_one(model: Encoder) -> Encoder:
+        whole = widen(model)
+        with torch.no_grad():
+            whole.pooler.bias.add_(1)
+        return whole
 
-    right = exported.checkpoint_arrays
-    monkeypatch.setattr("lottery.steps.export_model.checkpoint_arrays", drawn)
+    monkeypatch.setattr("lottery.steps.export_model.widen", off_by_one)
     with pytest.raises(StudyError, match=r"transformers and this workflow differ by"):
         fetched.export(tmp_path / "exported", None, ["no", "yes"])
     assert not (tmp_path / "exported" / "model.safetensors").exists()

@@ -17,7 +17,7 @@ from lottery.models.encoder import Encoder
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
-CONFIG, WEIGHTS, SHRUNK, ONNX = "config.json", "model.safetensors", "shrunk.safetensors", "onnx"
+CONFIG, WEIGHTS, SHRUNK = "config.json", "model.safetensors", "shrunk.safetensors"
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 # What fp32 rounding may move logits by, in a dozen layers computed in another order.
 TOLERANCE = 1e-4
@@ -55,14 +55,6 @@ def classifier_config(config: Mapping[str, Any], labels: Sequence[str] | None) -
     )
     made.architectures = [CLASSIFIERS[type(made)].__name__]
     return made
-
-
-def checkpoint_arrays(model: Encoder) -> dict[str, np.ndarray]:
-    """The weights of a whole model as its family's checkpoints have them, in fp32."""
-    return {
-        name: parameter.detach().to("cpu", torch.float32).numpy()
-        for name, parameter in model.checkpoint_parameters().items()
-    }
 
 
 def load_with_transformers(folder: Path) -> PreTrainedModel:
