@@ -49,7 +49,13 @@ ENVIRONMENTS = {
         "scipy",
     ],
 }
-ENVIRONMENTS["export"] = [*ENVIRONMENTS["torch"], "onnx", "onnxruntime", "onnxscript"]
+ENVIRONMENTS["export"] = [
+    *ENVIRONMENTS["torch"],
+    "onnx",
+    "onnx-ir",
+    "onnxruntime",
+    "onnxscript",
+]
 OWN = ("all-tickets", "pip")
 
 

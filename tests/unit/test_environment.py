@@ -125,7 +125,8 @@ def test_every_dependency_is_imported() -> None:
         for name in distributions[module]
     }
     assert declared - used == set()
-    optional = {Requirement(text).name for text in project["optional-dependencies"]["export"]}
+    extra = project["optional-dependencies"]["export"]
+    optional = {canonicalize_name(Requirement(text).name) for text in extra}
     assert used - declared - optional - {"snakemake-interface-logger-plugins"} == set()
 
 

@@ -173,11 +173,13 @@ def test_an_exported_folder_names_no_folder_of_this_machine(fetched, tmp_path):
 
 
 def test_other_weights_in_transformers_are_found(fetched, tmp_path, monkeypatch):
-    def drawn(model: Encoder) -> dict[str, np.ndarray]:
-        return {n: a + (n == "bert.pooler.dense.bias") for n, a in right(model).items()}
+    def off_by_one(model: Encoder) -> Encoder:
+        whole = widen(model)
+        with torch.no_grad():
+            whole.pooler.bias.add_(1)
+        return whole
 
-    right = exported.checkpoint_arrays
-    monkeypatch.setattr("lottery.steps.export_model.checkpoint_arrays", drawn)
+    monkeypatch.setattr("lottery.steps.export_model.widen", off_by_one)
     with pytest.raises(StudyError, match=r"transformers and this workflow differ by"):
         fetched.export(tmp_path / "exported", None, ["no", "yes"])
     assert not (tmp_path / "exported" / "model.safetensors").exists()
@@ -217,6 +219,7 @@ def test_onnxruntime_computes_the_same_for_other_batches_and_lengths(tmp_path, m
     path = tmp_path / "model.onnx"
     exported.write_onnx(path, model)
     assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]
+    assert str(Path(exported.__file__).parent).encode() not in path.read_bytes()
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
     for batch, length in SHAPES:
@@ -287,3 +290,14 @@ def test_what_names_nothing_and_nothing_named_are_one_sentence() -> None:
         exports("[{subnetwork: good, method: magnitude, task: sst2}]")
     with pytest.raises(StudyError, match="no key export, so there is nothing to export"):
         grid.require_exports(study())
+
+
+def test_onnx_without_its_packages_is_one_sentence(monkeypatch) -> None:
+    entry = "[{subnetwork: full, onnx: true}]"
+    monkeypatch.setattr("lottery.config.exports.find_spec", lambda name: None)
+    with pytest.raises(StudyError, match=r"export\[0\]\.onnx is true, but the package onnx is not"):
+        exports(entry)
+    monkeypatch.setattr("lottery.config.exports.find_spec", lambda name: object())
+    made = study(f"{TWO_METHODS}\nexport: [{{subnetwork: good}}, {{subnetwork: full, onnx: true}}]")
+    assert {row["subnetwork"] for row in grid.export_rows(made, onnx=True)} == {"full"}
+    assert {row["subnetwork"] for row in grid.export_rows(made)} == {"full", "good"}

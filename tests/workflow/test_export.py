@@ -167,15 +167,21 @@ def test_what_is_exported_is_part_of_the_study_and_is_cleaned_with_it(exported: 
     assert "The config has no key export, so there is nothing to export" in refused.stdout
 
 
-def test_weights_that_are_gone_are_made_again_for_their_export_alone(
+def test_weights_stay_for_an_export_and_are_made_again_for_one(
     exported: Run, tmp_path: Path
 ) -> None:
-    copy_run(exported, tmp_path / "run")
-    config = exported.config | {"keep_retrained": False}
-    for path in (tmp_path / "run/results").rglob("retrain/*/*/model.safetensors"):
-        path.unlink()
-    assert planned(tmp_path / "run", config, "export") == {}
+    run = Run(tmp_path / "run", exported.config | {"keep_retrained": False}, "")
+    copy_run(exported, run.folder)
+    # As if this one had not been exported yet.
+    (folder_of(run, RETRAINED) / "model.safetensors").unlink()
+    Path(f"{folder_of(run, RETRAINED)}.provenance.json").unlink()
+    cleaned = run_snakemake(run.folder, run.config, "clean_retrained", "--cores", "1")
+    assert cleaned.returncode == 0, cleaned.stdout
+    (weights,) = (run.folder / "results").rglob("retrain/*/*/model.safetensors")
+    assert weights.parent == run.cell("degree", 7) / "retrain/magnitude/good"
+    assert planned(run.folder, run.config, "export")["export_model"] == 1
+    weights.unlink()
     more = [{"subnetwork": "good", "task": "tone", "seed": 7, "method": "structured"}]
-    jobs = planned(tmp_path / "run", config | {"export": EXPORTS + more}, "export")
-    assert (jobs["retrain"], jobs["export_shrunk"]) == (1, 1)
-    assert "finetune" not in jobs and "export_model" not in jobs
+    jobs = planned(run.folder, run.config | {"export": EXPORTS + more}, "export")
+    assert (jobs["retrain"], jobs["export_model"], jobs["export_shrunk"]) == (2, 1, 1)
+    assert "finetune" not in jobs

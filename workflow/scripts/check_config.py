@@ -10,6 +10,7 @@ from pathlib import Path
 from lottery.config import load_study, read_config
 from lottery.config.sources import unpinned
 from lottery.files.errors import blaming
+from lottery.planning.grid import check_exports
 from lottery.runtime.start import stop_on_error
 
 
@@ -29,7 +30,7 @@ def resolve(name: str) -> None:
 
 def check(name: str) -> None:
     """Checks all that a config says by itself."""
-    load_study(read_config(Path(name)), Path.cwd())
+    check_exports(load_study(read_config(Path(name)), Path.cwd()))
     print(f"{name} is fine.")
 
 

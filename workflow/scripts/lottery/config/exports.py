@@ -11,7 +11,7 @@ from lottery.config.sentences import allowed_are, did_you_mean
 from lottery.config.study import Export, Study
 from lottery.files.errors import StudyError
 
-ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+ONNX_PACKAGES = ("onnx", "onnx_ir", "onnxscript", "onnxruntime")  # of the extra export
 
 
 def exports_of(config: Mapping[str, Any], study: Study) -> tuple[Export, ...]:
@@ -50,7 +50,7 @@ def _export(key: str, entry: Mapping[str, Any], study: Study) -> Export:
     lacking = [package for package in ONNX_PACKAGES if onnx and find_spec(package) is None]
     if lacking:
         raise StudyError(
-            f"{key}.onnx is true, but the package {lacking[0]} is not installed; install "
-            f"{', '.join(ONNX_PACKAGES)}, or leave onnx out."
+            f"{key}.onnx is true, but the package {lacking[0]} is not installed; install those of "
+            "the extra export (docs/export.md), or leave onnx out."
         )
     return Export(cells, onnx)

@@ -17,7 +17,7 @@ from lottery.models.encoder import Encoder
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
-CONFIG, WEIGHTS, SHRUNK, ONNX = "config.json", "model.safetensors", "shrunk.safetensors", "onnx"
+CONFIG, WEIGHTS, SHRUNK = "config.json", "model.safetensors", "shrunk.safetensors"
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 # What fp32 rounding may move logits by, in a dozen layers computed in another order.
 TOLERANCE = 1e-4
@@ -55,14 +55,6 @@ def classifier_config(config: Mapping[str, Any], labels: Sequence[str] | None) -
     )
     made.architectures = [CLASSIFIERS[type(made)].__name__]
     return made
-
-
-def checkpoint_arrays(model: Encoder) -> dict[str, np.ndarray]:
-    """The weights of a whole model as its family's checkpoints have them, in fp32."""
-    return {
-        name: parameter.detach().to("cpu", torch.float32).numpy()
-        for name, parameter in model.checkpoint_parameters().items()
-    }
 
 
 def load_with_transformers(folder: Path) -> PreTrainedModel:
@@ -106,6 +98,8 @@ def write_onnx(path: Path, model: Encoder) -> None:
     Raises:
         StudyError: the model is too large for one file, or onnxruntime computes other logits.
     """
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
     size = sum(p.numel() * p.element_size() for p in model.parameters())
     if size > LARGEST:
         raise StudyError(
@@ -115,19 +109,21 @@ def write_onnx(path: Path, model: Encoder) -> None:
     graph = _Graph(model.cpu()).eval()
     batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")
     example = _inputs(model, *EXAMPLE)
-    with torch.no_grad(), files.atomic(path) as temporary:
-        torch.onnx.export(
+    with torch.no_grad():
+        program = torch.onnx.export(
             graph,
             args=(),
             kwargs=example,
-            f=temporary,
             dynamo=True,
             opset_version=OPSET,
             output_names=["logits"],
             dynamic_shapes={name: {0: batch, 1: tokens} for name in example},
-            external_data=False,
             verbose=False,
         )
+    # They hold the place of this code on this machine, once for every node.
+    ClearMetadataAndDocStringPass()(program.model)
+    with files.atomic(path) as temporary:
+        program.save(temporary, external_data=False)
     for shape in COMPARED:
         _compare(path, graph, _inputs(model, *shape))
 

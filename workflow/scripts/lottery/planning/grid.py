@@ -471,8 +471,8 @@ def check_exports(study: Study) -> None:
     for number, entry in enumerate(study.exports):
         if not any(map(entry.names, rows)):
             raise StudyError(
-                f"export[{number}] names no model of the study: its subnetworks are not evaluated "
-                "there, on that model and task, by that method, under that seed, in that phase."
+                f"export[{number}] names no model of the study: none has its model, task, seed, "
+                "method, subnetwork and phase together; change one of these keys or leave it out."
             )
 
 

@@ -15,16 +15,10 @@ from lottery.data.batches import collate
 from lottery.data.tokens import Tokens, read_tokens
 from lottery.evaluation.predict import predict
 from lottery.files.errors import StudyError
-from lottery.models.architecture import describe, full_plan
 from lottery.models.checkpoints import load_model, save_model
 from lottery.models.checks import check_tokens
 from lottery.models.encoder import Encoder
-from lottery.models.exported import (
-    TOLERANCE,
-    checkpoint_arrays,
-    classifier_config,
-    load_with_transformers,
-)
+from lottery.models.exported import TOLERANCE, classifier_config, load_with_transformers
 from lottery.pruning.masks import read_mask
 from lottery.pruning.shrink import PROBE_EXAMPLES, apply_mask, widen
 from lottery.steps.setup import prepare_torch
@@ -79,9 +73,7 @@ def export_model(
         shutil.copyfile(path_to_tokenizer, temporary)
     of_tokenizer = files.read_json(path_to_tokenizer_config) | {"model_max_length": max_length}
     files.write_json(path_to_exported_tokenizer_config, of_tokenizer)
-    whole = widen(model)
-    description = describe(whole.architecture, whole.n_outputs, full_plan(whole.architecture))
-    files.write_arrays(path_to_weights, checkpoint_arrays(whole), description)
+    save_model(path_to_weights, widen(model))
     if path_to_shrunk is not None:
         save_model(path_to_shrunk, model)
     check_tokens(
