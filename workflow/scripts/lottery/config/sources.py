@@ -12,6 +12,7 @@ from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Model
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
+from lottery.files.workflow import CHECK
 from lottery.tasks.entries import task_from_config
 from lottery.tasks.metrics import applicable
 from lottery.tasks.places import glue_place, require_files
@@ -20,7 +21,7 @@ from lottery.tasks.task import GLUE, Task
 # As the hub's own rules have it.
 _NAME = r"\w(?:[\w.-]{0,94}\w)?"
 _HUB_ID = re.compile(rf"(?!.*(?:--|\.\.)|.*\.git$){_NAME}(?:/{_NAME})?", re.ASCII)
-RESOLVE = "python workflow/scripts/check_config.py --resolve CONFIG"
+RESOLVE = f"{CHECK} --resolve CONFIG"
 
 
 def unpinned(config: Mapping[str, Any], root: Path) -> dict[str, str]:

@@ -1,0 +1,29 @@
+"""A config by itself: what is wrong with it, and the revisions that its models lack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lottery.config.load import load_study, read_config
+from lottery.config.sources import unpinned
+from lottery.files.errors import blaming
+
+
+def check(name: str) -> None:
+    """Checks all that a config says by itself, and says so."""
+    load_study(read_config(Path(name)), Path.cwd())
+    print(f"{name} is fine.")
+
+
+def resolve(name: str) -> None:
+    """Prints the present commit of every hub id of a config that has no revision."""
+    found = unpinned(read_config(Path(name)), Path.cwd())
+    if not found:
+        print(f"{name} has no hub id without a revision.")
+        return
+    from lottery.files.hub import present_commit
+
+    for model, source in found.items():
+        with blaming(f"models.{model}.source"):
+            commit = present_commit(source)
+        print(f"models.{model} ({source}):\n    revision: {commit}", flush=True)
