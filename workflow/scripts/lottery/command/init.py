@@ -352,7 +352,8 @@ def _as_csv(examples: pa.Table, entry: dict[str, Any]) -> str:
     texts, classes = entry["text"], entry.get("labels")
     texts = [texts] if isinstance(texts, str) else texts
     lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
+    # Texts in quotation marks: a lone carriage return would end the line.
+    writer = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(["idx", *texts, entry["label"]])
     columns = [examples[name].to_pylist() for name in examples.column_names]
     for idx, *values, label in zip(*columns, strict=True):
@@ -370,7 +371,7 @@ def _of_model(source: str) -> dict[str, Any]:
     if unpinned({"models": {name: {"source": source}}}, Path.cwd()):
         from lottery.files.hub import present_commit
 
-        lines.append(f"revision: {present_commit(source)}")
+        lines.append(f"revision: {_plain(present_commit(source))}")
     demo = source == "embedded"
     return {
         "model": name,
