@@ -4,8 +4,10 @@ from setuptools import find_packages, setup
 
 SCRIPTS = "workflow/scripts"
 
-# lottery.bundle is the top level of the clone: Snakefile, workflow, ... (lottery.files.workflow).
 setup(
+    # Of a package's folder every module is installed but this one.
+    script_name="setup.py",
+    # lottery.bundle is the top level of the clone: Snakefile, workflow, ... (files/workflow.py).
     packages=[*find_packages(SCRIPTS), "lottery.bundle"],
     package_dir={"": SCRIPTS, "lottery.bundle": "."},
 )
