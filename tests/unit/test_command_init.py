@@ -221,6 +221,7 @@ def test_a_hub_id_gets_its_present_revision(monkeypatch) -> None:
         (["text;label"], [("a text;yes",), ("more;no",)], {}, ["text;label"]),
         (["text", "label"], [("", "a"), ("b c", "b")] * 4, {"text": "text"}, ["line 2", "empty"]),
         (["text", "label"], [], {}, ["d.csv is empty"]),
+        (["text", "label"], ROWS, {"output": "d.csv/a.yaml"}, ["d.csv/a.yaml cannot be written"]),
     ],
 )
 def test_what_is_left_open_or_wrong_is_one_sentence(folder, header, rows, options, said) -> None:
@@ -236,7 +237,7 @@ def test_what_is_left_open_or_wrong_is_one_sentence(folder, header, rows, option
 def test_nothing_is_overwritten(folder: Path, name: str) -> None:
     reviews()
     (folder / name).write_text("mine")
-    with pytest.raises(StudyError, match=f"{name} exists and is not overwritten"):
+    with pytest.raises(StudyError, match=f"{name} exists and is not overwritten: remove it"):
         init("reviews.csv")
     assert (folder / name).read_text() == "mine" and len([*folder.iterdir()]) == 2
 

@@ -7,8 +7,8 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,33 +148,49 @@ def init(
     entry |= {"drop_labels": [""]} if missing else {}
     entry |= {"metric": metric or applicable(len(labels) or 1)[0]}
     share = _share(validation)
-    made: list[Path] = []
-    try:
-        if share is None:
-            counts = _check_both(task_id, entry)
-        else:
-            counts, made = _set_apart(task_id, entry, data, share)
-        settings = _of_model(model) | _of_task(
-            task_id, entry, data, columns, counts, missing, share
-        )
-        run = f"tickets run {'' if output == 'config.yaml' else _plain(output)}".rstrip()
-        config = TEMPLATE.format(run=run, **settings)
-        load_study(yaml.safe_load(config), Path.cwd())
-        with files.atomic(Path(output)) as temporary:
-            temporary.write_text(config, encoding="utf-8")
-    except BaseException:
-        for path in made:
-            path.unlink(missing_ok=True)
-        raise
-    for path in made:
+    parts: dict[Path, str] = {}
+    if share is None:
+        counts = _check_both(task_id, entry)
+    else:
+        counts, parts = _set_apart(task_id, entry, data, share)
+    settings = _of_model(model) | _of_task(task_id, entry, data, columns, counts, missing, share)
+    run = f"tickets run {'' if output == 'config.yaml' else _plain(output)}".rstrip()
+    config = TEMPLATE.format(run=run, **settings)
+    with _new_files() as write:
+        for path, content in parts.items():
+            write(path, content)
+        load_study(yaml.safe_load(config), Path.cwd())  # whose files must exist
+        write(Path(output), config)
+    for path in parts:
         print(f"Wrote {path}.")
     print(f"Wrote {output}, whose comments say what was found in {data}; check it, then run")
     print(f"  {run}")
 
 
-def _require_new(path: Path) -> None:
+def _require_new(path: Path, advice: str = "--output names another") -> None:
     if path.exists():
-        raise StudyError(f"{path} exists and is not overwritten; remove it, or use --output.")
+        raise StudyError(f"{path} exists and is not overwritten: remove it ({advice}).")
+
+
+@contextmanager
+def _new_files() -> Iterator[Callable[[Path, str], None]]:
+    """Gives a function that writes a file; what it has written goes again if there is an error."""
+    made: list[Path] = []
+
+    def write(path: Path, content: str) -> None:
+        try:
+            with files.atomic(path) as temporary:
+                temporary.write_text(content, encoding="utf-8", newline="")
+        except OSError as error:
+            raise StudyError(f"{path} cannot be written: {error.strerror}.") from error
+        made.append(path)
+
+    try:
+        yield write
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _names(text: str | Sequence[str] | None) -> list[str]:
@@ -319,15 +335,15 @@ def _check_both(task_id: str, entry: dict[str, Any]) -> dict[str, int]:
 
 def _set_apart(
     task_id: str, entry: dict[str, Any], data: str, share: float
-) -> tuple[dict[str, int], list[Path]]:
-    """Writes the examples into two files, which take the place of the one in the entry.
+) -> tuple[dict[str, int], dict[Path, str]]:
+    """The content of two files, which take the place of the one in the entry.
 
     The classes keep their shares, and examples of equal text stay together.
     """
     stem = Path(data).stem
     paths = [Path(f"{stem}_{split}.csv") for split in ("train", "validation")]
     for path in paths:
-        _require_new(path)
+        _require_new(path, "--validation names a file in place of a share")
     entry["data"]["validation"] = data  # only to be read as one
     examples, _ = _read(task_id, entry, "train", None)
     texts = [name for name in ("text_a", "text_b") if name in examples.column_names]
@@ -341,10 +357,8 @@ def _set_apart(
     apart = np.isin(group, chosen)
     entry["data"] = {"train": str(paths[0]), "validation": str(paths[1]), "quoting": "csv"}
     parts = [examples.filter(~apart), examples.filter(apart)]
-    for path, part in zip(paths, parts, strict=True):
-        with files.atomic(path) as temporary:
-            temporary.write_text(_as_csv(part, entry), encoding="utf-8", newline="")
-    return {"train": len(parts[0]), "validation": len(parts[1])}, paths
+    counts = {"train": len(parts[0]), "validation": len(parts[1])}
+    return counts, {path: _as_csv(part, entry) for path, part in zip(paths, parts, strict=True)}
 
 
 def _as_csv(examples: pa.Table, entry: dict[str, Any]) -> str:
