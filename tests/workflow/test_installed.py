@@ -86,7 +86,8 @@ def tickets(wheel: Path) -> Path:
 
 def of_the_workflow() -> dict[str, bytes]:
     """The files of a clone that the workflow may open, by their place in the wheel."""
-    paths = [ROOT / "Snakefile", ROOT / "config.yaml", *(ROOT / "envs").glob("*.yaml")]
+    paths = [ROOT / name for name in ("Snakefile", "config.yaml", "pyproject.toml")]
+    paths += [*(ROOT / "envs").glob("*.yaml")]
     paths += [*(ROOT / "profiles").rglob("*"), *(ROOT / "workflow").rglob("*")]
     found = {
         f"lottery/bundle/{path.relative_to(ROOT)}": path
@@ -176,7 +177,7 @@ def test_a_file_of_ones_own_becomes_a_report(tickets: Path, tmp_path: Path) -> N
     assert config["models"]["model"]["source"] == "model"
     called(tickets, "run", "--cores", "2", folder=tmp_path)
     page = (tmp_path / "results/report.html").read_text()
-    assert "tone" in page and str(ROOT) not in page
+    assert "tone" in page and str(ROOT) not in page and "<dd>all-tickets 0." in page
     assert "0 missing" in called(tickets, "status", folder=tmp_path)
     assert "Nothing is missing" in called(tickets, "report", folder=tmp_path)
     assert "Nothing to be done" in called(tickets, "run", folder=tmp_path)
