@@ -6,7 +6,7 @@ python workflow/scripts/check_config.py --resolve mine.yaml ...
 
 import sys
 
-from lottery.config.check import check, resolve
+from lottery.planning.check import check, resolve
 from lottery.runtime.start import stop_on_error
 
 names = [name for name in sys.argv[1:] if name != "--resolve"]

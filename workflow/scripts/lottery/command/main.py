@@ -11,10 +11,10 @@ from typing import NoReturn
 
 from lottery.command.init import init
 from lottery.config import load_study, read_config
-from lottery.config.check import check, resolve
 from lottery.config.sentences import did_you_mean
 from lottery.files.errors import StudyError
 from lottery.files.workflow import ROOT, WORKFLOW
+from lottery.planning.check import check, resolve
 from lottery.runtime.plan import last_words
 from lottery.runtime.status import show
 from lottery.tasks.metrics import METRICS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lottery.config.load import load_study, read_config
+from lottery.config import load_study, read_config
 from lottery.config.sources import unpinned
 from lottery.files.errors import blaming
 
