@@ -41,6 +41,7 @@ LEFT_OUT = {
         f"lottery.{name}"
         for name in (
             "files.errors",
+            "files.workflow",
             "planning.hooks",
             "pruning.algorithms.plugins",
             "runtime.bundled",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -67,3 +68,16 @@ def test_the_workflow_of_this_library_is_found() -> None:
     path, digest = bundled.bundled(paper="resources/paper/claims.csv")["paper"]
     assert files.sha256(ours / path) == digest
     assert "report/scores.rst" in bundled.below("report", "*.rst")
+
+
+def test_one_module_alone_looks_beyond_the_library() -> None:
+    """An installation has nothing there; lottery.files.workflow says where the files are."""
+    library = Path(bundled.__file__).parents[1]
+    climbing = set()
+    for path in library.rglob("*.py"):
+        code = path.read_text(encoding="utf-8")
+        climbs = re.findall(r"(?:__file__|_LIBRARY)\b.*\.parents\[(\d+)\]", code)
+        within = len(path.relative_to(library).parts) - 1
+        if any(int(climb) > within for climb in climbs):
+            climbing.add(path.relative_to(library).as_posix())
+    assert climbing == {"files/workflow.py"}

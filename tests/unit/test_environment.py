@@ -140,3 +140,20 @@ def test_no_script_hides_a_module_of_the_standard_library() -> None:
     # The scripts' folder stands in sys.path of jobs and tests: `tokenize.py` there breaks Python.
     for path in (ROOT / "workflow" / "scripts").iterdir():
         assert path.stem not in sys.stdlib_module_names, path
+
+
+def test_the_image_is_made_of_what_an_installation_needs() -> None:
+    recipe = (ROOT / "envs/Dockerfile").read_text()
+    copied = {
+        name for line in re.findall(r"^COPY (.+) \S+$", recipe, re.M) for name in line.split()
+    }
+    ignored = (ROOT / "envs/Dockerfile.dockerignore").read_text().splitlines()
+    assert "*" in ignored and {line[1:] for line in ignored if line[0] == "!"} == copied
+    # setup.py and pyproject.toml name these, or folders in them.
+    needed = {"Snakefile", "config.yaml", "envs", "profiles", "workflow", "README.md", "LICENSE"}
+    assert copied == needed | {"setup.py", "pyproject.toml", "requirements.lock"}
+    assert all((ROOT / name).exists() for name in copied)
+    assert "--constraint requirements.lock" in recipe
+    python = re.search(r"^FROM python:(\S+?)-slim", recipe, re.M)
+    conda = {yaml.safe_load(path.read_text())["dependencies"][0] for path in ENVIRONMENTS}
+    assert python and conda == {f"python ={python[1]}"}

@@ -31,6 +31,7 @@ PACKAGES = (
     "report",
     "planning",
     "steps",
+    "command",
 )
 
 

@@ -10,11 +10,10 @@ overwrite, with the reason. docs/reruns.md explains what it prints.
 """
 
 import sys
-import time
 
 from lottery.files.errors import StudyError
 from lottery.runtime.plan import last_words
-from lottery.runtime.status import live_run, plan, report
+from lottery.runtime.status import show
 
 OPTIONS = ("--cells", "--files")
 
@@ -26,12 +25,10 @@ def main(words: list[str]) -> int:
         return 0
     given = [word for word in words if word not in OPTIONS] or last_words()
     try:
-        planned = plan(given)
+        show(given, "--files" in words, "--cells" in words)
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1
-    live = live_run(planned.folder, time.time())
-    print("\n".join(report(planned.jobs, "--files" in words, "--cells" in words, live)))
     return 0
 
 

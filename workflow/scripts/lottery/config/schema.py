@@ -7,13 +7,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from lottery.config.sentences import allowed_are, did_you_mean, dotted, listed
 from lottery.files.errors import StudyError
+from lottery.files.workflow import WORKFLOW
 from lottery.models.units import KINDS
 from lottery.pruning.algorithms import declared
 from lottery.tasks.metrics import METRICS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lottery.pruning.algorithms import Algorithm
 
-SCHEMA_PATH = Path(__file__).resolve().parents[3] / "schemas" / "config.schema.yaml"
+SCHEMA_PATH = WORKFLOW / "schemas/config.schema.yaml"
 _TYPES = {
     "object": "a mapping",
     "array": "a list",

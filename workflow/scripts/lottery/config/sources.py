@@ -12,7 +12,8 @@ from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Model
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
-from lottery.tasks.entries import RESOLVE, task_from_config
+from lottery.files.workflow import RESOLVE
+from lottery.tasks.entries import task_from_config
 from lottery.tasks.metrics import applicable
 from lottery.tasks.places import glue_place, require_files
 from lottery.tasks.task import GLUE, Task

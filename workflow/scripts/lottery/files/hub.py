@@ -29,12 +29,13 @@ from huggingface_hub.errors import (
 )
 
 from lottery.files.errors import StudyError
+from lottery.files.workflow import RESOLVE
 
 WAITS = (2.0, 10.0, 30.0)  # seconds before each further request
 LONGEST_WAIT = 60.0  # seconds, where a server asks for more
 TIMEOUT = 30.0  # seconds without an answer, where the library allows more
 LOG_IN = "log in (hf auth login) or set HF_TOKEN"
-RESOLVE = "`python workflow/scripts/check_config.py --resolve CONFIG` prints the present one"
+PRESENT = f"`{RESOLVE}` prints the present one"
 ROUTE = "check the network, HTTPS_PROXY and HF_ENDPOINT"
 # What `datasets` reads data sets of text with; of its other readers one unpickles.
 MODULES = ("arrow", "csv", "json", "parquet")
@@ -114,9 +115,7 @@ def _refused(response: httpx2.Response) -> _FetchError | None:
         accept = "its owner gives it to accounts that accept its terms: accept them on its page"
         return _FetchError(f"{accept}, and {'use a token of that account' if known else LOG_IN}")
     if code == "RevisionNotFound":
-        return _FetchError(
-            "there is no such revision; check_config.py --resolve prints the present one"
-        )
+        return _FetchError(f"there is no such revision; {PRESENT}")
     if code == "EntryNotFound":  # the library raises it: `datasets` tries names of files
         return None
     if status == 401 and known:

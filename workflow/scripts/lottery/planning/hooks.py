@@ -21,10 +21,10 @@ from typing import Any
 from lottery import files
 from lottery.config import Study
 from lottery.files.errors import StudyError
+from lottery.files.workflow import WORKFLOW
 from lottery.planning import grid
 from lottery.planning import partial as partial_study
 from lottery.runtime import progress, start
-from lottery.runtime.bundled import WORKFLOW
 from lottery.runtime.provenance import FORMAT, NAME, changed_leaves
 from lottery.runtime.resume import NAME as CHECKPOINT
 from lottery.runtime.stages import step_of

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from lottery import files
-
-WORKFLOW = Path(__file__).resolve().parents[3]
+from lottery.files.workflow import WORKFLOW
 
 
 def bundled(**names: str | Iterable[str]) -> dict[str, list[Any]]:

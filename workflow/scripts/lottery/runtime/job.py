@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from lottery.files.errors import StudyError
+from lottery.files.workflow import WORKFLOW
 from lottery.runtime import digests, plan
 from lottery.runtime.advice import advice
-from lottery.runtime.bundled import WORKFLOW
 from lottery.runtime.gpu_lease import ORDER, VISIBLE, Lease, device_order, lease, no_gpu
 from lottery.runtime.provenance import NAME, Record
 from lottery.runtime.resume import DEFAULT_MINUTES, REPEATED, SIGNALS, Checkpoint

@@ -20,7 +20,7 @@ from typing import Any
 
 from lottery import files
 from lottery.files.errors import StudyError
-from lottery.runtime.bundled import WORKFLOW
+from lottery.files.workflow import WORKFLOW
 from lottery.runtime.stages import step_of
 
 # The file of the plan, for the processes that the main process starts, here or on a cluster.

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -125,6 +126,19 @@ def plan(words: Sequence[str]) -> Planned:
         last = printed.getvalue().strip().rpartition("\n")[2]
         raise StudyError("\n".join(errors) or last)
     return Planned(jobs, folders[0])
+
+
+def show(words: Sequence[str], with_files: bool = False, with_jobs: bool = False) -> None:
+    """Prints the status of a study.
+
+    Args:
+        words: of `plan`.
+        with_files: of `report`.
+        with_jobs: of `report`.
+    """
+    planned = plan(words)
+    live = live_run(planned.folder, time.time())
+    print("\n".join(report(planned.jobs, with_files, with_jobs, live)))
 
 
 def _require_writable(folder: Path) -> None:

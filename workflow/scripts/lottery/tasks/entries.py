@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from lottery.files.errors import StudyError
+from lottery.files.workflow import RESOLVE
 from lottery.tasks.labels import column_name, label_name, template_columns
 from lottery.tasks.metrics import always_scored, applicable
 from lottery.tasks.task import GENERATED, LARGEST_GENERATED, PRESETS, SPLITS, Task
@@ -21,7 +22,6 @@ NOT_WITH_FOLDS = {
 }
 OF_HUB = ("hub", "config", "revision", "splits")  # keys of data
 FILE = "a csv, tsv, jsonl, parquet or arrow file, or a folder of save_to_disk"
-RESOLVE = "python workflow/scripts/check_config.py --resolve CONFIG"
 # Codecs of Python that decode a word, an escape or nothing, but no file.
 NOT_OF_FILES = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
 

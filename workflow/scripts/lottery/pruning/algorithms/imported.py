@@ -17,6 +17,7 @@ import numpy as np
 from lottery.files import expanded, npz_names, read_csv, read_npy, read_npz
 from lottery.files.errors import StudyError
 from lottery.files.reading import GIVEN
+from lottery.files.workflow import WORKFLOW
 from lottery.models.architecture import Architecture
 from lottery.models.units import ALWAYS, KINDS
 from lottery.pruning.algorithms.declaration import (
@@ -38,7 +39,7 @@ AUTHORS_ADDRESS = (
     "https://raw.githubusercontent.com/sai-prasanna/bert-experiments/"
     "f02280f0c0fe2429f031331f2db81d044a265f00"
 )
-AUTHORS_TABLE = Path(__file__).resolve().parents[4] / "resources/paper/masks.csv"
+AUTHORS_TABLE = WORKFLOW / "resources/paper/masks.csv"
 AUTHORS_FOLDER = Path("resources/masks")  # where they are kept, under our names of the tasks
 
 

@@ -1,0 +1,1 @@
+"""The command `tickets`: the same workflow without Snakemake's words (docs/command_line.md)."""
