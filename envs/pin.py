@@ -47,6 +47,7 @@ ENVIRONMENTS = {
         "pyyaml",
         "safetensors",
         "scipy",
+        "tensorboardX",
     ],
 }
 OWN = ("all-tickets", "pip")

@@ -53,7 +53,7 @@ BUDGETS = {
         300,
         "",
         """check_claims collect_scores compare_controls compare_subnetworks copy_masks cut_masks
-        evaluate fetch_config fetch_masks fetch_task gather_tables import_masks majority
+        evaluate fetch_config fetch_masks fetch_task gather_tables import_masks log_run majority
         measure_weights sample_masks sample_super_masks summarize summarize_on tabulate_trainability
         tokenize write_long_texts""",
     ),

@@ -74,6 +74,7 @@ def jobs(study: Config, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[
     rules = {"generated": "heuristics", "evaluate_with": "nli"}
     tasks = study["tasks"] | {"nli": {"generated": "entailment"}, "rules": rules, "rte": {}}
     config = study | {"methods": methods, "tasks": tasks}
+    config["logging"] = ["tensorboard", "jsonl"]
     config["seeds"] = [1337, 42]  # of the authors' masks
     config["analysis"] = study["analysis"] | {"baselines": "scores.csv", "latency": True}
     (folder / "config.json").write_text(json.dumps(config))
