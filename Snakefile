@@ -37,6 +37,7 @@ include: "workflow/rules/latency.smk"
 include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/axes.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/logging.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/clean.smk"
 
@@ -60,6 +61,7 @@ rule all:
         cells=targets(f"{EVALUATED}/metrics.json", grid.evaluate_rows(STUDY)),
         tables=[*in_every_format("summary"), f"{TABLES}/scores.csv", f"{TABLES}/overlap.csv"],
         figures=WANTED["all"],
+        runs=targets(f"{PATHS.logged}/provenance.json", grid.logged_rows(STUDY)),
         report=[] if STUDY.unfinished is not None else [*rules.write_report.output],
         analyses=rules.analyses.input,
         exports=exported(),

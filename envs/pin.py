@@ -47,6 +47,7 @@ ENVIRONMENTS = {
         "pyyaml",
         "safetensors",
         "scipy",
+        "tensorboardX",
     ],
 }
 ENVIRONMENTS["export"] = [

@@ -21,12 +21,14 @@ methods:
   s: {algorithm: structured, subnetworks: [good, random, super_good]}
   m: {algorithm: magnitude, subnetworks: [good]}
 analysis: {latency: true}
+logging: [jsonl]
 """
 AFTER = """
 tasks: {rte: {}}
 seeds: [3]
 methods: {s: {algorithm: structured, subnetworks: [good, bad]}}
 analysis: {latency: true}
+logging: [jsonl]
 """
 CELL = "results/{model}/{task}/seed_{seed}"
 LIST = f"results/{list_unnamed.LIST}"
@@ -53,6 +55,9 @@ def put_all(root: Path, text: str) -> None:
         CELL + "/retrain/{method}/{subnetwork}/model.safetensors": grid.retrain_rows(made),
         CELL + "/evaluate/{method}/{subnetwork}/{phase}/metrics.json": grid.evaluate_rows(made),
         "results/{model}/{task}/latency/{method}/latency.csv": grid.latency_rows(made),
+        "results/runs/{model}/{task}/seed_{seed}/{method}/{subnetwork}/run.jsonl": (
+            grid.logged_rows(made)
+        ),
         "results/figures/{model}/{method}/scores.svg": grid.retrain_rows(made),
         "results/tables/{model}/{method}/survival.csv": grid.retrain_rows(made),
     }
@@ -103,6 +108,13 @@ def test_what_is_no_longer_named_is_listed_once(tmp_path: Path) -> None:
         "results/majority/wnli",
         "results/other/rte",
         "results/other/wnli",
+        "results/runs/other/rte",
+        "results/runs/other/wnli",
+        "results/runs/small/rte/seed_1",
+        "results/runs/small/rte/seed_3/m",
+        "results/runs/small/rte/seed_3/s/random",
+        "results/runs/small/rte/seed_3/s/super_good",
+        "results/runs/small/wnli",
         "results/small/rte/latency/m",
         "results/small/rte/seed_1",
         "results/small/rte/seed_3/evaluate/m",

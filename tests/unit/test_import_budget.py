@@ -54,7 +54,7 @@ BUDGETS = {
         "",
         """check_claims collect_scores compare_controls compare_subnetworks copy_masks cut_masks
         evaluate fetch_config fetch_masks fetch_task fetch_tokenizer gather_tables import_masks
-        majority
+        log_run majority
         measure_weights sample_masks sample_super_masks summarize summarize_on tabulate_trainability
         tokenize write_card write_long_texts""",
     ),

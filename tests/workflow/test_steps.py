@@ -75,6 +75,7 @@ def jobs(study: Config, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[
     tasks = study["tasks"] | {"nli": {"generated": "entailment"}, "rules": rules, "rte": {}}
     config = study | {"methods": methods, "tasks": tasks}
     config["export"] = [{"subnetwork": ["full", "good"], "task": "tone", "seed": 42}]
+    config["logging"] = ["tensorboard", "jsonl"]
     config["seeds"] = [1337, 42]  # of the authors' masks
     config["analysis"] = study["analysis"] | {"baselines": "scores.csv", "latency": True}
     (folder / "config.json").write_text(json.dumps(config))

@@ -334,6 +334,18 @@ def evaluated_files(wildcards):
     return files if wildcards.method == "none" else files | {"mask": mask_of(wildcards)}
 
 
+def logged_files(wildcards):
+    """What a training has left that experiment trackers show: history, record and scores."""
+    full = wildcards.method == "none"
+    trained = PATHS.finetuned if full else RETRAINED
+    phases = ["finetuned"] if full else grid.phases_of(wildcards.subnetwork)
+    return {
+        "history": f"{trained}/history.csv".format(**wildcards),
+        "training": f"{trained}/provenance.json".format(**wildcards),
+        "metrics": expand(f"{EVALUATED}/metrics.json", phase=phases, **dict(wildcards.items())),
+    }
+
+
 # --- inputs of tables and figures ---
 
 

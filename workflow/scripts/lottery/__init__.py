@@ -1,4 +1,7 @@
-"""The library of the study: what the rules of the workflow run, and `load` for what it exports."""
+"""The library of the study: what the rules of the workflow run.
+
+`load` is for exported subnetworks, `open_study` for the results of a study.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lottery.evaluation.classifier import Classifier
+    from lottery.results.opened import OpenedStudy
 
 
 def load(folder: str | Path, device: str = "cpu") -> Classifier:
@@ -28,3 +32,20 @@ def load(folder: str | Path, device: str = "cpu") -> Classifier:
     from lottery.evaluation.classifier import load_classifier
 
     return load_classifier(folder, device)
+
+
+def open_study(folder: str | Path) -> OpenedStudy:
+    """Opens the results of a study: scores, searches and masks.
+
+    `lottery.open_study("results").scores()` gives all scores as a DataFrame.
+
+    Args:
+        folder: the folder that the key `results` of the config names.
+
+    Raises:
+        StudyError: the folder holds no results.
+    """
+    # Here, because every job imports this package.
+    from lottery.results import opened
+
+    return opened.open_study(folder)

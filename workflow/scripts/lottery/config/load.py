@@ -262,6 +262,7 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
         glue_folder=config.get("glue_folder"),
         results=_results(config, root),
         keep_retrained=config.get("keep_retrained", True),
+        logging=tuple(config.get("logging", ())),
         plugins=loaded,
         data_warnings=config.get("data_warnings", "warn"),
     )

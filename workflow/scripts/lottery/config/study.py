@@ -15,7 +15,7 @@ from lottery.tasks.task import Task
 # Words that tables and paths have in the place of an id.
 RESERVED_WORDS = ("none", "majority", "full")
 # Folders of results/ that are next to those of the models.
-RESERVED_MODELS = ("tables", "figures", "logs", "benchmarks", "partial", "export")
+RESERVED_MODELS = ("tables", "figures", "logs", "benchmarks", "partial", "export", "runs")
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,7 @@ class Study:
         glue_folder: local folder of the GLUE presets; None takes them from the hub.
         results: folder of everything that the study makes, but for models and tasks.
         keep_retrained: whether the weights of retrained subnetworks stay.
+        logging: the formats in which runs are logged for experiment trackers.
         plugins: the files of the user's own algorithms.
         data_warnings: what warnings about the data do: "warn", or "error".
         exports: what is written for use outside the study.
@@ -205,6 +206,7 @@ class Study:
     glue_folder: str | None = None
     results: str = "results"
     keep_retrained: bool = True
+    logging: tuple[str, ...] = ()
     plugins: tuple[Plugin, ...] = ()
     data_warnings: str = "warn"
     exports: tuple[Export, ...] = ()

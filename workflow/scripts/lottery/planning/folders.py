@@ -98,6 +98,7 @@ def _rows(study: Study) -> dict[str, list[grid.Row]]:
         paths.finetuned: grid.finetune_rows(study),
         paths.super_masks: grid.super_rows(study),
         paths.latency: grid.latency_rows(study),
+        paths.logged: grid.logged_rows(study),
         paths.masks: [*masks, *retrained],
         f"{paths.masks}/{{subnetwork}}.safetensors": drawn,
         f"{paths.masks}/{{subnetwork}}.provenance.json": drawn,

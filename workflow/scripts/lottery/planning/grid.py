@@ -50,6 +50,7 @@ class Paths:
         self.retrained = f"{self.cell}/retrain/{{method}}/{{subnetwork}}"
         self.connected = f"{self.cell}/connect/{{method}}/{{subnetwork}}"
         self.evaluated = f"{self.cell}/evaluate/{{method}}/{{subnetwork}}/{{phase}}"
+        self.logged = f"{results}/runs/{{model}}/{{task}}/seed_{{seed}}/{{method}}/{{subnetwork}}"
         self.evaluated_on = f"{self.evaluated}/on_{{eval_task}}"
         cell = "{model}/{task}/seed_{seed}/{method}/{subnetwork}"
         self.exports = f"{results}/export/{cell}"
@@ -240,6 +241,16 @@ def latency_cells(study: Study, model: str, task: str, method: str) -> list[Row]
     """The subnetworks that such a job measures: those of the first seed."""
     wanted = {"model": model, "task": task, "method": method, "seed": study.seeds[0]}
     return [row for row in retrain_rows(study) if wanted.items() <= row.items()]
+
+
+def logged_rows(study: Study) -> list[Row]:
+    """Jobs of log_run, none unless the config asks: model, task, seed, method, subnetwork.
+
+    They are no part of a partial study, which makes tables, figures and a report.
+    """
+    if not study.logging or study.unfinished is not None:
+        return []
+    return distinct(evaluate_rows(study), "model", "task", "seed", "method", "subnetwork")
 
 
 def finetune_rows(study: Study) -> list[Row]:

@@ -715,6 +715,18 @@ def latency_params(study: Study, model: str, task: str, method: str) -> Params:
     return {"seed": study.seeds[0], "subnetworks": names}
 
 
+def log_params(study: Study, method: str, task: str) -> Params:
+    """Of log_run: the hyperparameters of a training, and of the method that made its mask."""
+    found = {f"training.{name}": value for name, value in study.training[task].items()}
+    if method in study.methods:
+        entry = study.methods[method]
+        found |= {"algorithm": entry.algorithm, "preset": entry.preset}
+        found |= {f"options.{name}": shareable(value) for name, value in entry.options.items()}
+        if entry.rewind_step is not None:
+            found["rewind_step"] = entry.rewind_step
+    return {"config": found}
+
+
 def long_text_params(study: Study, task: str) -> Params:
     """Of write_long_texts."""
     return {"task": study.tasks[task].to_dict()}

@@ -7,6 +7,7 @@ seen first, and only of what is about to be fetched.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -66,7 +67,10 @@ def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
         tasks = [*{task.data_set: task for task in tasks}.values()]
     for task in tasks:
         _check_task(study, task)
-    _check_analysis(study, {step for step, _ in jobs})
+    steps = {step for step, _ in jobs}
+    _check_analysis(study, steps)
+    if "tensorboard" in study.logging and "log_run" in steps:
+        _require_writer()
     for step, cell in jobs:
         if step == "import_masks" or step.startswith("tokenize"):
             of_model = sizes.get(cell["model"]) or _fetched_sizes(cell["model"])
@@ -84,6 +88,15 @@ def _check_analysis(study: Study, steps: set[str]) -> None:
     if annotated and "check_pattern_rules" in steps:
         with blaming("analysis.annotated_maps"):
             read_annotated(expanded(annotated))
+
+
+def _require_writer() -> None:
+    """Checks that event files can be written: the package is one of the extra `logging`."""
+    if importlib.util.find_spec("tensorboardX") is None:
+        raise StudyError(
+            "logging has tensorboard, whose files the package tensorboardX writes, which is not "
+            "installed; install it (pip install tensorboardX), or ask for jsonl alone."
+        )
 
 
 def _fetched_sizes(model: str) -> Architecture | None:

@@ -79,6 +79,7 @@ def export_model(
     check_tokens(
         Tokenizer.from_file(str(path_to_exported_tokenizer)),
         path_to_exported_tokenizer.parent,
+        model.architecture.family,
         path_to_exported_tokenizer.name,
     )
     _compare(path_to_weights, model, probe)
