@@ -50,7 +50,7 @@ def config_of(folder: Path) -> dict[str, Any]:
     tone = config["tasks"]["tone"]
     return config | {
         "tasks": {"tone": tone, "tune": copy.deepcopy(tone)},
-        "training": config["training"] | {"epochs": 1},
+        "training": config["training"] | {"epochs": 5},
         "plugins": [f"{PLUGIN}.py"],
         "methods": copy.deepcopy(METHODS),
     }
