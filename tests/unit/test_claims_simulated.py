@@ -6,6 +6,7 @@ Nothing is trained: `lottery.statistics.claims.simulation` draws what studies wo
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -68,7 +69,8 @@ def test_a_test_seldom_decides_at_its_boundary(name):
 @pytest.mark.parametrize("name", PARTS)
 @pytest.mark.parametrize("design", DESIGNS)
 def test_a_test_has_its_size_and_finds_an_effect(name, design):
-    part, seed = PARTS[name], sum(map(ord, name + design))
+    # Whatever further claims of later studies share the row.
+    part, seed = PARTS[name], sum(map(ord, re.sub(r" ?F\d", "", name) + design))
     supports, against = rates(part.boundary, part.criterion, DESIGNS[design], STUDIES, seed)
     power, wrong = rates(part.effect, part.criterion, DESIGNS[design], STUDIES, seed)
     print(f"| {name} | {design} | {supports:.1%} | {against:.1%} | {power:.0%} |")

@@ -31,6 +31,7 @@ from lottery.planning import folders, grid, params
 from lottery.pruning.masks import MaskInfo, WeightMask, body_shapes, write_mask
 from lottery.pruning.shrink import shrink
 from lottery.report import style
+from lottery.results.connectivity import BARRIERS
 from lottery.steps.evaluate_line import evaluate_line, interpolate
 from lottery.steps.finetune import finetune
 from lottery.steps.measure_connectivity import draw_connectivity, measure_connectivity
@@ -205,6 +206,7 @@ def test_the_table_and_the_figure_hold_the_barriers(tmp_path: Path) -> None:
         measure_connectivity(
             paths_to_lines=paths,
             path_to_table=tmp_path / "table.csv",
+            path_to_barriers=tmp_path / "barriers.csv",
             paths_to_figure=[tmp_path / "figure.svg"],
             model="m",
             method="x",
@@ -226,6 +228,12 @@ def test_the_table_and_the_figure_hold_the_barriers(tmp_path: Path) -> None:
     assert only["n_seeds"] == 1
     assert only["barrier"] == pytest.approx(0.1)
     assert np.isnan(only["low"])
+    barriers = files.read_table(tmp_path / "barriers.csv", BARRIERS)
+    assert set(barriers["model"]) == {"m"} and set(barriers["method"]) == {"x"}
+    cells = barriers.set_index(["task", "subnetwork", "seed"])["barrier"]
+    assert cells["a", "good-kept_0.5"].tolist() == pytest.approx(values)
+    # Of two seeds one has an undefined error.
+    assert cells["b", "full"].isna().sum() == 1 and len(cells) == len(paths)
     (figure,) = drawn.values()
     with style.settings():
         assert complaints(figure) == []
@@ -256,6 +264,7 @@ def test_one_seed_has_a_barrier_and_no_interval(tmp_path: Path) -> None:
     measure_connectivity(
         paths_to_lines=[path],
         path_to_table=tmp_path / "table.csv",
+        path_to_barriers=tmp_path / "barriers.csv",
         paths_to_figure=[tmp_path / "figure.svg"],
         model="m",
         method="x",

@@ -23,7 +23,7 @@ for number, source in enumerate(json.load(sys.stdin)):
 print(json.dumps({
     "rows": len(names["scores"]),
     "seeds": sorted(map(int, names["masks"])),
-    "lines": [line.get_xdata().tolist() for line in names["axis"].lines],
+    "lines": [list(map(float, line.get_xdata())) for line in names["axis"].lines],
     "kept": names["kept"].tolist(),
     "parameters": [sum(p.numel() for p in names[m].parameters()) for m in ("full", "good")],
 }))

@@ -36,6 +36,7 @@ use rule analysis_step as measure_connectivity with:
     output:
         **drawn("connectivity", "Training"),
         table=f"{ANALYSED}/connectivity.csv",
+        barriers=f"{ANALYSED}/barriers.csv",
         provenance=f"{FIGURES}/connectivity.provenance.json",
     pathvars:
         job="measure_connectivity/{model}/{method}",

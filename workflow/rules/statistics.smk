@@ -69,6 +69,7 @@ use rule analysis_step as check_claims with:
         task_pairs=analysis_tables("task_pairs", prunes_units),
         survivors=analysis_tables("survivors", prunes_units),
         patterns=analysis_tables("patterns", params.has_patterns),
+        barriers=lambda w: targets(f"{ANALYSED}/barriers.csv", CONNECTED_PAIRS),
     output:
         claims=listed("claims", "claims", category="Claims"),
         printed=f"{TABLES}/claims.md",

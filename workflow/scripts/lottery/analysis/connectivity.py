@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lottery import files
+from lottery.results.connectivity import BARRIERS, OF_METRIC, STABLE
 from lottery.statistics.intervals import mean_estimate
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 # From the first training (0) to the second (1).
 POSITIONS = tuple(round(place / 10, 1) for place in range(11))
-# A barrier below this is called stable; it is an error rate, so only where accuracy is reported.
-STABLE, OF_METRIC = 0.02, "accuracy"
 # error: 1 - score; empty where the score is undefined.
 LINE: files.Schema = {"position": float, "split": str, "metric": str, "error": float}
 # ends, highest and barrier are means over seeds; low and high are the barrier's 95 % interval.
@@ -89,3 +88,14 @@ def connectivity_table(lines: Mapping[Cell, tuple[str, np.ndarray]], split: str)
             }
         rows.append(row)
     return files.table(rows, SCHEMA)
+
+
+def barrier_table(
+    lines: Mapping[Cell, tuple[str, np.ndarray]], model: str, method: str
+) -> pd.DataFrame:
+    """A row per cell (`results.connectivity.BARRIERS`), in their order."""
+    rows = [
+        cell._asdict() | {"model": model, "method": method, "metric": metric, "barrier": barrier(e)}
+        for cell, (metric, e) in lines.items()
+    ]
+    return files.table(rows, BARRIERS)

@@ -26,7 +26,7 @@ from lottery.statistics.claims.evidence import (
     read_paper,
 )
 
-VERSION = 9
+VERSION = 10
 
 
 def check_claims(
@@ -50,6 +50,7 @@ def check_claims(
     paths_to_task_pairs: list[Path] | None = None,
     paths_to_survivors: list[Path] | None = None,
     paths_to_patterns: list[Path] | None = None,
+    paths_to_barriers: list[Path] | None = None,
     baselines: str | None = None,
     left_out: dict[str, str] | None = None,
     missing: str = "",
@@ -67,7 +68,8 @@ def check_claims(
         left_out: claims that the study leaves out by design, with the config that runs them.
         paths_to_stability, paths_to_stability_pairs, paths_to_seed_agreement,
             paths_to_search_noise, paths_to_importance_test, paths_to_task_pairs,
-            paths_to_survivors, paths_to_patterns: tables of other analyses, where they were made.
+            paths_to_survivors, paths_to_patterns, paths_to_barriers: tables of other analyses,
+            where they were made.
         baselines: file of scores of other systems, where the user gives them.
         missing: what a partial study lacks, in words.
         asked_tasks: of a partial study: see `Evidence`.
@@ -86,6 +88,7 @@ def check_claims(
         "task_pairs": paths_to_task_pairs,
         "survivors": paths_to_survivors,
         "patterns": paths_to_patterns,
+        "barriers": paths_to_barriers,
     }
     tasks = [task.id for task in order.tasks]
     given = read_baselines(files.expanded(baselines), tasks) if baselines else []

@@ -15,13 +15,14 @@ from lottery import files
 from lottery.analysis.connectivity import (
     POSITIONS,
     SCHEMA,
-    STABLE,
     Cell,
+    barrier_table,
     connectivity_table,
     read_lines,
 )
 from lottery.report import style
 from lottery.report.tables.numbers import rounded
+from lottery.results.connectivity import BARRIERS, STABLE
 
 VERSION = 1
 COLUMNS = 3
@@ -33,12 +34,13 @@ def measure_connectivity(
     *,
     paths_to_lines: list[Path],
     path_to_table: Path,
+    path_to_barriers: Path,
     paths_to_figure: list[Path],
     model: str,
     method: str,
     split: str,
 ) -> None:
-    """Writes the barrier of each task and subnetwork, and draws the errors on the lines.
+    """Writes the barriers of each task and subnetwork, and draws the errors on the lines.
 
     Args:
         paths_to_lines: line.csv of each subnetwork that was trained twice, in its place in the
@@ -48,6 +50,7 @@ def measure_connectivity(
     lines = read_lines(paths_to_lines, split)
     table = connectivity_table(lines, split)
     files.write_table(path_to_table, table, SCHEMA)
+    files.write_table(path_to_barriers, barrier_table(lines, model, method), BARRIERS)
     with style.settings():
         style.save(draw_connectivity(lines, table, method, model), paths_to_figure)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lottery import files
 from lottery.pruning.algorithms.declaration import PAPERS_METHODS
 from lottery.pruning.subnetworks import base_name
+from lottery.results.connectivity import BARRIERS
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.statistics import runs
@@ -27,6 +28,7 @@ BASELINES = {"name": str, "task": str, "score": float}
 # Why a table is missing, where its name alone does not say it.
 NOT_MADE = {
     "search_noise": "No model was searched on several sets of examples.",
+    "barriers": "No subnetwork was trained twice.",
     "stability": "Agreement over seeds takes two seeds.",
     "patterns": "Attention was not analysed.",
 }
@@ -58,6 +60,8 @@ TABLES: dict[str, files.Schema] = {
     "survivors": _CELL
     | {"task": str, "unit": str, "statistic": str, "n_seeds": int}
     | dict.fromkeys(("value", "expected", "expected_sd"), float),
+    # Trainings of one subnetwork twice (lottery.analysis.connectivity).
+    "barriers": BARRIERS,
     # Attention of heads (lottery.analysis.patterns).
     "patterns": _CELL
     | dict.fromkeys(("task", "seed", "quantity", "weights", "attention", "score"), str)

@@ -12,16 +12,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lottery.pruning.subnetworks import LAYERWISE, UNIFORM, Subnetwork
+from lottery.results.connectivity import OF_METRIC, STABLE
 from lottery.statistics.claims import simulation
 from lottery.statistics.claims.cells import Runs, Worst
 from lottery.statistics.claims.evidence import Subject, UnmeasuredError
 from lottery.statistics.claims.quantities import largest_error, mean_scores, runs_of
 from lottery.statistics.claims.table import ABOUT, EQUAL, Claim, Part
-from lottery.statistics.claims.verdicts import ABOVE, NOT_RUN, Criterion
+from lottery.statistics.claims.verdicts import (
+    ABOVE,
+    BELOW,
+    FEWEST_SEEDS,
+    NOT_RUN,
+    UNDECIDED,
+    Criterion,
+    sorting_seeds,
+)
 from lottery.statistics.runs import FULL, difference
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 Draws = tuple[str, ...]
 Pair = tuple[Draws, Draws]  # the subnetworks of the first and of the second system
@@ -29,6 +38,18 @@ Pair = tuple[Draws, Draws]  # the subnetworks of the first and of the second sys
 ONE_SHOT = (0.5, 0.7)
 LIGHT = 0.7  # the least that light pruning keeps
 HALF = 0.5  # above it a control shares most of its mask with good
+# The largest shares of the weights that iterative pruning removes within one standard deviation of
+# the full model, by GLUE preset (Chen et al. 2020, Table 2).
+PRUNED = {
+    "qqp": 0.9,
+    "mnli": 0.7,
+    "qnli": 0.7,
+    "rte": 0.6,
+    "sst2": 0.6,
+    "cola": 0.5,
+    "mrpc": 0.5,
+    "stsb": 0.5,
+}
 
 
 def _named(subject: Subject) -> dict[str, Subnetwork]:
@@ -52,15 +73,25 @@ def difference_of(subject: Subject, pairs: Iterable[Pair]) -> Runs:
     Raises:
         UnmeasuredError: no run has both sides of a pair.
     """
+    return _difference(
+        subject, [(_runs(subject, first), _runs(subject, second)) for first, second in pairs]
+    )
+
+
+def _runs(subject: Subject, draws: Draws, task: str | None = None) -> pd.DataFrame:
+    """The runs of a system, retrained; of one task alone if it is given."""
+    found = subject.by_seed(subject.method, "retrained", draws)
+    return found if task is None else found[found.index.get_level_values("task") == task]
+
+
+def _difference(subject: Subject, pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Runs:
+    """As `difference_of`, of pairs of runs."""
     import pandas as pd
 
-    found, sides = [], []
-    for first, second in pairs:
-        both = [subject.by_seed(subject.method, "retrained", draws) for draws in (first, second)]
-        found.append(difference(*both))
-        sides.append([mean_scores(subject, side) for side in both])
-    if not found:
+    if not pairs:
         raise UnmeasuredError(NOT_RUN, "The config makes no subnetworks of this kind.")
+    found = [difference(*both) for both in pairs]
+    sides = [[mean_scores(subject, side) for side in both] for both in pairs]
     grouped = pd.concat(found).groupby(level=["task", "seed"], sort=False)
     runs = runs_of(grouped["value"].mean().to_frame().join(grouped["degenerate"].any()))
     errors = {
@@ -106,6 +137,61 @@ def _at_sizes(subject: Subject, pairs: Mapping[str, Pair]) -> Worst:
     return Worst({name: difference_of(subject, [pair]) for name, pair in pairs.items()})
 
 
+def matching(subject: Subject) -> Runs:
+    """good - full, retrained, on each GLUE task at its own size (`PRUNED`); the note has each."""
+    named, pairs, sizes = _named(subject), [], {}
+    for task in subject.evidence.layout.tasks:
+        pruned = PRUNED.get(task.published or "")
+        if pruned is not None:
+            name = str(Subnetwork("good", kept=round(1 - pruned, 10)))
+            if name in named:
+                pairs.append((_runs(subject, (name,), task.id), _runs(subject, FULL)))
+                sizes[task.id] = pruned
+    found = _difference(subject, pairs)
+    each = (
+        f"{task} {values.mean():.3f} at {sizes[task]:.0%}" for task, values in found.values.items()
+    )
+    return replace(found, note=f"pruned: {', '.join(each)}")
+
+
+def connected(subject: Subject, *, stable: bool) -> Runs:
+    """Subnetworks - full, retrained, of those whose two trainings are connected, or are not.
+
+    Some seeds say by their barriers which these are, the others are compared: a training that has
+    come out badly moves its own barrier too. A run counts with the mean of those that it has. The
+    full model itself is none of them.
+
+    Raises:
+        UnmeasuredError: no subnetwork was trained twice, too few seeds were, or none of the
+            subnetworks is of this kind.
+    """
+    rows = subject.rows("barriers", metric=OF_METRIC)
+    rows = rows[(rows["subnetwork"] != FULL[0]) & rows["barrier"].notna()]
+    if rows.empty:
+        raise UnmeasuredError(NOT_RUN, "No subnetwork was trained twice on a task with accuracy.")
+    seeds = list(dict.fromkeys(rows["seed"]))
+    sorting = seeds[: sorting_seeds(len(seeds))]
+    if not sorting:
+        few = f"{FEWEST_SEEDS + 1} seeds, since some sort and {FEWEST_SEEDS} are compared"
+        raise UnmeasuredError(UNDECIDED, f"It takes {few}; this run has {len(seeds)}.")
+    barriers = rows[rows["seed"].isin(sorting)].groupby(["task", "subnetwork"], sort=False)
+    means = barriers["barrier"].mean()
+    chosen = means[(means < STABLE) == stable]
+    if chosen.empty:
+        kind = "stable" if stable else "unstable"
+        raise UnmeasuredError(UNDECIDED, f"None of the {len(means)} subnetworks is {kind}.")
+
+    def compared(runs: pd.DataFrame) -> pd.DataFrame:
+        return runs[~runs.index.get_level_values("seed").isin(sorting)]
+
+    full = compared(_runs(subject, FULL))
+    pairs = [(compared(_runs(subject, (name,), task)), full) for task, name in chosen.index]
+    note = (
+        f"{len(chosen)} of {len(means)} subnetworks, sorted by {len(sorting)} of {len(seeds)} seeds"
+    )
+    return replace(_difference(subject, pairs), note=note)
+
+
 def transfer(subject: Subject) -> Runs:
     """good-from_A - random_uniform of the same size, retrained on B; all A of a task averaged."""
     named = _named(subject)
@@ -134,15 +220,22 @@ def pretrained_start(subject: Subject) -> Runs:
     return difference_of(subject, pairs())
 
 
-def _part(words: str, bound: float, measure: Callable[[Subject], Runs | Worst], say: str) -> Part:
+def _part(
+    words: str,
+    bound: float,
+    measure: Callable[[Subject], Runs | Worst],
+    say: str,
+    kind: str = ABOVE,
+    simulated: Callable[..., Runs] = simulation.runs,
+) -> Part:
     return Part(
         words=words,
-        criterion=Criterion(ABOVE, bound),
+        criterion=Criterion(kind, bound),
         measure=measure,
         null=f"the true mean difference is {bound:g}",
         say=say,
-        boundary=partial(simulation.runs, truth=bound),
-        effect=partial(simulation.runs, truth=bound + 0.05),
+        boundary=partial(simulated, truth=bound),
+        effect=partial(simulated, truth=bound + (0.05 if kind == ABOVE else -0.05)),
     )
 
 
@@ -176,6 +269,28 @@ NEEDS_WEIGHTS = _part(
     pretrained_start,
     "the good mask on pretrained weights is {size:.3f} {side} the same on re-drawn ones",
 )
+MATCHES = _part(
+    "good of the task's size in Chen et al. - full, retrained",
+    -EQUAL,
+    matching,
+    "good of the sizes in Chen et al. is {size:.3f} {side} full, retrained",
+)
+STABLE_MATCHES = _part(
+    "stable subnetworks - full, retrained",
+    -EQUAL,
+    partial(connected, stable=True),
+    "stable subnetworks are {size:.3f} {side} full, retrained",
+    simulated=simulation.stable,
+)
+UNSTABLE_FAILS = _part(
+    "unstable subnetworks - full, retrained",
+    -EQUAL,
+    partial(connected, stable=False),
+    "unstable subnetworks are {size:.3f} {side} full, retrained",
+    kind=BELOW,
+    simulated=simulation.unstable,
+)
+GO_TOGETHER = (STABLE_MATCHES, UNSTABLE_FAILS)
 
 FOLLOW_UPS = (
     Claim(
@@ -214,5 +329,20 @@ FOLLOW_UPS = (
         "a good mask needs its pretrained weights",
         units=(NEEDS_WEIGHTS,),
         weights=(NEEDS_WEIGHTS,),
+    ),
+    Claim(
+        "F6",
+        "Pruned by magnitude to the sizes that were found for them, GLUE tasks match the full "
+        "model (Chen et al. 2020).",
+        "tickets match at the published sizes",
+        weights=(MATCHES,),
+    ),
+    Claim(
+        "F7",
+        "Stability and matching go together: subnetworks whose two trainings are linearly "
+        "connected match the full model, and the others do not (Frankle et al. 2020).",
+        "stable subnetworks match, others do not",
+        units=GO_TOGETHER,
+        weights=GO_TOGETHER,
     ),
 )

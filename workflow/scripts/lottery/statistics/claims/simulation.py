@@ -8,7 +8,7 @@ docs/statistics.md prints what `tests/unit/test_claims_simulated.py` finds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,11 @@ from lottery.statistics.claims.cells import (
     Survivors,
     Worst,
 )
-from lottery.statistics.claims.verdicts import ALPHA, Criterion
+from lottery.statistics.claims.verdicts import ALPHA, Criterion, sorting_seeds
 from lottery.statistics.intervals import Estimate
 
 HEADS = 144
+CONNECTED = 4  # subnetworks that are trained twice, on each task
 CLASSES = ("heterogeneous", "block", "diagonal", "vertical", "vertical_diagonal")
 
 
@@ -85,6 +86,36 @@ def _runs(rng: np.random.Generator, design: Design, means: np.ndarray) -> Runs:
         dict(zip(design.tasks, values, strict=True)),
         dict(zip(design.tasks, error.tolist(), strict=True)),
     )
+
+
+def stable(rng: np.random.Generator, design: Design, truth: float) -> Runs:
+    """A difference whose true mean is the truth, of the subnetworks that are found stable."""
+    return _chosen(rng, design, truth, stable=True)
+
+
+def unstable(rng: np.random.Generator, design: Design, truth: float) -> Runs:
+    """The same of those that are found unstable."""
+    return _chosen(rng, design, truth, stable=False)
+
+
+def _chosen(rng: np.random.Generator, design: Design, truth: float, *, stable: bool) -> Runs:
+    """A difference of subnetworks, sorted by the barriers of some seeds, on the other seeds.
+
+    Their true barriers lie at the bound, so that noise alone decides which are chosen. A training
+    that has come out well has a low error at its end of the line, and so a high barrier.
+    """
+    drawn = [_runs(rng, design, np.full(design.n_tasks, truth)) for _ in range(CONNECTED)]
+    values = np.array([[*one.values.values()] for one in drawn])  # [subnetworks, tasks, seeds]
+    noise = rng.normal(0, design.sds[:, None], values.shape)
+    n = sorting_seeds(design.n_seeds)
+    if not n:  # nothing is compared, as of one seed
+        return replace(drawn[0], values=dict.fromkeys(design.tasks, values[0, 0, :1]))
+    barriers = ((values - truth) / 2 + noise)[:, :, :n].mean(axis=2)
+    signs = barriers if stable else -barriers
+    # Of each task those that lie on this side, at least the one that lies farthest.
+    chosen = signs <= np.maximum(signs.min(axis=0), 0.0)
+    means = [values[chosen[:, task], task, n:].mean(axis=0) for task in range(design.n_tasks)]
+    return replace(drawn[0], values=dict(zip(design.tasks, means, strict=True)))
 
 
 def sizes(rng: np.random.Generator, design: Design, truth: float) -> Runs:

@@ -136,6 +136,14 @@ def verdict(direction: str, p: float) -> str:
     return SUPPORTED if direction == SUPPORTS else CONTRADICTED
 
 
+def sorting_seeds(n: int) -> int:
+    """How many of n seeds sort what is compared on the others: a third; 0 where too few are left.
+
+    What is sorted and compared on the same runs would be compared with its own noise.
+    """
+    return max(1, n // 3) if n > FEWEST_SEEDS else 0
+
+
 def log_scale_p(low: float, high: float, df: float, bound: float) -> float:
     """P-value that a positive number is not above a bound, from its 95 % t interval of logarithms.
 
