@@ -322,6 +322,8 @@ def equal_size_answer(table: pd.DataFrame) -> tuple[str, str] | None:
     tested = rows["p_holm"].dropna()
     apart = int((tested < 1 - LEVEL).sum())
     word = f"{apart} of {counted(len(tested), 'method')} differ from {rows['reference'].iloc[0]}"
+    if tested.empty:
+        word = "no difference can be tested"
     return word, f"good, retrained, {kept:g} kept, mean over tasks: {_by_method(rows)}"
 
 
