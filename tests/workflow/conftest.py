@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import planned
 from filelock import FileLock
 from runs import (
     DEVICES,
@@ -16,10 +17,11 @@ from runs import (
     Config,
     Run,
     Share,
+    copy_run,
     run_to_the_end,
     strict_targets,
 )
-from tiny_study import write_study
+from tiny_study import EXPORTS, write_study
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +59,20 @@ def study(share: Share) -> Config:
 def published(share: Share, study: Config) -> Run:
     """The whole tiny study: two tasks, two seeds, both methods as published."""
     return share("published", lambda folder: run_to_the_end(folder, study, "all", *DRAWN))
+
+
+@pytest.fixture(scope="session")
+def exported(share: Share, published: Run) -> Run:
+    """The same study with three exports, all cells of which were finished before."""
+    steps = {"fetch_tokenizer": 1, "export_model": 2, "export_shrunk": 1, "write_card": 3}
+
+    def make(folder: Path) -> Config:
+        copy_run(published, folder)
+        config = published.config | {"export": EXPORTS}
+        assert planned(folder, config, "export") == steps | {"export": 1}
+        return run_to_the_end(folder, config, "export")
+
+    return share("exported", make)
 
 
 @pytest.fixture(scope="session")

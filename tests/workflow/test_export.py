@@ -13,7 +13,8 @@ import pytest
 import torch
 import yaml
 from command_line import planned, run_snakemake
-from runs import Run, Share, copy_run, run_to_the_end
+from runs import Run, copy_run
+from tiny_study import EXPORTS
 from transformers import pipeline
 from transformers.utils import logging
 
@@ -24,25 +25,6 @@ pytestmark = pytest.mark.slow
 FULL = ("tone", "none", "full", "finetuned")
 PRUNED = ("tone", "structured", "good", "pruned")
 RETRAINED = ("degree", "magnitude", "good", "retrained")
-EXPORTS = [
-    {"subnetwork": "full", "task": "tone", "seed": 7},
-    {"subnetwork": "good", "task": "tone", "seed": 7, "method": "structured", "phase": "pruned"},
-    {"subnetwork": "good", "task": "degree", "seed": 7, "method": "magnitude"},
-]
-STEPS = {"fetch_tokenizer": 1, "export_model": 2, "export_shrunk": 1, "write_card": 3, "export": 1}
-
-
-@pytest.fixture(scope="module")
-def exported(share: Share, published: Run) -> Run:
-    """The tiny study with three exports, all cells of which were finished before."""
-
-    def make(folder: Path) -> dict:
-        copy_run(published, folder)
-        config = published.config | {"export": EXPORTS}
-        assert planned(folder, config, "export") == STEPS
-        return run_to_the_end(folder, config, "export")
-
-    return share("exported", make)
 
 
 def folder_of(run: Run, cell: tuple[str, ...]) -> Path:

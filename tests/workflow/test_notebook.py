@@ -25,6 +25,8 @@ print(json.dumps({
     "seeds": sorted(map(int, names["masks"])),
     "lines": [list(map(float, line.get_xdata())) for line in names["axis"].lines],
     "kept": names["kept"].tolist(),
+    "labels": names["classifier"].labels,
+    "predicted": names["classifier"].predict(names["texts"]).tolist(),
     "parameters": [sum(p.numel() for p in names[m].parameters()) for m in ("full", "good")],
 }))
 """
@@ -41,10 +43,10 @@ def test_it_is_a_notebook_without_outputs(notebook: nbformat.NotebookNode) -> No
     assert cells and all(not cell.outputs and cell.execution_count is None for cell in cells)
 
 
-def test_its_cells_run(notebook: nbformat.NotebookNode, published: Run, tmp_path: Path) -> None:
+def test_its_cells_run(notebook: nbformat.NotebookNode, exported: Run, tmp_path: Path) -> None:
     # The tiny study lies where the notebook looks for that of make demo.
     (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "demo").symlink_to(published.folder / "results")
+    (tmp_path / "results" / "demo").symlink_to(exported.folder / "results")
     (tmp_path / "docs" / "examples").mkdir(parents=True)
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     done = subprocess.run(
@@ -58,9 +60,9 @@ def test_its_cells_run(notebook: nbformat.NotebookNode, published: Run, tmp_path
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    table = (published.folder / "results/tables/scores.csv").read_text()
+    table = (exported.folder / "results/tables/scores.csv").read_text()
     assert found["rows"] == len(table.splitlines()) - 1
-    assert found["seeds"] == sorted(published.config["seeds"])
+    assert found["seeds"] == sorted(exported.config["seeds"])
     seeds = len(found["seeds"])
     counts = {count for layer in found["kept"] for count in layer}
     assert counts <= {*range(seeds + 1)} and len(counts) > 1
@@ -70,3 +72,5 @@ def test_its_cells_run(notebook: nbformat.NotebookNode, published: Run, tmp_path
     )
     full, good = found["parameters"]
     assert 0 < good < full
+    assert found["labels"] == ["no", "yes"]
+    assert [pytest.approx(1) == sum(row) for row in found["predicted"]] == [True, True]

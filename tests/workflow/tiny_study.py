@@ -44,6 +44,13 @@ PUBLISHED = {
     "magnitude": {"algorithm": "magnitude", "subnetworks": ["good"]},
 }
 
+# What the fixture `exported` exports of the published study.
+EXPORTS = [
+    {"subnetwork": "full", "task": "tone", "seed": 7},
+    {"subnetwork": "good", "task": "tone", "seed": 7, "method": "structured", "phase": "pruned"},
+    {"subnetwork": "good", "task": "degree", "seed": 7, "method": "magnitude"},
+]
+
 
 def write_study(folder: Path) -> dict[str, Any]:
     """Writes model and tasks into a folder; gives the config, with both methods as published."""
