@@ -79,9 +79,10 @@ class Sight(NamedTuple):
         """The same for wanted tokens, int64 [R, Q]."""
         allowed, turns = self.allowed, self.turns
         if allowed.shape[2] > 1:
-            allowed = allowed.take_along_dim(wanted[:, None, :, None], dim=2)
+            rows = wanted[:, None, :, None].expand(-1, -1, -1, allowed.shape[3])
+            allowed = allowed.gather(2, rows)
         if turns is not None:
-            turns = turns[1].take_along_dim(wanted[None, :, None, :, None], dim=3), turns[1]
+            turns = turns[1][:, 0, 0][:, wanted].unsqueeze(2), turns[1]
         return Sight(allowed, turns)
 
 
@@ -145,7 +146,8 @@ class Layer(nn.Module):
         Returns:
             [B, Q, C].
         """
-        y = x if wanted is None else x.take_along_dim(wanted[..., None], dim=1)
+        # take_along_dim computes the same, but torch.onnx exports it with the sizes of the example.
+        y = x if wanted is None else x.gather(1, wanted[..., None].expand(-1, -1, x.shape[2]))
         if self.attention_output is not None:
             asking = self.attention_input(y)
             seen = asking if y is x else self.attention_input(x)
