@@ -11,9 +11,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_families import write_tokenizer
 
 from lottery.data.splits import train_sample
-from lottery.data.tokens import Tokens, encode, load_tokenizer, read_tokens
+from lottery.data.tokens import Tokens, encode, load_tokenizer, read_tokens, unknown_token
 from lottery.files import read_arrays, sha256, write_arrays, write_parquet
 from lottery.files.errors import StudyError
 from lottery.steps.tokenize import tokenize
@@ -187,3 +188,15 @@ def test_the_step_keeps_labels_numbers_and_halves(
     assert tokens.token_types.max() == int(pairs)
     assert tokens.input_ids.dtype == np.int32 and tokens.token_types.dtype == np.uint8
     assert read_tokens(tmp_path, "train").half is None
+
+
+@pytest.mark.parametrize(
+    ("family", "unknown"), [("bert", "[UNK]"), ("camembert", "<unk>"), ("roberta", None)]
+)
+def test_the_unknown_token_is_found_in_each_kind_of_tokenizer(tmp_path, family, unknown):
+    """Byte-level BPE knows every byte."""
+    write_tokenizer(tmp_path, family, ["the film was good"] * 9, size=300)
+    tokenizer = load_tokenizer(tmp_path / "tokenizer.json", 20, pairs=False)
+    number = unknown_token(tokenizer)
+    assert number == (unknown and tokenizer.token_to_id(unknown))
+    assert (number in tokenizer.encode("\u6771").ids) == (unknown is not None)

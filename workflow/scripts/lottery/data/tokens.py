@@ -6,6 +6,7 @@ take more than a second to import, where a step takes one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,8 @@ def added_tokens(path: Path) -> np.ndarray:
 
 def unknown_token(tokenizer: Tokenizer) -> int | None:
     """The number of the token that stands for what a tokeniser does not know; None without one."""
+    if type(tokenizer.model).__name__ == "Unigram":  # it gives no access to the number
+        return json.loads(tokenizer.to_str())["model"]["unk_id"]
     word = getattr(tokenizer.model, "unk_token", None)
     return None if word is None else tokenizer.token_to_id(word)
 

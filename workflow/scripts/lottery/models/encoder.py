@@ -79,9 +79,10 @@ class Sight(NamedTuple):
         """The same for wanted tokens, int64 [R, Q]."""
         allowed, turns = self.allowed, self.turns
         if allowed.shape[2] > 1:
-            allowed = allowed.take_along_dim(wanted[:, None, :, None], dim=2)
+            rows = wanted[:, None, :, None].expand(-1, -1, -1, allowed.shape[3])
+            allowed = allowed.gather(2, rows)
         if turns is not None:
-            turns = turns[1].take_along_dim(wanted[None, :, None, :, None], dim=3), turns[1]
+            turns = turns[1][:, 0, 0][:, wanted].unsqueeze(2), turns[1]
         return Sight(allowed, turns)
 
 
