@@ -167,7 +167,11 @@ def edits() -> dict[str, tuple[Callable[[Path], None], list[str], dict[str, int]
     rows["dated to come"] = (dated(time.time() + 400 * DAY), [*KINDS], {})
     rows["dated back"] = (dated(10**9), [*KINDS], {})
     more = ["model/added_tokens.json", "maps/maps/9.npy", "model/README.md"]
-    rows["a file more"] = (Path.touch, more, {"fetch_model": 1, "check_pattern_rules": 1})
+    rows["a file more"] = (
+        Path.touch,
+        more,
+        {"fetch_model": 1, "fetch_tokenizer": 1, "check_pattern_rules": 1},
+    )
     one = "maps/maps/3.npy"
     rows["a file less"] = (Path.unlink, [one], KINDS[one])
     return rows

@@ -144,8 +144,8 @@ def _use(made: Made) -> str:
     )
     if "onnx/model.onnx" in made.files:
         lines.append(
-            "`onnx/model.onnx` takes input_ids, attention_mask and token_type_ids, int64 [batch, "
-            "tokens], and gives logits."
+            "`onnx/model.onnx` takes what the tokenizer gives, int64 [batch, tokens], and gives "
+            "logits."
         )
     return "\n\n".join(lines)
 
