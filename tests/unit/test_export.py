@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 from small_study import study
-from test_fetch_model import WORDS
-from tiny import SIZES, random_mask, tiny_model, tiny_tokens
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertModel
+from tiny import SIZES, random_mask, tiny_architecture, tiny_model, tiny_tokens
+from tiny_families import FAMILY_SIZES, write_checkpoint
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import lottery
 from lottery import files
@@ -47,9 +47,10 @@ def uneven(seed: int, emptied: str) -> UnitMask:
 
 
 @pytest.mark.parametrize("emptied", ["keep_bias", "drop_bias"])
-@pytest.mark.parametrize("seed", range(6))
-def test_widening_is_the_inverse_of_shrinking(seed: int, emptied: str) -> None:
-    model, tokens, mask = tiny_model(), tiny_tokens(), uneven(seed, emptied)
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("family", FAMILY_SIZES)
+def test_widening_is_the_inverse_of_shrinking(family: str, seed: int, emptied: str) -> None:
+    model, tokens, mask = tiny_model(family=family), tiny_tokens(), uneven(seed, emptied)
     small = shrink(model, mask)
     whole = widen(small)
     assert {n: p.shape for n, p in whole.named_parameters()} == {
@@ -66,15 +67,9 @@ def test_widening_is_the_inverse_of_shrinking(seed: int, emptied: str) -> None:
 class Fetched:
     """A fetched model, and what the steps make of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, family: str = "bert") -> None:
         self.folder, source = folder, folder / "source"
-        torch.manual_seed(0)
-        model = BertModel(BertConfig(**SIZES))
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.mul_(3)
-        model.save_pretrained(source)
-        (source / "vocab.txt").write_text("\n".join(WORDS), encoding="utf-8")
+        write_checkpoint(source, family, TEXTS)
         place = {"source": str(source), "kind": "folder", "revision": None}
         fetch_model(
             **place,
@@ -91,11 +86,14 @@ class Fetched:
         n_outputs = len(labels) if labels else 1
         model = load_pretrained(self.folder / "pretrained.safetensors", n_outputs, seed=3)
         with torch.no_grad():
-            model.classifier.weight.mul_(30)
+            for parameter in model.parameters():
+                if parameter.ndim > 1:
+                    parameter.mul_(3)
+            model.classifier.weight.mul_(10)
         target.mkdir(parents=True)
         save_model(target.parent / "trained.safetensors", model)
         tokens = target.parent / "tokens" / "validation.safetensors"
-        files.write_arrays(tokens, tiny_tokens(n_outputs=n_outputs).arrays(), {})
+        files.write_arrays(tokens, tiny_tokens(n_outputs=n_outputs, lowest=3).arrays(), {})
         masks = []
         if mask is not None:
             masks = [target.parent / "mask.safetensors"]
@@ -124,8 +122,9 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Fetched:
     return Fetched(tmp_path_factory.mktemp("fetched"))
 
 
-def random_weights() -> WeightMask:
-    rng, shapes = np.random.default_rng(0), body_shapes(tiny_model().architecture)
+def random_weights(family: str = "bert") -> WeightMask:
+    rng = np.random.default_rng(0)
+    shapes = body_shapes(tiny_architecture(model_type=family))
     return WeightMask({name: rng.random(shape) < 0.6 for name, shape in shapes.items()})
 
 
@@ -164,6 +163,25 @@ def test_transformers_and_load_agree(fetched, tmp_path, kind, labels):
     whole = sum(p.numel() for p in theirs.parameters())
     smaller = sum(p.numel() for p in ours.model.parameters()) < whole
     assert smaller == (kind == "units") == (folder / "shrunk.safetensors").exists()
+
+
+@pytest.mark.parametrize("kind", ["weights", "units"])
+@pytest.mark.parametrize("family", [name for name in FAMILY_SIZES if name != "bert"])
+def test_every_family_loads_in_transformers(tmp_path, family, kind):
+    fetched = Fetched(tmp_path / "fetched", family)
+    mask = random_weights(family) if kind == "weights" else MASKS["units"]
+    fetched.export(tmp_path / "exported", mask, ["no", "yes"])
+    theirs, report = AutoModelForSequenceClassification.from_pretrained(
+        tmp_path / "exported", output_loading_info=True
+    )
+    assert not any(report.values())
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "exported")
+    inputs = tokenizer(TEXTS, truncation=True, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        logits = theirs.eval()(**inputs).logits.numpy()
+    ours = lottery.load(tmp_path / "exported")
+    np.testing.assert_allclose(ours.logits(TEXTS), logits, atol=1e-5)
+    assert np.ptp(logits) > 0.01
 
 
 def test_an_exported_folder_names_no_folder_of_this_machine(fetched, tmp_path):
@@ -210,11 +228,15 @@ def test_the_package_itself_loads_nothing_heavy() -> None:
 SHAPES = [(1, 1), (1, 2), (3, 5), (7, 33), (2, 40)]
 
 
+CASES = [("bert", None), ("modernbert", None)]
+CASES += [(family, uneven(0, "keep_bias")) for family in ("bert", "modernbert")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("mask", [None, uneven(0, "keep_bias")])
-def test_onnxruntime_computes_the_same_for_other_batches_and_lengths(tmp_path, mask):
+@pytest.mark.parametrize(("family", "mask"), CASES)
+def test_onnxruntime_computes_the_same_for_other_batches_and_lengths(tmp_path, family, mask):
     onnxruntime = pytest.importorskip("onnxruntime", reason="the extra export is not installed")
-    model = tiny_model()
+    model = tiny_model(family=family)
     model = model if mask is None else shrink(model, mask)
     path = tmp_path / "model.onnx"
     exported.write_onnx(path, model)
@@ -232,9 +254,11 @@ def test_onnxruntime_computes_the_same_for_other_batches_and_lengths(tmp_path, m
         ids, present, types = (torch.from_numpy(array) for array in inputs.values())
         with torch.no_grad():
             expected = model(ids, types, present.bool()).numpy()
-        (found,) = session.run(["logits"], inputs)
+        asked = [each.name for each in session.get_inputs()]
+        assert ("token_type_ids" in asked) == (family == "bert")
+        (found,) = session.run(["logits"], {name: inputs[name] for name in asked})
         np.testing.assert_allclose(found, expected, atol=1e-5)
-    other = exported._Graph(tiny_model(seed=1)).eval()
+    other = exported._Graph(tiny_model(seed=1, family=family)).eval()
     with pytest.raises(StudyError, match="onnxruntime and this workflow differ by"):
         exported._compare(path, other, exported._inputs(model, 3, 17))
     assert not path.exists()

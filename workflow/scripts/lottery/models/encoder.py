@@ -77,12 +77,16 @@ class Sight(NamedTuple):
 
     def of(self, wanted: Tensor) -> Sight:
         """The same for wanted tokens, int64 [R, Q]."""
+        # take_along_dim computes the same, but torch.onnx exports it with the sizes of the example.
         allowed, turns = self.allowed, self.turns
         if allowed.shape[2] > 1:
-            rows = wanted[:, None, :, None].expand(-1, -1, -1, allowed.shape[3])
-            allowed = allowed.gather(2, rows)
+            places = wanted[:, None, :, None].expand(-1, -1, -1, allowed.shape[3])
+            allowed = allowed.gather(2, places)
         if turns is not None:
-            turns = turns[1][:, 0, 0][:, wanted].unsqueeze(2), turns[1]
+            keys = turns[1]  # of one row for all, where the examples have a row each
+            places = wanted[None, :, None, :, None].expand(2, -1, -1, -1, keys.shape[-1])
+            queries = keys.expand(-1, wanted.shape[0], -1, -1, -1).gather(3, places)
+            turns = queries, keys
         return Sight(allowed, turns)
 
 
@@ -146,7 +150,7 @@ class Layer(nn.Module):
         Returns:
             [B, Q, C].
         """
-        # take_along_dim computes the same, but torch.onnx exports it with the sizes of the example.
+        # Not take_along_dim: see `Sight.of`.
         y = x if wanted is None else x.gather(1, wanted[..., None].expand(-1, -1, x.shape[2]))
         if self.attention_output is not None:
             asking = self.attention_input(y)

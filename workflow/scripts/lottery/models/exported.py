@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lottery import files
 from lottery.files.errors import StudyError
 from lottery.models.encoder import Encoder
+from lottery.models.families import SEGMENTS
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -79,21 +80,24 @@ def load_with_transformers(folder: Path) -> PreTrainedModel:
 
 
 class _Graph(nn.Module):
-    """An encoder with the inputs of transformers' models, whole numbers all three."""
+    """An encoder with the inputs of transformers' models, whole numbers all of them."""
 
     def __init__(self, model: Encoder) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
-        return self.model(input_ids, token_type_ids, attention_mask != 0)
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
+        return self.model(input_ids, types, attention_mask != 0)
 
 
 def write_onnx(path: Path, model: Encoder) -> None:
     """Writes a model, whole or shrunk, as an ONNX graph for batches of any size and length.
 
-    Inputs are `input_ids`, `attention_mask` and `token_type_ids`, int64 [batch, tokens]; the output
-    is `logits`, float32 [batch, n_outputs].
+    Inputs are `input_ids`, `attention_mask` and, in families that tell texts apart by them,
+    `token_type_ids`, int64 [batch, tokens]; the output is `logits`, float32 [batch, n_outputs].
 
     Raises:
         StudyError: the model is too large for one file, or onnxruntime computes other logits.
@@ -135,11 +139,14 @@ def _inputs(model: Encoder, batch: int, tokens: int) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(batch * tokens)
     shape = (batch, tokens)
     lengths = torch.full((batch, 1), tokens) - torch.arange(batch)[:, None]
-    return {
+    inputs = {
         "input_ids": torch.randint(0, sizes.vocabulary, shape, generator=generator),
         "attention_mask": (torch.arange(tokens) < lengths.clamp(min=1)).long(),
-        "token_type_ids": torch.randint(0, sizes.token_types, shape, generator=generator),
     }
+    if sizes.family.token_types == SEGMENTS:
+        types = torch.randint(0, sizes.token_types, shape, generator=generator)
+        inputs["token_type_ids"] = types
+    return inputs
 
 
 def _compare(path: Path, graph: nn.Module, inputs: dict[str, Tensor]) -> None:

@@ -89,7 +89,8 @@ def _entries_of(plan: Plan, architecture: Architecture) -> list[Kept]:
     }
     entries = kept_entries(units, architecture, drop_bias=False)
     for layer, kept in zip(plan, entries, strict=True):
-        kept[OUTPUT_BIAS][0][:] = layer.attention_bias
+        if OUTPUT_BIAS in kept:
+            kept[OUTPUT_BIAS][0][:] = layer.attention_bias
     return entries
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import shutil
 from pathlib import Path
@@ -19,6 +18,7 @@ from lottery.models.checkpoints import load_model, save_model
 from lottery.models.checks import check_tokens
 from lottery.models.encoder import Encoder
 from lottery.models.exported import TOLERANCE, classifier_config, load_with_transformers
+from lottery.models.families import SEGMENTS
 from lottery.pruning.masks import read_mask
 from lottery.pruning.shrink import PROBE_EXAMPLES, apply_mask, widen
 from lottery.steps.setup import prepare_torch
@@ -90,7 +90,7 @@ def _compare(path_to_weights: Path, model: Encoder, probe: Tokens) -> None:
     theirs = load_with_transformers(path_to_weights.parent)
     batch = collate(probe, np.arange(len(probe)), torch.device("cpu"))
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask.long()}
-    if "token_type_ids" in inspect.signature(theirs.forward).parameters:
+    if model.architecture.family.token_types == SEGMENTS:
         inputs["token_type_ids"] = batch.token_types
     with torch.no_grad():
         logits = theirs(**inputs).logits.numpy()
