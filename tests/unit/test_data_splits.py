@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lottery.data.splits import halves, subset, train_sample
+from lottery.data.splits import folds, halves, subset, train_sample
 
 CLASSES = st.lists(st.integers(0, 3), min_size=2, max_size=200).map(np.array)
 SCORES = st.lists(st.integers(0, 20).map(lambda n: n / 4), min_size=2, max_size=200).map(np.array)
@@ -33,6 +33,25 @@ def test_halves_of_scores_are_equal_in_each_quintile(scores: np.ndarray) -> None
     stratum = quintile(scores)
     for q in set(stratum):
         assert abs(int((half[stratum == q] == 0).sum()) * 2 - int((stratum == q).sum())) <= 1
+
+
+@given(CLASSES | SCORES, st.integers(2, 12), st.integers(0, 5))
+def test_folds_divide_every_stratum_evenly(labels: np.ndarray, k: int, seed: int) -> None:
+    fold = folds(labels, np.arange(len(labels)) * 7, k, seed)
+    assert len(fold) == len(labels) and set(fold) <= set(range(1, k + 1))
+    stratum = quintile(labels) if labels.dtype.kind == "f" else labels
+    for chosen in [stratum == each for each in set(stratum)] + [stratum == stratum]:
+        sizes = [int((fold[chosen] == number).sum()) for number in range(1, k + 1)]
+        assert sum(sizes) == chosen.sum() and max(sizes) - min(sizes) <= 1
+
+
+def test_folds_differ_by_seed_and_not_by_the_order_of_rows() -> None:
+    labels, idx = np.arange(40) % 2, np.arange(40)
+    one = folds(labels, idx, 5, 0)
+    assert (one != folds(labels, idx, 5, 1)).any()
+    assert (one[::-1] == folds(labels[::-1], idx[::-1], 5, 0)).all()
+    # Frozen: other folds would change finished studies.
+    assert "".join(map(str, one)) == "4253553335324312414414135254351125242121"
 
 
 @given(CLASSES | SCORES, st.randoms(use_true_random=False), st.integers(1, 200))

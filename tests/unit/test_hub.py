@@ -337,7 +337,11 @@ def test_resolve_prints_the_lines_to_paste(server: Server, tmp_path: Path) -> No
       embedded: {{source: embedded}}
       folder: {{source: ./folder}}
       old: {{source: bert-base}}
-      gone: {{source: org/gone}}
+    tasks:
+      rte: {{}}
+      mine: {{data: {{hub: org/set, splits: {{train: a, validation: b}}}}}}
+      set: {{data: {{hub: org/set, revision: {REVISION}}}}}
+      gone: {{data: {{hub: org/gone}}}}
     """
     (tmp_path / "mine.yaml").write_text(config)
     command = [sys.executable, str(SCRIPTS / "check_config.py"), "--resolve", "mine.yaml"]
@@ -350,9 +354,12 @@ def test_resolve_prints_the_lines_to_paste(server: Server, tmp_path: Path) -> No
         f"    revision: {REVISION}",
         "models.old (bert-base):",
         f"    revision: {REVISION}",
+        "tasks.mine.data (org/set):",
+        f"    revision: {REVISION}",
     ]
+    assert "/api/datasets/org/set" in server.asked
     (line,) = done.stderr.splitlines()
-    assert line.startswith("Error: models.gone.source: org/gone cannot be fetched: ")
+    assert line.startswith("Error: tasks.gone.data.hub: org/gone cannot be fetched: ")
     assert done.returncode == 1 and TOKEN not in line
 
 

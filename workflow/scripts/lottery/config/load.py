@@ -21,6 +21,7 @@ from lottery.files import expanded
 from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import PRESETS, Plugin, declared, plugins
 from lottery.pruning.subnetworks import base_name
+from lottery.tasks.entries import with_folds
 
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 DEEPEST, MOST = 30, 100_000  # levels and entries of a config
@@ -171,11 +172,25 @@ def load_study(config: Mapping[str, Any], root: Path) -> Study:
     loaded = plugins.load_all(config.get("plugins"), root)
     config = swept(config)
     check_schema(config)
+    config = _with_folds(config)
     _check_ids(config)
     try:
         return _study(config, root, loaded)
     except OSError as error:  # as of a name that is too long
         raise StudyError(f"The config names a file that cannot be used: {error}.") from error
+
+
+def _with_folds(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with the folds of a task in its place, also where methods choose their tasks."""
+    tasks = with_folds(config["tasks"])
+    folds: dict[str, list[str]] = {}
+    for name, entry in tasks.items():
+        folds.setdefault(entry.get("fold_of", name), []).append(name)
+    methods = {}
+    for name, entry in config["methods"].items():
+        chosen = [fold for task in entry.get("only_tasks", ()) for fold in folds.get(task, [task])]
+        methods[name] = {**entry, "only_tasks": chosen} if chosen else entry
+    return {**config, "tasks": tasks, "methods": methods}
 
 
 def _check_text(value: Any, key: str) -> None:

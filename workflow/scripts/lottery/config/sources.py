@@ -12,8 +12,7 @@ from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Model
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
-from lottery.files.workflow import CHECK
-from lottery.tasks.entries import task_from_config
+from lottery.tasks.entries import RESOLVE, task_from_config
 from lottery.tasks.metrics import applicable
 from lottery.tasks.places import glue_place, require_files
 from lottery.tasks.task import GLUE, Task
@@ -21,20 +20,33 @@ from lottery.tasks.task import GLUE, Task
 # As the hub's own rules have it.
 _NAME = r"\w(?:[\w.-]{0,94}\w)?"
 _HUB_ID = re.compile(rf"(?!.*(?:--|\.\.)|.*\.git$){_NAME}(?:/{_NAME})?", re.ASCII)
-RESOLVE = f"{CHECK} --resolve CONFIG"
 
 
-def unpinned(config: Mapping[str, Any], root: Path) -> dict[str, str]:
-    """The models of a config, checked or not, that are hub ids without a revision: id -> hub id."""
-    models = config.get("models")
+def unpinned(config: Mapping[str, Any], root: Path) -> dict[str, tuple[str, str]]:
+    """The hub ids without a revision of a config, checked or not.
+
+    Returns:
+        `models.{model}.source` or `tasks.{task}.data.hub` -> hub id, and "model" or "dataset".
+    """
     found = {}
-    for name, entry in models.items() if isinstance(models, dict) else ():
-        source = entry.get("source") if isinstance(entry, dict) else None
+    for name, entry in _entries(config, "models"):
+        source = entry.get("source")
         if not isinstance(source, str) or source == "embedded" or entry.get("revision"):
             continue
         if _HUB_ID.fullmatch(source) and not (root / expanded(source)).is_dir():
-            found[str(name)] = source
+            found[f"models.{name}.source"] = source, "model"
+    for name, entry in _entries(config, "tasks"):
+        data = entry.get("data")
+        hub = data.get("hub") if isinstance(data, dict) and not data.get("revision") else None
+        if isinstance(hub, str) and _HUB_ID.fullmatch(hub):
+            found[f"tasks.{name}.data.hub"] = hub, "dataset"
     return found
+
+
+def _entries(config: Mapping[str, Any], section: str) -> list[tuple[str, dict[str, Any]]]:
+    entries = config.get(section)
+    given = entries.items() if isinstance(entries, dict) else ()
+    return [(str(name), entry) for name, entry in given if isinstance(entry, dict)]
 
 
 def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Model:
@@ -76,14 +88,19 @@ def model_from_config(model_id: str, entry: Mapping[str, Any], root: Path) -> Mo
 def tasks_from_config(config: Mapping[str, Any], root: Path) -> dict[str, Task]:
     """Builds the tasks of the config, in its order; relative paths start from `root`.
 
+    Args:
+        config: With the folds of tasks in their place (`lottery.tasks.entries.with_folds`).
+        root: See above.
+
     Raises:
         StudyError: an entry contradicts itself or another one, or a file is missing.
     """
     tasks = {}
     for task_id, entry in config["tasks"].items():
-        _check_entry(f"tasks.{task_id}", task_id, entry)
+        key = f"tasks.{entry.get('fold_of', task_id)}"
+        _check_entry(key, task_id, entry)
         tasks[task_id] = task_from_config(task_id, entry)
-        _check_files(f"tasks.{task_id}", tasks[task_id], root)
+        _check_files(key, tasks[task_id], root)
     trained = {name: task for name, task in tasks.items() if task.evaluate_with is None}
     if not trained:
         raise StudyError("tasks holds evaluation-only tasks alone; at least one must be trained.")
@@ -113,7 +130,7 @@ def _check_files(key: str, task: Task, root: Path) -> None:
             raise StudyError(f"{key}.data.{split} is {path!r}, which does not exist.")
         with blaming(f"{key}.data.{split}"):
             require_files(file)
-        if (other := seen.setdefault(file.resolve(), split)) != split:
+        if (other := seen.setdefault(file.resolve(), split)) != split and not task.folds:
             raise StudyError(
                 f"{key}.data gives {path!r} as {other} and as {split}; no example may be in both."
             )

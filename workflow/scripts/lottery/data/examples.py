@@ -9,18 +9,19 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from lottery.data.generated import Example, generate, long_texts
-from lottery.data.readers import RawTable
-from lottery.data.sources import INDEX_COLUMN, read_split
-from lottery.data.splits import subset
+from lottery.data.readers import CHUNK, RawTable
+from lottery.data.sources import INDEX_COLUMN, declared_splits, read_split
+from lottery.data.splits import folds, subset
 from lottery.data.text import OTHER_DELIMITERS, shown
 from lottery.files.errors import StudyError, blaming
-from lottery.tasks.labels import label_name
+from lottery.tasks.labels import filled, label_name, template_columns
 from lottery.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -53,17 +54,71 @@ def read_task(
         return _generated(task)
     tables: dict[str, pa.Table] = {}
     numbered: bool | None = None
-    for split in task.split_names:
-        place = f".data.{split}" if task.kind == "files" else ""
-        with blaming(f"tasks.{task.id}{place}"):
-            raw = read_split(task, split, wanted_columns(task), glue_folder, cache)
+    for split in task.split_names[:1] if task.folds else task.split_names:
+        place = {"files": f".data.{split}", "hub": ".data"}.get(task.kind, "")
+        with blaming(f"tasks.{task.data_set}{place}"):
+            rows, noted = _drawn_rows(task, split, cache, numbered)
+            raw = read_split(task, split, wanted_columns(task), glue_folder, cache, rows)
             raw, left_out = with_gold_label(raw, task)
-            examples = checked_examples(raw, task, split, numbered)
+            left_out = noted or left_out
+            examples = checked_examples(raw, task, split, numbered, drawn=rows is not None)
             if numbered is None and task.labels is not None:
                 numbered = are_positions(raw, task.label, task.labels)
-            wanted = _wanted_part(examples, task, split, raw)
-            tables[split] = _noted(wanted, task, raw.name, raw.revision, left_out)
+            parts = _fold(examples, task, raw) if task.folds else {split: examples}
+            for part, table in parts.items():
+                wanted = _wanted_part(table, task, part, raw)
+                tables[part] = _noted(wanted, task, raw.name, raw.revision, left_out)
     return tables
+
+
+def _fold(table: pa.Table, task: Task, raw: RawTable) -> dict[str, pa.Table]:
+    """The examples of one fold's training and validation sets.
+
+    Raises:
+        StudyError: A class has fewer examples than there are folds.
+    """
+    import pyarrow as pa
+
+    labels, k = table["label"].to_numpy(), cast(int, task.folds)
+    sizes = np.bincount(labels) if task.labels else np.array([len(labels) // 2])
+    if sizes.min() < k:
+        what = f"there are {len(labels)} examples; every fold needs two"
+        if task.labels:
+            least = int(sizes.argmin())
+            what = f"label {task.labels[least]!r} has {sizes[least]} of its examples"
+            what += "; every label needs one for each fold"
+        raise StudyError(f"tasks.{task.data_set}.folds is {k}, but of {raw.source} {what}.")
+    fold = folds(labels, table["idx"].to_numpy(), k, task.data_seed)
+    is_validation = fold == task.fold
+    parts = {"train": ~is_validation, "validation": is_validation}
+    tables = {split: table.filter(pa.array(rows)) for split, rows in parts.items()}
+    for split, part in tables.items():
+        check_variety(part, task, split, f"fold {task.fold} of {raw.source}")
+    return tables
+
+
+def _drawn_rows(
+    task: Task, split: str, cache: Path | None, numbered: bool | None
+) -> tuple[np.ndarray | None, dict[str, int]]:
+    """The rows of a data set of the hub that a subset keeps, chosen by the labels alone.
+
+    So what is in memory of a large set are its labels and the subset.
+
+    Returns:
+        The rows, None for all; and what `drop_labels` leaves out.
+    """
+    size = getattr(task, _size_key(split))
+    if task.kind != "hub" or size is None or task.folds:
+        return None, {}
+    group = () if task.group is None else (task.group,)
+    raw = read_split(task, split, (task.label, *group), None, cache)
+    if not {task.label, *group} <= {*raw.columns}:  # said with all columns
+        return None, {}
+    raw, left_out = with_gold_label(raw, task)
+    labels = _labels(raw, task, numbered, complete=split == task.split_names[0])
+    groups = None if task.group is None else _texts(raw, task.group, may_be_empty=False)
+    rows = np.asarray(raw.numbers) - 1
+    return rows[_subset(labels, groups, rows, size, task)], left_out
 
 
 def _generated(task: Task) -> dict[str, pa.Table]:
@@ -131,22 +186,36 @@ def _noted(
 
 def _wanted_part(table: pa.Table, task: Task, split: str, raw: RawTable) -> pa.Table:
     """The subset that `train_examples` or `validation_examples` asks for."""
-    key = "train_examples" if split == "train" else "validation_examples"
+    key = _size_key(split)
     size = getattr(task, key)
     if size is None:
         return table
     if size > len(table):
         raise StudyError(
-            f"{raw.source} has {len(table)} examples, but tasks.{task.id}.{key} is "
+            f"{raw.source} has {len(table)} examples, but tasks.{task.data_set}.{key} is "
             f"{size}; allowed are 2 to {len(table)}, or no such key for all of them."
         )
-    strata = table["label"].to_numpy()
-    if task.group is not None and task.labels is not None:  # labels within groups
-        _, group = np.unique(table["group"].to_pylist(), return_inverse=True)
-        strata = group * (strata.max() + 1) + strata
-    table = table.take(subset(strata, table["idx"].to_numpy(), size, task.data_seed))
+    group = None if task.group is None else table["group"]
+    table = table.take(
+        _subset(table["label"].to_numpy(), group, table["idx"].to_numpy(), size, task)
+    )
     check_variety(table, task, split, f"the subset of {raw.source}")
     return table
+
+
+def _size_key(split: str) -> str:
+    return "train_examples" if split == "train" else "validation_examples"
+
+
+def _subset(
+    labels: np.ndarray, group: pa.ChunkedArray | None, idx: np.ndarray, size: int, task: Task
+) -> np.ndarray:
+    """Row numbers of a subset that is stratified by label, within groups where there are some."""
+    strata = labels
+    if group is not None and task.labels is not None:
+        _, of_group = np.unique(group.to_pylist(), return_inverse=True)
+        strata = of_group * (strata.max() + 1) + strata
+    return subset(strata, idx, size, task.data_seed)
 
 
 def with_gold_label(raw: RawTable, task: Task) -> tuple[RawTable, dict[str, int]]:
@@ -174,11 +243,12 @@ def with_gold_label(raw: RawTable, task: Task) -> tuple[RawTable, dict[str, int]
 def wanted_columns(task: Task) -> tuple[str, ...]:
     """Names the source columns a task reads; `idx` only where the source has it."""
     group = () if task.group is None else (task.group,)
-    return (*task.text, task.label, *group, INDEX_COLUMN)
+    joined = tuple(name for text in task.text for name in template_columns(text))
+    return (*task.text, *joined, task.label, *group, INDEX_COLUMN)
 
 
 def checked_examples(
-    raw: RawTable, task: Task, split: str, numbered: bool | None = None
+    raw: RawTable, task: Task, split: str, numbered: bool | None = None, *, drawn: bool = False
 ) -> pa.Table:
     """Turns a source's rows into examples.
 
@@ -187,6 +257,7 @@ def checked_examples(
         task: Whose examples they are.
         split: Which split they are.
         numbered: See `class_labels`.
+        drawn: Whether the rows are a subset, which may lack a class.
 
     Raises:
         StudyError: A column is missing, or a value is not what the study can use; one sentence
@@ -196,25 +267,52 @@ def checked_examples(
     # GLUE holds a few pairs with an empty question; in files of the user an empty text is a slip.
     texts = [_texts(raw, name, may_be_empty=task.kind == "glue") for name in task.text]
     for name in task.text:
-        if not raw.typed and all(_number(value) is not None for value in raw.values(name)):
+        is_column = name in raw.columns
+        if (
+            is_column
+            and not raw.typed
+            and all(_number(value) is not None for value in raw.values(name))
+        ):
             raise StudyError(
                 f"{raw.at(0, name)} holds {shown(next(raw.values(name)))} and every other row a "
                 "number too; name a column that holds text."
             )
-    if task.labels is None:
-        labels = score_labels(raw, task.label)
-    else:
-        complete = split == task.split_names[0]
-        labels = class_labels(raw, task.label, task.labels, numbered, complete=complete)
+    complete = split == task.split_names[0] and not drawn
+    labels = _labels(raw, task, numbered, complete=complete)
     groups = None if task.group is None else _texts(raw, task.group, may_be_empty=False)
     table = _table(_numbers(raw), texts, labels, groups, task)
     check_variety(table, task, split, raw.source)
     return table
 
 
+def _labels(raw: RawTable, task: Task, numbered: bool | None, *, complete: bool) -> np.ndarray:
+    """The labels of a task's rows as numbers; see `class_labels`."""
+    if task.labels is None:
+        return score_labels(raw, task.label)
+    return class_labels(raw, task.label, task.labels, numbered, complete=complete)
+
+
+def check_declared(task: Task, cache: Path) -> None:
+    """Checks a data set of the hub by what its card says, before its files are downloaded.
+
+    Raises:
+        StudyError: Config, split, column or class is not there; begins with the key of the config.
+    """
+    with blaming(f"tasks.{task.data_set}.data"):
+        for raw in declared_splits(task, cache):
+            if raw.available:
+                _check_columns(raw, task)
+
+
 def _check_columns(raw: RawTable, task: Task) -> None:
-    """Rejects a source without the columns that the task's keys name."""
-    named = {"text": task.text, "label": (task.label,), "group": (task.group,)}
+    """Rejects a source without the columns and classes that the task's keys name."""
+    is_own = task.kind in ("files", "hub")
+    texts = [
+        column
+        for text in task.text
+        for column in ((text,) if text in raw.columns else template_columns(text) or (text,))
+    ]
+    named = {"text": texts, "label": (task.label,), "group": (task.group,)}
     for key, columns in named.items():
         for name in columns:
             if name is None or name in raw.columns:
@@ -226,11 +324,18 @@ def _check_columns(raw: RawTable, task: Task) -> None:
             if other:
                 hint = f" (are they separated by {other!r}? Then save it as csv or tsv)"
             more = ", ..." if len(raw.available) > MOST_SHOWN else ""
-            why = f"tasks.{task.id}.{key} names" if task.kind == "files" else f"{task.id} needs"
+            why = f"tasks.{task.data_set}.{key} names" if is_own else f"{task.id} needs"
             raise StudyError(
                 f"{raw.source} has no column {name!r}, which {why}; its columns are "
                 f"{', '.join(raw.available[:MOST_SHOWN]) or 'none'}{more}{hint}."
             )
+    names = raw.label_names.get(task.label, ())
+    lacking = [name for name in task.labels or () if name not in names]
+    if task.kind == "hub" and names and lacking:
+        raise StudyError(
+            f"{raw.source}, column {task.label!r} has the classes {', '.join(map(str, names))}, "
+            f"but tasks.{task.data_set}.labels names {lacking[0]!r}."
+        )
 
 
 def check_variety(table: pa.Table, task: Task, split: str, source: str) -> None:
@@ -250,18 +355,42 @@ def check_variety(table: pa.Table, task: Task, split: str, source: str) -> None:
 
 
 def _texts(raw: RawTable, name: str, *, may_be_empty: bool) -> pa.ChunkedArray:
+    """A column of texts, or what a template makes of several; of these not all may be empty."""
     import pyarrow as pa
 
-    for row, value in enumerate(raw.values(name)):
-        if not isinstance(value, str):
-            missing = value is None or (isinstance(value, float) and math.isnan(value))
-            what = "is missing" if missing else f"holds {shown(value)}, which is no text"
-            raise StudyError(f"{raw.at(row, name)} {what}; every example needs its text.")
-        if not may_be_empty and not value.strip():
-            raise StudyError(f"{raw.at(row, name)} is empty; every example needs its text.")
-        if HALF_A_PAIR.search(value):
-            raise StudyError(f"{raw.at(row, name)} holds half a surrogate pair, which is no text.")
-    return pa.chunked_array(raw.columns[name], pa.string())
+    is_column = name in raw.columns
+    columns = (name,) if is_column else template_columns(name)
+    for column in columns:
+        for row, value in enumerate(raw.values(column)):
+            _check_text(raw, row, column, value, may_be_empty=may_be_empty or not is_column)
+    if is_column:
+        return pa.chunked_array(raw.columns[name], pa.string())
+
+    def joined() -> Iterator[str]:
+        rows = zip(*map(raw.values, columns), strict=True)
+        for row, values in enumerate(rows):
+            if not may_be_empty and not any(value.strip() for value in values):
+                raise StudyError(
+                    f"{raw.at(row, columns[0])} and the other columns of {name!r} are empty; "
+                    "every example needs its text."
+                )
+            yield filled(name, dict(zip(columns, values, strict=True)))
+
+    texts, chunks = joined(), []
+    while chunk := [*islice(texts, CHUNK)]:
+        chunks.append(pa.array(chunk, pa.string()))
+    return pa.chunked_array(chunks, pa.string())
+
+
+def _check_text(raw: RawTable, row: int, name: str, value: object, *, may_be_empty: bool) -> None:
+    if not isinstance(value, str):
+        missing = value is None or (isinstance(value, float) and math.isnan(value))
+        what = "is missing" if missing else f"holds {shown(value)}, which is no text"
+        raise StudyError(f"{raw.at(row, name)} {what}; every example needs its text.")
+    if not may_be_empty and not value.strip():
+        raise StudyError(f"{raw.at(row, name)} is empty; every example needs its text.")
+    if HALF_A_PAIR.search(value):
+        raise StudyError(f"{raw.at(row, name)} holds half a surrogate pair, which is no text.")
 
 
 def _number(value: object) -> float | None:

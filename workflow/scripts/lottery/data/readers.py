@@ -23,7 +23,7 @@ from lottery.data.text import (
     equally_long,
     json_rows,
 )
-from lottery.data.typed import typed
+from lottery.data.typed import HubSplit, typed
 from lottery.files.errors import StudyError
 from lottery.tasks.labels import column_name, label_name
 from lottery.tasks.places import is_saved, require_files
@@ -144,6 +144,16 @@ def read_data_file(
     return replace(table, name=str(path))
 
 
+def read_hub_split(
+    split: HubSplit, wanted: Collection[str], rows: np.ndarray | None = None
+) -> RawTable:
+    """Reads the wanted columns of a split of the hub, `rows` (from 0, ascending) or all of them."""
+    table = _read_typed(split, wanted, "hub", rows)
+    if not len(table):
+        raise StudyError(f"{split} is empty: it has no row of data.")
+    return table
+
+
 def _of_rows(
     path: Path,
     rows: Iterator[tuple[int, list[str]]],
@@ -199,7 +209,9 @@ def _of_objects(path: Path, encoding: str | None, wanted: Collection[str]) -> Ra
     return RawTable(str(path), columns, tuple(available), {}, "line", numbers)
 
 
-def _names(path: Path, available: Sequence[str], wanted: Collection[str]) -> dict[str, str]:
+def _names(
+    path: Path | HubSplit, available: Sequence[str], wanted: Collection[str]
+) -> dict[str, str]:
     """The wanted names that a file has, each with the file's own spelling."""
     names: dict[str, str] = {}
     for name in available:
@@ -237,16 +249,24 @@ def _array(values: list[Any]) -> pa.Array | list[Any]:
         return values
 
 
-def _read_typed(path: Path, wanted: Collection[str], kind: str) -> RawTable:
+def _read_typed(
+    path: Path | HubSplit, wanted: Collection[str], kind: str, rows: np.ndarray | None = None
+) -> RawTable:
     columns: dict[str, Column] = {}
     n = 0
     with typed(path, wanted, kind) as found:
         names = _names(path, found.available, wanted)
         for batch in found.batches:
+            here = batch
+            if rows is not None:
+                first, last = np.searchsorted(rows, [n, n + len(batch)])
+                here = batch.take(rows[first:last] - n)
             for name, spelt in names.items():
-                columns.setdefault(name, []).append(batch.column(spelt))
+                columns.setdefault(name, []).append(here.column(spelt))
             n += len(batch)
     classes = {column_name(name): [*map(label_name, each)] for name, each in found.classes.items()}
     # Without any of the wanted columns the rows do not matter.
-    numbers = range(1, n + 1) if names else range(1, 2)
+    numbers: Sequence[int] = range(1, n + 1) if names else range(1, 2)
+    if rows is not None:
+        numbers = array("q", rows + 1)
     return RawTable(str(path), columns, tuple(found.available), classes, "row", numbers)

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lottery.data.readers import SUFFIXES, RawTable, read_data_file
-from lottery.files import expanded
+from lottery.data.readers import SUFFIXES, RawTable, read_data_file, read_hub_split
+from lottery.data.typed import HubSplit
+from lottery.files import expanded, read_json, write_json
 from lottery.files.errors import StudyError
+from lottery.tasks.labels import column_name, label_name
 from lottery.tasks.places import files_of, glue_place, is_saved
 from lottery.tasks.task import DOWNLOADS, GLUE_REPOSITORY, GLUE_REVISION, Task
 
+if TYPE_CHECKING:
+    import numpy as np
+
 INDEX_COLUMN = "idx"
+HUB_CACHE = ".hub"  # among the folders of the tasks, which share what they download
 
 
 def read_split(
-    task: Task, split: str, wanted: Collection[str], glue_folder: str | None, cache: Path | None
+    task: Task,
+    split: str,
+    wanted: Collection[str],
+    glue_folder: str | None,
+    cache: Path | None,
+    rows: np.ndarray | None = None,
 ) -> RawTable:
     """Reads the wanted columns of a split of a task of any kind but "generated".
 
@@ -29,8 +42,11 @@ def read_split(
             GLUE download, that takes the hub's place for GLUE tasks, and the address's for a task
             of the web that it has; None for the network.
         cache: Folder for downloads from the hub; None takes huggingface_hub's own.
+        rows: Of a data set of the hub the rows to keep, from 0 and ascending; None for all.
     """
     place = dict(task.splits)[split]
+    if task.kind == "hub":
+        return _of_a_data_set(task, place, wanted, cache, rows)
     if task.kind == "files":
         raw = read_data_file(expanded(place), wanted, quoting=task.quoting, encoding=task.encoding)
         return replace(raw, name=place)
@@ -39,7 +55,8 @@ def read_split(
     if glue_folder is not None:
         return _of_folder(local_glue_file(expanded(glue_folder), task, split, place), task, wanted)
     file = f"{task.glue}/{place}-00000-of-00001.parquet"
-    raw = read_data_file(_of_the_hub(file, cache), wanted)
+    advice = "or set glue_folder to a local copy"
+    raw = read_data_file(_of_the_hub(GLUE_REPOSITORY, file, GLUE_REVISION, cache, advice), wanted)
     return replace(
         raw, source=f"{GLUE_REPOSITORY}/{file}", name=GLUE_REPOSITORY, revision=GLUE_REVISION
     )
@@ -109,18 +126,75 @@ def local_files(task: Task, glue_folder: str | None) -> list[str]:
     return [file for place in places for file in files_of(place)]
 
 
-def _of_the_hub(file: str, cache: Path | None) -> Path:
+def _of_the_hub(
+    repository: str, file: str, revision: str, cache: Path | None, advice: str = ""
+) -> Path:
     """Gives the local copy of a file at the pinned revision, downloaded if need be.
 
-    Not `datasets.load_dataset`: it downloads into the user's home whatever its cache_dir, asks the
-    hub for a list of files first, and prepares every split, the unlabelled one for tests too.
+    Not `datasets.load_dataset`: it downloads into the user's home whatever its cache_dir, and
+    prepares every split, the unlabelled one for tests too.
     """
     if cache is not None:
         os.environ.setdefault("HF_XET_CACHE", str(cache / "xet"))
     from lottery.files import hub
 
-    advice = "or set glue_folder to a local copy"
-    return hub.fetch_file(GLUE_REPOSITORY, file, GLUE_REVISION, cache, advice)
+    return hub.fetch_file(repository, file, revision, cache, advice)
+
+
+def _of_a_data_set(
+    task: Task, split: str, wanted: Collection[str], cache: Path | None, rows: np.ndarray | None
+) -> RawTable:
+    """Reads a split of a data set of the hub; its rows are numbered from 0."""
+    import pyarrow as pa
+
+    repository, revision = str(task.hub), str(task.revision)
+    facts = _facts(task, cache)
+    files = tuple(
+        _of_the_hub(repository, file, revision, cache) for file in _files(task, split, facts)
+    )
+    how = {name: facts[name] for name in ("module", "options", "features")}
+    raw = read_hub_split(HubSplit(f"{repository}, split {split}", files, **how), wanted, rows)
+    numbers = pa.array(raw.numbers, pa.int64())
+    columns = raw.columns | {INDEX_COLUMN: [pa.compute.subtract(numbers, 1)]}
+    return replace(raw, columns=columns, name=repository, revision=revision)
+
+
+def declared_splits(task: Task, cache: Path) -> Iterator[RawTable]:
+    """The splits of a task of the hub without rows; without columns where its card names none."""
+    facts = _facts(task, cache)
+    features = facts["features"] or {}
+    available: dict[str, list[Any]] = {column_name(name): [] for name in features}
+    classes = {
+        column_name(name): [*map(label_name, each["names"])]
+        for name, each in features.items()
+        if isinstance(each, dict) and each.get("_type") == "ClassLabel"
+    }
+    for _, split in task.splits:
+        _files(task, split, facts)
+        yield RawTable(f"{task.hub}, split {split}", available, tuple(features), classes)
+
+
+def _files(task: Task, split: str, facts: Any) -> list[str]:
+    """The paths of a split in the repository."""
+    if split not in facts["splits"]:
+        raise StudyError(
+            f"{task.hub} has no split {split!r}; allowed are {', '.join(facts['splits'])}."
+        )
+    return facts["splits"][split]
+
+
+def _facts(task: Task, cache: Path | None) -> Any:
+    """What the hub says of a data set at a commit, which never changes: asked once."""
+    from lottery.files import hub
+
+    repository, config, revision = str(task.hub), task.config, str(task.revision)
+    if cache is None:
+        return hub.describe_data_set(repository, config, revision)
+    name = f"{sha256(config.encode()).hexdigest()[:16] if config else 'default'}.json"
+    path = cache / "described" / repository.replace("/", "--") / revision / name
+    if not path.exists():
+        write_json(path, hub.describe_data_set(repository, config, revision))
+    return read_json(path)
 
 
 def _of_the_web(

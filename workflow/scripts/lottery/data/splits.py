@@ -11,6 +11,7 @@ import numpy as np
 HALVES_SEED = 1
 TRAIN_SAMPLE_SEED = 2
 SUBSET_SEED = 3  # plus the task's data_seed
+FOLDS_SEED = 4  # likewise
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
 HALVES = {"search_half": 0, "report_half": 1}
 
@@ -25,6 +26,19 @@ def halves(labels: np.ndarray, idx: np.ndarray) -> np.ndarray:
     half = np.empty(len(labels), np.uint8)
     half[_stratified_order(labels, idx, HALVES_SEED)] = np.arange(len(labels)) % 2
     return half
+
+
+def folds(labels: np.ndarray, idx: np.ndarray, k: int, data_seed: int) -> np.ndarray:
+    """Divides examples into k folds; arguments as of `stratified_sample`.
+
+    Returns:
+        The fold of each example, from 1 to k, int64 [n]. The folds' sizes differ by at most one,
+        within each stratum and overall.
+    """
+    fold = np.empty(len(labels), np.int64)
+    order = _stratified_order(labels, idx, FOLDS_SEED + (data_seed << 8))
+    fold[order] = np.arange(len(labels)) % k + 1
+    return fold
 
 
 def train_sample(labels: np.ndarray, idx: np.ndarray, size: int) -> np.ndarray:

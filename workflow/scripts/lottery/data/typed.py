@@ -1,4 +1,4 @@
-"""Parquet, Arrow, and folders of `save_to_disk`: types as they are stored, no cache.
+"""Parquet, Arrow, folders of `save_to_disk`, splits of the hub: types as stored, no cache.
 
 A few bytes of these formats can stand for gigabytes: a text that is repeated, zeros that are
 compressed, a length that is merely announced. So rows are unpacked a few at a time, up to a limit.
@@ -10,8 +10,10 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from lottery.files import read_json
 from lottery.files.errors import StudyError
@@ -27,6 +29,25 @@ UNPACKED, TIMES = 100_000_000, 100
 
 
 @dataclass(frozen=True)
+class HubSplit:
+    """A split of a data set of the hub, whose files are here.
+
+    Attributes:
+        name: what to call it in a sentence.
+        module, options, features: see `lottery.files.hub.describe_data_set`.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    module: str
+    options: Mapping[str, Any]
+    features: Mapping[str, Any] | None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class Typed:
     """An open file: its columns, and batches of those that are wanted."""
 
@@ -36,16 +57,16 @@ class Typed:
 
 
 @contextmanager
-def typed(path: Path, wanted: Collection[str], kind: str) -> Iterator[Typed]:
-    """Opens a parquet or Arrow file, or a folder of `save_to_disk`.
+def typed(path: Path | HubSplit, wanted: Collection[str], kind: str) -> Iterator[Typed]:
+    """Opens a parquet or Arrow file, a folder of `save_to_disk`, or a split of the hub.
 
     The batches hold texts, bytes, numbers and truth values, in columns named as the
     file names them, those whose name in NFC is wanted.
 
     Args:
-        path: The file or folder.
+        path: The file, folder or split.
         wanted: Names in NFC.
-        kind: "parquet", "arrow", or "folder".
+        kind: "parquet", "arrow", "folder", or "hub".
 
     Raises:
         StudyError: It is damaged, holds another type, or unpacks to far more than its size; raised
@@ -53,13 +74,17 @@ def typed(path: Path, wanted: Collection[str], kind: str) -> Iterator[Typed]:
     """
     import pyarrow as pa
 
-    files = path.iterdir() if kind == "folder" else [path]
+    if isinstance(path, HubSplit):
+        files, what = path.files, f"data set of {path.module} files"
+    elif kind == "folder":
+        files, what = tuple(path.iterdir()), "folder of save_to_disk"
+    else:
+        files, what = (path,), f"{kind} file"
     size = sum(file.stat().st_size for file in files)
     limit = max(UNPACKED, TIMES * size)
-    what = "folder of save_to_disk" if kind == "folder" else f"{kind} file"
     damage: tuple[type[Exception], ...] = (OSError, ValueError, TypeError, LookupError)
     damage += (ArithmeticError, RecursionError, MemoryError, pa.ArrowException)
-    open_as = {"parquet": _parquet, "arrow": _arrow, "folder": _folder}[kind]
+    open_as: Any = {"parquet": _parquet, "arrow": _arrow, "folder": _folder, "hub": _hub}[kind]
     try:
         with open_as(path, wanted, limit) as found:
             yield Typed(found.available, found.classes, _limited(path, found.batches, limit, size))
@@ -68,7 +93,7 @@ def typed(path: Path, wanted: Collection[str], kind: str) -> Iterator[Typed]:
 
 
 def _limited(
-    path: Path, batches: Iterator[pa.RecordBatch], limit: int, size: int
+    path: Path | HubSplit, batches: Iterator[pa.RecordBatch], limit: int, size: int
 ) -> Iterator[pa.RecordBatch]:
     """Checks and unpacks batches, until they hold more bytes than a file of this size may."""
     import pyarrow as pa
@@ -90,7 +115,7 @@ def _limited(
         yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _plain(path: Path, name: str, column: pa.Array, first: int) -> pa.Array:
+def _plain(path: Path | HubSplit, name: str, column: pa.Array, first: int) -> pa.Array:
     """A column in one of a few types, without dictionaries; `first` rows come before it."""
     import pyarrow as pa
     from pyarrow import types
@@ -199,6 +224,43 @@ def _folder(path: Path, wanted: Collection[str], limit: int) -> Iterator[Typed]:
         data.column_names,
         {n: tuple(f.names) for n, f in data.features.items() if isinstance(f, ClassLabel)},
         (batch for table in tables for batch in table.to_batches()),
+    )
+
+
+@contextmanager
+def _hub(split: HubSplit, wanted: Collection[str], limit: int) -> Iterator[Typed]:
+    from datasets import ClassLabel, Features, disable_progress_bars, load_dataset_builder
+
+    disable_progress_bars()
+    # Or a csv file's texts NA and None would be missing ones.
+    options: dict[str, Any] = {"keep_default_na": False} if split.module == "csv" else {}
+    options |= split.options
+    declared = None if split.features is None else Features.from_dict(split.features)
+    read, available = declared, None if declared is None else [*declared]
+    if split.module == "parquet" and declared is not None:
+        chosen = _wanted([*declared], wanted)
+        if chosen:  # the others are not unpacked
+            options["columns"] = chosen
+            read = Features({name: declared[name] for name in chosen})
+    files = {"split": [str(file) for file in split.files]}
+    with TemporaryDirectory() as empty:
+        builder = load_dataset_builder(split.module, data_files=files, cache_dir=empty, **options)
+        builder.info.features = read
+        data = builder.as_streaming_dataset("split")
+    tables = data.with_format("arrow").iter(CHUNK)
+    first = next(tables, None)
+    if first is None:
+        raise ValueError("it has no rows")
+    names = _wanted(first.column_names, wanted)
+    features = data.features or Features.from_arrow_schema(first.schema)
+    yield Typed(
+        available or first.column_names,
+        {n: tuple(f.names) for n, f in features.items() if isinstance(f, ClassLabel)},
+        (
+            batch
+            for table in chain([first], tables)
+            for batch in table.select(names).combine_chunks().to_batches()
+        ),
     )
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -23,6 +25,7 @@ from huggingface_hub.errors import (
     HFValidationError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
 )
 
 from lottery.files.errors import StudyError
@@ -34,6 +37,8 @@ TIMEOUT = 30.0  # seconds without an answer, where the library allows more
 LOG_IN = "log in (hf auth login) or set HF_TOKEN"
 RESOLVE = f"`{CHECK} --resolve CONFIG` prints the present one"
 ROUTE = "check the network, HTTPS_PROXY and HF_ENDPOINT"
+# What `datasets` reads data sets of text with; of its other readers one unpickles.
+MODULES = ("arrow", "csv", "json", "parquet")
 
 Result = TypeVar("Result")
 
@@ -111,9 +116,8 @@ def _refused(response: httpx2.Response) -> _FetchError | None:
         return _FetchError(f"{accept}, and {'use a token of that account' if known else LOG_IN}")
     if code == "RevisionNotFound":
         return _FetchError(f"there is no such revision; {RESOLVE}")
-    if code == "EntryNotFound":
-        name = unquote(response.request.url.path).rpartition("/")[2]
-        return _FetchError(f"there is no file {name} at this revision")
+    if code == "EntryNotFound":  # the library raises it: `datasets` tries names of files
+        return None
     if status == 401 and known:
         return _FetchError(f"{host} does not accept the token that was sent; {LOG_IN} again")
     if status == 401:
@@ -173,6 +177,70 @@ def fetch_file(
     return Path(_patiently(partial(get, cache_dir=cache), f"{file} of {repository}", advice))
 
 
+def describe_data_set(repository: str, config: str | None, revision: str) -> dict[str, Any]:
+    """Asks the hub which files each split of a data set is made of, and how they are read.
+
+    Args:
+        repository: hub id.
+        config: one of the data set's configurations; None for its only or default one.
+        revision: commit.
+
+    Returns:
+        JSON values: `module` of `datasets` that reads the files, its `options`, `features` (those
+        that the data set's card declares, or None), and `splits`: split -> paths in the repository.
+
+    Raises:
+        StudyError: the hub does not give it, or it is no data set of files that can be read.
+    """
+    what = f"{repository} at {revision}"
+    return _patiently(partial(_describe, repository, config, revision), what)
+
+
+def _describe(repository: str, config: str | None, revision: str) -> dict[str, Any]:
+    from datasets import BuilderConfig, get_dataset_config_names, load_dataset_builder
+
+    if constants.HF_HUB_OFFLINE:
+        raise OfflineModeIsEnabled
+    remote = f"hf://datasets/{repository}"  # never a folder of that name
+    try:
+        # In an empty folder, or `datasets` takes any revision that it has prepared before.
+        with TemporaryDirectory() as empty:
+            builder = load_dataset_builder(remote, config, revision=revision, cache_dir=empty)
+    except RuntimeError:
+        raise _FetchError(
+            "its data are made by a script, and no code of the hub is run; name a data set of files"
+        ) from None
+    except FileNotFoundError as error:
+        if isinstance(error, LocalEntryNotFoundError):
+            raise
+        raise _FetchError("it has no data files that the library datasets reads") from None
+    except ValueError as error:
+        names = get_dataset_config_names(remote, revision=revision)
+        if config in names or (config is None and len(names) == 1):
+            raise _FetchError("its card names files that are not in it") from error
+        lacks = "default config" if config is None else f"config {config!r}"
+        raise _FetchError(f"it has no {lacks}; allowed are {', '.join(names)}") from error
+    module = type(builder).__module__.rpartition(".")[2]
+    if module not in MODULES:
+        raise _FetchError(f"its files are of the type {module}; read are {', '.join(MODULES)}")
+    common = {field.name for field in fields(BuilderConfig)} | {"features"}
+    options = {
+        field.name: getattr(builder.config, field.name)
+        for field in fields(builder.config)
+        if field.name not in common and getattr(builder.config, field.name) != field.default
+    }
+    features = builder.info.features
+    return {
+        "module": module,
+        "options": options,
+        "features": None if features is None else features.to_dict(),
+        "splits": {
+            str(split): [str(path).removeprefix(f"{remote}@{revision}/") for path in paths]
+            for split, paths in builder.config.data_files.items()
+        },
+    }
+
+
 def fetch_address(address: str, advice: str = "") -> bytes:
     """Gives what is at an address of the web."""
     from huggingface_hub import get_session
@@ -180,11 +248,11 @@ def fetch_address(address: str, advice: str = "") -> bytes:
     return _patiently(lambda: get_session().get(address).content, address, advice)
 
 
-def present_commit(repository: str) -> str:
-    """Asks the hub for the present commit of a model, 40 hexadecimal digits."""
+def present_commit(repository: str, kind: str = "model") -> str:
+    """Asks the hub for the present commit of a model or "dataset", 40 hexadecimal digits."""
     from huggingface_hub import HfApi
 
-    sha = _patiently(lambda: HfApi().model_info(repository).sha, repository)
+    sha = _patiently(lambda: HfApi().repo_info(repository, repo_type=kind).sha, repository)
     if sha is None:
         raise StudyError(f"The hub names no commit of {repository}.")
     return sha
@@ -216,7 +284,15 @@ def _failure(error: Exception) -> _FetchError:
     """What a download of huggingface_hub ended with, as one of ours."""
     if isinstance(error, _FetchError):
         return error
-    if isinstance(error, httpx2.HTTPError):  # while the content came, after the answer
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(
+        error.__cause__, RemoteEntryNotFoundError
+    ):
+        error = error.__cause__
+    if isinstance(error, RemoteEntryNotFoundError):
+        name = unquote(error.response.request.url.path).rpartition("/")[2]
+        return _FetchError(f"there is no file {name} at this revision")
+    # While the content came, after the answer.
+    if isinstance(error, httpx2.HTTPError | OfflineModeIsEnabled):
         return _without_answer(error, "the server")
     if isinstance(error, HFValidationError):
         return _FetchError("this is no id of the hub; ids are owner/name")

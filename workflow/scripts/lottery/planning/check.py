@@ -1,4 +1,4 @@
-"""A config by itself: what is wrong with it, and the revisions that its models lack."""
+"""A config by itself: what is wrong with it, and the revisions that it lacks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def resolve(name: str) -> None:
         return
     from lottery.files.hub import present_commit
 
-    for model, source in found.items():
-        with blaming(f"models.{model}.source"):
-            commit = present_commit(source)
-        print(f"models.{model} ({source}):\n    revision: {commit}", flush=True)
+    for key, (source, kind) in found.items():
+        with blaming(key):
+            commit = present_commit(source, kind)
+        print(f"{key.rpartition('.')[0]} ({source}):\n    revision: {commit}", flush=True)

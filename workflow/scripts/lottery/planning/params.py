@@ -313,6 +313,7 @@ def layout_params(
                 "metric": study.tasks[name].metric,
                 "in_average": study.tasks[name].in_average,
                 "published": study.tasks[name].glue if _is_papers_task(study, name) else None,
+                **_fold_of(study.tasks[name]),
             }
             for name in study.trained_tasks
             if methods is None or any(name in method.tasks for method in shown)
@@ -326,6 +327,11 @@ def layout_params(
             for method in shown
         },
     }
+
+
+def _fold_of(task: Task) -> dict[str, str]:
+    """Only of folds: the params of all other studies would change."""
+    return {} if task.fold_of is None else {"fold_of": task.fold_of}
 
 
 def summary_params(study: Study) -> Params:
@@ -397,7 +403,13 @@ def scored_methods(study: Study, model: str) -> list[str]:
 
 
 def _averaged(study: Study, method: str) -> list[str]:
-    return [task for task in study.methods[method].tasks if study.tasks[task].in_average]
+    """The tasks whose masks enter averages; of the folds of a data set the first.
+
+    Masks of several folds rest on mostly the same examples, so they are no masks of several tasks.
+    """
+    tasks = [study.tasks[name] for name in study.methods[method].tasks]
+    first = {task.data_set: task.id for task in reversed(tasks)}
+    return [task.id for task in tasks if task.in_average and first[task.data_set] == task.id]
 
 
 def survival_params(study: Study, model: str, method: str) -> Params:
@@ -747,6 +759,9 @@ def _task_facts(study: Study, task: Task) -> Params:
         source = f"generated: {task.generated}, data seed {task.data_seed}"
     elif task.kind == "files":
         source = ", ".join(map(shareable, task.source_files))
+    elif task.kind == "hub":
+        config = f" ({task.config})" if task.config else ""
+        source, revision = f"{task.hub}{config}", str(task.revision)
     elif study.glue_folder is not None:
         source = f"{task.glue}, from {shareable(study.glue_folder)}"
     else:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from lottery.attention.annotated import read_annotated
 from lottery.config import Study
-from lottery.data.examples import read_task
-from lottery.data.sources import local_glue_file
+from lottery.data.examples import check_declared, read_task
+from lottery.data.sources import HUB_CACHE, local_glue_file
 from lottery.data.summary import describe_examples, refuse
 from lottery.files import expanded
 from lottery.files.errors import StudyError, blaming
@@ -59,9 +59,11 @@ def check_inputs(study: Study, jobs: Iterable[Fetch]) -> None:
         for name in study.models
         if ("model", name) in fetched
     }
-    for name, task in study.tasks.items():
-        if ("task", name) in fetched:
-            _check_task(study, task)
+    tasks = [task for name, task in study.tasks.items() if ("task", name) in fetched]
+    if study.data_warnings != "error":  # all folds read the same rows
+        tasks = [*{task.data_set: task for task in tasks}.values()]
+    for task in tasks:
+        _check_task(study, task)
     _check_analysis(study, {step for step, _ in jobs})
     for step, cell in jobs:
         if step == "import_masks" or step.startswith("tokenize"):
@@ -75,7 +77,8 @@ def _check_analysis(study: Study, steps: set[str]) -> None:
     baselines, annotated = study.analysis["baselines"], study.analysis["annotated_maps"]
     if baselines and steps & {"tabulate_trainability", "check_claims"}:
         with blaming("analysis.baselines"):
-            read_baselines(expanded(baselines), study.trained_tasks)
+            names = dict.fromkeys(study.tasks[task].data_set for task in study.trained_tasks)
+            read_baselines(expanded(baselines), names)
     if annotated and "check_pattern_rules" in steps:
         with blaming("analysis.annotated_maps"):
             read_annotated(expanded(annotated))
@@ -105,6 +108,8 @@ def _check_task(study: Study, task: Task) -> None:
             tables = read_task(task, None)
             if study.data_warnings == "error":
                 refuse(describe_examples(tables, task)["warnings"], "error")
+    elif task.kind == "hub":
+        check_declared(task, Path("resources/tasks") / HUB_CACHE)
     elif task.kind == "glue" and study.glue_folder is not None:
         with blaming(f"tasks.{task.id}"):
             for split, place in task.splits:

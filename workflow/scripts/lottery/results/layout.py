@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lottery.config.presets import DISPLAY_SPLIT
@@ -21,12 +21,14 @@ class TaskColumn:
         metric: the reported metric.
         in_average: whether it enters averages over tasks.
         published: the GLUE preset that it is, unchanged; None for any other task.
+        fold_of: of a fold, the data set that it is part of.
     """
 
     id: str
     metric: str
     in_average: bool
     published: str | None
+    fold_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,23 @@ class Layout:
     def metrics(self) -> dict[str, str]:
         """task -> reported metric."""
         return {task.id: task.metric for task in self.tasks}
+
+    @property
+    def folds(self) -> dict[str, tuple[str, ...]]:
+        """data set -> the tasks that are its folds."""
+        found: dict[str, tuple[str, ...]] = {}
+        for task in self.tasks:
+            if task.fold_of is not None:
+                found[task.fold_of] = (*found.get(task.fold_of, ()), task.id)
+        return found
+
+    def over_folds(self) -> Layout:
+        """The layout of `lottery.results.folds.over_folds`: data sets in the place of folds."""
+        tasks = {
+            task.fold_of or task.id: replace(task, id=task.fold_of or task.id, fold_of=None)
+            for task in self.tasks
+        }
+        return replace(self, tasks=[*tasks.values()])
 
     @property
     def rows(self) -> list[Row]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lottery import files
+from lottery.results.folds import over_folds
 from lottery.results.layout import Layout, Row
 from lottery.results.published import Published, PublishedOn
 from lottery.results.scores import COSTS
@@ -73,7 +74,7 @@ def summarize(scores: pd.DataFrame, layout: Layout, published: Published) -> pd.
         for model in ("none", *layout.models)
         for split in SPLITS
         for row in layout.every_row
-        for task in (*layout.metrics, AVERAGE)
+        for task in dict.fromkeys((*layout.metrics, *layout.over_folds().metrics, AVERAGE))
     ]
     frame = frame.loc[[cell for cell in order if cell in frame.index]]
     return files.table(frame.reset_index(), SCHEMA)
@@ -100,16 +101,27 @@ def by_row(runs: pd.DataFrame, task: str) -> dict[Row, pd.DataFrame]:
 def cell_numbers(runs: pd.DataFrame, layout: Layout, published: Published) -> pd.DataFrame:
     """The rows of summary.csv for some cells: one per task, then one each for their average.
 
+    A data set with folds has a row after those of its folds, in which a run is a seed.
+
     Args:
         runs: one score per cell, task and seed, with the columns of `score_table`.
     """
     import pandas as pd
 
-    tasks = over_seeds(runs, [*CELL, "task", "metric"])
-    tasks = pd.concat([tasks, _published(tasks, layout, published)], axis=1)
-    averages = _averages(_averaged(runs, layout), _averaged(tasks, layout))
-    frame = pd.concat([tasks, averages], ignore_index=True)
+    whole, runs_of = layout.over_folds(), over_folds(runs, layout)
+    tasks = _task_numbers(runs_of, whole, published)
+    averages = _averages(_averaged(runs_of, whole), _averaged(tasks, whole))
+    folds = runs[runs["task"].isin([fold for names in layout.folds.values() for fold in names])]
+    of_folds = [_task_numbers(folds, layout, published)] if len(folds) else []
+    frame = pd.concat([*of_folds, tasks, averages], ignore_index=True)
     return files.table(frame[list(NUMBERS)], NUMBERS)
+
+
+def _task_numbers(runs: pd.DataFrame, layout: Layout, published: Published) -> pd.DataFrame:
+    import pandas as pd
+
+    tasks = over_seeds(runs, [*CELL, "task", "metric"])
+    return pd.concat([tasks, _published(tasks, layout, published)], axis=1)
 
 
 def _averaged(rows: pd.DataFrame, layout: Layout) -> pd.DataFrame:
@@ -121,8 +133,14 @@ def _costs(runs: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """Mean costs of each cell and task, and of each cell over the tasks that take part."""
     import pandas as pd
 
-    average = _averaged(runs, layout).assign(task=AVERAGE)
-    return pd.concat([runs, average]).groupby([*CELL, "task"])[[*COST]].mean()
+    whole, runs_of = layout.over_folds(), over_folds(runs, layout)
+    data_sets = runs_of[runs_of["task"].isin([*layout.folds])]
+    average = _averaged(runs_of, whole).assign(task=AVERAGE)
+    return (
+        pd.concat([runs, *([data_sets] if len(data_sets) else []), average])
+        .groupby([*CELL, "task"])[[*COST]]
+        .mean()
+    )
 
 
 def over_seeds(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lottery.results.folds import BySeed, by_data_set
 from lottery.results.layout import Layout, TaskColumn
 from lottery.statistics.claims.verdicts import (
     ABOVE,
@@ -53,16 +54,31 @@ class Measured(NamedTuple):
     Attributes:
         values: [S].
         se_examples: standard error of their mean over the examples.
+        seeds: whose values they are, where that matters.
     """
 
     values: np.ndarray
     se_examples: float
+    seeds: Sequence[int] = ()
 
 
 def estimate(of_tasks: Sequence[Measured]) -> Estimate | None:
     """The mean over tasks of the means over seeds, with its interval; None without a value."""
     errors = [each.se_examples for each in of_tasks]
     return mean_estimate([each.values for each in of_tasks], se_of_mean(errors))
+
+
+def measured_over_folds(of_tasks: Mapping[str, Measured], layout: Layout) -> dict[str, Measured]:
+    """The same with one for each data set in the place of its folds."""
+    numbers = {
+        task: BySeed(np.array(each.seeds), each.values, np.zeros(len(each.values), bool))
+        for task, each in of_tasks.items()
+    }
+    merged = {}
+    for task, found in by_data_set(numbers, layout).items():
+        errors = [of_tasks[name].se_examples for name in layout.folds.get(task, (task,))]
+        merged[task] = Measured(found.values, se_of_mean(errors), [*found.seeds])
+    return merged
 
 
 def interval_of(found: Estimate | None, name: str) -> dict[str, float | None]:
@@ -134,9 +150,8 @@ class TaskRuns:
     def measured(self, draws: Sequence[str], phase: str) -> Measured:
         """The scores of a subnetwork."""
         runs = self.runs(draws, phase)
-        return Measured(
-            runs["value"].to_numpy(float), self.error(self.added(draws, phase, runs.index))
-        )
+        error = self.error(self.added(draws, phase, runs.index))
+        return Measured(runs["value"].to_numpy(float), error, [*runs.index])
 
     def scored(self, draws: Sequence[str], phase: str) -> dict[str, Any] | None:
         """The columns of `SCORED` for a subnetwork; None without a run."""
@@ -168,7 +183,7 @@ class TaskRuns:
         if len(sound) < min(2, len(both)):
             return Measured(np.empty(0), 0.0)
         added = self.added(first, phase, sound) - factor * self.added(second, phase, sound)
-        return Measured(both.loc[sound, "value"].to_numpy(float), self.error(added))
+        return Measured(both.loc[sound, "value"].to_numpy(float), self.error(added), [*sound])
 
     def added(self, draws: Sequence[str], phase: str, seeds: Iterable[int]) -> np.ndarray:
         """What every example adds to each seed's score, draws averaged, [S, n]."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from lottery import files
 from lottery.files.errors import StudyError
+from lottery.results.folds import BySeed, by_data_set
 from lottery.results.layout import Layout, TaskColumn
 from lottery.results.published import Published
 from lottery.results.summary import AVERAGE
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 # are; median: the same of medians over seeds. p_examples: predictions swapped, with Holm's
 # correction over the tasks that enter averages, and the least that p could have been. seed_sd,
 # draw_sd: components of the variance of the random subnetwork's scores where it has several draws.
+# A data set with folds has a row after theirs: the mean over folds within each seed.
 # In the rows of task `average`, n_seeds is the smallest number of seeds of a task, and the
 # components are the roots of the tasks' mean variances.
 SCHEMA: files.Schema = {
@@ -74,6 +76,7 @@ class TaskDifference:
     """One contrast on one task.
 
     Attributes:
+        seeds: whose difference it is.
         values: difference of every seed.
         sound: which of them rest on runs that did not collapse.
         se_examples: standard error over examples of the mean of the sound ones.
@@ -85,6 +88,7 @@ class TaskDifference:
 
     task: TaskColumn
     n_examples: int
+    seeds: np.ndarray
     values: np.ndarray
     sound: np.ndarray
     se_examples: float
@@ -174,6 +178,7 @@ class Comparison:
             of_contrast = TaskDifference(
                 task=task,
                 n_examples=n,
+                seeds=seeds.to_numpy(),
                 values=values.to_numpy(),
                 sound=sound,
                 se_examples=examples_se(added[first].mean(1) - added[second].mean(1)),
@@ -219,15 +224,17 @@ class Comparison:
         head |= {"split": self.split, "phase": phase}
         head |= {"first": contrast.first, "second": contrast.second}
         head["n_draws"] = max(len(contrast.first_draws), len(contrast.second_draws))
-        averaged = [each for each in tasks if each.task.in_average]
+        tested = self._over_folds(tasks)
+        averaged = [each for each in tested if each.task.in_average]
         corrected = iter(holm([each.null.p for each in averaged if each.null]))
-        for each in tasks:
+        for each in [each for each in tasks if each.task.fold_of] + tested:
             of_task: dict[str, Any] = {"task": each.task.id, "metric": each.task.metric}
             of_task |= {"n_examples": each.n_examples, **_estimates([each])}
-            # A task that enters no average is not tested: it has an interval only.
-            if each.task.in_average and each.null:
+            # What enters no average, a single fold too, is not tested: it has an interval only.
+            enters = each.task.in_average and not each.task.fold_of
+            if enters and each.null:
                 of_task |= _permuted(each.null) | {"p_examples_holm": next(corrected)}
-            elif not each.task.in_average:
+            elif not enters:
                 of_task["p"] = None
             yield head | of_task
         if averaged:
@@ -236,6 +243,43 @@ class Comparison:
             if nulls:
                 of_average |= _permuted(pool(nulls, self.permutations))
             yield head | of_average
+
+    def _over_folds(self, tasks: Sequence[TaskDifference]) -> list[TaskDifference]:
+        """The same with one for each data set in the place of its folds."""
+        by_task = {each.task.id: each for each in tasks}
+        merged = by_data_set(
+            {name: BySeed(each.seeds, each.values, ~each.sound) for name, each in by_task.items()},
+            self.layout,
+        )
+        found = []
+        for column in self.layout.over_folds().tasks:
+            if column.id in by_task:
+                found.append(by_task[column.id])
+            elif column.id in merged:
+                folds = [by_task[name] for name in self.layout.folds[column.id]]
+                found.append(self._merged(column, folds, merged[column.id]))
+        return found
+
+    def _merged(
+        self, column: TaskColumn, folds: Sequence[TaskDifference], numbers: BySeed
+    ) -> TaskDifference:
+        """The contrast on a data set; no two of its folds' validation sets share examples."""
+        sound = ~numbers.degenerate.astype(bool)
+        nulls = [each.null for each in folds if each.null]
+        enough = len(nulls) == len(folds) and sound.sum() >= min(2, len(sound))
+        known = [each.components for each in folds if each.components]
+        components = np.sqrt(np.mean(np.square(known), axis=0)) if known else None
+        return TaskDifference(
+            task=column,
+            n_examples=sum(each.n_examples for each in folds),
+            seeds=numbers.seeds,
+            values=numbers.values.astype(float),
+            sound=sound,
+            se_examples=se_of_mean([each.se_examples for each in folds]),
+            null=pool(nulls, self.permutations) if enough else None,
+            components=None if components is None else (components[0], components[1]),
+            published=None,
+        )
 
 
 def _permuted(null: Null) -> dict[str, float]:

@@ -107,7 +107,8 @@ def relation_of(source: str | None, task: str, layout: Layout) -> str:
     """What the source of a mask is to the task that it is trained on."""
     if source in (None, task):
         return OWN
-    return TASK if source in layout.metrics else PLACE
+    of_data_set = next((folds for folds in layout.folds.values() if task in folds), ())
+    return TASK if source in layout.metrics and source not in of_data_set else PLACE
 
 
 def _scored(runs: TaskRuns, draws: tuple[str, ...], phase: str) -> dict[str, Any] | None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lottery import files
 from lottery.pruning.subnetworks import STARTS, Subnetwork
 from lottery.results.layout import Layout
 from lottery.results.summary import AVERAGE
-from lottery.statistics.axes import SCORED, Measured, estimate, interval_of, tasks_of
+from lottery.statistics.axes import (
+    SCORED,
+    Measured,
+    estimate,
+    interval_of,
+    measured_over_folds,
+    tasks_of,
+)
 from lottery.statistics.runs import FULL
 
 if TYPE_CHECKING:
@@ -50,6 +57,14 @@ def starts_of(names: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     }
 
 
+class OfTask(NamedTuple):
+    """A start on one task: its row, its scores, and its difference from the pretrained weights."""
+
+    row: dict[str, Any]
+    score: Measured
+    change: Measured | None
+
+
 def start_table(
     scores: pd.DataFrame, paths: Iterable[Path], layout: Layout, model: str, method: str
 ) -> pd.DataFrame:
@@ -64,7 +79,7 @@ def start_table(
     wanted = {name for starts in masks.values() for draws in starts.values() for name in draws}
     head = {"model": model, "method": method, "split": layout.display_split(method)}
     rows: list[dict[str, Any]] = []
-    averaged: dict[tuple[str, str], list[tuple[dict[str, Any], Measured, Measured | None]]] = {}
+    averaged: dict[tuple[str, str], dict[str, OfTask]] = {}
     for runs in tasks_of(scores, paths, layout, model, method, wanted):
         of_task = head | {"task": runs.task.id, "metric": runs.task.metric, "n_tasks": 1}
         for (mask, start), draws, reference in _cells(masks):
@@ -75,10 +90,10 @@ def start_table(
             change = runs.difference(draws, reference, PHASE) if reference else None
             rows.append(of_task | {"mask": mask, "start": start} | found | _change(change))
             if runs.task.in_average:
-                averaged.setdefault((mask, start), []).append((found, score, change))
+                averaged.setdefault((mask, start), {})[runs.task.id] = OfTask(found, score, change)
     for (mask, start), of_tasks in averaged.items():
-        cell = head | {"task": AVERAGE, "mask": mask, "start": start, "n_tasks": len(of_tasks)}
-        rows.append(cell | _average(of_tasks))
+        cell = head | {"task": AVERAGE, "mask": mask, "start": start}
+        rows.append(cell | _average(of_tasks, layout))
     return files.table(rows, SCHEMA)
 
 
@@ -99,15 +114,27 @@ def _change(*of_tasks: Measured | None) -> dict[str, Any]:
     return interval_of(found, "difference") | {"p": found.p() if found else None}
 
 
-def _average(of_tasks: list[tuple[dict[str, Any], Measured, Measured | None]]) -> dict[str, Any]:
-    found = [row for row, _, _ in of_tasks]
+def _average(of_tasks: Mapping[str, OfTask], layout: Layout) -> dict[str, Any]:
+    found = [each.row for each in of_tasks.values()]
+    scores = measured_over_folds({task: each.score for task, each in of_tasks.items()}, layout)
+    changes = measured_over_folds(
+        {task: each.change for task, each in of_tasks.items() if each.change is not None}, layout
+    )
+    kept: dict[str, list[float]] = {}
+    for task in layout.tasks:
+        if task.id in of_tasks:
+            kept.setdefault(task.fold_of or task.id, []).append(
+                of_tasks[task.id].row["kept_fraction"]
+            )
+    means = [sum(each) / len(each) for each in kept.values()]
     return {
-        "kept_fraction": sum(row["kept_fraction"] for row in found) / len(found),
+        "n_tasks": len(means),
+        "kept_fraction": sum(means) / len(means),
         "n_seeds": min(row["n_seeds"] for row in found),
         "n_draws": found[0]["n_draws"],
         "n_collapsed": sum(row["n_collapsed"] for row in found),
-        **interval_of(estimate([score for _, score, _ in of_tasks]), "score"),
-        **_change(*(change for _, _, change in of_tasks)),
+        **interval_of(estimate([*scores.values()]), "score"),
+        **_change(*changes.values()),
     }
 
 

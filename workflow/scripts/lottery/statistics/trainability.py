@@ -67,7 +67,7 @@ def trainability(
     import pandas as pd
 
     scores = summary.reported_runs(scores, layout)
-    given = _given(baselines, layout)
+    given = _given(baselines, layout.over_folds())
     frames = [files.table([], SCHEMA)]
     for split, methods in _splits(layout).items():
         for system in systems(layout, controls, untrained, methods):

@@ -11,6 +11,7 @@ from lottery.report.tables import claims as printed
 from lottery.report.tables.model import read_caption
 from lottery.report.tables.render import write_printed
 from lottery.results.baselines import read_baselines
+from lottery.results.folds import of_data_sets, over_folds
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
@@ -74,7 +75,8 @@ def check_claims(
     # Not at the top: the step imports quickly, and a study may have none of these analyses.
     import pandas as pd
 
-    order = Layout.of(**layout)
+    of_tasks = Layout.of(**layout)
+    order = of_tasks.over_folds()
     analyses = {
         "stability": paths_to_stability,
         "stability_pairs": paths_to_stability_pairs,
@@ -85,10 +87,10 @@ def check_claims(
         "survivors": paths_to_survivors,
         "patterns": paths_to_patterns,
     }
-    tasks = list(layout["tasks"])
+    tasks = [task.id for task in order.tasks]
     given = read_baselines(files.expanded(baselines), tasks) if baselines else []
     evidence = Evidence(
-        scores=reported_runs(score_table(path_to_scores), order),
+        scores=over_folds(reported_runs(score_table(path_to_scores), of_tasks), of_tasks),
         layout=order,
         methods={
             method.id: MethodFacts(
@@ -106,7 +108,9 @@ def check_claims(
         n_seeds=n_seeds,
         left_out=left_out or {},
         tables={
-            name: pd.concat([files.read_table(path, TABLES[name]) for path in paths])
+            name: of_data_sets(
+                pd.concat([files.read_table(path, TABLES[name]) for path in paths]), of_tasks
+            )
             for name, paths in analyses.items()
             if paths
         },

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lottery.data.examples import read_task
+from lottery.data.sources import HUB_CACHE
 from lottery.data.splits import halves
 from lottery.data.summary import describe_examples, report
 from lottery.files import write_json, write_parquet
@@ -17,8 +18,6 @@ from lottery.tasks.task import Task
 VERSION = 2
 
 log = logging.getLogger(__name__)
-
-DOWNLOADS = ".hub"  # among the folders of the tasks: aliases of a task share what they download
 
 
 def fetch_task(
@@ -56,7 +55,7 @@ def fetch_task(
     wanted = {split: Path(path) for split, path in paths.items() if path is not None}
     if set(wanted) != set(task.split_names):
         raise ValueError(f"task {task.id} has {task.split_names}, paths are for {tuple(wanted)}")
-    tables = read_task(task, glue_folder, Path(path_to_validation).parent.parent / DOWNLOADS)
+    tables = read_task(task, glue_folder, Path(path_to_validation).parent.parent / HUB_CACHE)
     summary = describe_examples(tables, task)
     report(summary, data_warnings)
     for split, path in wanted.items():

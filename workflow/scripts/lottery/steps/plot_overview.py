@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from lottery.pruning.subnetworks import base_name
 from lottery.report import strips, style
+from lottery.results.folds import over_folds
 from lottery.results.layout import SPLIT_NAMES, Layout, Row, TaskColumn
 from lottery.results.published import Published
 from lottery.results.scores import score_table
@@ -46,7 +47,7 @@ def plot_overview(
 
 def draw_overview(scores: pd.DataFrame, layout: Layout, published: Published, model: str) -> Figure:
     """Draws all methods on a model, each on the split that shows it."""
-    runs = reported_runs(scores, layout)
+    runs, layout = over_folds(reported_runs(scores, layout), layout), layout.over_folds()
     runs = runs[runs["model"].isin(("none", model))]
     methods = [each.id for each in layout.methods if each.id in set(runs["method"])]
     averaged = {method: averaged_tasks(runs, layout, method) for method in methods}

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lottery.report import strips, style
+from lottery.results.folds import over_folds
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.published import Published
 from lottery.results.scores import score_table
@@ -41,7 +42,7 @@ def draw_scores(
     split = layout.display_split(method)
     rows = [row for row in layout.rows if row[0] in ("none", method)]
     names = list(dict.fromkeys(row[1] for row in rows))
-    shown = reported_runs(scores, layout)
+    shown, layout = over_folds(reported_runs(scores, layout), layout), layout.over_folds()
     shown = shown[(shown["split"] == split) & shown["model"].isin(("none", model))]
     shown = shown[pd.MultiIndex.from_frame(shown[ROW]).isin(rows)]
     with_method = set(shown.loc[shown["method"] == method, "task"])

@@ -41,7 +41,7 @@ def tabulate_trainability(
         missing: what a partial study lacks, in words.
     """
     order = Layout.of(**layout)
-    tasks = [task.id for task in order.tasks]
+    tasks = [task.id for task in order.over_folds().tasks]
     given = read_baselines(files.expanded(baselines), tasks) if baselines else []
     published = Published.read(*paths_to_published)
     scores = score_table(path_to_scores)

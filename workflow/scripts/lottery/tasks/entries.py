@@ -10,11 +10,19 @@ from pathlib import PurePath
 from typing import Any
 
 from lottery.files.errors import StudyError
-from lottery.tasks.labels import column_name, label_name
+from lottery.files.workflow import CHECK
+from lottery.tasks.labels import column_name, label_name, template_columns
 from lottery.tasks.metrics import always_scored, applicable
 from lottery.tasks.task import GENERATED, LARGEST_GENERATED, PRESETS, SPLITS, Task
 
 ORIGINS = ("preset", "generated", "data")
+NOT_WITH_FOLDS = {
+    "evaluate_with": "nothing is trained",
+    "validation_examples": "every example is in one of the validation sets",
+}
+OF_HUB = ("hub", "config", "revision", "splits")  # keys of data
+FILE = "a csv, tsv, jsonl, parquet or arrow file, or a folder of save_to_disk"
+RESOLVE = f"{CHECK} --resolve CONFIG"
 # Codecs of Python that decode a word, an escape or nothing, but no file.
 NOT_OF_FILES = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
 
@@ -22,10 +30,11 @@ NOT_OF_FILES = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-
 def task_from_config(task_id: str, entry: Mapping[str, Any] | None) -> Task:
     """Builds a task from its entry in the config; its key `training` is not read here.
 
-    An entry without `preset`, `generated` and `data` means the preset of the same name.
+    An entry without `preset`, `generated` and `data` means the preset of the same name. One of
+    several folds has the keys that `with_folds` adds.
     """
     entry = {name: value for name, value in (entry or {}).items() if value is not None}
-    key = f"tasks.{task_id}"
+    key = f"tasks.{entry.get('fold_of', task_id)}"
     origins = [name for name in ORIGINS if name in entry]
     if len(origins) > 1:
         raise StudyError(
@@ -42,11 +51,41 @@ def task_from_config(task_id: str, entry: Mapping[str, Any] | None) -> Task:
         task = replace(_preset(key, task_id, entry), id=task_id)
     return replace(
         task,
+        **{name: entry[name] for name in ("folds", "fold", "fold_of") if name in entry},
         **_scored(key, task, entry),
         **_sizes(key, task, entry),
         **_evaluation_only(key, task, entry),
         in_average=entry.get("in_average", task.in_average),
     )
+
+
+def with_folds(tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The entries of the tasks, with those of the folds of a task in its place.
+
+    The entry of a fold has the keys fold (its number, from 1) and fold_of (the key of the task) as
+    well; its id is {task}_fold{number}.
+
+    Raises:
+        StudyError: Another task has the id of a fold, or the folds cannot be used.
+    """
+    every: dict[str, Mapping[str, Any]] = {}
+    for task_id, entry in tasks.items():
+        if entry.get("folds") is None:
+            every[task_id] = entry
+            continue
+        if entry.get("data") is None:
+            raise StudyError(
+                f"tasks.{task_id}.folds is allowed only with data: a preset has its own splits."
+            )
+        for name, why in NOT_WITH_FOLDS.items():
+            if entry.get(name) is not None:
+                raise StudyError(f"tasks.{task_id}.{name} is not allowed with folds: {why}.")
+        for fold in range(1, entry["folds"] + 1):
+            name = f"{task_id}_fold{fold}"
+            if name in tasks:
+                raise StudyError(f"tasks.{name} has the id of a fold of {task_id}; rename it.")
+            every[name] = {**entry, "fold": fold, "fold_of": task_id}
+    return every
 
 
 def _preset(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
@@ -78,26 +117,17 @@ def _own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
     text = entry["text"]
     text = _names(f"{key}.text", [text] if isinstance(text, str) else text)
     label = column_name(entry.get("label", "label").strip())
-    if label in text:
+    if label in {*text, *(name for each in text for name in template_columns(each))}:
         raise StudyError(f"{key}.label and {key}.text both name the column {label!r}.")
     labels = _labels(f"{key}.labels", entry["labels"]) if "labels" in entry else None
     dropped = tuple(label_name(value) or "" for value in entry.get("drop_labels", ()))
     if both := next((name for name in dropped if name in (labels or ())), None):
         raise StudyError(f"{key}.drop_labels and {key}.labels both name {both!r}.")
     metrics = always_scored(1 if labels is None else len(labels))
-    trains = "evaluate_with" not in entry
-    data = entry["data"]
-    for name in SPLITS[0 if trains else 1 : 2]:
-        if data.get(name) is None:
-            raise StudyError(
-                f"{key}.data.{name} is missing; give a csv, tsv, jsonl, parquet or arrow file, or "
-                "a folder of save_to_disk."
-            )
-    if not trains and data.get("train") is not None:
-        raise StudyError(f"{key}.data.train is not allowed with evaluate_with: nothing is trained.")
+    data = {name: value for name, value in entry["data"].items() if value is not None}
     return Task(
         id=task_id,
-        kind="files",
+        **_place(key, data, trains="evaluate_with" not in entry, folds="folds" in entry),
         text=text,
         label=label,
         labels=labels,
@@ -106,8 +136,43 @@ def _own_task(key: str, task_id: str, entry: Mapping[str, Any]) -> Task:
         quoting=_of_files(key, data, "quoting", (".csv", ".tsv")),
         encoding=_encoding(key, data),
         drop_labels=tuple(dict.fromkeys(dropped)),
-        splits=tuple((name, data[name]) for name in SPLITS if data.get(name) is not None),
     )
+
+
+def _place(task_key: str, data: Mapping[str, Any], *, trains: bool, folds: bool) -> dict[str, Any]:
+    """Where the examples are: the splits, and the data set of the hub that has them."""
+    key, hub = f"{task_key}.data", data.get("hub")
+    for name in SPLITS if hub else OF_HUB:
+        if name in data:
+            where = f"belongs under {key}.splits" if hub else f"goes with {key}.hub"
+            raise StudyError(f"{key}.{name} {where} only.")
+    if hub and "revision" not in data:
+        raise StudyError(
+            f"{key}.revision is missing; a data set of the hub needs the 40 hexadecimal digits of "
+            f"a commit; `{RESOLVE}` asks the hub for the present one."
+        )
+    splits, key = (data.get("splits", {}), f"{key}.splits") if hub else (data, key)
+    what = f"a split of {hub}" if hub else FILE
+    if folds:
+        for name in SPLITS[1:]:
+            if splits.get(name) is not None:
+                raise StudyError(
+                    f"{task_key}.folds takes the validation sets from train, but {key}.{name} is "
+                    "given; leave one of the two out."
+                )
+        splits = {**splits, "validation": splits.get("train")}
+    for name in SPLITS[0 if trains else 1 : 2]:
+        if splits.get(name) is None:
+            raise StudyError(f"{key}.{name} is missing; give {what}.")
+    if not trains and splits.get("train") is not None:
+        raise StudyError(f"{key}.train is not allowed with evaluate_with: nothing is trained.")
+    named = {name: splits[name] for name in SPLITS if splits.get(name) is not None}
+    if hub and not folds and len({*named.values()}) < len(named):
+        raise StudyError(
+            f"{key} gives one split of {hub} for several purposes; no example may serve two."
+        )
+    place = {"kind": "hub" if hub else "files", "splits": tuple(named.items())}
+    return place | {name: data.get(name) for name in OF_HUB[:3]}
 
 
 def _scored(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +235,8 @@ def _of_files(
     key: str, data: Mapping[str, Any], name: str, suffixes: Collection[str]
 ) -> str | None:
     """A key that says how files are read, if any of them is read by it."""
-    used = {PurePath(data[split]).suffix.lower() for split in SPLITS if data.get(split)}
+    files = () if "hub" in data else [data[split] for split in SPLITS if data.get(split)]
+    used = {PurePath(file).suffix.lower() for file in files}
     if data.get(name) is not None and not used & {*suffixes}:
         raise StudyError(f"{key}.data.{name} goes with {', '.join(suffixes)} files only.")
     return data.get(name)

@@ -21,19 +21,23 @@ SPLITS = ("train", "validation", "validation_mismatched")
 class Task:
     """One task of the study."""
 
-    id: str  # the key of the config entry
-    kind: str  # where the examples come from: "glue", "web", "generated" or "files"
+    id: str  # the key of the config entry; of a fold with its number
+    kind: str  # where the examples come from: "glue", "web", "generated", "files" or "hub"
     text: tuple[str, ...]  # names of the one or two text columns of the source
     labels: tuple[str, ...] | None  # in the order of the model's outputs; None for regression
     metric: str  # the reported one
     metrics: tuple[str, ...]  # every one that is scored, the reported one first
     label: str = "label"  # name of the label column of the source
-    # Pairs (our split name, split, file or address of the source); empty for generated tasks that
+    # Pairs (our split name; split, file or address of the source); empty for generated tasks that
     # are trained on.
     splits: tuple[tuple[str, str], ...] = ()
     generated: str | None = None  # name of the generated task,
     glue: str | None = None  # of the GLUE preset,
     web: str | None = None  # or of the preset that is read from an address
+    # Id of a data set on the hub, its configuration (None for its only one), and the commit.
+    hub: str | None = None
+    config: str | None = None
+    revision: str | None = None
     # Of files: how quotation marks are meant ("csv" or "none"), the encoding (None to find out),
     # and the labels whose examples are left out ("" for a missing one).
     quoting: str | None = None
@@ -43,10 +47,19 @@ class Task:
     train_examples: int | None = None
     validation_examples: int | None = None  # of each validation split
     data_seed: int = 0  # of the subsets and of the generated examples
+    # Of one of several folds: their number, which it is (from 1), and the key of the config entry.
+    folds: int | None = None
+    fold: int | None = None
+    fold_of: str | None = None
     in_average: bool = True  # whether averages over tasks include it
     evaluate_with: str | None = None  # the task whose models are scored here; nothing is trained
     label_map: tuple[tuple[str, str], ...] | None = None  # from labels of those models to its own
     group: str | None = None  # source column by which an evaluation-only task is also scored
+
+    @property
+    def data_set(self) -> str:
+        """The key of the config entry: what all folds of a data set have in common."""
+        return self.fold_of or self.id
 
     @property
     def is_regression(self) -> bool:
@@ -78,7 +91,8 @@ class Task:
     @property
     def source_files(self) -> tuple[str, ...]:
         """The user's own files, as the config names them; empty for the other kinds."""
-        return tuple(path for _, path in self.splits) if self.kind == "files" else ()
+        paths = (path for _, path in self.splits) if self.kind == "files" else ()
+        return tuple(dict.fromkeys(paths))  # of a fold one for both splits
 
     def to_dict(self, *, with_metrics: bool = False) -> dict[str, Any]:
         """Gives plain JSON values of what the examples depend on, to serve as a rule's params.
@@ -89,7 +103,7 @@ class Task:
         names = ["id", "kind", "text", "label", "labels", "splits", "generated", "glue"]
         names += ["train_examples", "validation_examples", "data_seed", "group"]
         # Only where it is set: the params of all other tasks would change.
-        rare = ("web", "quoting", "encoding", "drop_labels")
+        rare = "web hub config revision quoting encoding drop_labels folds fold fold_of".split()
         names += [name for name in rare if getattr(self, name)]
         names += ["metric", "metrics"] if with_metrics else []
         return {name: _as_lists(getattr(self, name)) for name in names}

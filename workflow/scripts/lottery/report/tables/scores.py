@@ -113,6 +113,7 @@ def _score_table(
     heading and line: a name, and a row per task and one for the average. `scopes`: heading -> what
     its rows are about.
     """
+    layout = layout.over_folds()
     degenerate = bool((frame["n_degenerate"] > 0).any())
     published = any(method.preset == "published" for method in layout.methods)
     seen = published and (frame["split"] == "report_half").any()
