@@ -120,21 +120,40 @@ def test_a_config_that_comes_with_the_workflow_goes_by_its_name(monkeypatch) -> 
     assert [*map(Path, found.configfile)] == [Path("demo")]
 
 
-LAST = ["--snakefile", "/there/Snakefile", "--configfile", "/there/last.yaml", "--config", "a=1"]
+@pytest.fixture
+def last(folder: Path) -> list[str]:
+    """The words of the last run in the folder."""
+    for name in ("there/Snakefile", "there/last.yaml", ".snakemake/plans/a.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    words = [
+        "--snakefile",
+        f"{folder}/there/Snakefile",
+        "--configfile",
+        f"{folder}/there/last.yaml",
+    ]
+    words += ["--config", "seeds=[1]"]
+    (folder / ".snakemake/plans/a.json").write_text(json.dumps({"words": words}))
+    return words
 
 
-def test_the_study_of_the_last_run_is_asked_about(monkeypatch, folder: Path) -> None:
-    (folder / ".snakemake/plans").mkdir(parents=True)
-    (folder / ".snakemake/plans/a.json").write_text(json.dumps({"words": LAST}))
+def test_the_study_of_the_last_run_is_asked_about(monkeypatch, last: list[str]) -> None:
     shown: list[Any] = []
     monkeypatch.setattr(command, "show", lambda *given: shown.append(given))
     assert command.main(["status", "--files"]) == 0
     ((words, with_files, with_cells),) = shown
-    assert words[: len(LAST)] == LAST and (with_files, with_cells) == (True, False)
+    assert words[: len(last)] == last and (with_files, with_cells) == (True, False)
     words = handed_over(monkeypatch, "export")
-    assert {*parsed(words).targets} == {"export"}
+    assert words[: len(last)] == last and {*parsed(words).targets} == {"export"}
+
+
+def test_a_config_takes_the_place_of_the_last_run(monkeypatch, capsys, folder, last) -> None:
     write("other.yaml")
-    assert "/there/last.yaml" not in handed_over(monkeypatch, "export", "other.yaml")
+    assert last[3] not in handed_over(monkeypatch, "export", "other.yaml")
+    (folder / "there/last.yaml").unlink()
+    assert "no config config.yaml" in refused(capsys, "export")
+    write()
+    assert last[3] not in handed_over(monkeypatch, "export")
 
 
 def test_a_report_is_asked_for_with_the_words_of_a_run(monkeypatch) -> None:

@@ -170,8 +170,10 @@ def of_study(config: str) -> list[str]:
 
 
 def _of_last_run(config: str | None) -> list[str]:
-    """As `of_study`; without a config that of the last run in this folder, if there was one."""
-    if config is None and (words := last_words()):
+    """As `of_study`; without a config that of the last run in this folder, if it is still there."""
+    words = last_words()
+    files = [Path(word) for word in words if Path(word).is_absolute()]
+    if config is None and files and all(file.is_file() for file in files):
         return [*words, "--workflow-profile", str(PROFILE)]
     return of_study(config or CONFIG)
 
