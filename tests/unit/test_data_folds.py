@@ -123,3 +123,9 @@ def test_tasks_without_folds_have_the_params_that_they_had(tmp_path: Path) -> No
     assert set(params.task_params(study, "rte")["task"]) == known
     more = {"folds", "fold", "fold_of"}
     assert set(params.task_params(study, "mine_fold1")["task"]) == known | more
+
+
+def test_averages_over_masks_take_the_first_fold(tmp_path: Path) -> None:
+    study = load_study(config(written(tmp_path, ["x", "y"] * 3)), tmp_path)
+    averaged = params.stability_params(study, "tiny", "m")["averaged_tasks"]
+    assert averaged == ["rte", "mine_fold1", "cola"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -85,6 +86,12 @@ REPOSITORIES = {
     },
     "org/own": {"train.parquet": saved_features(), "test.parquet": saved_features()},
     "org/holes": {"train.jsonl": lines(["One.", ""], ["pos", "neg"]), "test.jsonl": b""},
+    "org/packed": {
+        "README.md": b"---\nconfigs: [{config_name: a, default: true, sep: ';', data_files:"
+        b" [{split: train, path: train.csv.gz}, {split: test, path: test.csv.gz}]}]\n---\n",
+        "train.csv.gz": gzip.compress(b"text;label\nOne, two;pos\nThree;neg\n"),
+        "test.csv.gz": gzip.compress(b"text;label\nFour;pos\nFive;neg\n"),
+    },
     "org/script": {"README.md": b"---\n---\n", "script.py": b"raise SystemExit"},
     "org/card": {"README.md": b"---\n---\n"},
     "org/pickle": {"train.pkl": b"cos\nsystem\n(S'false'\ntR."},
@@ -163,6 +170,25 @@ def test_what_was_fetched_once_is_there_without_the_network(
         fetched(tmp_path, task("org/csv"))
 
 
+def test_without_a_route_to_the_hub_one_sentence_says_what_to_check(
+    server: DataHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = "http://127.0.0.1:9"
+    template = f"{closed}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr("datasets.config.HF_ENDPOINT", closed)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", closed)
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    for check in (
+        lambda: read_task(task(), None, tmp_path),
+        lambda: check_declared(task(), tmp_path),
+    ):
+        with pytest.raises(StudyError) as refusal:
+            check()
+        sentence = str(refusal.value)
+        assert sentence.startswith("tasks.mine.data: org/reviews at ")
+        assert "127.0.0.1 cannot be reached" in sentence and "check the network" in sentence
+
+
 @pytest.mark.parametrize("more", [{}, {"drop_labels": ["neutral"]}])
 @pytest.mark.parametrize("data_seed", [0, 1])
 @pytest.mark.parametrize("size", [2, 7, ROWS])
@@ -204,6 +230,13 @@ def test_a_csv_file_keeps_texts_and_labels_that_look_like_missing_ones(
         "label": [0, 1],
     }
     assert tables["validation"]["text_a"].to_pylist() == ["a, b", "null"]
+
+
+def test_files_are_read_as_their_card_says_and_unpacked(server: DataHub, tmp_path: Path) -> None:
+    table = read_task(task("org/packed"), None, tmp_path)["train"]
+    assert table["text_a"].to_pylist() == ["One, two", "Three"]
+    assert table["label"].to_pylist() == [1, 0]
+    assert not [*tmp_path.glob("**/*.csv")]
 
 
 def test_labels_are_left_out_as_of_files(server: DataHub, tmp_path: Path) -> None:

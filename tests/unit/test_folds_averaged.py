@@ -14,18 +14,25 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 from synthetic_axes import METHOD, make_study
 from synthetic_runs import MODEL, from_scores, one_score
 
+from lottery import files
+from lottery.report import style
 from lottery.report.tables.scores import summary_tables
 from lottery.results.folds import of_data_sets, over_folds
 from lottery.results.layout import Layout
 from lottery.results.published import Published
 from lottery.results.scores import SCHEMA
 from lottery.results.summary import reported_runs, summarize
+from lottery.statistics.differences import SCHEMA as DIFFERENCES
 from lottery.statistics.differences import Comparison
 from lottery.statistics.intervals import t_estimate
 from lottery.statistics.starts import start_table
+from lottery.steps.plot_differences import draw_differences
+from lottery.steps.plot_overview import draw_overview
+from lottery.steps.plot_scores import draw_scores
 
 NOTHING = Published({}, {})
 FOLDS = {"a_fold1": "a", "a_fold2": "a", "a_fold3": "a", "b_fold1": "b", "b_fold2": "b"}
@@ -249,6 +256,20 @@ def test_starts_average_over_data_sets(made: tuple[list[Path], pd.DataFrame, Lay
     ]
     assert row["n_tasks"] == 3
     assert row["difference"] == pytest.approx(np.mean(merged))
+
+
+def test_figures_show_data_sets(made: tuple[list[Path], pd.DataFrame, Layout]) -> None:
+    _, scores, layout = made
+    rows = files.table([*of_contrast(made).values()], DIFFERENCES)
+    names = [column.id for column in layout.over_folds().tasks]
+    with style.settings():
+        drawn = draw_differences(rows, names, MODEL, METHOD, "validation")
+        ticks = [label.get_text() for label in drawn.axes[0].get_yticklabels()]
+        assert ticks == ["a", "b", ALONE, "average"]
+        drawn = draw_scores(scores, layout, NOTHING, MODEL, METHOD)
+        assert [axis.get_title() for axis in drawn.axes[:3]] == ["a", "b", ALONE]
+        drawn = draw_overview(scores, layout, NOTHING, MODEL)
+        assert "average of 3 tasks" in "".join(text.get_text() for text in drawn.findobj(Text))
 
 
 def test_of_masks_the_first_fold_stands_for_its_data_set() -> None:

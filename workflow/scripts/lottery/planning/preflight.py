@@ -109,6 +109,7 @@ def _check_task(study: Study, task: Task) -> None:
             if study.data_warnings == "error":
                 refuse(describe_examples(tables, task)["warnings"], "error")
     elif task.kind == "hub":
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         check_declared(task, Path("resources/tasks") / HUB_CACHE)
     elif task.kind == "glue" and study.glue_folder is not None:
         with blaming(f"tasks.{task.id}"):

@@ -36,7 +36,7 @@ def plot_differences(
     """Draws one panel per pair of subnetworks, with a line per task."""
     order = Layout.of(**layout)
     rows = files.read_table(path_to_differences, SCHEMA)
-    tasks = [task.id for task in order.tasks]
+    tasks = [task.id for task in order.over_folds().tasks]
     with style.settings():
         figure = draw_differences(rows, tasks, model, method, order.display_split(method))
         style.save(figure, paths_to_figure)
@@ -47,7 +47,7 @@ def draw_differences(
 ) -> Figure:
     """Draws differences.csv of one model and method: a line per task and one for their average."""
     cell = (rows["model"] == model) & (rows["method"] == method) & (rows["split"] == split)
-    shown = rows[cell]
+    shown = rows[cell & rows["task"].isin([*tasks, AVERAGE])]
     names = [task for task in (*tasks, AVERAGE) if task in set(shown["task"])]
     pairs = list(shown.groupby(["first", "second"], sort=False))
     columns = style.columns_for(len(pairs))
