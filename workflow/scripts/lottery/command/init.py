@@ -25,7 +25,7 @@ from lottery.data.sources import HUB_CACHE, read_split
 from lottery.data.splits import stratified_sample
 from lottery.files.errors import StudyError
 from lottery.tasks.entries import task_from_config
-from lottery.tasks.labels import column_name, label_name
+from lottery.tasks.labels import column_name, label_name, template_columns
 from lottery.tasks.metrics import applicable
 from lottery.tasks.task import PRESETS
 
@@ -139,19 +139,19 @@ def init(
     share = None
     if data.startswith("hub:"):
         place = _of_the_hub(data, validation or "validation")
-        name = Path(place["hub"]).name
+        stem = Path(place["hub"]).name
     else:
         share = _share(validation or SHARE)
         # A share is set apart of what is read as one.
         place = {"train": data, "validation": data if share else validation}
-        name = Path(data).stem
+        stem = Path(data).stem
     place |= {name: value for name, value in reading.items() if value is not None}
     columns = _columns(place)
     label = _label(data, columns, label, _names(text))
     texts = _texts(data, columns, _names(text), label)
     labels = _classes(data, columns[label], metric)
     missing = columns[label].names[None] if labels else 0
-    task_id = _id(name, "data")
+    task_id = _id(stem, "data")
     task_id = f"own_{task_id}" if task_id in PRESETS else task_id
     entry: dict[str, Any] = {
         "data": place,
@@ -294,7 +294,10 @@ def _label(data: str, columns: dict[str, _Column], label: str | None, texts: lis
 def _texts(data: str, columns: dict[str, _Column], texts: list[str], label: str) -> list[str]:
     if texts:
         option = "--text" if len(texts) == 1 else "--pair"
-        return [_existing(data, columns, name, option) for name in texts]
+        for text in texts:  # a column, or a template that joins some
+            for name in [text] if text in columns else template_columns(text) or [text]:
+                _existing(data, columns, name, option)
+        return texts
     found = [each.name for each in columns.values() if each.may_be_text and each.name != label]
     if len(found) != 1:
         raise StudyError(
