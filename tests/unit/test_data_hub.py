@@ -84,6 +84,12 @@ REPOSITORIES = {
         "train.jsonl": lines(["One.", "Two.", "Three."], ["pos", "neg", "-"]),
         "test.jsonl": lines(["One.", "Two."], ["pos", "neg"]),
     },
+    "org/groups": {
+        "test.jsonl": "".join(
+            json.dumps({"text": text, "label": ["neg", "pos"][y], "kind": "abc"[i % 3]}) + "\n"
+            for i, (text, y) in enumerate(zip(TEXTS, LABELS, strict=True))
+        ).encode()
+    },
     "org/own": {"train.parquet": saved_features(), "test.parquet": saved_features()},
     "org/holes": {"train.jsonl": lines(["One.", ""], ["pos", "neg"]), "test.jsonl": b""},
     "org/packed": {
@@ -205,6 +211,20 @@ def test_a_subset_is_that_of_a_file_with_the_same_rows(
     same = {"data": files, "text": "text", "labels": ["neg", "pos"]} | chosen
     for split, table in read_task(task_from_config("mine", same), None).items():
         assert drawn[split].to_pydict() == table.to_pydict()
+
+
+def test_a_task_that_is_only_evaluated_on_keeps_its_groups(server: DataHub, tmp_path: Path) -> None:
+    given = REPOSITORIES["org/groups"]["test.jsonl"]
+    (tmp_path / "dev.jsonl").write_bytes(given)
+    more = {"text": "text", "labels": ["neg", "pos"], "validation_examples": 8}
+    more |= {"evaluate_with": "rte", "group": "kind"}
+    data = {"hub": "org/groups", "revision": REVISION, "splits": {"validation": "test"}}
+    of_hub = task_from_config("mine", {"data": data, **more})
+    of_file = task_from_config(
+        "mine", {"data": {"validation": str(tmp_path / "dev.jsonl")}, **more}
+    )
+    (found,), (expected,) = (read_task(each, None, tmp_path).values() for each in (of_hub, of_file))
+    assert found.to_pydict() == expected.to_pydict() and len(found) == 8
 
 
 def test_of_a_large_split_the_labels_and_the_subset_alone_are_kept(

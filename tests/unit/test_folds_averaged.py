@@ -282,3 +282,23 @@ def test_columns_are_those_of_scores() -> None:
     from lottery.results.folds import KEYS, NUMBERS
 
     assert {*KEYS, *NUMBERS} - {"counted"} <= {*SCHEMA}
+
+
+def test_folds_alone_are_shown_and_enter_no_average(
+    made: tuple[list[Path], pd.DataFrame, Layout],
+) -> None:
+    """As in a study that is not finished."""
+    cells = {cell: number for cell, number in some_cells().items() if cell[0] == "a_fold1"}
+    assert [*summary_of(cells)["task"].unique()] == ["a_fold1"]
+    paths, scores, layout = made
+    of_fold = scores["task"].isin(["a_fold1"])
+    rows = of_contrast(
+        ([path for path in paths if "a_fold1" in str(path)], scores[of_fold], layout)
+    )
+    assert [*rows] == ["a_fold1"]
+    names = [column.id for column in layout.over_folds().tasks]
+    with style.settings():
+        draw_overview(scores[of_fold], layout, NOTHING, MODEL)
+        draw_scores(scores[of_fold], layout, NOTHING, MODEL, METHOD)
+        table = files.table([*rows.values()], DIFFERENCES)
+        draw_differences(table, names, MODEL, METHOD, "validation")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from markdown_reader import tables_of
 from synthetic_claims import METHODS, PAPER, PUBLISHED, World, facts, layout_params
-from synthetic_runs import MODEL, write_scores
+from synthetic_runs import MODEL, Score, write_scores
 
 from lottery import files
 from lottery.files.errors import StudyError
@@ -16,6 +18,9 @@ from lottery.statistics.claims.check import SCHEMA
 from lottery.statistics.claims.evidence import BASELINES, TABLES
 from lottery.statistics.claims.table import CLAIMS
 from lottery.steps.check_claims import check_claims
+
+DATA_SET = "mrpc"  # the last task, since data sets come after tasks without folds
+FOLDS = ("mrpc_fold1", "mrpc_fold2")
 
 
 def write_tables(root: Path, world: World) -> dict[str, object]:
@@ -83,6 +88,56 @@ def test_other_analyses_are_optional(tmp_path):
     for claim in ("A4", "A5", "C10", "C11", "C12", "C13", "C14"):
         assert verdict[claim, "structured"] == "not run"
     assert verdict["C6", "structured"] == "supported"
+
+
+class Folded(World):
+    """The same numbers, where one of the tasks is a data set of two folds that are alike."""
+
+    def scores(self) -> list[Score]:
+        found = []
+        for each in super().scores():
+            halves = replace(each, n_examples=each.n_examples // 2)
+            folds = [replace(halves, task=fold) for fold in FOLDS]
+            found += folds if each.task == DATA_SET else [each]
+        return found
+
+    def tables(self) -> dict[str, list[dict[str, object]]]:
+        def folded(row: dict[str, object]) -> list[dict[str, object]]:
+            # What the second fold says of masks does not count.
+            other = {"value": 0.9, "p": 0.9, "kept": 1, "shared": 1}
+            wrong = {name: number for name, number in other.items() if name in row}
+            return [row | {"task": FOLDS[0]}, row | {"task": FOLDS[1]} | wrong]
+
+        return {
+            name: [
+                each
+                for row in rows
+                for each in (folded(row) if row.get("task") == DATA_SET else [row])
+            ]
+            for name, rows in super().tables().items()
+        }
+
+
+def test_a_data_set_with_folds_is_judged_as_one_task(tmp_path, monkeypatch):
+    plain = run_step(tmp_path, World(), **write_tables(tmp_path, World()))
+    params = layout_params(World())
+    tasks = {}
+    for task, facts_of in params["tasks"].items():
+        folds = {fold: facts_of | {"fold_of": DATA_SET, "published": None} for fold in FOLDS}
+        tasks |= folds if task == DATA_SET else {task: facts_of}
+    monkeypatch.setattr(sys.modules[__name__], "layout_params", lambda _: params | {"tasks": tasks})
+    folded = run_step(tmp_path, Folded(), **write_tables(tmp_path, Folded()))
+    assert [row["n_tasks"] for row in folded] == [row["n_tasks"] for row in plain]
+    for one, other in zip(folded, plain, strict=True):
+        assert {k: near(v) for k, v in one.items()} == {k: near(v) for k, v in other.items()}
+
+
+def near(text: str) -> object:
+    """A field of a table, without the last digits of a number."""
+    try:
+        return round(float(text), 9)
+    except ValueError:
+        return text
 
 
 def test_a_table_without_a_column_is_refused(tmp_path):

@@ -206,7 +206,9 @@ def _describe(repository: str, config: str | None, revision: str) -> dict[str, A
         # In an empty folder, or `datasets` takes any revision that it has prepared before.
         with TemporaryDirectory() as empty:
             builder = load_dataset_builder(remote, config, revision=revision, cache_dir=empty)
-    except RuntimeError:
+    except RuntimeError as error:
+        if "script" not in str(error):
+            raise
         raise _FetchError(
             "its data are made by a script, and no code of the hub is run; name a data set of files"
         ) from None

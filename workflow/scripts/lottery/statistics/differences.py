@@ -263,7 +263,10 @@ class Comparison:
     def _merged(
         self, column: TaskColumn, folds: Sequence[TaskDifference], numbers: BySeed
     ) -> TaskDifference:
-        """The contrast on a data set; no two of its folds' validation sets share examples."""
+        """The contrast on a data set; no two of its folds' validation sets share examples.
+
+        Errors over examples and permutations are those of the folds, each of its own sound runs.
+        """
         sound = ~numbers.degenerate.astype(bool)
         nulls = [each.null for each in folds if each.null]
         enough = len(nulls) == len(folds) and sound.sum() >= min(2, len(sound))

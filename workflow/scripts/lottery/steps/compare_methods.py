@@ -18,6 +18,7 @@ from lottery.models.architecture import Architecture
 from lottery.models.units import HEAD, KINDS, MLP
 from lottery.report import strips, style
 from lottery.report.tables.numbers import rounded
+from lottery.results.folds import over_folds
 from lottery.results.layout import SPLIT_NAMES, Layout, Row
 from lottery.results.published import Published
 from lottery.results.scores import score_table
@@ -161,7 +162,8 @@ def draw_methods(
         scored.set_xlabel(style.measure(task.metric))
     n = shown["seed"].nunique()
     style.legend(figure, _entries(shown[is_good], n, published=any(paper.values())))
-    means = shown[is_good].groupby(["method", "phase"], sort=False)["counted"].mean()
+    good = over_folds(shown[is_good], layout)
+    means = good.groupby(["method", "phase"], sort=False)["counted"].mean()
     texts = [
         f"{method} {', '.join(f'{phase} {rounded(x, 2)}' for (_, phase), x in of_method.items())}"
         for method, of_method in means.groupby(level=0, sort=False)
