@@ -133,6 +133,17 @@ def test_columns_and_metric_may_be_chosen() -> None:
     assert sorted(examples("train") + examples("validation")) == sorted(row[:3] for row in rows)
 
 
+def test_a_text_may_join_columns() -> None:
+    rows = [(f"a title {i}", f"a body {i}", "ab"[i % 2]) for i in range(20)]
+    write("d.csv", ["title", "body", "label"], rows)
+    init("d.csv", text="{title}: {body}")
+    found = examples("train") + examples("validation")
+    assert sorted(found) == sorted((f"{a}: {b}", label) for a, b, label in rows)
+    Path("config.yaml").unlink()
+    with pytest.raises(StudyError, match="names the column author"):
+        init("d.csv", text="{title} by {author}")
+
+
 def test_names_of_labels_are_text_whatever_yaml_makes_of_them() -> None:
     names = ["no", "true", "1.50", "2", "null", "a: #b", "'", "é"]
     rows = [(f"text number {i}", names[i % 8]) for i in range(64)]
