@@ -18,6 +18,7 @@ from lottery.config import Study, load_study, read_config
 from lottery.data.examples import read_task
 from lottery.files import hub
 from lottery.files.errors import StudyError
+from lottery.planning.grid import check_exports, export_rows
 
 ROWS = [(f"text number {i} of {i % 3}", "yes" if i % 4 == 0 else "no") for i in range(40)]
 
@@ -71,6 +72,9 @@ def test_a_csv_becomes_a_study_that_says_what_was_found(capsys) -> None:
     assert (task.labels, task.metric) == (("no", "yes"), "accuracy")
     assert study().models["embedded"].kind == "embedded"
     assert [*study().methods] == ["structured", "magnitude"]
+    check_exports(study())
+    exported = {(row["method"], row["seed"]) for row in export_rows(study())}
+    assert exported == {("structured", 1337), ("magnitude", 1337)}
     said = capsys.readouterr().out
     assert said.endswith("  tickets run\n") and "reviews_train.csv" in said
 

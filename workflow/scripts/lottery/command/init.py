@@ -80,6 +80,10 @@ methods:
   magnitude:
     algorithm: magnitude
     subnetworks: [good, random, bad]
+
+# The models to use elsewhere, in results/export (docs/export.md).
+export:
+  - {{subnetwork: good, seed: 1337}}
 """
 
 
