@@ -18,6 +18,7 @@ from lottery.config import Study, load_study, read_config
 from lottery.data.examples import read_task
 from lottery.files import hub
 from lottery.files.errors import StudyError
+from lottery.planning.grid import check_exports, export_rows
 
 ROWS = [(f"text number {i} of {i % 3}", "yes" if i % 4 == 0 else "no") for i in range(40)]
 
@@ -71,6 +72,9 @@ def test_a_csv_becomes_a_study_that_says_what_was_found(capsys) -> None:
     assert (task.labels, task.metric) == (("no", "yes"), "accuracy")
     assert study().models["embedded"].kind == "embedded"
     assert [*study().methods] == ["structured", "magnitude"]
+    check_exports(study())
+    exported = {(row["method"], row["seed"]) for row in export_rows(study())}
+    assert exported == {("structured", 1337), ("magnitude", 1337)}
     said = capsys.readouterr().out
     assert said.endswith("  tickets run\n") and "reviews_train.csv" in said
 
@@ -131,6 +135,17 @@ def test_columns_and_metric_may_be_chosen() -> None:
     assert task.text == ("first: one", "second")
     assert (task.label, task.labels, task.metric) == ("score", None, "pearson")
     assert sorted(examples("train") + examples("validation")) == sorted(row[:3] for row in rows)
+
+
+def test_a_text_may_join_columns() -> None:
+    rows = [(f"a title {i}", f"a body {i}", "ab"[i % 2]) for i in range(20)]
+    write("d.csv", ["title", "body", "label"], rows)
+    init("d.csv", text="{title}: {body}")
+    found = examples("train") + examples("validation")
+    assert sorted(found) == sorted((f"{a}: {b}", label) for a, b, label in rows)
+    Path("config.yaml").unlink()
+    with pytest.raises(StudyError, match="names the column author"):
+        init("d.csv", text="{title} by {author}")
 
 
 def test_names_of_labels_are_text_whatever_yaml_makes_of_them() -> None:

@@ -1,4 +1,4 @@
-"""Writes a config for a data file. What it finds is in comments; what is left open is asked for."""
+"""Writes a config for own data. What it finds is in comments; what is left open is asked for."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from lottery import files
 from lottery.config import load_study
 from lottery.config.sources import unpinned
 from lottery.data.examples import are_positions, checked_examples, wanted_columns, with_gold_label
-from lottery.data.readers import RawTable, read_data_file
+from lottery.data.readers import RawTable
+from lottery.data.sources import HUB_CACHE, read_split
 from lottery.data.splits import stratified_sample
 from lottery.files.errors import StudyError
 from lottery.tasks.entries import task_from_config
-from lottery.tasks.labels import column_name, label_name
+from lottery.tasks.labels import column_name, label_name, template_columns
 from lottery.tasks.metrics import applicable
 from lottery.tasks.task import PRESETS
 
@@ -36,6 +37,9 @@ MOST_CLASSES = 1000
 MOST_SHOWN = 10  # labels in a comment
 SEED = 0  # of the examples that are set apart
 MAX_LENGTH = 128
+SHARE = "0.2"
+HUB = re.compile(r"hub:([^/:]+/[^/:]+)(?:/([^/:]+))?")
+CACHE = Path("resources/tasks") / HUB_CACHE  # from which the study takes what was downloaded
 
 TEMPLATE = """\
 # Written by `tickets init`. Check it, then: {run}
@@ -76,6 +80,10 @@ methods:
   magnitude:
     algorithm: magnitude
     subnetworks: [good, random, bad]
+
+# The models to use elsewhere, in results/export (docs/export.md).
+export:
+  - {{subnetwork: good, seed: 1337}}
 """
 
 
@@ -103,7 +111,7 @@ def init(
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
-    validation: str = "0.2",
+    validation: str | None = None,
     model: str = "embedded",
     metric: str | None = None,
     encoding: str | None = None,
@@ -113,11 +121,13 @@ def init(
     """Writes a config that trains on a data file, and says what was found in it.
 
     Args:
-        data: A data file of any type that a config may name, or a folder of `save_to_disk`.
+        data: A data file of any type that a config may name, a folder of `save_to_disk`, or
+            hub:OWNER/NAME or hub:OWNER/NAME/CONFIG for a data set of the hub.
         text: The column of the text, or those of a pair; None for the only one it can be.
         label: The column of the label; None for `label`, or the only one it can be.
         validation: A data file, or the share of the examples that are set apart: then two files
-            are written into the working directory.
+            are written into the working directory. Of a data set of the hub a split. None for a
+            share of 0.2, or the split validation.
         model: `embedded`, a folder, or a hub id, whose present revision is asked for.
         metric: The metric; None for the default of a classification.
         encoding: Of text files; see docs/data.md.
@@ -130,24 +140,31 @@ def init(
     """
     _require_new(Path(output))
     reading = {"quoting": quoting, "encoding": encoding}
-    columns = _columns(data, reading)
+    share = None
+    if data.startswith("hub:"):
+        place = _of_the_hub(data, validation or "validation")
+        stem = Path(place["hub"]).name
+    else:
+        share = _share(validation or SHARE)
+        # A share is set apart of what is read as one.
+        place = {"train": data, "validation": data if share else validation}
+        stem = Path(data).stem
+    place |= {name: value for name, value in reading.items() if value is not None}
+    columns = _columns(place)
     label = _label(data, columns, label, _names(text))
     texts = _texts(data, columns, _names(text), label)
     labels = _classes(data, columns[label], metric)
     missing = columns[label].names[None] if labels else 0
-    task_id = _id(Path(data).stem, "data")
+    task_id = _id(stem, "data")
     task_id = f"own_{task_id}" if task_id in PRESETS else task_id
-
     entry: dict[str, Any] = {
-        "data": {"train": data, "validation": validation}
-        | {name: value for name, value in reading.items() if value is not None},
+        "data": place,
         "text": texts[0] if len(texts) == 1 else texts,
         "label": label,
     }
     entry |= {"labels": labels} if labels else {}
     entry |= {"drop_labels": [""]} if missing else {}
     entry |= {"metric": metric or applicable(len(labels) or 1)[0]}
-    share = _share(validation)
     parts: dict[Path, str] = {}
     if share is None:
         counts = _check_both(task_id, entry)
@@ -218,11 +235,32 @@ def _share(validation: str) -> float | None:
 # --- which columns ---
 
 
-def _columns(data: str, reading: dict[str, Any]) -> dict[str, _Column]:
-    """The columns of a file by name, in its order."""
-    path = files.expanded(data)
-    available = [column_name(name) for name in read_data_file(path, (), **reading).available]
-    raw = read_data_file(path, available, **reading)
+def _of_the_hub(data: str, validation: str) -> dict[str, Any]:
+    """What a config says of a data set of the hub, at its present revision."""
+    from lottery.files.hub import describe_data_set, present_commit
+
+    named = HUB.fullmatch(data)
+    if named is None:
+        raise StudyError(f"{data} is no data set; allowed are hub:OWNER/NAME and hub:.../CONFIG.")
+    repository, config = named.groups()
+    revision = present_commit(repository, "dataset")
+    splits = describe_data_set(repository, config, revision)["splits"]
+    for split in ("train", validation):
+        if split not in splits:
+            raise StudyError(
+                f"{repository} has no split {split!r}, but {', '.join(splits)}: --validation names "
+                "the split for validation, and docs/data.md shows other choices."
+            )
+    place = {"hub": repository, "revision": revision} | ({"config": config} if config else {})
+    return place | {"splits": {"train": "train", "validation": validation}}
+
+
+def _columns(place: dict[str, Any]) -> dict[str, _Column]:
+    """The columns of the training examples by name, in their order."""
+    # Of a task that reads no column yet.
+    task = task_from_config("data", {"data": place, "text": "text", "labels": ["0", "1"]})
+    available = [*map(column_name, read_split(task, "train", (), None, CACHE).available)]
+    raw = read_split(task, "train", available, None, CACHE)
     return {name: _column(raw, name) for name in dict.fromkeys(available)}
 
 
@@ -260,7 +298,10 @@ def _label(data: str, columns: dict[str, _Column], label: str | None, texts: lis
 def _texts(data: str, columns: dict[str, _Column], texts: list[str], label: str) -> list[str]:
     if texts:
         option = "--text" if len(texts) == 1 else "--pair"
-        return [_existing(data, columns, name, option) for name in texts]
+        for text in texts:  # a column, or a template that joins some
+            for name in [text] if text in columns else template_columns(text) or [text]:
+                _existing(data, columns, name, option)
+        return texts
     found = [each.name for each in columns.values() if each.may_be_text and each.name != label]
     if len(found) != 1:
         raise StudyError(
@@ -316,10 +357,7 @@ def _classes(data: str, column: _Column, metric: str | None) -> list[str]:
 def _read(task_id: str, entry: dict[str, Any], split: str, numbered: bool | None) -> Any:
     """The checked examples of a split, and whether its labels are positions."""
     task = task_from_config(task_id, entry)
-    data = entry["data"]
-    raw = read_data_file(
-        files.expanded(data[split]), wanted_columns(task), None, task.quoting, task.encoding
-    )
+    raw = read_split(task, split, wanted_columns(task), None, CACHE)
     raw, _ = with_gold_label(raw, task)
     if numbered is None and task.labels is not None:
         numbered = are_positions(raw, task.label, task.labels)
@@ -344,7 +382,6 @@ def _set_apart(
     paths = [Path(f"{stem}_{split}.csv") for split in ("train", "validation")]
     for path in paths:
         _require_new(path, "--validation names a file in place of a share")
-    entry["data"]["validation"] = data  # only to be read as one
     examples, _ = _read(task_id, entry, "train", None)
     texts = [name for name in ("text_a", "text_b") if name in examples.column_names]
     rows = [*zip(*(examples[name].to_pylist() for name in texts), strict=True)]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from lottery.command.init import init
+from lottery.command.init import SHARE, init
 from lottery.config import load_study, read_config
 from lottery.config.sentences import did_you_mean
 from lottery.files.errors import StudyError
@@ -62,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
 
     new = command("init", _init, "write a config for your own data")
     new.add_argument(
-        "data", metavar="DATA", help="csv, tsv, jsonl, parquet or arrow file to train on"
+        "data",
+        metavar="DATA",
+        help="csv, tsv, jsonl, parquet or arrow file to train on, or hub:OWNER/NAME[/CONFIG]",
     )
     texts = new.add_mutually_exclusive_group()
     texts.add_argument("--text", metavar="COLUMN", help="the column of the text")
@@ -70,9 +72,9 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--label", metavar="COLUMN", help="the column of the label or score")
     new.add_argument(
         "--validation",
-        metavar="FILE|SHARE",
-        default="0.2",
-        help="a file of validation examples, or the share of DATA to set apart (default: 0.2)",
+        metavar="FILE|SHARE|SPLIT",
+        help="a file of validation examples, or the share of DATA to set apart (default: "
+        f"{SHARE}); of a data set of the hub its split (default: validation)",
     )
     new.add_argument(
         "--model",

@@ -1,4 +1,4 @@
-"""A config by itself: what is wrong with it, and the revisions that its models lack."""
+"""A config by itself: what is wrong with it, and the revisions that it lacks."""
 
 from __future__ import annotations
 
