@@ -244,6 +244,22 @@ def check_values(arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
             raise StudyError(f"{source}: the tensor {name} is {number:g} throughout.")
 
 
+def transformers_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a checkpoint as transformers reads it.
+
+    Raises:
+        StudyError: it cannot.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # the library raises nothing narrower
+        raise StudyError(
+            f"{folder}: transformers cannot read its tokenizer ({one_line(error)})."
+        ) from error
+
+
 def check_tokens(tokenizer: Tokenizer, folder: Path, family: Family, read_from: str) -> None:
     """Compares a tokenizer with transformers' own for the same folder, on fixed texts and pairs.
 
@@ -256,16 +272,7 @@ def check_tokens(tokenizer: Tokenizer, folder: Path, family: Family, read_from: 
     Raises:
         StudyError: the two give other tokens, or special tokens are missing.
     """
-    from transformers import AutoTokenizer
-
-    try:
-        theirs = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-    except Exception as error:  # the library raises nothing narrower
-        raise StudyError(
-            f"{folder}: transformers cannot read its tokenizer ({one_line(error)})."
-        ) from error
+    theirs = transformers_tokenizer(folder)
     places = f"{folder / read_from} and transformers' tokenizer (tokenizer_config.json, {CONFIG})"
     texts = TEXTS[1:]  # transformers takes an empty second text for none
     pairs = [*zip(texts, reversed(texts), strict=True)]

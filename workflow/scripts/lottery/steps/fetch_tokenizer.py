@@ -7,9 +7,8 @@ import tempfile
 from pathlib import Path
 
 from lottery import files
-from lottery.files.errors import StudyError, blaming
-from lottery.files.reading import one_line
-from lottery.models.checks import CONFIG, TOKENIZER_FILES
+from lottery.files.errors import blaming
+from lottery.models.checks import CONFIG, TOKENIZER_FILES, transformers_tokenizer
 from lottery.models.model_files import source_folder
 
 VERSION = 1
@@ -29,19 +28,10 @@ def fetch_tokenizer(
     Args:
         source, kind, revision: see `lottery.models.model_files.source_folder`.
     """
-    from transformers import AutoTokenizer
-
     # The folder that Snakemake fetches into has the model's id as its name.
     with blaming(f"models.{Path(path_to_tokenizer_config).parent.name}.source"):
         folder = source_folder(source, kind, revision, (CONFIG, *TOKENIZER_FILES))
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-        except Exception as error:  # the library raises nothing narrower
-            raise StudyError(
-                f"{folder}: transformers cannot read its tokenizer ({one_line(error)})."
-            ) from error
+        tokenizer = transformers_tokenizer(folder)
     with tempfile.TemporaryDirectory() as temporary:
         tokenizer.save_pretrained(temporary)
         written = json.loads(Path(temporary, "tokenizer_config.json").read_text("utf-8"))
