@@ -37,7 +37,8 @@ def card(rows: list[dict[str, Any]], **changes: Any) -> str:
     base = [score(0.5, **majority), score(0.65, **FULL, parameters=100)]
     model = {"kind": "hub", "source": "org/bert", "revision": "f" * 40, "weights": "pretrained"}
     task = {"source": "nyu-mll/glue: rte", "revision": "e" * 40, "metric": "accuracy"}
-    task |= {"labels": ["a|b", "no"]}
+    task |= {"labels": ["a|b", "no"], "text": ["{title}. {body}", "claim"], "fold": "2 of 5"}
+    task |= {"data_set": "org/texts"}
     method = {"algorithm": "structured", "preset": "strict", "search_on": "", "options": {}}
     made = Made(
         cell=CELL,
@@ -62,7 +63,9 @@ def test_a_hub_model_and_glue_are_named_as_the_hub_reads_them() -> None:
     text = card([score(0.625)])
     found = yaml.safe_load(text.split("---\n")[1])
     assert found["base_model"] == "org/bert" and found["base_model_relation"] == "finetune"
-    assert found["datasets"] == ["nyu-mll/glue"]
+    assert found["datasets"] == ["org/texts"]
+    assert "| text, by columns of the data | {title}. {body}; claim |" in text
+    assert "| fold for validation | 2 of 5 |" in text
     for words in ("f" * 40, "e" * 40, "277 (sha256 ab12)", "| epochs | 3 |", "7 heads, 2 mlps"):
         assert words in text
     assert "It keeps 25 % of the encoder layers' parameters." in text

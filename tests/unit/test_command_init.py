@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tiny_families import write_checkpoint
 
 from lottery.command import init as command
 from lottery.command.init import init
@@ -180,14 +181,44 @@ def test_a_file_with_the_name_of_a_preset_gets_another_id() -> None:
 
 
 def test_a_model_in_a_folder(folder: Path) -> None:
-    (folder / "My Model").mkdir()
-    (folder / "My Model/config.json").write_text(json.dumps({"max_position_embeddings": 40}))
+    write_checkpoint(folder / "My Model", "roberta", [text for text, _ in ROWS])
+    positions = json.loads((folder / "My Model/config.json").read_text())["max_position_embeddings"]
     init(reviews(), model="My Model", output="study.yaml")
     found = study("study.yaml")
     model = found.models["my_model"]
     assert (model.kind, model.source) == ("folder", "My Model")
-    assert read_config(Path("study.yaml"))["training"]["max_length"] == 38
+    assert read_config(Path("study.yaml"))["training"]["max_length"] == positions - 2
     assert "tickets run study.yaml" in Path("study.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("config.json", '{"model_type": "albert"}', "albert"),
+        ("tokenizer.json", "no json", "not a readable tokenizer"),
+        ("model.safetensors", "", "safetensors"),
+    ],
+)
+def test_a_model_that_cannot_be_studied_is_refused(folder, name, content, said) -> None:
+    write_checkpoint(folder / "model", "roberta", [text for text, _ in ROWS])
+    (folder / "model" / name).write_text(content)
+    with pytest.raises(StudyError, match=said) as caught:
+        init(reviews(), model="model")
+    assert str(caught.value).startswith("--model: ")
+    assert {path.name for path in folder.iterdir()} == {"model", "reviews.csv"}
+
+
+def test_a_class_that_one_split_would_lack_is_refused() -> None:
+    rows = [(f"text number {i}", "a" if i else "b") for i in range(40)]
+    with pytest.raises(StudyError, match="so few examples of b that none"):
+        init(write("d.csv", ["text", "label"], rows))
+
+
+def test_scores_are_looked_for_among_numbers_that_are_no_texts() -> None:
+    rows = [(f"head {i}", f"body {i % 4}", i / 7) for i in range(40)]
+    path = write("d.csv", ["head", "body", "score"], rows)
+    init(path, text="{head}. {body}", metric="spearman")
+    assert only_task().label == "score" and only_task().metric == "spearman"
 
 
 def test_a_hub_id_gets_its_present_revision(monkeypatch) -> None:

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from synthetic_masks import unit_mask
+from tiny import tiny_architecture
 
+from lottery.models.architecture import describe, full_plan
 from lottery.pruning.algorithms import magnitude
 from lottery.pruning.controls import (
     bad_structured,
@@ -104,8 +106,10 @@ def test_smallest_weights_are_those_that_sorting_puts_first(seed, count, values)
     }
     source = WeightMask.from_vector(rng.permutation(np.arange(30) < count), shapes)
     with tempfile.TemporaryDirectory() as folder:
-        save_file(weights | {"head": np.zeros(3, np.float32)}, Path(folder, "model.safetensors"))
-        chosen = magnitude.sample("bad", source, Path(folder, "model.safetensors"), rng)
+        path = Path(folder, "model.safetensors")
+        description = describe(tiny_architecture(), 1, full_plan(tiny_architecture()))
+        save_file(weights | {"head": np.zeros(3, np.float32)}, path, description)
+        chosen = magnitude.sample("bad", source, path, rng)
     flat = [abs(value) for name in shapes for value in weights[name].ravel().tolist()]
     first = sorted(range(30), key=lambda place: flat[place])[:count]
     assert np.flatnonzero(chosen.vector).tolist() == sorted(first)

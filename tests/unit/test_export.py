@@ -318,3 +318,12 @@ def test_onnx_without_its_packages_is_one_sentence(monkeypatch) -> None:
     made = study(f"{TWO_METHODS}\nexport: [{{subnetwork: good}}, {{subnetwork: full, onnx: true}}]")
     assert {row["subnetwork"] for row in grid.export_rows(made, onnx=True)} == {"full"}
     assert {row["subnetwork"] for row in grid.export_rows(made)} == {"full", "good"}
+
+
+@pytest.mark.parametrize("family", FAMILY_SIZES)
+def test_inputs_are_no_longer_than_the_family_allows(family: str) -> None:
+    model = tiny_model(family=family)
+    inputs = exported._inputs(model, 3, 10**4)
+    assert inputs["input_ids"].shape == (3, model.architecture.longest)
+    with torch.no_grad():
+        assert exported._Graph(model).eval()(**inputs).shape == (3, model.n_outputs)

@@ -50,17 +50,16 @@ def budget(modules: int, heavy: str, steps: str) -> Budget:
 BUDGETS = {
     "commands": budget(110, "", "clean_retrained clean_unnamed list_unnamed"),
     "tables": budget(
-        300,
+        310,
         "",
         """check_claims collect_scores compare_controls compare_subnetworks copy_masks cut_masks
         evaluate fetch_config fetch_masks fetch_task fetch_tokenizer gather_tables import_masks
-        log_run majority
-        measure_weights sample_masks sample_super_masks summarize summarize_on tabulate_trainability
-        tokenize write_card write_long_texts""",
+        log_run majority measure_weights sample_masks sample_super_masks summarize summarize_on
+        tabulate_trainability tokenize write_card write_long_texts""",
     ),
     "report": budget(770, "pandas pyarrow", "write_report"),
     "figures": budget(
-        840,
+        850,
         "matplotlib pandas pyarrow",
         """compare_methods draw_maps measure_connectivity measure_importance measure_magnitudes
         measure_noise measure_overlap measure_patterns measure_stability plot_differences

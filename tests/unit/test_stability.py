@@ -14,13 +14,14 @@ from lottery import files
 from lottery.analysis import agreement, stability
 from lottery.analysis.good_masks import read_good_masks, shared_bits
 from lottery.files.errors import StudyError
-from lottery.models.architecture import Architecture
+from lottery.models.architecture import Architecture, describe, full_plan
 from lottery.pruning.algorithms.magnitude import MagnitudeRanking
 from lottery.pruning.masks import MaskInfo, WeightMask, body_shapes, write_mask
 from lottery.steps.measure_stability import measure_stability
 
 PUBLISHED = Path(__file__).parents[2] / "workflow/resources/paper/stability.csv"
 SMALL = Architecture.from_config(synthetic.SMALL, "small")
+DESCRIPTION = describe(SMALL, 1, full_plan(SMALL))
 
 
 def write(folder, mask, task="t", seed="1", method="s"):
@@ -127,7 +128,7 @@ def test_masks_of_weights_are_compared_with_those_of_the_pretrained_weights(tmp_
     rng = np.random.default_rng(5)
     shapes = next(iter(masks.values())).shapes
     weights = {name: rng.random(shape, np.float32) - 0.5 for name, shape in shapes.items()}
-    files.write_arrays(tmp_path / "model.safetensors", weights, {})
+    files.write_arrays(tmp_path / "model.safetensors", weights, DESCRIPTION)
     paths = [tmp_path / "s" / task / f"{seed}.safetensors" for task in "ab" for seed in "12"]
     read = read_good_masks(
         paths, tmp_path / "config.json", path_to_pretrained=tmp_path / "model.safetensors"
@@ -166,7 +167,7 @@ def test_a_model_that_hardly_moves_agrees_with_its_pretrained_weights(tmp_path):
     rng = np.random.default_rng(6)
     shapes = body_shapes(SMALL)
     start = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
-    files.write_arrays(tmp_path / "model.safetensors", start, {})
+    files.write_arrays(tmp_path / "model.safetensors", start, DESCRIPTION)
     paths = []
     for seed, share in (("1", 0.4), ("2", 0.5), ("3", 0.6)):
         moved = {

@@ -67,8 +67,10 @@ def run_program(
 def serve(address: str, modules: list[str]) -> None:
     """Imports modules and runs programs until standard input is closed."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
+        # The address appears when there is somebody to answer.
+        listener.bind(f"{address}.new")
         listener.listen(64)
+        os.rename(f"{address}.new", address)
         for module in modules:
             importlib.import_module(module)
         gc.collect()

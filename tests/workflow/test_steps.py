@@ -60,7 +60,11 @@ def jobs(study: Config, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[
         "elsewhere": {"algorithm": "imported", "masks": "masks"},
         "authors": {"algorithm": "imported", "masks": "authors", "only_tasks": ["rte"]},
         "half": {"algorithm": "structured", "search_on": "search_half", "subnetworks": ["good"]},
-        "drawn": {"algorithm": "magnitude", "subnetworks": ["good", "random", "bad"]},
+        "drawn": {
+            "algorithm": "magnitude",
+            "subnetworks": ["good", "random", "bad"],
+            "kept": [0.5],
+        },
         "axes": {
             "algorithm": "structured",
             "kept": [0.5],

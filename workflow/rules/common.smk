@@ -486,8 +486,20 @@ def records_of(wildcards):
 
 def exported():
     """What `export` of the config asks for."""
+    if STUDY.unfinished is not None:
+        return []
     rows = grid.export_rows(STUDY)
-    files = targets(f"{EXPORTED}/model.safetensors", rows) + targets(f"{EXPORTED}/README.md", rows)
+    shrunk = methods_where(prunes_units)
+    # Every file, so that one that is removed is made again.
+    files = [
+        path
+        for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "README.md")
+        for path in targets(f"{EXPORTED}/{name}", rows)
+    ]
+    files += targets(f"{EXPORTED}/model.safetensors", rows)
+    files += targets(
+        f"{EXPORTED}/shrunk.safetensors", [row for row in rows if row["method"] in shrunk]
+    )
     return files + targets(f"{EXPORTED}/onnx/model.onnx", grid.export_rows(STUDY, onnx=True))
 
 

@@ -19,11 +19,14 @@ import yaml
 from lottery import files
 from lottery.config import load_study
 from lottery.config.sources import unpinned
+from lottery.config.study import RESERVED_WORDS
 from lottery.data.examples import are_positions, checked_examples, wanted_columns, with_gold_label
 from lottery.data.readers import RawTable
 from lottery.data.sources import HUB_CACHE, read_split
 from lottery.data.splits import stratified_sample
-from lottery.files.errors import StudyError
+from lottery.files.errors import StudyError, blaming
+from lottery.models.checks import CONFIG
+from lottery.models.model_files import check_folder
 from lottery.tasks.entries import task_from_config
 from lottery.tasks.labels import column_name, label_name, template_columns
 from lottery.tasks.metrics import applicable
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 MOST_LABELS = 20  # different values of a column that is taken for the label without being named
 MOST_CLASSES = 1000
 MOST_SHOWN = 10  # labels in a comment
+FEWEST = 2  # examples of a split
 SEED = 0  # of the examples that are set apart
 MAX_LENGTH = 128
 SHARE = "0.2"
@@ -81,7 +85,7 @@ methods:
     algorithm: magnitude
     subnetworks: [good, random, bad]
 
-# The models to use elsewhere, in results/export (docs/export.md).
+# The models that are written for use outside the study, to results/export (docs/export.md).
 export:
   - {{subnetwork: good, seed: 1337}}
 """
@@ -151,12 +155,12 @@ def init(
         stem = Path(data).stem
     place |= {name: value for name, value in reading.items() if value is not None}
     columns = _columns(place)
-    label = _label(data, columns, label, _names(text))
+    label = _label(data, columns, label, _named_columns(text, columns), metric)
     texts = _texts(data, columns, _names(text), label)
     labels = _classes(data, columns[label], metric)
     missing = columns[label].names[None] if labels else 0
     task_id = _id(stem, "data")
-    task_id = f"own_{task_id}" if task_id in PRESETS else task_id
+    task_id = f"own_{task_id}" if task_id in (*PRESETS, *RESERVED_WORDS) else task_id
     entry: dict[str, Any] = {
         "data": place,
         "text": texts[0] if len(texts) == 1 else texts,
@@ -281,12 +285,29 @@ def _is_number(name: str) -> bool:
     return re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", name) is not None
 
 
-def _label(data: str, columns: dict[str, _Column], label: str | None, texts: list[str]) -> str:
+def _named_columns(text: str | Sequence[str] | None, columns: dict[str, _Column]) -> set[str]:
+    """The columns that `--text` or `--pair` names, those within templates too."""
+    return {
+        column_name(column)
+        for name in _names(text)
+        for column in ([name] if name in columns else template_columns(name) or [name])
+    }
+
+
+def _label(
+    data: str,
+    columns: dict[str, _Column],
+    label: str | None,
+    texts: set[str],
+    metric: str | None,
+) -> str:
     if label is not None:
         return _existing(data, columns, column_name(label), "--label")
     if "label" in columns and "label" not in texts:
         return "label"
-    found = [each.name for each in columns.values() if each.may_be_label and each.name not in texts]
+    left = [each for each in columns.values() if each.name not in texts]
+    scores = metric in applicable(1)
+    found = [each.name for each in left if (each.numbers if scores else each.may_be_label)]
     if len(found) != 1:
         raise StudyError(
             f"{data} has {_choice(found, 'the label')}; name it by --label (its columns are "
@@ -388,13 +409,21 @@ def _set_apart(
     first: dict[tuple[str, ...], int] = {}
     group = np.array([first.setdefault(row, len(first)) for row in rows])
     starts = np.unique(group, return_index=True)[1]
-    size = min(max(round(share * len(starts)), 1), len(starts) - 1)
+    size = min(max(round(share * len(starts)), FEWEST), len(starts) - 1)
     labels = examples["label"].to_numpy()[starts]
     chosen = stratified_sample(labels, np.arange(len(starts)), size, SEED)
     apart = np.isin(group, chosen)
     entry["data"] = {"train": str(paths[0]), "validation": str(paths[1]), "quoting": "csv"}
     parts = [examples.filter(~apart), examples.filter(apart)]
     counts = {"train": len(parts[0]), "validation": len(parts[1])}
+    if classes := entry.get("labels"):
+        for split, part in zip(("train", "validation"), parts, strict=True):
+            there = set(part["label"].to_pylist())
+            if lost := [name for number, name in enumerate(classes) if number not in there]:
+                raise StudyError(
+                    f"{data} has so few examples of {_plain(lost[0])} that none would be among "
+                    f"those for {split}: name a file by --validation, or a larger share."
+                )
     return counts, {path: _as_csv(part, entry) for path, part in zip(paths, parts, strict=True)}
 
 
@@ -419,6 +448,9 @@ def _of_model(source: str) -> dict[str, Any]:
     """The settings of the model, and of its training."""
     name = _id(Path(source).name, "model")
     lines = [f"source: {_plain(source)}"]
+    with blaming("--model"):
+        if (files.expanded(source) / CONFIG).is_file():
+            check_folder(files.expanded(source), weights=True)
     if unpinned({"models": {name: {"source": source}}}, Path.cwd()):
         from lottery.files.hub import present_commit
 

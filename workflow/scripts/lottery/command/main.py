@@ -93,7 +93,6 @@ def parser() -> argparse.ArgumentParser:
 
     start = command("run", _run, "run a study to its report, or what is left of it", END)
     start.add_argument("config", nargs="?", default=CONFIG, help=f"{a_config}; default: {CONFIG}")
-    start.add_argument("-n", "--dry-run", action="store_true", help="count the jobs and run none")
     start.add_argument("--gpus", type=_count, metavar="N", help="default: all that are visible")
 
     asked = command("status", _status, "what is done, running, missing, or would run again")
@@ -105,6 +104,13 @@ def parser() -> argparse.ArgumentParser:
         each.add_argument("config", nargs="?", help=of_last_run)
     for each in (start, report, export):
         each.add_argument("--cores", default="all", metavar="N", help="default: all")
+    for each in (start, export):
+        each.add_argument(
+            "-n", "--dry-run", action="store_true", help="count the jobs and run none"
+        )
+        each.add_argument(
+            "--unlock", action="store_true", help="unlock the folder after a run was killed"
+        )
 
     checked = command("check", _check, "check a config by itself")
     checked.add_argument("config", nargs="?", default=CONFIG, help=f"default: {CONFIG}")
@@ -140,13 +146,19 @@ def _check(given: argparse.Namespace, more: list[str]) -> None:
 
 def _run(given: argparse.Namespace, more: list[str]) -> None:
     words = [*of_study(given.config), *limits(given.config, given.gpus), "--cores", given.cores]
-    if given.dry_run:
-        words += ["--quiet", "rules", "host", "reason", "--dry-run"]
-    snakemake([*words, *more])
+    snakemake([*words, *_instead(given), *more])
 
 
 def _export(given: argparse.Namespace, more: list[str]) -> None:
-    snakemake([*_of_last_run(given.config), "--cores", given.cores, "export", *more])
+    words = [*_of_last_run(given.config), "--cores", given.cores, *_instead(given)]
+    snakemake([*words, "export", *more])
+
+
+def _instead(given: argparse.Namespace) -> list[str]:
+    """What Snakemake does in the place of a run."""
+    if given.unlock:
+        return ["--unlock"]
+    return ["--quiet", "rules", "host", "reason", "--dry-run"] if given.dry_run else []
 
 
 def _status(given: argparse.Namespace, more: list[str]) -> None:

@@ -21,6 +21,12 @@ from lottery.models.exported import CONFIG, SHRUNK, TOKENIZER, TOKENIZER_CONFIG,
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+NEEDED = (CONFIG, TOKENIZER, TOKENIZER_CONFIG)
+EXPORTED = (
+    "name a folder that the study has exported, as "
+    "results/export/bert/rte/seed_1/magnitude/good/retrained"
+)
+
 
 @dataclass(frozen=True)
 class Classifier:
@@ -80,12 +86,15 @@ def _are_pairs(texts: Sequence[str] | Sequence[tuple[str, str]]) -> bool:
 def load_classifier(folder: str | Path, device: str = "cpu") -> Classifier:
     """Loads what the study has exported; see `lottery.load`."""
     folder = Path(folder)
-    if not (folder / CONFIG).is_file():
+    lacking = [name for name in NEEDED if not (folder / name).is_file()]
+    if lacking:
         raise StudyError(
-            f"{folder} has no {CONFIG}; name a folder that the study has exported, as "
-            "results/export/bert/rte/seed_1/magnitude/good/retrained."
+            f"{folder} has no {lacking[0]}; {EXPORTED}. `snakemake export` writes removed files of "
+            "an export again."
         )
     config = files.read_json(folder / CONFIG)
+    if not {"id2label", "problem_type"} <= config.keys():
+        raise StudyError(f"{folder / CONFIG} is not that of an exported model; {EXPORTED}.")
     weights = folder / SHRUNK if (folder / SHRUNK).exists() else folder / WEIGHTS
     max_length = files.read_json(folder / TOKENIZER_CONFIG)["model_max_length"]
     names = config["id2label"]

@@ -135,7 +135,7 @@ def write_onnx(path: Path, model: Encoder) -> None:
 def _inputs(model: Encoder, batch: int, tokens: int) -> dict[str, Tensor]:
     """Random tokens; every row but the first is padded."""
     sizes = model.architecture
-    tokens = min(tokens, sizes.positions)
+    tokens = min(tokens, sizes.longest)
     generator = torch.Generator().manual_seed(batch * tokens)
     shape = (batch, tokens)
     lengths = torch.full((batch, 1), tokens) - torch.arange(batch)[:, None]

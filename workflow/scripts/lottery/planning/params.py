@@ -248,11 +248,17 @@ def card_params(
     weights = ["shrunk.safetensors"] if entry and entry.prunes_units else []
     if row in grid.export_rows(study, onnx=True):
         weights.append("onnx/model.onnx")
-    of_task = _task_facts(study, study.tasks[task])
+    entry_of_task = study.tasks[task]
+    of_task = _task_facts(study, entry_of_task) | {
+        "labels": export_params(study, task)["labels"],
+        "text": list(entry_of_task.text),
+        "fold": entry_of_task.fold and f"{entry_of_task.fold} of {entry_of_task.folds}",
+        "data_set": entry_of_task.hub or GLUE_REPOSITORY,  # where it has a revision
+    }
     return {
         "facts": {
             "model": _model_facts(study.models[model]),
-            "task": of_task | {"labels": export_params(study, task)["labels"]},
+            "task": of_task,
             "method": entry and _method_facts(entry),
         },
         "training": dict(study.training[task]),

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lottery.report.tables.model import Record, Table, plain, records
-from lottery.report.tables.numbers import interval, percent, rounded
+from lottery.report.tables.numbers import counted, interval, percent, rounded
 from lottery.report.tables.render import markdown
 from lottery.results.scores import COSTS
 from lottery.statistics.intervals import t_estimate
-from lottery.tasks.task import GLUE_REPOSITORY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +47,7 @@ SOFTWARE = """\
 @software{{all-tickets,
   title = {{All Tickets: lottery tickets in fine-tuned encoders as a Snakemake workflow}},
   author = {{{{All Tickets contributors}}}},
-  note = {{commit {commit}}},
+  note = {{{commit}}},
 }}
 """
 
@@ -108,7 +107,9 @@ def _name(made: Made) -> str:
 
 
 def _commit(made: Made) -> str:
-    return made.provenance[-1]["commit"] or "unknown"
+    record = made.provenance[-1]
+    version = record["versions"].get("all-tickets")
+    return f"commit {record['commit']}" if record["commit"] else f"version {version or 'unknown'}"
 
 
 def _metadata(made: Made) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _metadata(made: Made) -> dict[str, Any]:
     if model["kind"] == "hub":
         found |= {"base_model": model["source"], "base_model_relation": "finetune"}
     if task["revision"]:
-        found["datasets"] = [GLUE_REPOSITORY]
+        found["datasets"] = [task["data_set"]]
     return found | {"tags": ["all-tickets", "lottery-ticket", "pruning"]}
 
 
@@ -191,6 +192,8 @@ def _origin(made: Made) -> list[list[str]]:
         ["its weights", model["weights"]],
         ["data", task["source"]],
         ["its revision", task["revision"]],
+        ["text, by columns of the data", "; ".join(task["text"])],
+        ["fold for validation", task["fold"]],
         ["labels", ", ".join(task["labels"] or ["none: a regression"])],
     ]
     rows += [
@@ -202,7 +205,8 @@ def _origin(made: Made) -> list[list[str]]:
 
 def _mask(made: Made) -> list[list[str]]:
     method = made.facts["method"]
-    kept = ", ".join(f"{count} {units}" for units, count in made.metrics["units_kept"].items())
+    units = made.metrics["units_kept"]
+    kept = ", ".join(counted(count, name.removesuffix("s")) for name, count in units.items())
     rows = [
         ["method", made.cell["method"]],
         ["algorithm", method["algorithm"]],

@@ -21,6 +21,7 @@ from lottery.runtime import plan
 from lottery.runtime.gpu_lease import Lease
 
 PACKAGES = (
+    "all-tickets",  # where the workflow is installed
     "torch",
     "transformers",
     "tokenizers",

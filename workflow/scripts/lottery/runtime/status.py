@@ -121,7 +121,7 @@ def plan(words: Sequence[str]) -> Planned:
         except SystemExit as end:  # the config is wrong, or a word of the command
             finished = False
             if isinstance(end.code, str):
-                errors.append(end.code)
+                errors.append(end.code.removeprefix("Error: "))
     if not finished:
         last = printed.getvalue().strip().rpartition("\n")[2]
         raise StudyError("\n".join(errors) or last)

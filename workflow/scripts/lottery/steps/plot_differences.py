@@ -51,9 +51,11 @@ def draw_differences(
     names = [task for task in (*tasks, AVERAGE) if task in set(shown["task"])]
     pairs = list(shown.groupby(["first", "second"], sort=False))
     columns = style.columns_for(len(pairs))
-    panel = (style.PAGE / columns, 0.5 + 0.17 * max(1, len(names)))
+    panel = (style.PAGE / columns, 0.5 + 0.17 * max(2, len(names)))
     x = "difference of scores"
-    figure, axes = style.panels(max(1, len(pairs)), columns, panel, 0.9, x=x)
+    # Below a single panel the legend has more lines.
+    margin = 0.9 if len(pairs) > 1 else 1.5
+    figure, axes = style.panels(max(1, len(pairs)), columns, panel, margin, x=x)
     reach = shown[["low", "high"]].quantile([0.1, 0.9]).to_numpy().ravel()
     ends = [0.0, *shown[WITHIN].min(), *shown[WITHIN].max(), *reach]
     style.same_range(axes, float(np.nanmin(ends)), float(np.nanmax(ends)))

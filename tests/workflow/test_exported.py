@@ -19,6 +19,7 @@ from transformers import pipeline
 from transformers.utils import logging
 
 import lottery
+from lottery.files.errors import StudyError
 
 pytestmark = pytest.mark.slow
 
@@ -147,6 +148,18 @@ def test_what_is_exported_is_part_of_the_study_and_is_cleaned_with_it(exported: 
     refused = run_snakemake(exported.folder, none, "export", "--cores", "1", "--dry-run")
     assert refused.returncode != 0
     assert "The config has no key export, so there is nothing to export" in refused.stdout
+
+
+def test_a_removed_file_of_an_export_is_written_again(exported: Run, tmp_path: Path) -> None:
+    copy_run(exported, tmp_path / "run")
+    run = Run(tmp_path / "run", exported.config, "")
+    (folder_of(run, FULL) / "tokenizer.json").unlink()
+    with pytest.raises(StudyError, match=r"has no tokenizer\.json; .* writes removed files"):
+        lottery.load(folder_of(run, FULL))
+    (folder_of(run, PRUNED) / "shrunk.safetensors").unlink()
+    jobs = planned(run.folder, run.config)
+    assert (jobs["export_model"], jobs["export_shrunk"]) == (1, 1)
+    assert "retrain" not in jobs and "evaluate" not in jobs
 
 
 def test_weights_stay_for_an_export_and_are_made_again_for_one(
