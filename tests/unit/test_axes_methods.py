@@ -153,3 +153,14 @@ def test_the_figure_draws_the_numbers_of_the_table(made):
         rows = table[table["task"] == title.removesuffix(" over tasks")]
         rows = rows[(rows["subnetwork"] == "good") | (rows["phase"] == "retrained")]
         assert drawn == {(f"{row.kept:g}: {row.method}", row.score) for row in rows.itertuples()}
+
+
+def test_averages_are_over_the_tasks_that_all_methods_have(tmp_path):
+    paths, scores, layout = make_study(tmp_path, NAMES, level, methods=METHODS)
+    lacking = (scores["task"] == "sst2") & (scores["method"] == "worse")
+    paths = [path for path in paths if not ("/sst2/" in str(path) and "/worse/" in str(path))]
+    table = equal_size_table(scores[~lacking], paths, layout, MODEL)
+    assert "worse" not in set(table.loc[table["task"] == "sst2", "method"])
+    for method in METHODS:
+        of_all = cell(table, method, task="average")
+        assert of_all.n_tasks == 1 and of_all.score == cell(table, method).score

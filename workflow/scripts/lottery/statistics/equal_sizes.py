@@ -100,9 +100,15 @@ def _of_size(
                 known = of_tasks.setdefault((method, kind), {})
                 known[task.id] = OfTask(found, own.measured(names, phase), change)
         rows += _corrected(of_task, reference)
+    # Averages of other tasks would not compare the methods.
+    shared = [
+        task.id for task in layout.tasks if all(task.id in each for each in of_tasks.values())
+    ]
     averages = [
-        {"task": AVERAGE, "method": method, "subnetwork": kind} | average(each, layout)
+        {"task": AVERAGE, "method": method, "subnetwork": kind}
+        | average({task: each[task] for task in shared}, layout)
         for (method, kind), each in of_tasks.items()
+        if shared
     ]
     return rows + _corrected(averages, reference)
 
