@@ -15,8 +15,10 @@ from lottery.data.tokens import Tokens, encode, load_tokenizer
 from lottery.evaluation.predict import BATCH_SIZE, predict
 from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_model
+from lottery.models.checks import CONFIG, WEIGHTS
 from lottery.models.encoder import Encoder
-from lottery.models.exported import CONFIG, SHRUNK, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
+from lottery.models.exported import SHRUNK, TOKENIZER_CONFIG
+from lottery.models.model_files import TOKENIZER
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -351,14 +351,14 @@ class Encoder(nn.Module):
         """
         sizes = self.architecture
         everywhere = attention_mask[:, None] if packing else attention_mask[:, None, None, :]
+        if not sizes.family.rotary:  # nor is attention local
+            return [Sight(everywhere)] * sizes.layers
         near = everywhere
         columns = torch.arange(attention_mask.shape[-1], device=attention_mask.device)
         if sizes.local_layers:
             distances = (columns[:, None] - columns).abs()  # [T, T]
             # Padding sees itself alone: no softmax lacks an entry.
             near = (everywhere & (distances <= sizes.window)) | (distances == 0)
-        if not sizes.family.rotary:
-            return [Sight(everywhere)] * sizes.layers
         turn, local_turn = (
             _turn(columns, theta, sizes.head_size)
             for theta in (sizes.rope_theta, sizes.local_rope_theta)

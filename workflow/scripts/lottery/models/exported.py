@@ -18,8 +18,7 @@ from lottery.models.families import SEGMENTS
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
-CONFIG, WEIGHTS, SHRUNK = "config.json", "model.safetensors", "shrunk.safetensors"
-TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+SHRUNK, TOKENIZER_CONFIG = "shrunk.safetensors", "tokenizer_config.json"
 # What fp32 rounding may move logits by, in a dozen layers computed in another order.
 TOLERANCE = 1e-4
 OPSET = 20  # the first with GELU

@@ -202,12 +202,13 @@ def kept_entries(
         drop_bias: whether a layer without heads loses the bias of its attention output.
     """
     shapes = part_shapes(architecture)
+    owned_by = {name: KINDS[name].owned(architecture) for name in units}
     layers = []
     for layer in range(architecture.layers):
         kept = {part: tuple(np.ones(n, bool) for n in shape) for part, shape in shapes.items()}
         for name, array in units.items():
             state = np.atleast_1d(array[layer])
-            for owned in KINDS[name].owned(architecture):
+            for owned in owned_by[name]:
                 # A whole parameter is gone if no row of it is kept.
                 rows = kept[owned.part][owned.axis or 0]
                 rows &= np.repeat(state, len(rows) // len(state))

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from lottery.report import strips, style
-from lottery.results.layout import Row
+from lottery.results.layout import Layout, Row
+from lottery.results.summary import AVERAGE
 
 MARK = {"markersize": 4, "linestyle": "", "markeredgewidth": 0.8, "zorder": 4}
-PANEL_OF_AVERAGE = "average over tasks"
+COLUMNS = 3
 SPREAD = 0.3  # of the marks of a line, to either side of it
 
 
-def height(lines: Collection[str], looks: Collection[str]) -> float:
-    """Height in inches of a panel with these lines and marks."""
-    return 0.65 + (0.08 + 0.09 * len(looks)) * len(lines)
+def draw_tasks(
+    rows: pd.DataFrame,
+    layout: Layout,
+    lines: Collection[str],
+    looks: Mapping[str, dict[str, Any]],
+    levels: Callable[[str], Mapping[Row, pd.Series]],
+) -> Figure:
+    """Draws a panel per task, and one for the average over several.
+
+    Args:
+        rows: columns task, n_tasks, and those of `draw`; marks without a look are not drawn.
+        lines: from top to bottom.
+        looks: see `draw`.
+        levels: gives those of `draw` for a task, or for `average`.
+    """
+    metrics = {task.id: task.metric for task in layout.tasks if task.id in set(rows["task"])}
+    names = [*metrics, *([AVERAGE] if (rows["n_tasks"] > 1).any() else [])]
+    height = 0.65 + (0.08 + 0.09 * len(looks)) * len(lines)
+    figure, axes = style.panels(
+        len(names), COLUMNS, (style.PAGE / 3, height), 0.9, narrowest=style.PAGE * 2 / 3
+    )
+    marked = rows[rows["mark"].isin(looks)]
+    for index, (axis, name) in enumerate(zip(axes, names, strict=True)):
+        named = {line: style.short(line) if index % COLUMNS == 0 else "" for line in lines}
+        draw(axis, marked[marked["task"] == name], levels(name), named, looks)
+        axis.set_title("average over tasks" if name == AVERAGE else name)
+        shared = style.axis_of(metrics.values(), "score, mean over tasks")
+        axis.set_xlabel(style.measure(metrics[name]) if name in metrics else shared)
+    return figure
 
 
 def draw(
@@ -65,7 +93,7 @@ def draw(
 
 
 def entries(rows: pd.DataFrame) -> dict[str, Any]:
-    """What the legend has besides the marks."""
+    """What the legend has apart from the marks."""
     levels = {
         name: style.LINE | {"color": style.SUBNETWORKS[row[1]], "linestyle": strips.BASELINES[row]}
         for name, row in (("full model", strips.FULL), ("majority", strips.MAJORITY))

@@ -64,6 +64,17 @@ def score_table(path: Path) -> pd.DataFrame:
     return with_counted(files.read_table(path, SCHEMA))
 
 
+def score_tables(paths: Iterable[Path]) -> pd.DataFrame:
+    """Reads scores.csv of several methods; the full models and majority are in each, and kept once.
+
+    Raises:
+        StudyError: see `score_table`.
+    """
+    import pandas as pd
+
+    return pd.concat(map(score_table, paths), ignore_index=True).drop_duplicates()
+
+
 def with_counted(scores: pd.DataFrame) -> pd.DataFrame:
     """Adds the column `counted`: the value that enters averages.
 

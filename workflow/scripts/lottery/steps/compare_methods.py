@@ -21,7 +21,7 @@ from lottery.report.tables.numbers import rounded
 from lottery.results.folds import over_folds
 from lottery.results.layout import SPLIT_NAMES, Layout, Row
 from lottery.results.published import Published
-from lottery.results.scores import score_table
+from lottery.results.scores import score_tables
 from lottery.results.summary import OF_TASK, PAPER, by_row, cell_numbers, reported_runs
 
 VERSION = 4
@@ -55,8 +55,7 @@ def compare_methods(
         compared: the methods, all of one algorithm.
     """
     order = Layout.of(**layout)
-    # The full models and majority are in each of the tables.
-    scores = pd.concat(map(score_table, paths_to_scores), ignore_index=True).drop_duplicates()
+    scores = score_tables(paths_to_scores)
     published = Published.read(*paths_to_published)
     config = files.read_json(path_to_config)
     architecture = Architecture.from_config(config, str(path_to_config))

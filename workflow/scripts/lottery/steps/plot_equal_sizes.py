@@ -14,13 +14,12 @@ from lottery.report import lines, strips, style
 from lottery.report.tables.axes import equal_size_sentence
 from lottery.report.tables.model import records
 from lottery.results.layout import SPLIT_NAMES, Layout, Row
-from lottery.results.scores import score_table
+from lottery.results.scores import score_tables
 from lottery.results.summary import AVERAGE, reported_runs
 from lottery.statistics.axes import sound_seeds
 from lottery.statistics.equal_sizes import GOOD, SCHEMA, equal_size_table
 
 VERSION = 1
-COLUMNS = 3
 # What a line shows, in the order of its marks.
 LOOKS = {
     "good, pruned": style.HOLLOW | {"marker": "o", "color": style.SUBNETWORKS[GOOD]},
@@ -45,8 +44,7 @@ def plot_equal_sizes(
         paths_to_predictions: predictions.parquet of their cells, in their place in the results.
     """
     order = Layout.of(**layout)
-    # The full models and majority are in each of the tables.
-    scores = pd.concat(map(score_table, paths_to_scores), ignore_index=True).drop_duplicates()
+    scores = score_tables(paths_to_scores)
     runs = reported_runs(scores, order)
     table = equal_size_table(runs, paths_to_predictions, order, model)
     files.write_table(path_to_table, table, SCHEMA)
@@ -68,43 +66,26 @@ def draw_equal_sizes(
         line=[f"{row['kept']:g}: {row['method']}" for row in cells],
         mark=[f"{row['subnetwork'].replace('_', ' ')}, {row['phase']}" for row in cells],
     )
-    shown = shown[shown["mark"].isin(LOOKS)]
     looks = {name: lines.MARK | look for name, look in LOOKS.items() if name in set(shown["mark"])}
     split = layout.common_split([method.id for method in layout.methods])
-    metrics = {task.id: task.metric for task in layout.tasks if task.id in set(shown["task"])}
-    names = [*metrics, *([AVERAGE] if (shown["n_tasks"] > 1).any() else [])]
-    order = list(dict.fromkeys(shown["line"]))
-    figure, axes = style.panels(
-        len(names),
-        COLUMNS,
-        (style.PAGE / 3, lines.height(order, looks)),
-        0.9,
-        narrowest=style.PAGE * 2 / 3,
-    )
     of_split = sound_seeds(
         scores[(scores["split"] == split) & scores["model"].isin(("none", model))]
     )
-    averaged = [task.id for task in layout.tasks if task.in_average and task.id in metrics]
-    for index, (axis, name) in enumerate(zip(axes, names, strict=True)):
-        named = {line: style.short(line) if index % COLUMNS == 0 else "" for line in order}
-        tasks = averaged if name == AVERAGE else [name]
-        lines.draw(axis, shown[shown["task"] == name], _levels(of_split, tasks), named, looks)
-        axis.set_title(lines.PANEL_OF_AVERAGE if name == AVERAGE else name)
-        shared = style.axis_of(metrics.values(), "score, mean over tasks")
-        axis.set_xlabel(style.measure(metrics[name]) if name in metrics else shared)
+    averaged = {task.id for task in layout.tasks if task.in_average} & set(shown["task"])
+
+    def levels(task: str) -> dict[Row, pd.Series]:
+        """The full model's and the majority's mean score, of each task of an average."""
+        own = of_split[of_split["task"].isin(averaged if task == AVERAGE else [task])]
+        return {
+            row: own[own["subnetwork"] == row[1]].groupby("task")["counted"].mean().dropna()
+            for row in strips.BASELINES
+        }
+
+    order = list(dict.fromkeys(shown["line"]))
+    figure = lines.draw_tasks(shown, layout, order, looks, levels)
+    shown = shown[shown["mark"].isin(looks)]
     style.legend(figure, looks | lines.entries(shown))
     style.finding(figure, equal_size_sentence(table))
     details = (model, SPLIT_NAMES[split], style.seeds(shown["n_seeds"]))
     style.heading(figure, "Good subnetworks of one size, by method", *details)
     return figure
-
-
-def _levels(scores: pd.DataFrame, tasks: list[str]) -> dict[Row, pd.Series]:
-    """The full model's and the majority's mean score over some tasks."""
-    return {
-        row: scores[scores["task"].isin(tasks) & (scores["subnetwork"] == row[1])]
-        .groupby("task")["counted"]
-        .mean()
-        .dropna()
-        for row in strips.BASELINES
-    }

@@ -15,7 +15,7 @@ from lottery.report import strips, style
 from lottery.results.folds import over_folds
 from lottery.results.layout import SPLIT_NAMES, Layout, Row, TaskColumn
 from lottery.results.published import Published
-from lottery.results.scores import score_table
+from lottery.results.scores import score_tables
 from lottery.results.summary import reported_runs
 
 VERSION = 1
@@ -37,8 +37,7 @@ def plot_overview(
     Args:
         paths_to_scores: scores.csv of the model and each of its methods.
     """
-    # The full models and majority are in each of the tables.
-    scores = pd.concat(map(score_table, paths_to_scores), ignore_index=True).drop_duplicates()
+    scores = score_tables(paths_to_scores)
     published = Published.read(*paths_to_published)
     with style.settings():
         figure = draw_overview(scores, Layout.of(**layout), published, model)

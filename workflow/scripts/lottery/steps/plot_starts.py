@@ -12,13 +12,12 @@ from matplotlib.figure import Figure
 from lottery import files
 from lottery.report import lines, strips, style
 from lottery.report.tables.axes import start_sentence
-from lottery.results.layout import SPLIT_NAMES, Layout
+from lottery.results.layout import SPLIT_NAMES, Layout, Row
 from lottery.results.scores import score_table
-from lottery.results.summary import AVERAGE, reported_runs
+from lottery.results.summary import reported_runs
 from lottery.statistics.starts import ORDER, SCHEMA, start_table
 
 VERSION = 1
-COLUMNS = 3
 
 
 def plot_starts(
@@ -55,43 +54,25 @@ def draw_starts(
         scores: of `lottery.results.summary.reported_runs`.
     """
     split = layout.display_split(method)
-    metrics = {task.id: task.metric for task in layout.tasks if task.id in set(starts["task"])}
-    several = (starts["n_tasks"] > 1).any()
-    names = [*metrics, *([AVERAGE] if several else [])]
     masked = starts[starts["mask"] != "full"]
     order = [start for start in ORDER if start in set(masked["start"])]
     masks = list(dict.fromkeys(masked["mask"]))
     looks = {mask: _look(mask, masks) for mask in masks}
-    figure, axes = style.panels(
-        len(names),
-        COLUMNS,
-        (style.PAGE / 3, lines.height(order, looks)),
-        0.9,
-        narrowest=style.PAGE * 2 / 3,
-    )
     majority = scores[(scores["split"] == split) & (scores["subnetwork"] == "majority")]
-    for index, (axis, name) in enumerate(zip(axes, names, strict=True)):
-        of_task = masked[masked["task"] == name]
-        full = starts[(starts["task"] == name) & (starts["mask"] == "full")]["score"]
-        floor = majority[majority["task"] == name]["counted"].dropna()
-        levels = {strips.FULL: full, strips.MAJORITY: floor}
-        named = {start: start if index % COLUMNS == 0 else "" for start in order}
-        lines.draw(axis, _shown(of_task), levels, named, looks)
-        axis.set_title(lines.PANEL_OF_AVERAGE if name == AVERAGE else name)
-        metric = metrics.get(name)
-        shared = style.axis_of(metrics.values(), "score, mean over tasks")
-        axis.set_xlabel(style.measure(metric) if metric else shared)
+
+    def levels(task: str) -> dict[Row, pd.Series]:
+        full = starts[(starts["task"] == task) & (starts["mask"] == "full")]["score"]
+        floor = majority[majority["task"] == task]["counted"].dropna()
+        return {strips.FULL: full, strips.MAJORITY: floor}
+
+    rows = starts.rename(columns={"start": "line", "mask": "mark"})
+    figure = lines.draw_tasks(rows, layout, order, looks, levels)
     entries = {mask.replace("_", " "): look for mask, look in looks.items()}
     style.legend(figure, entries | lines.entries(masked), columns=4)
     style.finding(figure, start_sentence(starts))
     details = (method, model, SPLIT_NAMES[split], style.seeds(masked["n_seeds"]))
     style.heading(figure, "Masks retrained from other weights", *details)
     return figure
-
-
-def _shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows as `lottery.report.lines` takes them."""
-    return rows.rename(columns={"start": "line", "mask": "mark"})
 
 
 def _look(mask: str, masks: Sequence[str]) -> dict[str, Any]:
