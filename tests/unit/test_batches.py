@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,9 +16,12 @@ from drawn import bert_base, drawn_tokens
 from lottery.data import batches
 from lottery.data.batches import (
     CPU_TOKENS,
+    GPU_LENGTH,
     GPU_SIZES,
     Sizes,
     collate,
+    large_batches,
+    ordered_rows,
     pack,
     parts,
     place,
@@ -50,6 +54,23 @@ def test_a_batch_stays_whole_where_it_is_not_split():
     rows = np.array([5, 3, 19])
     (whole,) = parts(tokens, rows, torch.device("cuda"))
     assert whole is rows
+
+
+@given(
+    st.lists(st.integers(1, 512), min_size=1, max_size=300),
+    st.integers(1, 8),
+    st.sampled_from(["file", "length"]),
+)
+def test_a_gpu_computes_as_many_tokens_as_are_allowed(lengths, batch_size, order):
+    tokens, allowed = drawn_tokens(np.array(lengths), bert_base(1)), batch_size * GPU_LENGTH
+    found = list(large_batches(tokens, batch_size, order, torch.device("cuda")))
+    assert sorted(np.concatenate(found)) == list(range(len(lengths)))
+    sizes = [len(rows) * tokens.lengths[rows].max() for rows in found]
+    assert all(size <= allowed or len(rows) == 1 for size, rows in zip(sizes, found, strict=True))
+    for rows, following in pairwise(found):  # one more example would not have fitted
+        assert (len(rows) + 1) * tokens.lengths[following[0]] > allowed
+    on_cpu = list(large_batches(tokens, batch_size, order, CPU))
+    assert [list(r) for r in on_cpu] == [list(r) for r in ordered_rows(tokens, batch_size, order)]
 
 
 @pytest.mark.parametrize("limit", [1, 40])

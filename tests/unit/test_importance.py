@@ -12,15 +12,20 @@ from hypothesis import strategies as st
 from synthetic_masks import full_mask, unit_mask
 from test_units import owners
 from tiny import gates_of, random_mask, tiny_architecture, tiny_model, tiny_tokens
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 from lottery.data.batches import collate
 from lottery.evaluation.predict import predict
-from lottery.models.encoder import Encoder, Gates, draw_weights
+from lottery.models.encoder import ClosedHeads, Encoder, Gates, draw_weights
 from lottery.models.units import KINDS, part_shapes
+from lottery.pruning import importance
 from lottery.pruning.criteria import BATCH, CRITERIA, ORDERED, Criterion
 from lottery.pruning.gradients import mean_gradients
-from lottery.pruning.importance import logits_under, measure, normalise, rank_once
+from lottery.pruning.importance import Sensitivity, logits_under, measure, normalise, rank_once
 from lottery.pruning.masks import UnitMask
+from lottery.pruning.shrink import shrink
 from lottery.training.loop import loss_of
 
 CPU = torch.device("cpu")
@@ -53,6 +58,61 @@ def test_criteria_of_examples_equal_a_loop_over_single_examples(mode, size, n_ou
     measured = measure(model, tokens, mask, CRITERIA[mode], 7, order)
     np.testing.assert_allclose(measured.units["head"], heads, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(measured.units["mlp"], mlps, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["per_example", "running_sum"])
+def test_pruned_heads_get_no_backward_pass(monkeypatch, mode):
+    """Half of the heads: the products of their backward pass are left out, and nothing else."""
+    mask, tokens = UnitMask.full(tiny_architecture()), tiny_tokens()
+    mask.units["head"][:, ::2] = False
+
+    def measured() -> tuple[Sensitivity, int]:
+        with FlopCounterMode(display=False) as counter:
+            found = measure(tiny_model(), tokens, mask, CRITERIA[mode], 7, "file")
+        return found, counter.get_total_flops()
+
+    found, flops = measured()
+    monkeypatch.setattr(importance, "_closed_heads", lambda model, mask: None)
+    whole, flops_of_whole = measured()
+    for kind, expected in whole.units.items():
+        np.testing.assert_allclose(found.units[kind], expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.logits, whole.logits, atol=1e-6)
+    forward = flops_of_whole / 2  # as many as backward, of frozen weights
+    # Queries, keys and values are half of what goes back through a layer, and a bit of attention.
+    assert 0.05 < (flops_of_whole - flops) / forward < 0.5
+
+
+class Devices(TorchDispatchMode):
+    """The devices that the operations inside a block touch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        tensors = [each for each in tree_leaves((args, kwargs, out)) if torch.is_tensor(each)]
+        self.seen |= {each.device.type for each in tensors}
+        return out
+
+
+@pytest.mark.parametrize("shrunk", [False, True])
+def test_a_batch_on_a_device_reads_nothing_from_the_host(shrunk):
+    """Run on torch's device without memory, which also refuses to give a number to Python."""
+    meta, model = torch.device("meta"), tiny_model()
+    model = (shrink(model, random_mask(3)) if shrunk else model).to(meta)
+    sizes = model.architecture
+    units = {
+        "head": torch.ones(4, sizes.layers, sizes.heads, device=meta, requires_grad=True),
+        "neuron": torch.ones(4, sizes.layers, sizes.intermediate, device=meta, requires_grad=True),
+    }
+    pruned = [np.arange(len(layer.heads)) == 0 for layer in model.plan]
+    closed = [ClosedHeads.of(each, meta) for each in pruned]
+    ids = torch.ones(4, 8, dtype=torch.int64, device=meta)
+    with Devices() as devices:
+        output = model(ids, ids, ids.bool(), Gates(units, None, closed))
+        torch.autograd.grad(output.sum(), list(units.values()))
+    assert devices.seen == {"meta"}
 
 
 @pytest.mark.parametrize("mode", ["running_sum", "per_batch"])

@@ -11,6 +11,7 @@ import torch
 
 import lottery
 from lottery.files.errors import StudyError
+from lottery.models.precision import set_products
 from lottery.runtime import gpu_lease, start
 from lottery.runtime.gpu_lease import Device
 from lottery.runtime.provenance import _cuda_settings
@@ -87,6 +88,7 @@ def test_what_is_set_for_cuda_is_what_provenance_records(monkeypatch):
     assert not _cuda_settings(torch)["deterministic"]
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     compute_deterministically()
+    set_products("fp32", torch.device("cuda"))
     assert _cuda_settings(torch) == {
         "deterministic": True,
         "cudnn_benchmark": False,

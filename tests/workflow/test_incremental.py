@@ -177,6 +177,21 @@ EDITS = {
         {"evaluation.batch_size": 8},
         {"evaluate_pruned": 8, "evaluate": 28} | SCORED,
     ),
+    "the precision of what trains nothing": (
+        {"evaluation.precision": "tf32"},
+        {
+            "search_structured": 4,
+            "search_magnitude": 4,
+            "sample_super_masks": 2,
+            "retrain": 12,
+            "evaluate_pruned": 8,
+            "evaluate": 24,
+            "compare_controls": 1,
+            "plot_survival": 2,
+            "plot_trajectories": 2,
+        }
+        | SCORED,
+    ),
     "what is averaged": (
         {"tasks.degree.in_average": False},
         {"summarize": 1, "plot_scores": 2, "plot_differences": 2, "plot_survival": 2},

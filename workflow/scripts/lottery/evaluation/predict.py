@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from lottery.data.batches import collate, ordered_rows, parts
+from lottery.data.batches import collate, large_batches, parts
 from lottery.data.tokens import Tokens, read_tokens
 from lottery.models.encoder import Encoder, Gates
 
@@ -20,11 +21,11 @@ BATCH_SIZE = 128
 def predict(
     model: Encoder, tokens: Tokens, batch_size: int, gates: Gates | None = None
 ) -> np.ndarray:
-    """Computes the logits of a split, in fp32 and without dropout.
+    """Computes the logits of a split, without dropout.
 
     Args:
         model: put into evaluation mode.
-        batch_size: examples per batch at most; batches are of like lengths.
+        batch_size: see `large_batches`; batches are of like lengths.
         gates: of the full model, or None.
 
     Returns:
@@ -32,12 +33,29 @@ def predict(
     """
     model.eval()
     device = model.classifier.weight.device
-    logits = np.empty((len(tokens), model.n_outputs), np.float32)
+    found = []
     with torch.inference_mode():
-        for rows in ordered_rows(tokens, batch_size, "length"):
+        for rows in large_batches(tokens, batch_size, "length", device):
             for part in parts(tokens, rows, device):
                 batch = collate(tokens, part, device)
-                logits[part] = model(*batch.inputs, gates).float().cpu().numpy()
+                found.append((part, model(*batch.inputs, gates)))
+    return in_order(found)
+
+
+def in_order(found: Sequence[tuple[np.ndarray, Tensor]]) -> np.ndarray:
+    """Puts logits of batches into the order of the split.
+
+    They leave the device in one copy: a GPU would wait for each.
+
+    Args:
+        found: rows of the split int64 [B], and their logits [B, n_outputs], of all batches.
+
+    Returns:
+        float32 [examples, n_outputs].
+    """
+    values = torch.cat([logits.detach() for _, logits in found]).float().cpu().numpy()
+    logits = np.empty_like(values)
+    logits[np.concatenate([rows for rows, _ in found])] = values
     return logits
 
 

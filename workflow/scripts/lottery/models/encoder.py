@@ -11,7 +11,7 @@ Shapes: B examples, T tokens, H heads kept in the layer, D dimensions per head, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -43,10 +43,35 @@ class Gates:
             the *full* model. Where it acts: `lottery.models.units.UnitKind.gate`.
         open_mlps: bool [layers], False where an MLP's gates are all zero; nothing goes back through
             such an MLP, and it is not computed as if it did. None means that all are open.
+        closed_heads: the heads of each layer whose gates are all zero, likewise; None means that
+            there are none.
     """
 
     units: Mapping[str, Tensor]
     open_mlps: np.ndarray | None = None
+    closed_heads: Sequence[ClosedHeads | None] | None = None
+
+
+class ClosedHeads(NamedTuple):
+    """The heads of a layer through which no gradient goes, as places among those that it holds.
+
+    Attributes:
+        open, closed: int64 [open heads] and [closed heads].
+        places: int64 [H], the place of each head among the open and then the closed ones.
+    """
+
+    open: Tensor
+    closed: Tensor
+    places: Tensor
+
+    @classmethod
+    def of(cls, closed: np.ndarray, device: torch.device) -> ClosedHeads | None:
+        """From bool [H]; None if no head is closed."""
+        if not closed.any():
+            return None
+        order = np.argsort(closed, kind="stable")
+        arrays = np.split(order, [np.count_nonzero(~closed)])
+        return cls(*(torch.from_numpy(a).to(device) for a in (*arrays, np.argsort(order))))
 
 
 class Linear(nn.Linear):
@@ -117,6 +142,9 @@ class Layer(nn.Module):
             self.attention_output: Any = linear(width, hidden)  # or None
         else:
             self.attention_output = None
+        # For gates. As a list they would be copied to the device in every batch.
+        self.register_buffer("kept_heads", _indices(plan.heads, architecture.heads), False)
+        self.register_buffer("kept_inner", _indices(plan.inner, inner), False)
         self.attention_norm = norm(architecture) if "attention_norm" in norms else nn.Identity()
         if plan.inner is not None:
             inner = len(plan.inner)
@@ -136,6 +164,7 @@ class Layer(nn.Module):
         gates: Mapping[str, Tensor],
         wanted: Tensor | None = None,
         mlp_open: bool = True,
+        closed_heads: ClosedHeads | None = None,
     ) -> Tensor:
         """Computes the layer, for all tokens or only for those whose output is wanted.
 
@@ -146,6 +175,7 @@ class Layer(nn.Module):
                 inner positions kept], "mlp" and "layer" [1 or B].
             wanted: int64 [B, Q], positions of tokens; None means all, Q = T.
             mlp_open: False if the MLP's gate is zero, so that nothing goes back through the MLP.
+            closed_heads: those whose gates are zero, likewise.
 
         Returns:
             [B, Q, C].
@@ -155,7 +185,8 @@ class Layer(nn.Module):
         if self.attention_output is not None:
             asking = self.attention_input(y)
             seen = asking if y is x else self.attention_input(x)
-            y = y + _scaled(self._attend(asking, seen, sight, gates.get("head")), gates, "layer")
+            update = self._attend(asking, seen, sight, gates.get("head"), closed_heads)
+            y = y + _scaled(update, gates, "layer")
         if not self.norm_first:
             y = self.attention_norm(y)
         if self.output is not None:
@@ -180,37 +211,66 @@ class Layer(nn.Module):
             inner = inner * gate[:, None, :]
         return self.output(inner)
 
-    def _attend(self, y: Tensor, x: Tensor, sight: Sight, gate: Tensor | None) -> Tensor:
+    def _attend(
+        self,
+        y: Tensor,
+        x: Tensor,
+        sight: Sight,
+        gate: Tensor | None,
+        closed_heads: ClosedHeads | None,
+    ) -> Tensor:
         """The attention sub-layer's update of the wanted tokens' residual, [B, Q, C]."""
         if not self.heads:
             # Only the projection's bias is left. A product over zero columns would give the same,
             # but not every device kernel accepts it.
             return self._drop(self.attention_output.bias.expand_as(y))
-        if y is x:
-            query, key, value = self._project(x, self.query, self.key, self.value)
+        if closed_heads is None:
+            context = self._context(y, x, sight)
         else:
-            (query,) = self._project(y, self.query)
-            key, value = self._project(x, self.key, self.value)
-        if sight.turns is not None:
-            query, key = (turned(*each) for each in zip((query, key), sight.turns, strict=True))
-        dropout = self.attention_dropout if self.training else 0.0
-        context = attend(query, key, value, sight.allowed, dropout)
+            with torch.no_grad():
+                closed = self._context(y, x, sight, closed_heads.closed)
+            context = closed
+            if len(closed_heads.open):
+                context = torch.cat([self._context(y, x, sight, closed_heads.open), closed], dim=1)
+                context = context.index_select(1, closed_heads.places)
         if gate is not None:
             context = context * gate[:, :, None, None]
         context = context.transpose(1, 2).flatten(2)  # [B, Q, H * D]
         return self._drop(self.attention_output(context))
 
-    def _project(self, x: Tensor, *parts: Linear) -> tuple[Tensor, ...]:
+    def _context(self, y: Tensor, x: Tensor, sight: Sight, heads: Tensor | None = None) -> Tensor:
+        """What heads gather for the wanted tokens, [B, H, Q, D]; of all heads, or int64 [H]."""
+        if y is x:
+            query, key, value = self._project(x, heads, self.query, self.key, self.value)
+        else:
+            (query,) = self._project(y, heads, self.query)
+            key, value = self._project(x, heads, self.key, self.value)
+        if sight.turns is not None:
+            query, key = (turned(*each) for each in zip((query, key), sight.turns, strict=True))
+        dropout = self.attention_dropout if self.training else 0.0
+        return attend(query, key, value, sight.allowed, dropout)
+
+    def _project(self, x: Tensor, heads: Tensor | None, *parts: Linear) -> tuple[Tensor, ...]:
         """Heads' vectors, [B, H, T, D] each; one product for all parts is faster than several."""
-        weight = torch.cat([part.weight for part in parts])
-        biases = [part.bias for part in parts]
-        bias = None if biases[0] is None else torch.cat(biases)
-        together = functional.linear(x, weight, bias)
-        split = together.unflatten(2, (len(parts), self.heads, self.head_size))
+        weight = torch.cat([self._of_heads(part.weight, heads) for part in parts])
+        biases = [self._of_heads(part.bias, heads) for part in parts if part.bias is not None]
+        together = functional.linear(x, weight, torch.cat(biases) if biases else None)
+        split = together.unflatten(2, (len(parts), -1, self.head_size))
         return split.permute(2, 0, 3, 1, 4).unbind()
+
+    def _of_heads(self, parameter: Tensor, heads: Tensor | None) -> Tensor:
+        """The rows of some heads, of a parameter whose rows are the dimensions of all."""
+        if heads is None:
+            return parameter
+        return parameter.unflatten(0, (self.heads, self.head_size))[heads].flatten(0, 1)
 
     def _drop(self, x: Tensor) -> Tensor:
         return drop(x, self.hidden_dropout, self.training)
+
+
+def _indices(kept: Sequence[int] | None, count: int) -> Tensor | None:
+    """The places of kept units among `count`, int64; None if all are kept."""
+    return None if kept is None or len(kept) == count else torch.tensor(kept, dtype=torch.int64)
 
 
 def _scaled(update: Tensor, gates: Mapping[str, Tensor], *places: str) -> Tensor:
@@ -328,15 +388,16 @@ class Encoder(nn.Module):
         firsts = packing.firsts if packing else torch.zeros_like(input_ids[:, :1])
         sights = self.sights(attention_mask, packing)
         for index, (layer, sight) in enumerate(zip(self.layers, sights, strict=True)):
-            of_layer, mlp_open = {}, True
+            of_layer, mlp_open, closed = {}, True, None
             if gates is not None:
                 of_layer = self._gates_of_layer(gates, index)
                 mlp_open = gates.open_mlps is None or bool(gates.open_mlps[index])
+                closed = gates.closed_heads and gates.closed_heads[index]
             if index == len(self.layers) - 1 and not self.architecture.mean_pooling:
                 # Of the last layer only the examples' first tokens are needed.
-                x = layer(x, sight.of(firsts), of_layer, firsts, mlp_open)
+                x = layer(x, sight.of(firsts), of_layer, firsts, mlp_open, closed)
             else:
-                x = layer(x, sight, of_layer, None, mlp_open)
+                x = layer(x, sight, of_layer, None, mlp_open, closed)
         x = self.final_norm(x)
         if self.architecture.mean_pooling:
             x = _means(x, attention_mask, packing)
@@ -376,8 +437,11 @@ class Encoder(nn.Module):
 
     def _gates_of_layer(self, gates: Gates, index: int) -> dict[str, Tensor]:
         """The factors of what a layer holds, by the place where they act."""
-        plan, sizes = self.plan[index], self.architecture
-        places = {"head": (sizes.heads, plan.heads), "inner": (sizes.intermediate, plan.inner)}
+        layer, sizes = self.layers[index], self.architecture
+        places = {
+            "head": (sizes.heads, layer.kept_heads),
+            "inner": (sizes.intermediate, layer.kept_inner),
+        }
         found: dict[str, Tensor] = {}
         for kind, units in gates.units.items():
             place, factor = KINDS[kind].gate, units[:, index]
@@ -385,8 +449,8 @@ class Encoder(nn.Module):
                 width, kept = places[place]
                 if factor.shape[1] != width:
                     factor = factor.repeat_interleave(width // factor.shape[1], dim=1)
-                if kept is not None and len(kept) < width:
-                    factor = factor[:, list(kept)]
+                if kept is not None:
+                    factor = factor.index_select(1, kept)
             found[place] = found[place] * factor if place in found else factor
         return found
 

@@ -95,6 +95,16 @@ def training_params(study: Study, task: str) -> Params:
     }
 
 
+def _passes(study: Study) -> Params:
+    """The precision of steps that train nothing; nothing where it is the default.
+
+    So no study of before it could be chosen is computed again. Trainings score what they have
+    trained in fp32: no option of the evaluation is one of theirs.
+    """
+    precision = study.evaluation["precision"]
+    return {} if precision == "fp32" else {"precision": precision}
+
+
 def retrain_params(study: Study, method: str, task: str, subnetwork: str) -> Params:
     """Of retrain; the start is named where it is not the pretrained weights."""
     start = Subnetwork.parse(subnetwork).start
@@ -151,6 +161,7 @@ def search_params(study: Study, method: str, task: str) -> Params:
         }
         | _plugin_params(entry.declared)
         | _trained_params(study, entry, task)
+        | _passes(study)
     )
 
 
@@ -205,7 +216,7 @@ def pruned_params(study: Study, task: str) -> Params:
     return {
         "splits": list(study.tasks[task].validation_splits),
         "batch_size": study.evaluation["batch_size"],
-    }
+    } | _passes(study)
 
 
 def evaluate_params(study: Study, task: str, phase: str) -> Params:
@@ -229,7 +240,7 @@ def evaluate_on_params(study: Study, eval_task: str) -> Params:
         "labels": task.labels and list(task.labels),
         "metrics": list(task.metrics),
         "batch_size": study.evaluation["batch_size"],
-    }
+    } | _passes(study)
 
 
 def export_params(study: Study, task: str) -> Params:
@@ -393,6 +404,8 @@ def _is_papers_task(study: Study, name: str) -> bool:
     """Whether a task is an unchanged GLUE preset, trained with the paper's recipe."""
     task = study.tasks[name]
     if task.glue is None or task != replace(GLUE[task.glue], id=name, in_average=task.in_average):
+        return False
+    if _passes(study):
         return False
     return all(study.training[name][key] == value for key, value in PAPERS_RECIPE.items())
 
@@ -718,7 +731,7 @@ def has_patterns(method: Method) -> bool:
 def latency_params(study: Study, model: str, task: str, method: str) -> Params:
     """Of measure_latency: the subnetworks, in the order of their masks."""
     names = [row["subnetwork"] for row in grid.latency_cells(study, model, task, method)]
-    return {"seed": study.seeds[0], "subnetworks": names}
+    return {"seed": study.seeds[0], "subnetworks": names} | _passes(study)
 
 
 def log_params(study: Study, method: str, task: str) -> Params:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lottery.data.batches import ordered_rows, pack
+from lottery.data.batches import large_batches, pack
 from lottery.data.tokens import Tokens
+from lottery.evaluation.predict import in_order
 from lottery.models.encoder import Encoder, Gates
 from lottery.models.units import part_shapes
 from lottery.training.loop import loss_of
@@ -49,14 +50,14 @@ def mean_gradients(
     for parameter in every:
         parameter.requires_grad_(True)
     totals = [torch.zeros_like(parameter) for parameter in every]
-    logits = np.empty((len(tokens), model.n_outputs), np.float32)
-    for rows in ordered_rows(tokens, batch_size, order):
+    logits = []
+    for rows in large_batches(tokens, batch_size, order, device):
         batch = pack(tokens, rows, device)
         output = model(*batch.inputs, gates, batch.packing)
         loss = loss_of(output, batch.labels).sum() / len(tokens)
         for total, gradient in zip(totals, torch.autograd.grad(loss, every), strict=True):
             total.add_(gradient)
-        logits[batch.rows] = output.detach().float().cpu().numpy()
+        logits.append((batch.rows, output.detach()))
     model.requires_grad_(False)
     found = iter(totals)
-    return [{part: next(found) for part in names} for _ in leaves], logits
+    return [{part: next(found) for part in names} for _ in leaves], in_order(logits)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lottery.data.batches import collate, ordered_rows, pack, parts
+from lottery.data.batches import collate, large_batches, ordered_rows, pack, parts
 from lottery.data.tokens import Tokens
-from lottery.evaluation.predict import predict
-from lottery.models.encoder import Encoder, Gates
+from lottery.evaluation.predict import in_order, predict
+from lottery.models.encoder import ClosedHeads, Encoder, Gates
 from lottery.models.units import KINDS, split
 from lottery.pruning.criteria import DRAW, EXAMPLE, GRADIENTS, WEIGHTS, Criterion
 from lottery.pruning.gradients import Parts, mean_gradients, parts_of
@@ -63,38 +63,44 @@ def measure(
     """
     if criterion.needs == GRADIENTS:
         gates = _gates_of(mask, model.classifier.weight.device)
-        gradients, logits = mean_gradients(model, tokens, batch_size, order, gates)
-        return Sensitivity(_of_parts(criterion, mask, parts_of(model), gradients), logits)
+        gradients, outputs = mean_gradients(model, tokens, batch_size, order, gates)
+        return Sensitivity(_of_parts(criterion, mask, parts_of(model), gradients), outputs)
     if not pruned:
         model = shrink(model, replace(mask, emptied_attention="keep_bias"))  # as gates do
     of_examples = criterion.needs == EXAMPLE
     model.eval().requires_grad_(False)
     device = model.classifier.weight.device
-    columns, open_mlps = _columns(mask), _open_mlps(mask)
+    columns, open_mlps, closed_heads = _columns(mask), _open_mlps(mask), _closed_heads(model, mask)
     state = torch.from_numpy(np.column_stack(list(mask.units.values()))).float().to(device)
-    logits = np.empty((len(tokens), model.n_outputs), np.float32)
+    logits = []
     total = torch.zeros(state.shape, dtype=torch.float64, device=device)
     running = torch.zeros_like(total)
-    for rows in ordered_rows(tokens, batch_size, order):
+    batches = (
+        large_batches(tokens, batch_size, order, device)
+        if of_examples
+        else ordered_rows(tokens, batch_size, order)
+    )
+    for rows in batches:
         # A gate for each example needs a row for each.
         each = (collate(tokens, part, device) for part in parts(tokens, rows, device))
         for batch in each if of_examples else [pack(tokens, rows, device)]:
             copies = len(batch.labels) if of_examples else 1
             gate = state.repeat(copies, 1, 1).requires_grad_()  # [copies, layers, units]
-            gates = Gates({k: gate[:, :, c] for k, c in columns.items()}, open_mlps)
+            units = {k: gate[:, :, c] for k, c in columns.items()}
+            gates = Gates(units, open_mlps, closed_heads)
             output = model(*batch.inputs, gates, batch.packing)
             gradient = _gradient(loss_of(output, batch.labels).sum(), gate).double()
             if of_examples:
                 total += criterion.score(gradient).sum(dim=0)
             else:
                 running += gradient.sum(dim=0) / len(rows)  # the batch's mean loss
-            logits[batch.rows] = output.detach().float().cpu().numpy()
+            logits.append((batch.rows, output.detach()))
         if not of_examples:
             total += criterion.score(running)
             if not criterion.never_reset:
                 running.zero_()
     sums = total.cpu().numpy()
-    return Sensitivity({kind: sums[:, place] for kind, place in columns.items()}, logits)
+    return Sensitivity({kind: sums[:, place] for kind, place in columns.items()}, in_order(logits))
 
 
 def rank_once(
@@ -169,6 +175,16 @@ def _gates_of(mask: UnitMask, device: torch.device) -> Gates:
 
 def _open_mlps(mask: UnitMask) -> np.ndarray:
     return mask.units["mlp"] & mask.units.get("layer", True)
+
+
+def _closed_heads(model: Encoder, mask: UnitMask) -> list[ClosedHeads | None]:
+    """Of each layer the heads that a mask prunes, of those that the model holds."""
+    device = model.classifier.weight.device
+    kept = mask.units["head"] & np.asarray(mask.units.get("layer", True))[..., None]
+    return [
+        ClosedHeads.of(~kept[index, list(layer.heads)], device)
+        for index, layer in enumerate(model.plan)
+    ]
 
 
 def _columns(mask: UnitMask) -> dict[str, slice | int]:

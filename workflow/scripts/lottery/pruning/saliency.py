@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lottery.data.batches import collate, ordered_rows, parts
+from lottery.data.batches import collate, large_batches, parts
 from lottery.data.tokens import Tokens
 from lottery.models.encoder import Encoder
 from lottery.pruning.criteria import DRAW, GRADIENTS, INPUTS, PRETRAINED, WEIGHTS, Criterion
@@ -107,7 +107,7 @@ def input_norms(model: Encoder, tokens: Tokens, batch_size: int) -> list[dict[st
                     continue
                 handle = module.register_forward_pre_hook(partial(square.add, name))
                 hooks.callback(handle.remove)
-        for rows in ordered_rows(tokens, batch_size, "length"):
+        for rows in large_batches(tokens, batch_size, "length", device):
             for part in parts(tokens, rows, device):
                 batch = collate(tokens, part, device)
                 present = batch.attention_mask
@@ -139,5 +139,6 @@ class _Squares:
 
     def add(self, name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         """Adds what comes into a module, float [B, T, inputs]."""
-        squares = inputs[0][self.present].double().square().sum(dim=0)
+        # Not by a bool index, whose size a GPU would have to report first.
+        squares = (inputs[0].double().square() * self.present[..., None]).sum(dim=(0, 1))
         self.totals[name] = self.totals.get(name, 0.0) + squares

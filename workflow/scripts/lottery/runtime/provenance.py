@@ -96,6 +96,7 @@ class Record:
             # A step may use no device though it has leased one, as a search by magnitude.
             "computed_on": "cuda" if on_gpu else "cpu",
             "cuda": _cuda_settings(torch) if on_gpu else None,
+            "precision": _precision(),
             "slot": lease.slot,
             "threads": job.threads,
             "started": self._started.isoformat(timespec="seconds"),
@@ -229,6 +230,12 @@ def _cuda_settings(torch: Any) -> dict[str, Any]:
         "cublas_workspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
         "device_order": os.environ.get("CUDA_DEVICE_ORDER"),
     }
+
+
+def _precision() -> dict[str, str]:
+    """What the job computed in, by kind of work; empty if it ran no model."""
+    module: Any = sys.modules.get("lottery.models.precision")
+    return dict(module.used) if module else {}
 
 
 def _peak_memory() -> float:

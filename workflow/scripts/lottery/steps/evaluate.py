@@ -33,6 +33,7 @@ def evaluate(
     batch_size: int,
     torch_threads: int,
     path_to_config: Path,
+    precision: str = "fp32",
     path_to_logits: Path | None = None,
     path_to_pruned: Path | None = None,
     path_to_mask: Path | None = None,
@@ -42,7 +43,7 @@ def evaluate(
     """Scores one cell of the grid.
 
     Args:
-        batch_size, torch_threads: of the evaluation of pruned subnetworks.
+        batch_size, torch_threads, precision: of the evaluation of pruned subnetworks.
         path_to_logits: of the full or a retrained model; of a pruned subnetwork the files below
             `path_to_pruned` have them.
         path_to_config: the model's config.json.
@@ -83,6 +84,7 @@ def evaluate(
                 splits=splits,
                 batch_size=batch_size,
                 torch_threads=torch_threads,
+                precision=precision,
             )
     logits, size = read_logits(path_to_logits)
     scored = score_logits({split: logits[split] for split in splits}, path_to_tokens, metrics)

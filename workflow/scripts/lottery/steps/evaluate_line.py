@@ -27,6 +27,7 @@ def evaluate_line(
     batch_size: int,
     metric: str,
     torch_threads: int,
+    precision: str = "fp32",
 ) -> None:
     """Scores the models at eleven positions from the first training (0) to the second (1).
 
@@ -35,7 +36,7 @@ def evaluate_line(
             mask.
         metric: the reported metric of the task.
     """
-    device = prepare_torch(torch_threads)
+    device = prepare_torch(torch_threads, precision)
     first, second = (load_model(path).to(device) for path in (path_to_first, path_to_second))
     between = load_model(path_to_first).to(device)
     rows = []

@@ -36,6 +36,7 @@ def evaluate_on(
     metrics: list[str],
     batch_size: int,
     torch_threads: int,
+    precision: str = "fp32",
     path_to_mask: Path | None = None,
 ) -> None:
     """Evaluates one cell of the grid on another task.
@@ -46,7 +47,7 @@ def evaluate_on(
         label_map, labels, metrics: as in `Transfer`.
         path_to_mask: the subnetwork; None for the full model.
     """
-    device = prepare_torch(torch_threads)
+    device = prepare_torch(torch_threads, precision)
     path_to_tokens = paths_to_tokens[0].parent
     encoder = load_model(path_to_model).to(device)
     size = full_size(encoder.architecture)

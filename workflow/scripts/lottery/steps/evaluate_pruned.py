@@ -16,6 +16,7 @@ from lottery.evaluation.predict import predict_splits
 from lottery.evaluation.scoring import write_logits
 from lottery.files.errors import StudyError
 from lottery.models.checkpoints import load_model
+from lottery.models.precision import FP32
 from lottery.pruning.masks import read_mask, size_of
 from lottery.pruning.shrink import apply_mask
 from lottery.steps.setup import prepare_torch
@@ -35,6 +36,7 @@ def evaluate_pruned(
     splits: list[str],
     batch_size: int,
     torch_threads: int,
+    precision: str = "fp32",
 ) -> None:
     """Computes the logits of every pruned subnetwork for the development examples.
 
@@ -48,7 +50,8 @@ def evaluate_pruned(
         path_to_pruned: JSON to write: of each subnetwork the digests of mask and logits, or the
             error that it ended with.
     """
-    prepare_torch(torch_threads)  # without the GPU that it has leased the whole job fails
+    # Without the GPU that it has leased the whole job fails.
+    prepare_torch(torch_threads, precision)
     digest = files.sha256(path_to_model)
     found: dict[str, dict[str, str]] = {}
     for path_to_mask in paths_to_masks:
@@ -63,6 +66,7 @@ def evaluate_pruned(
                 splits=splits,
                 batch_size=batch_size,
                 torch_threads=torch_threads,
+                precision=precision,
             )
         except (torch.OutOfMemoryError, torch.AcceleratorError):
             raise  # of the GPU: otherwise `evaluate` would compute all of them on the CPU
@@ -83,6 +87,7 @@ def evaluate_one(
     splits: list[str],
     batch_size: int,
     torch_threads: int,
+    precision: str,
 ) -> dict[str, str]:
     """Evaluates one pruned subnetwork, unless its logits are there.
 
@@ -98,10 +103,12 @@ def evaluate_one(
         "batch_size": batch_size,
         "torch_threads": torch_threads,
     }
+    if precision != FP32:  # else the logits of before it could be chosen are kept
+        facts["precision"] = precision
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     if not _is_of(path_to_logits, key):
         logger.info("evaluating %s", path_to_mask.stem)
-        device = prepare_torch(torch_threads)
+        device = prepare_torch(torch_threads, precision)
         mask, info = read_mask(path_to_mask)
         path_to_tokens = paths_to_tokens[0].parent
         # A weight mask changes the model in place, so each subnetwork begins with the file.

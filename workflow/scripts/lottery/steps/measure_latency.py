@@ -37,6 +37,7 @@ def measure_latency(
     seed: int,
     subnetworks: Sequence[str],
     torch_threads: int,
+    precision: str = "fp32",
     effort: Effort | None = None,
 ) -> None:
     """Times every subnetwork against the full model in the same process, in turns.
@@ -53,7 +54,7 @@ def measure_latency(
         seed: of the model and the masks.
         effort: how long to measure.
     """
-    device = prepare_torch(torch_threads)
+    device = prepare_torch(torch_threads, precision)
     tokens = read_tokens(paths_to_tokens[0].parent, "validation")
     examples = spread_examples(tokens, max(BATCH_SIZES))
     full = load_model(path_to_model).to(device)

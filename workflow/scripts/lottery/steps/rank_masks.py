@@ -36,6 +36,7 @@ def rank_masks(
     version: int,
     metric: str,
     torch_threads: int,
+    precision: str = "fp32",
     plugin: dict[str, str] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> None:
@@ -48,7 +49,7 @@ def rank_masks(
     """
     declared = plugins.planned(algorithm, version, plugin)
     options = declared.complete(options)
-    device = prepare_torch(torch_threads)
+    device = prepare_torch(torch_threads, precision)
     encoder = load_model(path_to_model).to(device)
     tokens = read_tokens(paths_to_tokens[0].parent, options["search_on"])
     cache = MeasurementCache(checkpoint)

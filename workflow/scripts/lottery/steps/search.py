@@ -49,6 +49,7 @@ def search(
     version: int,
     metric: str,
     torch_threads: int,
+    precision: str = "fp32",
     plugin: dict[str, str] | None = None,
     path_to_importance: Path | None = None,
     path_to_halves: Path | None = None,
@@ -74,7 +75,7 @@ def search(
     """
     declared = plugins.planned(algorithm, version, plugin)
     options = declared.complete(options)
-    device = prepare_torch(torch_threads)
+    device = prepare_torch(torch_threads, precision)
     encoder = load_model(path_to_model).to(device)
     tokens = read_tokens(paths_to_tokens[0].parent, options["search_on"])
     baseline = None

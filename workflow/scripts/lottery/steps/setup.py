@@ -8,17 +8,21 @@ import os
 import torch
 
 from lottery.files.errors import StudyError
+from lottery.models import precision as arithmetic
 from lottery.runtime.allocator import keep_freed_memory
 from lottery.runtime.gpu_lease import NO_DEVICE, VISIBLE
 
 logger = logging.getLogger(__name__)
 
 
-def prepare_torch(torch_threads: int) -> torch.device:
-    """Sets threads, memory and determinism; gives the device to run on.
+def prepare_torch(torch_threads: int, precision: str = arithmetic.FP32) -> torch.device:
+    """Sets threads, memory, determinism and precision; gives the device to run on.
 
     Results are the same bit for bit for one kind of device and one number of threads, so the
     number of threads (of one operation on the CPU) is part of a rule's params.
+
+    Args:
+        precision: "fp32" or "tf32", of all that is computed outside of a training.
 
     Raises:
         StudyError: A GPU has been leased, and torch cannot compute on it.
@@ -37,6 +41,9 @@ def prepare_torch(torch_threads: int) -> torch.device:
                 f"torch finds the GPU {leased} but cannot compute on it: {problem}."
             ) from error
         logger.info("running on %s", torch.cuda.get_device_name(device))
+        arithmetic.set_products(precision, device)
+        if arithmetic.used["passes"] != precision:
+            logger.warning("this GPU has no %s: computing in fp32", precision)
         return device
     if leased not in NO_DEVICE:
         # No quiet computation on the CPU: it would take days, and other cells have run on a GPU.
@@ -45,7 +52,9 @@ def prepare_torch(torch_threads: int) -> torch.device:
             f"The GPU {leased} is leased, but torch {torch.__version__} {without}: repair the "
             f"driver, torch or {VISIBLE}, or set compute.device to cpu."
         )
-    return torch.device("cpu")
+    device = torch.device("cpu")
+    arithmetic.set_products(precision, device)
+    return device
 
 
 def compute_deterministically() -> None:
@@ -62,5 +71,3 @@ def compute_deterministically() -> None:
     torch.backends.cudnn.benchmark = False
     # cuDNN's attention builds a plan for every new shape of batch, which takes about a second.
     torch.backends.cuda.enable_cudnn_sdp(False)
-    # Whatever an image sets in the environment (TORCH_ALLOW_TF32_CUBLAS_OVERRIDE).
-    torch.backends.cuda.matmul.fp32_precision = "ieee"

@@ -18,6 +18,7 @@ from lottery.data.batches import length_grouped_rows, pack, shuffled_rows
 from lottery.data.tokens import Tokens
 from lottery.files.errors import StudyError
 from lottery.models.encoder import Encoder
+from lottery.models.precision import BF16, FP32, products
 from lottery.runtime.resume import Checkpoint, State
 from lottery.training.history import History
 from lottery.training.optimizer import AdamW
@@ -34,7 +35,7 @@ class Recipe:
         learning_rate: at the end of the warm-up; then linear decay to zero.
         weight_decay: on matrices only, not on biases and norms.
         warmup_steps: steps of linear warm-up; below 1, a share of all steps.
-        precision: "fp32", or "bf16" for autocast.
+        precision: "fp32", "tf32" (fp32 on a device without it), or "bf16" for autocast.
         batching: "seeded" random batches, or "length_groups": random among examples of like
             lengths.
         log_every: steps per row of the history.
@@ -49,7 +50,7 @@ class Recipe:
     adam_beta1: float = 0.9
     adam_beta2: float = 0.999
     adam_epsilon: float = 1e-8
-    precision: str = "fp32"
+    precision: str = FP32
     batching: str = "seeded"
     log_every: int = 10
 
@@ -115,8 +116,8 @@ def train(
         model.train()
         state = TrainingState(model, optimizer, history)
         done = max(first_step, state.load_state_dict(checkpoint))
-        bf16 = recipe.precision == "bf16"
-        with checkpoint.delay_signals():
+        bf16 = recipe.precision == BF16
+        with checkpoint.delay_signals(), products(recipe.precision, device):
             for step, epoch, rows in _batches(tokens.lengths, recipe, seed, done):
                 batch = pack(tokens, rows, device)
                 with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
