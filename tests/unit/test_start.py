@@ -86,6 +86,54 @@ def test_results_dated_after_now_stop_a_run(
             require_past_dates(workflow)
 
 
+SIZES = """
+import asyncio, copy
+from collections import Counter
+from types import SimpleNamespace
+from snakemake.scheduling.job_scheduler import JobScheduler
+from lottery.runtime.start import ask_sizes_once
+
+asked = Counter()
+
+class File(str):
+    async def exists(self):
+        asked[self] += 1
+        return self != "missing"
+
+    async def size(self):
+        return len(self)
+
+def jobs(*inputs):
+    return [SimpleNamespace(input=[File(name) for name in each]) for each in inputs]
+
+selections = [jobs(["a", "bb"]), jobs(["a", "bb"], ["bb", "missing"]), jobs(["missing"], ["ccc"])]
+found = []
+for change in (lambda: None, ask_sizes_once):
+    change()
+    asked.clear()
+    scheduler = object.__new__(JobScheduler)
+    scheduler._input_sizes = {}
+    for selection in selections:
+        asyncio.run(scheduler.update_input_sizes(selection))
+        assert all(path in scheduler._input_sizes for job in selection for path in job.input)
+    found.append(dict(scheduler._input_sizes))
+    print(max(asked.values()))
+assert found[0] == found[1] == {"a": 1, "bb": 2, "missing": None, "ccc": 3}
+"""
+
+
+def test_the_scheduler_asks_once_for_the_size_of_an_input():
+    ended = subprocess.run(
+        [sys.executable, "-c", SIZES],
+        env=os.environ | {"PYTHONPATH": str(LIBRARY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == "2\n1\n", ended.stderr  # by Snakemake's own way, and by ours
+
+
 INTERRUPTED = """
 import os, signal
 from lottery.runtime.start import handle_signals

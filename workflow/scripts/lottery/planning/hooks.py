@@ -202,6 +202,7 @@ class _Run:
         work = workload.plan_of(needed, (job for job in dag.jobs if job not in needed))
         progress.show(work, keep=whole)
         start.handle_signals()
+        start.ask_sizes_once()
         start.warn_of_threads(workflow, compute["torch_threads"])
         stop_on_error(start.check_gpus, workflow, compute)
         jobs = [

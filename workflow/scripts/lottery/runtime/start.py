@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import FrameType
 from typing import Any
@@ -56,6 +57,26 @@ def handle_signals() -> None:
     JobScheduler.exit_gracefully = end
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
+
+
+def ask_sizes_once() -> None:
+    """Lets Snakemake's scheduler ask for the size of each input once.
+
+    Whenever it chooses among the jobs that are ready, it asks for the sizes of all their inputs:
+    with hundreds of such jobs that takes a third of a core. Inputs of jobs that are ready are
+    finished, so their sizes do not change.
+    """
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    async def size_of(path: Any) -> int | None:
+        return await path.size() if await path.exists() else None
+
+    async def update_input_sizes(scheduler: Any, jobs: Iterable[Any]) -> None:
+        known = scheduler._input_sizes
+        new = list({path for job in jobs for path in job.input if path not in known})
+        known.update(zip(new, await asyncio.gather(*map(size_of, new)), strict=True))
+
+    JobScheduler.update_input_sizes = update_input_sizes
 
 
 def is_ending() -> bool:
