@@ -63,7 +63,7 @@ from gpu_work import (
 from grid_hours import START_SECONDS
 from job_starts import RUNS, start_seconds
 from lottery.config import Study, load_study, read_config
-from lottery.models.precision import PRECISIONS, effective
+from lottery.models.precision import BF16, FP32, TF32, effective
 from lottery.steps.setup import prepare_torch
 from measuring import ROOT, arguments, machine, parsed, seconds_of
 from rows import Row, finish, not_measured, write
@@ -89,10 +89,10 @@ def planned(pair: Pair) -> list[Piece | str]:
         pair: the one that ships.
     """
     pairs = [pair, *PAIRS]
-    training = dict.fromkeys(["bf16", "tf32", "fp32", *(each for each, _ in pairs)])
+    training = dict.fromkeys([BF16, TF32, FP32, *(each for each, _ in pairs)])
     passes = dict.fromkeys(each for _, each in pairs)
     opponents = [
-        *(Piece(TRAIN, task, "bf16", side) for side in (TUNED, COMPILED) for task in TASKS),
+        *(Piece(TRAIN, task, BF16, side) for side in (TUNED, COMPILED) for task in TASKS),
         *(
             Piece(kind, task, precision, TUNED)
             for kind in (PASS, EVALUATE)
@@ -111,7 +111,7 @@ def planned(pair: Pair) -> list[Piece | str]:
         STARTS,
         GRID,
         *opponents,
-        *(Piece(TRAIN, task, "bf16", OURS, LARGE_BATCH) for task in TASKS),
+        *(Piece(TRAIN, task, BF16, OURS, LARGE_BATCH) for task in TASKS),
     ]
 
 
@@ -149,7 +149,7 @@ class Bench:
         """Measures all that fits."""
         self._device = device
         self._works = Works(self._study, device, quick=self._options.quick)
-        known = [each for each in PRECISIONS if effective(each, device) == each]
+        known = [each for each in (BF16, TF32, FP32) if effective(each, device) == each]
         self._limits: Limits = measured_limits(device, known, quick=self._options.quick)
         self.details["peak_tflops"] = {k: v / 1e12 for k, v in self._limits.peaks.items()}
         self.details["bandwidth_gb_s"] = self._limits.bandwidth / 1e9

@@ -34,7 +34,7 @@ from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
 from lottery.models.architecture import Architecture
 from lottery.models.encoder import Encoder
-from lottery.models.precision import products
+from lottery.models.precision import BF16, products
 from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import UnitMask
@@ -119,7 +119,7 @@ def measured_limits(device: torch.device, precisions: list[str], *, quick: bool)
     window = 0.01 if quick else 0.5  # seconds
     peaks = {}
     for precision in precisions:
-        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        dtype = torch.bfloat16 if precision == BF16 else torch.float32
         with products(precision, device):
             peaks[precision] = gemm_rate([(size, size)], size, dtype, device, window)
     source = torch.ones(QUICK_COPIED if quick else COPIED, device=device)

@@ -69,13 +69,9 @@ def passes(kind: str) -> dict[str, int]:
     return {
         "fine-tune": {"finetune": EPOCHS, "retrain": EPOCHS * SUBNETWORKS},
         "importance pass": {"search_structured": STRUCTURED_PASSES},
+        "evaluate": {"search_magnitude": MAGNITUDE_PASSES, "evaluate_pruned": SUBNETWORKS},
         # The step that has trained a model computes its logits, too; step evaluate needs no GPU.
-        "evaluate": {
-            "search_magnitude": MAGNITUDE_PASSES,
-            "finetune": 1,
-            "retrain": SUBNETWORKS,
-            "evaluate_pruned": SUBNETWORKS,
-        },
+        "score": {"finetune": 1, "retrain": SUBNETWORKS},
     }[kind]
 
 

@@ -186,14 +186,15 @@ def test_standard_errors_apart():
 def test_the_hours_of_the_grid_are_its_tokens_over_the_rates():
     """At one rate for all lengths, and at a cost for each example alone."""
     every = {
-        kind: {13.0: 1000.0, 66.0: 1000.0} for kind in grid_hours.AUTHORS_HOURS | {"fine-tune": 0}
+        kind: {13.0: 1000.0, 66.0: 1000.0}
+        for kind in ("fine-tune", "importance pass", "evaluate", "score")
     }
     found = grid_hours.hours(every)
     tokens = sum(task.train * task.tokens for task in grid_hours.TASKS.values())
     assert found["fine-tune"] * 3600 == pytest.approx(tokens * 5 * 3 * (1 + 9) / 1000)
     examples = sum(task.dev for task in grid_hours.TASKS.values())
     by_example = grid_hours.hours({"evaluate": {13.0: 13.0 * 100, 66.0: 66.0 * 100}})
-    assert by_example["evaluate"] * 3600 == pytest.approx(examples * 5 * (19 + 16) / 100)
+    assert by_example["evaluate"] * 3600 == pytest.approx(examples * 5 * (9 + 16) / 100)
 
 
 def test_the_hours_count_the_passes_of_the_papers_grid():
@@ -201,9 +202,10 @@ def test_the_hours_count_the_passes_of_the_papers_grid():
     study = load_study(read_config(root / "config.yaml"), root)
     models = len(grid.finetune_rows(study))
     assert models == len(grid_hours.TASKS) * grid_hours.SEEDS
-    found = grid_hours.passes("evaluate")
+    found = grid_hours.passes("score")
     assert models * found["finetune"] == models
     assert models * found["retrain"] == len(grid.retrain_rows(study))
+    found = grid_hours.passes("evaluate")
     pruned = [cell for cell in grid.cells(study) if cell.phase == "pruned"]
     assert models * found["evaluate_pruned"] == len(pruned)
 

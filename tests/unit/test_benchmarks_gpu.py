@@ -22,7 +22,7 @@ from budget import Budget, Cost
 from gpu_work import COMPILED, EVALUATE, OURS, PASS, TRAIN, TUNED, Limits, Piece, Works
 from lottery.config import Study, load_study, read_config
 from lottery.planning.params import PAPERS_RECIPE
-from reference import GatedTwin, inputs_of
+from reference import inputs_of, twin_of
 from rows import Row, read_rows
 
 CPU = torch.device("cpu")
@@ -114,7 +114,7 @@ def test_the_model_of_others_gives_our_logits(study):
     works = Works(study, CPU, quick=True)
     tokens = works.tokens(Piece(EVALUATE, "sst2", "fp32"))
     expected = works.prepare(Piece(EVALUATE, "sst2", "fp32"))()
-    twin = GatedTwin(works.prototype).twin
+    twin = twin_of(works.prototype).eval()
     with torch.no_grad():
         for rows in gpu_work.like_lengths(tokens, 128):
             assert len(rows) * tokens.lengths[rows].max() <= 128
@@ -163,8 +163,9 @@ def rates(per_second: float) -> dict[tuple[str, str], dict[float, float]]:
 
 
 def test_the_grid_has_a_row_for_each_pair_of_precisions(study):
+    same = {13.0: 1e6, 66.0: 1e6}
     work = sum(
-        grid_hours.hours({k: {13.0: 1e6, 66.0: 1e6} for k in (TRAIN, PASS, EVALUATE)}).values()
+        grid_hours.hours(dict.fromkeys((TRAIN, PASS, EVALUATE, gpu_rows.SCORE), same)).values()
     )
     starts = sum(grid_hours.gpu_jobs(study).values()) * 10 / 3600
     found = gpu_rows.grid_rows(rates(1e6), study, SHIPPED, 10.0, {})

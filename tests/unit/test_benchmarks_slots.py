@@ -77,9 +77,9 @@ def test_a_daemon_that_runs_is_used_and_left(control):
 
 def test_a_daemon_that_does_not_start_is_named(control):
     asked = control(fails=True)
-    with pytest.raises(mps.NoMPSError, match=r"does not start.*\(cannot start the daemon\)\.$"):
-        with mps.with_mps():
-            pass
+    said = r"does not start.*\(cannot start the daemon\)\.$"
+    with pytest.raises(mps.NoMPSError, match=said), mps.with_mps():
+        pass
     assert [said for said, *_ in asked()] == [["get_server_list"], ["-d"]]
 
 

@@ -14,7 +14,7 @@ from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
 from lottery.models.encoder import Encoder, draw_weights
-from lottery.models.precision import PRECISIONS, products
+from lottery.models.precision import products
 from lottery.pruning.algorithms.search import SearchContext
 from lottery.pruning.criteria import CRITERIA, WEIGHT_CRITERIA
 from lottery.pruning.importance import measure
@@ -36,6 +36,7 @@ WIDE = {
     "vocab_size": 1000,
 }
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=12, log_every=1)
+PRECISIONS = ("fp32", "tf32", "bf16")
 # What is computed differently; other model types are names of these.
 FAMILIES = ("bert", "roberta", "distilbert", "electra", "modernbert")
 # From here on torch sums the gradients of embeddings with another kernel.
