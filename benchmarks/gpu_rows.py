@@ -74,17 +74,9 @@ def compile_row(piece: Piece, seconds: float) -> Row:
 
 
 def starts_row(study: Study, seconds: float) -> Row:
-    """GPU-hours of the starts of all jobs that hold a GPU."""
+    """What the starts of all jobs that hold a GPU take, beside one of them."""
     jobs = sum(gpu_jobs(study).values())
-    return Row(
-        STARTS_NAME,
-        jobs * seconds / 3600,
-        "GPU-hours",
-        f"one of {jobs} jobs",
-        seconds / 3600,
-        None,
-        note=f"{seconds:.1f} s a start",
-    )
+    return Row(STARTS_NAME, jobs * seconds, "s", f"one of {jobs}", seconds, None)
 
 
 def grid_pairs(ships: Pair) -> list[Pair]:

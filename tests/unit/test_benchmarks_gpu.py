@@ -190,6 +190,12 @@ def test_starts_that_were_not_measured_give_a_range(study):
     assert row.against == "with starts of 5 s in place of 12 s"
 
 
+def test_starts_are_those_of_the_planned_jobs(study):
+    row = gpu_rows.starts_row(study, 8.0)
+    jobs = sum(grid_hours.gpu_jobs(study).values())
+    assert (row.ours, row.theirs, row.against) == (jobs * 8.0, 8.0, f"one of {jobs}")
+
+
 def test_a_grid_without_a_rate_says_why(study):
     found = rates(1e6)
     del found[PASS, "tf32"]
@@ -344,3 +350,17 @@ def test_what_cannot_be_asked_for_is_refused(monkeypatch, capsys, words, said):
 def test_the_start_of_a_job_is_timed(study):
     model = Works(study, CPU, quick=True).prototype
     assert 0 < job_starts.start_seconds(model, CPU) < 600
+
+
+@pytest.mark.long
+def test_everything_runs_on_the_cpu(monkeypatch, tmp_path):
+    """All that is timed, really: but for TF32, which a CPU has not."""
+    path = tmp_path / "gpu.json"
+    words = ["gpu.py", "--device", "cpu", "--quick", "--threads", "1", "--json", str(path)]
+    monkeypatch.setattr("sys.argv", words)
+    gpu.main()
+    rows = read_rows(path)
+    assert {row.against for row in rows if row.ours is None} == {
+        "not measured, no tf32 on this device"
+    }
+    assert all(row.ours is not None for row in rows if "tf32" not in row.name)
