@@ -2,13 +2,17 @@
 
 The grid's work is counted in tokens, task by task; a token's time is taken to be a + b / (mean
 tokens per example), since part of a step costs the same however short its examples are. Shrunk
-models are counted as if they were whole, so the hours are an upper bound.
+models are counted as if they were whole, so the hours are an upper bound. The starts of jobs are
+counted too: the jobs that the config plans, times the seconds of one start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from lottery.config import Study
+from lottery.planning import grid
 
 SEEDS, EPOCHS = 5, 3
 SUBNETWORKS = 9  # of each task and seed, each pruned and retrained: six structured, three magnitude
@@ -42,6 +46,22 @@ TASKS = {
 # What the authors' trackers logged: 45 structured searches, 37 evaluations of 45 models. Their
 # trainings and magnitude searches, the larger part, were not logged.
 AUTHORS_HOURS = {"importance pass": 7.1, "evaluate": 7.9}
+# Seconds of a job's start, least and most, where none was measured: an estimate.
+START_SECONDS = 5.0, 12.0
+
+
+def gpu_jobs(study: Study) -> dict[str, int]:
+    """Jobs that hold a GPU, by step, as the study plans them.
+
+    They are those of a study like the paper's. Further axes, evaluation-only tasks and connectivity
+    have jobs of their own.
+    """
+    return {
+        "finetune": len(grid.finetune_rows(study)),
+        "search": len(grid.mask_rows(study)),
+        "evaluate_pruned": len(grid.pruned_rows(study)),
+        "retrain": len(grid.retrain_rows(study)),
+    }
 
 
 def passes(kind: str) -> dict[str, int]:
@@ -49,13 +69,9 @@ def passes(kind: str) -> dict[str, int]:
     return {
         "fine-tune": {"finetune": EPOCHS, "retrain": EPOCHS * SUBNETWORKS},
         "importance pass": {"search_structured": STRUCTURED_PASSES},
+        "evaluate": {"search_magnitude": MAGNITUDE_PASSES, "evaluate_pruned": SUBNETWORKS},
         # The step that has trained a model computes its logits, too; step evaluate needs no GPU.
-        "evaluate": {
-            "search_magnitude": MAGNITUDE_PASSES,
-            "finetune": 1,
-            "retrain": SUBNETWORKS,
-            "evaluate_pruned": SUBNETWORKS,
-        },
+        "score": {"finetune": 1, "retrain": SUBNETWORKS},
     }[kind]
 
 

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lottery.files import atomic
+
 TINY = "Tiny sizes: it runs; the numbers and verdicts say nothing."
 COLUMNS = ("row", "ours", "against", "ratio", "target", "verdict")
 
@@ -115,7 +117,16 @@ def _number(value: float | None, unit: str) -> str:
 def finish(
     options: argparse.Namespace, facts: dict[str, Any], rows: list[Row], **more: Any
 ) -> None:
-    """Prints the rows and writes them as json.
+    """Prints the rows and writes them as json; arguments as of `write`."""
+    if rows:
+        print(table(rows), flush=True)
+        if options.quick:
+            print(TINY, flush=True)
+    write(options, facts, rows, **more)
+
+
+def write(options: argparse.Namespace, facts: dict[str, Any], rows: list[Row], **more: Any) -> None:
+    """Writes rows as json where the command line asks for it; the file is always whole.
 
     Args:
         options: of the command line.
@@ -123,19 +134,15 @@ def finish(
         rows: of the table.
         more: further numbers for the json.
     """
-    if rows:
-        print(table(rows), flush=True)
-        if options.quick:
-            print(TINY, flush=True)
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
         found = {
             "machine": facts,
             "quick": options.quick,
             "rows": [asdict(row) | {"verdict": row.verdict} for row in rows],
             "details": more,
         }
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        with atomic(options.json) as temporary:
+            temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def read_rows(path: Path) -> list[Row]:

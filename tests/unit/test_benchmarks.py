@@ -13,7 +13,6 @@ from tiny import gates_of, random_mask, reference_model, tiny_architecture, tiny
 from torch.utils.flop_counter import FlopCounterMode
 
 import finetuning
-import gpu
 import grid_hours
 import growth
 import interleaved
@@ -23,7 +22,6 @@ import profiles
 import ranking
 import searching
 import shrinking
-import slots
 from drawn import TRAIN_LENGTHS, drawn_lengths, drawn_tokens
 from lottery.config import load_study, read_config
 from lottery.data.batches import collate
@@ -185,42 +183,18 @@ def test_standard_errors_apart():
     assert finetuning.apart(ours, theirs) == pytest.approx(0.1 / (2 * 0.01 / 3) ** 0.5)
 
 
-def test_the_work_for_a_gpu_runs_on_the_cpu():
-    """Both sides do the same kinds of work, and their importances agree as far as bf16 does."""
-    model, tokens = tiny_model(scale=3.0), tiny_tokens(40)
-    ours, theirs = (
-        {kind: prepare()() for kind, prepare in make(model, tokens, tokens, CPU).items()}
-        for make in (gpu.our_works, gpu.their_works)
-    )
-    assert ours.keys() == theirs.keys() == gpu.PER_WEIGHT.keys()
-    measured = ours["importance pass"]
-    gates = np.column_stack([measured.units["head"], measured.units["mlp"]])
-    assert np.corrcoef(gates.ravel(), theirs["importance pass"].ravel())[0, 1] > 0.99
-
-
-def test_rows_of_a_gpu_hold_both_targets():
-    seconds = {"fine-tune, X": {"ours": 2.0, "theirs": 10.0}, "evaluate, X": {"ours": 1.0}}
-    flops = measuring.linear_flops(gpu.bert_base(), 1000)
-    fast, whole = gpu.rows_of("fine-tune, X", seconds, 1000, peak=flops)
-    assert (fast.ours, fast.theirs, fast.ratio, fast.verdict) == (500.0, 100.0, 5.0, "met")
-    assert (whole.ratio, whole.verdict) == (pytest.approx(0.5), "met")
-    assert [row.verdict for row in gpu.unmeasured_rows()] == ["not measured"] * 3
-    alone, _ = gpu.rows_of("evaluate, X", seconds, 1000, peak=flops)
-    assert alone.ratio is None and alone.verdict == ""
-
-
 def test_the_hours_of_the_grid_are_its_tokens_over_the_rates():
     """At one rate for all lengths, and at a cost for each example alone."""
-    every = {kind: {13.0: 1000.0, 66.0: 1000.0} for kind in gpu.AUTHORS_HOURS | {"fine-tune": 0}}
+    every = {
+        kind: {13.0: 1000.0, 66.0: 1000.0}
+        for kind in ("fine-tune", "importance pass", "evaluate", "score")
+    }
     found = grid_hours.hours(every)
     tokens = sum(task.train * task.tokens for task in grid_hours.TASKS.values())
     assert found["fine-tune"] * 3600 == pytest.approx(tokens * 5 * 3 * (1 + 9) / 1000)
     examples = sum(task.dev for task in grid_hours.TASKS.values())
     by_example = grid_hours.hours({"evaluate": {13.0: 13.0 * 100, 66.0: 66.0 * 100}})
-    assert by_example["evaluate"] * 3600 == pytest.approx(examples * 5 * (19 + 16) / 100)
-    *_, whole = gpu.grid_rows(every)
-    assert whole.ours == pytest.approx(sum(found.values()))
-    assert whole.verdict == "missed"
+    assert by_example["evaluate"] * 3600 == pytest.approx(examples * 5 * (9 + 16) / 100)
 
 
 def test_the_hours_count_the_passes_of_the_papers_grid():
@@ -228,9 +202,10 @@ def test_the_hours_count_the_passes_of_the_papers_grid():
     study = load_study(read_config(root / "config.yaml"), root)
     models = len(grid.finetune_rows(study))
     assert models == len(grid_hours.TASKS) * grid_hours.SEEDS
-    found = grid_hours.passes("evaluate")
+    found = grid_hours.passes("score")
     assert models * found["finetune"] == models
     assert models * found["retrain"] == len(grid.retrain_rows(study))
+    found = grid_hours.passes("evaluate")
     pruned = [cell for cell in grid.cells(study) if cell.phase == "pruned"]
     assert models * found["evaluate_pruned"] == len(pruned)
 
@@ -297,13 +272,3 @@ def test_a_profile_knows_the_operations_of_a_training():
     told = profiles.shares([("aten::mm", 6.0), ("aten::addmm", 1.0), ("aten::frobnicate", 3.0)])
     assert told["matrix products"] == pytest.approx(0.7)
     assert told[profiles.REST] == pytest.approx(0.3)
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_trainings_that_share_a_device_are_held_against_as_many_in_turn(monkeypatch):
-    """The workers really train here, on the CPU, with one small layer."""
-    monkeypatch.setenv("PYTHONPATH", str(measuring.ROOT / "workflow" / "scripts"))
-    two, four = slots.measure("sst2", quick=True)
-    assert two.ours > 0 and four.theirs == pytest.approx(2 * two.theirs)
-    assert two.ratio == pytest.approx(two.ours / two.theirs)

@@ -14,6 +14,7 @@ from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 from lottery.data.tokens import Tokens
 from lottery.evaluation.predict import predict
 from lottery.models.encoder import Encoder, draw_weights
+from lottery.models.precision import products
 from lottery.pruning.algorithms.search import SearchContext
 from lottery.pruning.criteria import CRITERIA, WEIGHT_CRITERIA
 from lottery.pruning.importance import measure
@@ -35,7 +36,11 @@ WIDE = {
     "vocab_size": 1000,
 }
 RECIPE = Recipe(learning_rate=3e-3, batch_size=8, epochs=12, log_every=1)
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "tf32", "bf16")
+# What is computed differently; other model types are names of these.
+FAMILIES = ("bert", "roberta", "distilbert", "electra", "modernbert")
+# From here on torch sums the gradients of embeddings with another kernel.
+MANY_TOKENS = 4096
 
 
 @pytest.fixture(autouse=True)
@@ -82,12 +87,16 @@ def tokens_of_rows(length: int, examples: int = 72) -> Tokens:
     )
 
 
-@pytest.mark.parametrize("length", [128, 512])
+@pytest.mark.parametrize(("length", "batch_size"), [(128, 24), (128, 64), (512, 24)])
+@pytest.mark.parametrize("batching", ["seeded", "length_groups"])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_rows_of_real_length_give_the_same_weights(device, precision, length):
+def test_rows_of_real_length_give_the_same_weights(device, precision, batching, length, batch_size):
     """At the width of BERT-base, where attention sums its gradients over many tiles."""
-    tokens = tokens_of_rows(length)
-    recipe = replace(RECIPE, batch_size=24, epochs=2, precision=precision, learning_rate=1e-4)
+    tokens = tokens_of_rows(length, 3 * batch_size)
+    in_batch = tokens.lengths.mean() * batch_size
+    assert (in_batch > MANY_TOKENS) == ((length, batch_size) != (128, 24))
+    recipe = replace(RECIPE, batch_size=batch_size, epochs=2, batching=batching)
+    recipe = replace(recipe, precision=precision, learning_rate=1e-4)
     found = []
     for _ in range(2):
         model = Encoder(tiny_architecture(**WIDE), 3)
@@ -96,6 +105,51 @@ def test_rows_of_real_length_give_the_same_weights(device, precision, length):
         found.append([parameter.detach().cpu() for parameter in model.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
     assert all(parameter.isfinite().all() for parameter in found[0])
+
+
+def of_family(family: str) -> tuple[Encoder, Tokens]:
+    """A small model with places for 512 tokens, and examples of up to 500."""
+    model = tiny_model(family=family, max_position_embeddings=514, scale=3.0)
+    return model, tiny_tokens(40, lowest=3, longest=500)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_family_gives_the_same_weights(device, precision, family):
+    found = []
+    for _ in range(2):
+        model, tokens = of_family(family)
+        recipe = replace(RECIPE, precision=precision, epochs=3, learning_rate=1e-4)
+        train(model.to(device), tokens, recipe, 1)
+        found.append([parameter.detach().cpu() for parameter in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("tf32", 2e-2)])
+def test_every_family_gives_the_logits_of_the_cpu(device, precision, tolerance, family):
+    """In TF32 less closely: it keeps 10 bits of the mantissa; but the same bits in every run."""
+    model, tokens = of_family(family)
+    expected = predict(model, tokens, 8)
+    with products(precision, device):
+        found, again = (predict(model.to(device), tokens, 8) for _ in range(2))
+    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+    np.testing.assert_array_equal(found, again)
+
+
+@pytest.mark.parametrize("mode", [name for name, each in CRITERIA.items() if not each.once])
+@pytest.mark.parametrize("precision", ["fp32", "tf32"])
+def test_importances_are_the_same_in_every_run(device, precision, mode):
+    tokens, mask = tokens_of_rows(128), random_mask(1, layers=2, heads=12)
+    found = []
+    for _ in range(2):
+        model = Encoder(tiny_architecture(**WIDE), 3)
+        draw_weights(model, 0)
+        with products(precision, device):
+            found.append(measure(model.to(device), tokens, mask, CRITERIA[mode], 64, "file"))
+    for kind, scores in found[0].units.items():
+        np.testing.assert_array_equal(scores, found[1].units[kind])
+    np.testing.assert_array_equal(found[0].logits, found[1].logits)
 
 
 @pytest.mark.parametrize("emptied", ["keep_bias", "drop_bias"])
