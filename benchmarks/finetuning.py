@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -216,6 +217,8 @@ def main() -> None:
     facts, rows, details = machine(), [], {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        # What an earlier run has compiled would make compiling look cheap.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
         embedded = Embedded(folder)
         compiled = compiled_twin(embedded, tiny=options.quick)
         for task, (train_examples, targets) in CASES.items():
