@@ -129,7 +129,6 @@ def planned_rows(factors: Sequence[int]) -> list[Row]:
             row = f"{name}: {WHAT[what]} per 1,000 jobs"
             note = f"{getattr(cost, what):.1f} {unit} in all"
             rows.append(Row(row, ours, unit, against, theirs, ours / theirs, note=note))
-            print(rows[-1].cells(), note, flush=True)
     return rows
 
 

@@ -25,6 +25,7 @@ import growth
 import interleaved
 import measuring
 import overhead
+import planning
 import profiles
 import ranking
 import searching
@@ -343,6 +344,18 @@ def test_overhead_is_what_the_work_leaves():
     assert (each.theirs, each.ratio) == (pytest.approx(1.5), pytest.approx(4.0))
     assert share.verdict == "missed"
     assert [part.ratio for part in parts] == pytest.approx([2 / 20, 1 / 20, 9 / 20])
+
+
+def test_planning_is_held_against_the_first_grid_per_job(monkeypatch):
+    costs = {
+        1: planning.Cost(jobs=2000, seconds=9.0, cpu_seconds=8.0, megabytes=200.0),
+        10: planning.Cost(jobs=20_000, seconds=99.0, cpu_seconds=120.0, megabytes=1000.0),
+    }
+    monkeypatch.setattr(planning, "plan", costs.__getitem__)
+    rows = planning.planned_rows((1, 10))
+    assert [row.ratio for row in rows] == pytest.approx([1.0, 1.0, 1.5, 0.5])
+    assert rows[2].name == "plan, 10 times the grid, 20,000 jobs: processor time per 1,000 jobs"
+    assert (rows[2].ours, rows[3].theirs) == pytest.approx((6.0, 100.0))
 
 
 def test_the_wall_time_of_a_demo_spans_its_jobs():
