@@ -76,7 +76,7 @@ lint: env
 lock:
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check --upgrade setuptools -e '.[slurm,export,dev]'
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check --upgrade setuptools -e '.[slurm,export,bench,dev]'
 	.venv-lock/bin/python envs/pin.py
 	rm -rf .venv-lock
 

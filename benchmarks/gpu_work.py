@@ -40,7 +40,7 @@ from lottery.pruning.importance import measure
 from lottery.pruning.masks import UnitMask
 from lottery.steps.setup import compute_deterministically
 from lottery.training.loop import Recipe, train
-from measuring import gemm_rate, linear_flops, linear_shapes, seconds_of
+from measuring import flops_done, gemm_rate, seconds_of
 
 try:
     from reference import GatedTwin, inputs_of, train_tuned, twin_of
@@ -134,27 +134,6 @@ def measured_limits(device: torch.device, precisions: list[str], *, quick: bool)
     return Limits(peaks, moved / min(seconds_of(copies) for _ in range(3)))
 
 
-def done_flops(architecture: Architecture, tokens: int, examples: int, per_weight: int = 6) -> int:
-    """FLOPs of the linear layers that are really computed.
-
-    Of the last layer these are keys and values of all tokens, and the rest for one token of each
-    example.
-
-    Args:
-        architecture: sizes of the model.
-        tokens: real ones, without padding.
-        examples: how many there are.
-        per_weight: as of `linear_flops`.
-    """
-    last = replace(architecture, layers=1)
-    whole = linear_flops(last, tokens, per_weight)
-    hidden = architecture.hidden
-    of_tokens = 2 * hidden * hidden
-    of_examples = sum(i * o for i, o in linear_shapes(architecture)) - of_tokens
-    reduced = per_weight * (of_tokens * tokens + of_examples * examples)
-    return linear_flops(architecture, tokens, per_weight) - whole + reduced
-
-
 class Works:
     """The work of every piece, with its examples.
 
@@ -204,12 +183,7 @@ class Works:
     def roofline(self, piece: Piece, limits: Limits) -> float:
         """Seconds of the matrix products at the peak, and of the optimizer at the bandwidth."""
         tokens = self.tokens(piece)
-        flops = done_flops(
-            self.prototype.architecture,
-            int(tokens.lengths.sum()),
-            len(tokens),
-            PER_WEIGHT[piece.kind],
-        )
+        flops = flops_done(self.prototype.architecture, tokens.lengths, PER_WEIGHT[piece.kind])
         seconds = flops / limits.peaks[piece.precision]
         if piece.kind == TRAIN:
             updated = trained_parameters(self.prototype, tokens)

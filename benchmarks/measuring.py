@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import math
 import os
 import platform
 import statistics
@@ -14,9 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from lottery.models.architecture import Architecture
+from lottery.models.architecture import Architecture, full_plan
+from lottery.models.shapes import layer_matrices
 from lottery.runtime.allocator import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +81,32 @@ def linear_flops(architecture: Architecture, tokens: int, per_weight: int = 6) -
     """
     weights = sum(inputs * outputs for inputs, outputs in linear_shapes(architecture))
     return per_weight * architecture.layers * weights * tokens
+
+
+def flops_done(architecture: Architecture, lengths: np.ndarray, per_weight: int = 6) -> int:
+    """FLOPs of the products with a whole model's weights that the encoder really does.
+
+    Those of the last layer are done for one token an example, but for keys and values, unless the
+    classifier reads the mean of all tokens. Products of attention are not counted.
+
+    Args:
+        architecture: sizes of the model.
+        lengths: tokens of each example, int64 [examples].
+        per_weight: see `linear_flops`.
+    """
+    tokens, examples = int(lengths.sum()), len(lengths)
+    hidden, mean = architecture.hidden, architecture.mean_pooling
+    weights = {
+        name: math.prod(shape)
+        for name, shape in layer_matrices(architecture, full_plan(architecture)[0]).items()
+    }
+    whole = sum(weights.values())
+    everywhere = whole if mean else weights["key"] + weights["value"]
+    of_last = everywhere * tokens + (whole - everywhere) * examples
+    projected = (architecture.embedding or 0) * hidden * tokens
+    pooled = hidden * hidden * examples
+    done = (architecture.layers - 1) * whole * tokens + of_last + projected + pooled
+    return per_weight * done
 
 
 def gemm_rate(

@@ -1,8 +1,9 @@
 """The structured search written out plainly, to be compared with the workflow's own.
 
-It shares no code with the workflow's search: transformers' model with gates, every example padded
-to one length, gradients of all parameters, the full model at every step. Tests and
-`benchmarks/searching.py` ask that both take the same decisions, step by step.
+It shares no code with the workflow's search: transformers' model with gates, whole, at every step.
+By default every example is padded to one length, all parameters get gradients, and nothing is
+remembered; options leave that waste out. Tests and `benchmarks/searching.py` ask that both take the
+same decisions, step by step.
 """
 
 from __future__ import annotations
@@ -30,17 +31,20 @@ class PlainPass:
         model: the fine-tuned model, whole.
         tokens: the split.
         options: of the method: importance, search_batch_size, search_order.
-        length: to which all examples are padded.
+        length: to which all examples are padded; None for the longest of a batch.
+        frozen: whether the gates alone get gradients.
     """
 
     model: Encoder
     tokens: Tokens
     options: dict[str, Any]
-    length: int = 128
+    length: int | None = 128
+    frozen: bool = False
     _gated: GatedTwin = field(init=False)
 
     def __post_init__(self) -> None:
         self._gated = GatedTwin(self.model)
+        self._gated.twin.requires_grad_(not self.frozen)
 
     def run(self, state: State, examples: int | None = None) -> tuple[State, np.ndarray]:
         """One pass.
@@ -99,14 +103,17 @@ class PlainSearch:
         score: of logits.
         threshold: from the full model's score; None if nothing may be pruned.
         options: of the method.
-        visited: every mask that was measured, in order.
+        remember: whether a mask that comes again is not measured again.
+        visited: every mask that was looked at, in order.
     """
 
     measure: Callable[[State], tuple[State, np.ndarray]]
     score: Callable[[np.ndarray], float | None]
     threshold: Callable[[float | None], float | None]
     options: dict[str, Any]
+    remember: bool = False
     visited: list[State] = field(default_factory=list)
+    _known: dict[bytes, tuple[State, np.ndarray]] = field(default_factory=dict)
 
     def run(self, layers: int, heads: int) -> State:
         """Searches from the full model; gives the good mask, and with `halves` walks on."""
@@ -157,7 +164,10 @@ class PlainSearch:
 
     def _look(self, state: State) -> tuple[State, float | None]:
         self.visited.append(state)
-        importance, logits = self.measure(state)
+        key = b"".join(part.tobytes() for part in state)
+        if not self.remember or key not in self._known:
+            self._known[key] = self.measure(state)
+        importance, logits = self._known[key]
         return importance, self.score(logits)
 
     def _without(self, state: State, importance: State, fewer_heads: int, fewer_mlps: int) -> State:

@@ -1,34 +1,34 @@
 """Measures how long Snakemake plans the paper's grid and multiples of it, and the cost of a job.
 
 Dry runs of config.yaml with more seeds, each in an empty folder (no network, no resources needed),
-then runs of jobs that do nothing. Run from the repository's root:
+then runs of jobs that do nothing. A hundred times the grid takes many minutes and gigabytes, so
+`make bench` leaves this script out. From the root:
 
-    PYTHONPATH=workflow/scripts python benchmarks/planning.py --json planning.json
+    PYTHONPATH=workflow/scripts python benchmarks/planning.py --json build/bench/planning.json
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import math
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-FACTORS = (1, 10, 30)
-EMPTY_JOBS = (20, 80, 320)
-LONGEST_SECONDS = 300
+from measuring import ROOT, arguments, count, machine, parsed
+from rows import Row, finish
+
+FACTORS = (1, 10, 30, 100)  # times the paper's seeds; all are held against the first
+EMPTY_JOBS = (40, 160)
 # The first is Snakemake's own choice, the second that of our profiles.
 SCHEDULERS = ("ilp", "greedy")
+WHAT = {"cpu_seconds": "processor time", "megabytes": "memory"}
 
 # Jobs like ours without their work: a script with wildcards, log, benchmark and params.
 EMPTY_SNAKEFILE = """
@@ -55,32 +55,20 @@ KINDS = {"script": 'script:\n        "empty.py"', "shell": 'shell:\n        "tru
 
 
 @dataclass(frozen=True)
-class Row:
-    """One measured command.
+class Cost:
+    """What one command of Snakemake cost.
 
     Attributes:
-        what: what was measured.
         jobs: jobs planned or run.
         seconds: wall-clock time.
         cpu_seconds: processor time of Snakemake and the jobs it waits for.
         megabytes: largest resident memory of the Snakemake process.
-        growth: exponent of cpu_seconds in jobs since the row before; 1 is linear.
     """
 
-    what: str
     jobs: int
     seconds: float
     cpu_seconds: float
     megabytes: float
-    growth: float | None = None
-
-    def line(self) -> str:
-        """One line of the table."""
-        growth = "" if self.growth is None else f"{self.growth:.2f}"
-        each = 1000 * self.cpu_seconds / self.jobs
-        times = f"{self.seconds:>7.1f} s, cpu {self.cpu_seconds:>6.1f} s {each:>7.2f} ms/job"
-        memory = f"{self.megabytes:>6.0f} MB"
-        return f"{self.what:<26} {self.jobs:>6} jobs {times} {memory}  growth {growth}".rstrip()
 
 
 def measured(command: list[str], folder: Path) -> tuple[str, tuple[float, float, float]]:
@@ -103,7 +91,7 @@ def snakemake(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "snakemake", *arguments]
 
 
-def plan(factor: int) -> Row:
+def plan(factor: int) -> Cost:
     """Plans the paper's grid with `factor` times as many seeds."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     config["seeds"] = list(range(factor * len(config["seeds"])))
@@ -113,10 +101,10 @@ def plan(factor: int) -> Row:
         words = ("-n", "-q", "rules", "-s", str(ROOT / "Snakefile"), "--configfile", str(path))
         text, cost = measured(snakemake(*words), Path(name))
     jobs = int(re.findall(r"^total +(\d+)$", text, re.MULTILINE)[0])
-    return Row(f"plan, {len(config['seeds'])} seeds", jobs, *cost)
+    return Cost(jobs, *cost)
 
 
-def run_empty(jobs: int, kind: str, scheduler: str) -> Row:
+def run_empty(jobs: int, kind: str, scheduler: str) -> Cost:
     """Runs jobs that do nothing, one after another."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -125,42 +113,46 @@ def run_empty(jobs: int, kind: str, scheduler: str) -> Row:
         (folder / "Snakefile").write_text(text, encoding="utf-8")
         words = ("--cores", "1", "-q", "all", "--scheduler", scheduler)
         _, cost = measured(snakemake(*words), folder)
-    return Row(f"empty jobs ({kind}, {scheduler})", jobs, *cost)
+    return Cost(jobs, *cost)
 
 
-def with_growth(rows: list[Row]) -> list[Row]:
-    """The rows with each one's growth since the one before."""
-    grown = rows[:1]
-    for before, row in pairwise(rows):
-        growth = math.log(row.cpu_seconds / before.cpu_seconds) / math.log(row.jobs / before.jobs)
-        grown.append(replace(row, growth=growth))
-    return grown
+def planned_rows(factors: Sequence[int]) -> list[Row]:
+    """Time and memory per 1,000 jobs of multiples of the grid, against those of the first."""
+    rows, first = [], None
+    for factor in factors:
+        cost = plan(factor)
+        first = first or cost
+        name = f"plan, {factor} times the grid, {cost.jobs:,} jobs"
+        against = f"{factors[0]} times the grid"
+        for what, unit in (("cpu_seconds", "s"), ("megabytes", "MB")):
+            ours, theirs = (1000 * getattr(one, what) / one.jobs for one in (cost, first))
+            row = f"{name}: {WHAT[what]} per 1,000 jobs"
+            note = f"{getattr(cost, what):.1f} {unit} in all"
+            rows.append(Row(row, ours, unit, against, theirs, ours / theirs, note=note))
+    return rows
+
+
+def empty_rows(numbers: Sequence[int]) -> list[Row]:
+    """The processor time of a job that does nothing, against that with the solver."""
+    rows = []
+    for jobs in numbers:
+        for kind in KINDS:
+            each = {s: run_empty(jobs, kind, s).cpu_seconds / jobs for s in SCHEDULERS}
+            solver, greedy = (each[scheduler] for scheduler in SCHEDULERS)
+            name = f"a job that does nothing, {kind}, greedy, of {jobs}"
+            rows.append(Row(name, greedy, "s", "solver", solver, greedy / solver))
+    return rows
 
 
 def main() -> None:
-    """Measures, prints a line per row, and writes them as json."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="where to write the rows")
-    parser.add_argument("--factors", type=int, nargs="*", default=FACTORS)
-    parser.add_argument("--empty-jobs", type=int, nargs="*", default=EMPTY_JOBS)
-    arguments = parser.parse_args()
-    groups = [[(plan, (factor,)) for factor in arguments.factors]]
-    groups += [
-        [(run_empty, (jobs, kind, scheduler)) for jobs in arguments.empty_jobs]
-        for kind in KINDS
-        for scheduler in SCHEDULERS
-    ]
-    rows = []
-    for group in groups:
-        found: list[Row] = []
-        for measure, sizes in group:
-            found = with_growth([*found, measure(*sizes)])
-            print(found[-1].line(), flush=True)
-            if found[-1].seconds > LONGEST_SECONDS:
-                break
-        rows += found
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    """Measures, prints the rows and writes them as json."""
+    parser = arguments(__doc__, repeats=1)
+    parser.add_argument("--factors", type=count, nargs="*", default=FACTORS)
+    parser.add_argument("--empty-jobs", type=count, nargs="*", default=EMPTY_JOBS)
+    options = parsed(parser)
+    factors, empty = ((1,), (2,)) if options.quick else (options.factors, options.empty_jobs)
+    facts = machine()
+    finish(options, facts, [*planned_rows(factors), *empty_rows(empty)])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from rows import Row, finish, share
 from workers import seconds_with, work_when_told
 
 # Task and training examples.
-CASES = (("rte", 320), ("sst2", 960))
+CASES = (("rte", 160), ("sst2", 480))
 PRECISIONS = ("fp32", "bf16")
 
 

@@ -1,8 +1,8 @@
 """Says where the time goes, by kind of operation: what stands between a row and its target.
 
 Fine-tuning, importance passes (the whole model; as published without any unit; strict with half of
-them) and evaluation, each under torch's profiler, which itself takes some of "the rest". Real GLUE
-with GLUE_DIR, generated tasks otherwise. From the root:
+them) and evaluation, a few batches of each under torch's profiler, which itself takes some of "the
+rest". Real GLUE with GLUE_DIR, generated tasks otherwise. From the root:
 
     PYTHONPATH=workflow/scripts python benchmarks/profiles.py --json build/bench/profiles.json
 """
@@ -29,6 +29,7 @@ from rows import finish
 from shrinking import mask_keeping
 
 BATCH_SIZE = 64
+DEV_EXAMPLES = 192
 # Kind of work -> torch's names of the operations.
 KINDS = {
     "matrix products": ("mm", "addmm"),
@@ -108,8 +109,8 @@ def main() -> None:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         embedded = Embedded(Path(folder))
-        for task, train_examples, _ in CASES:
-            sizes = (16, 16) if options.quick else (train_examples, None)
+        for task, (train_examples, _) in CASES.items():
+            sizes = (16, 16) if options.quick else (train_examples // 4, DEV_EXAMPLES)
             case = case_of(task, embedded.tokenizer, *sizes)
             for name, prepare in works(embedded, case).items():
                 found[f"{case.label}, {name}"] = profiled(prepare)

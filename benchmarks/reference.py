@@ -1,13 +1,15 @@
-"""How others run the same work: transformers' own classifier in two training loops, and with gates.
+"""How others run the same work: transformers' own classifier, trained in several ways, and gated.
 
-None of this is used by the workflow; it is what the benchmarks compare with. transformers' Trainer
-needs a further package, accelerate, which this project does not install. The loops here do what it
-does on the way from batch to step and leave out its bookkeeping, so they are no slower.
+None of this is used by the workflow; it is what the benchmarks compare with. Trainer needs a
+further package, accelerate (the extra `bench` of pyproject.toml). The loops here do what it does on
+the way from batch to step and leave out its bookkeeping.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 from lottery.data.tokens import Tokens
 from lottery.models.encoder import Encoder
 from lottery.training.loop import Recipe
+from measuring import seconds_of
 
 
 def twin_of(model: Encoder) -> BertForSequenceClassification:
@@ -56,17 +59,23 @@ def copy_back(twin: BertForSequenceClassification, model: Encoder) -> Encoder:
 def inputs_of(
     tokens: Tokens, rows: np.ndarray, device: torch.device, length: int | None = None
 ) -> dict[str, Tensor]:
-    """A batch as transformers' collator gives it, padded to `length` or to its longest example."""
-    lengths = tokens.lengths[rows]
-    ids = torch.zeros(len(rows), length or int(lengths.max()), dtype=torch.int64)
-    types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
-    for place, row in enumerate(rows):
-        start, end = tokens.offsets[row], tokens.offsets[row + 1]
-        ids[place, : end - start] = torch.from_numpy(tokens.input_ids[start:end])
-        types[place, : end - start] = torch.from_numpy(tokens.token_types[start:end])
-        mask[place, : end - start] = 1
-    labels = torch.as_tensor(tokens.labels[rows])
-    batch = {"input_ids": ids, "token_type_ids": types, "attention_mask": mask, "labels": labels}
+    """A batch as transformers' collator gives it, padded to `length` or to its longest example.
+
+    A GPU gets it from pinned memory, so that no copy waits for it.
+    """
+    starts, lengths = tokens.offsets[rows], tokens.lengths[rows]
+    columns = np.arange(length or lengths.max())
+    present = columns < lengths[:, None]  # [B, T]
+    places = np.where(present, starts[:, None] + columns, 0)
+    arrays = {
+        "input_ids": np.where(present, tokens.input_ids[places], 0).astype(np.int64),
+        "token_type_ids": np.where(present, tokens.token_types[places], 0).astype(np.int64),
+        "attention_mask": present.astype(np.int64),
+        "labels": tokens.labels[rows],
+    }
+    batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    if device.type == "cuda":
+        batch = {name: tensor.pin_memory() for name, tensor in batch.items()}
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
@@ -101,7 +110,7 @@ def train_tuned(
     seed: int,
     steps: int | None = None,
 ) -> None:
-    """Fine-tunes as Trainer does at its best: length groups, dynamic padding, bf16, fused AdamW."""
+    """Fine-tunes as `trainer` does, in a bare loop."""
     torch.manual_seed(seed)
     lengths = tokens.lengths.tolist()
     orders = (
@@ -110,6 +119,80 @@ def train_tuned(
     )
     optimizer = _adamw(twin, recipe, fused=True)
     _train(twin, tokens, recipe, seed, optimizer, orders, bf16=True, steps=steps)
+
+
+def trainer(
+    twin: BertForSequenceClassification, tokens: Tokens, recipe: Recipe, seed: int, folder: Path
+) -> Callable[[], object]:
+    """Fine-tuning by transformers' Trainer at its best.
+
+    That is length groups, dynamic padding, bf16, fused AdamW, batches made at once from tokens, and
+    nothing logged, evaluated or saved.
+
+    Args:
+        twin: changed in place by the training.
+        tokens: the training split.
+        recipe: the hyperparameters; its precision is not looked at.
+        seed: of order and dropout.
+        folder: that Trainer asks for and does not write into.
+
+    Returns:
+        The training, ready to be run.
+    """
+    from transformers import Trainer, TrainingArguments
+
+    # Trainer reads their lengths off `input_ids`.
+    words = np.split(tokens.input_ids, tokens.offsets[1:-1])
+    examples = [{"row": row, "input_ids": each} for row, each in enumerate(words)]
+
+    def collated(batch: list[dict[str, Any]]) -> dict[str, Tensor]:
+        return inputs_of(tokens, np.array([one["row"] for one in batch]), torch.device("cpu"))
+
+    options = TrainingArguments(
+        output_dir=str(folder),
+        use_cpu=twin.device.type == "cpu",
+        bf16=True,
+        train_sampling_strategy="group_by_length",
+        per_device_train_batch_size=recipe.batch_size,
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        adam_beta1=recipe.adam_beta1,
+        adam_beta2=recipe.adam_beta2,
+        adam_epsilon=recipe.adam_epsilon,
+        max_grad_norm=recipe.max_grad_norm,
+        seed=seed,
+        logging_strategy="no",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,  # it would take the rows' numbers for such
+    )
+    found = Trainer(model=twin, args=options, train_dataset=examples, data_collator=collated)
+    return found.train
+
+
+def compile_seconds(
+    twin: BertForSequenceClassification, tokens: Tokens, recipe: Recipe, seed: int
+) -> float:
+    """Trains until no batch of `train_tuned` needs compiling.
+
+    Args:
+        twin: one whose `compile` was called.
+        tokens, recipe, seed: of the training.
+
+    Returns:
+        The seconds that compiling adds to the trainings until one needs none.
+    """
+    from torch._dynamo.utils import counters
+
+    slow: list[float] = []
+    while True:
+        before = counters["stats"]["unique_graphs"]
+        seconds = seconds_of(lambda: train_tuned(twin, tokens, recipe, seed))
+        if counters["stats"]["unique_graphs"] == before:
+            return sum(slow) - len(slow) * seconds
+        slow.append(seconds)
 
 
 def _adamw(twin: nn.Module, recipe: Recipe, *, fused: bool) -> torch.optim.AdamW:

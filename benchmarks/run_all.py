@@ -33,6 +33,7 @@ SCRIPTS = (
     "processes",
     "searching",
     "shrinking",
+    "families",
     "ranking",
     "growth",
     "overhead",
@@ -40,7 +41,7 @@ SCRIPTS = (
     "slots",
     "profiles",
 )
-MORE = {"finetuning": ["--scores"], "overhead": ["--run"]}  # unless sizes are tiny
+MORE = {"overhead": ["--run"]}  # unless sizes are tiny
 
 
 def run(script: str, *, quick: bool) -> Path | None:

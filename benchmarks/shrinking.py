@@ -1,8 +1,9 @@
 """Times training and evaluation of shrunk models relative to the whole one.
 
-Random structured masks keep about 0.9 to 0.2 of the body; the embedded model is shrunk to each and
-trained for an epoch (bf16, batches of 32) and evaluated on the development set, in turn with the
-whole model. Real GLUE with GLUE_DIR, a generated task otherwise. From the root:
+Random masks keep heads and MLPs in about 0.9 to 0.3 of the body, or all heads and a random half of
+all neurons; the embedded model is shrunk to each and trained for an epoch (bf16, batches of 32) and
+evaluated on the development set, in turn with the whole model. Real GLUE with GLUE_DIR, a generated
+task otherwise. From the root:
 
     PYTHONPATH=workflow/scripts python benchmarks/shrinking.py --json build/bench/shrinking.json
 """
@@ -27,11 +28,14 @@ from material import Case, Embedded, case_of
 from measuring import arguments, machine, median_seconds, parsed
 from rows import finish, share
 
-FRACTIONS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
-TARGETS = {0.5: 0.6}
+FRACTIONS = (0.9, 0.7, 0.5, 0.3)  # of the body, without whole heads and MLPs
+NEURONS = 0.5  # of all neurons, with all heads
+# Two thirds of the products are left with half of the neurons.
+TARGETS = {"kept_fraction 0.5": 0.55, "neurons": 0.75}
 RECIPE = Recipe(epochs=1, precision="bf16")
 EMPTIED = "drop_bias"
 BATCH_SIZE = 128  # of evaluation, as in the config
+WHOLE = "whole"
 
 
 def mask_keeping(architecture: Architecture, fraction: float, seed: int = 0) -> UnitMask:
@@ -56,7 +60,23 @@ def mask_keeping(architecture: Architecture, fraction: float, seed: int = 0) -> 
     return min((with_heads(count) for count in range(layers * heads + 1)), key=distance)
 
 
-def works(model: Callable[[], Encoder], case: Case) -> dict[str, Callable[[], Callable[[], Any]]]:
+def mask_of_neurons(architecture: Architecture, fraction: float, seed: int = 0) -> UnitMask:
+    """A random mask of a share of all neurons; layers keep different numbers of them."""
+    full = UnitMask.full(architecture, ("neuron",), EMPTIED)
+    kept = np.zeros(full.units["neuron"].size, bool)
+    kept[np.random.default_rng(seed).permutation(kept.size)[: round(fraction * kept.size)]] = True
+    return full.with_units({"neuron": kept.reshape(full.units["neuron"].shape)})
+
+
+def masks_of(architecture: Architecture) -> dict[str, UnitMask]:
+    """The masks that are measured, under the names of their targets."""
+    of_units = {f"kept_fraction {f}": mask_keeping(architecture, f) for f in FRACTIONS}
+    return of_units | {"neurons": mask_of_neurons(architecture, NEURONS)}
+
+
+def works(
+    model: Callable[[], Encoder], case: Case, masks: dict[str, UnitMask]
+) -> dict[str, Callable[[], Callable[[], Any]]]:
     """Training and evaluation of the whole model and of each shrunk one."""
 
     def shrunk(mask: UnitMask | None) -> Encoder:
@@ -69,12 +89,10 @@ def works(model: Callable[[], Encoder], case: Case) -> dict[str, Callable[[], Ca
     def evaluation(mask: UnitMask | None) -> Callable[[], Any]:
         return partial(predict, shrunk(mask), case.dev, BATCH_SIZE)
 
-    architecture = model().architecture
-    masks = {f: mask_keeping(architecture, f) for f in FRACTIONS}
     return {
-        f"{what} {fraction}": partial(prepare, mask)
+        f"{what} {name}": partial(prepare, mask)
         for what, prepare in (("train", training), ("evaluate", evaluation))
-        for fraction, mask in [(1.0, None), *masks.items()]
+        for name, mask in [(WHOLE, None), *masks.items()]
     }
 
 
@@ -87,14 +105,16 @@ def main() -> None:
         sizes = (16, 16) if options.quick else (320, None)
         case = case_of("rte", embedded.tokenizer, *sizes)
         model = partial(embedded.model, case.task.n_outputs)
-        seconds = median_seconds(works(model, case), options.repeats)
         architecture = model().architecture
+        masks = masks_of(architecture)
+        seconds = median_seconds(works(model, case, masks), options.repeats)
     for what in ("train", "evaluate"):
-        for fraction in FRACTIONS:
-            kept = mask_keeping(architecture, fraction).kept_fraction(architecture)
-            name = f"{what}, {case.label}, kept_fraction {kept:.2f}"
-            ours, whole = seconds[f"{what} {fraction}"], seconds[f"{what} 1.0"]
-            rows.append(share(name, ours, "whole model", whole, TARGETS.get(fraction)))
+        for name, mask in masks.items():
+            kept = f"kept_fraction {mask.kept_fraction(architecture):.2f}"
+            of = f"half of the neurons, {kept}" if name == "neurons" else kept
+            ours, whole = seconds[f"{what} {name}"], seconds[f"{what} {WHOLE}"]
+            target = TARGETS.get(name)
+            rows.append(share(f"{what}, {case.label}, {of}", ours, "whole model", whole, target))
     finish(options, facts, rows, seconds=seconds)
 
 

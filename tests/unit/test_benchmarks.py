@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
+import shutil
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from tiny import gates_of, random_mask, reference_model, tiny_architecture, tiny_model, tiny_tokens
+from torch._dynamo.utils import counters
 from torch.utils.flop_counter import FlopCounterMode
 
+import families
 import finetuning
 import grid_hours
 import growth
 import interleaved
 import measuring
 import overhead
+import planning
 import profiles
 import ranking
 import searching
@@ -30,7 +37,16 @@ from lottery.pruning.algorithms import structured
 from lottery.pruning.algorithms.search import SearchContext
 from lottery.training.loop import Recipe, train
 from plain_search import PlainPass, PlainSearch
-from reference import GatedTwin, copy_back, inputs_of, train_padded, train_tuned, twin_of
+from reference import (
+    GatedTwin,
+    compile_seconds,
+    copy_back,
+    inputs_of,
+    train_padded,
+    train_tuned,
+    trainer,
+    twin_of,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +85,67 @@ def test_flops_are_those_that_torch_counts(per_weight, backward):
     )
 
 
+@pytest.mark.parametrize("family", families.CONFIGS)
+@pytest.mark.parametrize(("per_weight", "backward"), [(2, False), (6, True)])
+def test_flops_done_are_those_of_our_encoder(family, per_weight, backward):
+    """Those of the classifier and of the embeddings' inputs, which need no gradient, are taken off.
+
+    Of the last layer, keys and values go over all tokens, the rest over one of each example.
+    """
+    changes = {"embedding_size": 16} if family == "electra" else {}
+    model, count, length = tiny_model(family=family, **changes), 5, 7
+    tokens = drawn_tokens(np.full(count, length), model.architecture, n_outputs=3)
+    with FlopCounterMode(display=False) as counter:
+        logits = model(*collate(tokens, np.arange(count), CPU).inputs)
+        if backward:
+            logits.sum().backward()
+    counted = counter.get_flop_counts()["Global"]
+    products = sum(n for name, n in counted.items() if str(name) in ("aten.mm", "aten.addmm"))
+    classifier = per_weight * count * model.architecture.hidden * 3
+    assert measuring.flops_done(model.architecture, tokens.lengths, per_weight) == (
+        products - classifier
+    )
+
+
+def test_families_are_held_against_bert_per_flop():
+    tokens = drawn_tokens(np.full(4, 8), families.architecture_of("bert"))
+    seconds = {
+        f"{kind} {family}": 2.0
+        * measuring.flops_done(families.architecture_of(family), tokens.lengths, per_weight)
+        for kind, per_weight in families.KINDS.items()
+        for family in families.CONFIGS
+    }
+    seconds["train modernbert"] *= 1.2
+    rows = {row.name: row for row in families.rows_of(seconds, tokens, tokens)}
+    assert len(rows) == 8
+    missed = [name for name, row in rows.items() if row.verdict == "missed"]
+    assert missed == ["train, modernbert: per FLOP"]
+    assert rows["evaluate, electra: per FLOP"].ratio == pytest.approx(1.0)
+
+
+def test_fine_tuning_is_held_against_the_fastest_opponent():
+    targets = finetuning.Targets(faster=1.6, over_floor=1.8)
+    seconds = {finetuning.OURS: 10.0, "slow": 30.0, "fast": 17.0}
+    floor, strongest, other = finetuning.rows_of("r", seconds, 5.0, targets)
+    assert (floor.ratio, floor.verdict) == (2.0, "missed")
+    assert (strongest.against, strongest.verdict) == ("strongest: fast", "met")
+    assert (other.against, other.ratio, other.target) == ("slow", 3.0, None)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_compiling_ends_when_no_batch_needs_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    twin, tokens = twin_of(tiny_model()), tiny_tokens(count=8)
+    twin.bert.encoder.layer = twin.bert.encoder.layer[:1]
+    twin.compile(dynamic=True)
+    recipe = Recipe(batch_size=8, epochs=1)
+    assert compile_seconds(twin, tokens, recipe, seed=0) > 0
+    before = dict(counters["stats"])
+    train_tuned(twin, tokens, recipe, seed=0)
+    assert counters["stats"]["unique_graphs"] == before["unique_graphs"]
+
+
 def test_drawn_lengths_have_the_stated_deciles():
     deciles = TRAIN_LENGTHS["rte"]
     lengths = drawn_lengths(deciles, 20_000)
@@ -92,7 +169,15 @@ def test_the_twin_gives_our_logits_with_gates_and_without(length):
         assert not torch.allclose(gated, plain, atol=1e-2)
 
 
-@pytest.mark.parametrize("loop", [partial(train_padded, length=16), train_tuned])
+def with_trainer(twin, tokens, recipe, seed):
+    if importlib.util.find_spec("accelerate") is None:
+        pytest.skip("accelerate is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        trainer(twin, tokens, recipe, seed, Path(folder) / "trainer")()
+    del twin.forward  # on which Trainer leaves its autocast
+
+
+@pytest.mark.parametrize("loop", [partial(train_padded, length=16), train_tuned, with_trainer])
 def test_the_loops_of_others_train(loop):
     model, tokens = tiny_model(scale=1.0), tiny_tokens(count=40)
     twin = twin_of(model)
@@ -117,10 +202,11 @@ def test_a_loop_stops_after_the_steps_that_are_timed():
     assert len(steps) == 3
 
 
+@pytest.mark.parametrize("strong", [False, True])
 @pytest.mark.parametrize("preset", searching.PRESETS)
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("keep", "head_step"), [(0.0, 0.1), (0.8, 0.1), (0.0, 0.5)])
-def test_the_plain_search_takes_the_same_steps_as_ours(preset, seed, keep, head_step):
+def test_the_plain_search_takes_the_same_steps_as_ours(preset, seed, keep, head_step, strong):
     """With head_step 0.5 the heads run out before the MLPs, otherwise after them."""
     model, tokens = tiny_model(seed, scale=8.0), tiny_tokens(40, seed)
     train(model, tokens, Recipe(learning_rate=1e-3, batch_size=8), seed)
@@ -132,8 +218,11 @@ def test_the_plain_search_takes_the_same_steps_as_ours(preset, seed, keep, head_
         model, tokens, options, searched.score, lambda full: keep * full, memory
     )
     layers, heads = model.architecture.layers, model.architecture.heads
-    passing = PlainPass(model, tokens, options, length=16)
-    plain = PlainSearch(passing.run, searched.score, lambda full: keep * full, options)
+    length = None if strong else 16
+    passing = PlainPass(model, tokens, options, length, frozen=strong)
+    plain = PlainSearch(
+        passing.run, searched.score, lambda full: keep * full, options, remember=strong
+    )
     good = plain.run(layers, heads)
     found = structured.search(context)
     ours = [searching.mask_of(key, layers, heads) for key in memory.keys]
@@ -158,6 +247,13 @@ def test_masks_keep_what_they_are_asked_to(fraction):
     architecture = tiny_architecture(**sizes, intermediate_size=1536)
     mask = shrinking.mask_keeping(architecture, fraction)
     assert mask.kept_fraction(architecture) == pytest.approx(fraction, abs=0.04)
+
+
+def test_a_mask_of_neurons_keeps_a_share_of_them_and_all_heads():
+    mask = shrinking.mask_of_neurons(tiny_architecture(), 0.5)
+    assert mask.units["head"].all() and mask.units["mlp"].all()
+    assert mask.units["neuron"].mean() == 0.5
+    assert len(set(mask.units["neuron"].sum(axis=1))) > 1
 
 
 def test_the_exponent_is_that_of_a_power():
@@ -219,6 +315,22 @@ def test_overhead_is_what_the_work_leaves():
     found = overhead.costs(records, {"search": 1.0, "evaluate": 1.0}, 10.0, 2)
     assert found.overhead == pytest.approx(6.0)
     assert found.share == pytest.approx(0.6)
+    each, share, *parts = overhead.rows_of(found, empty=0.5)
+    assert (each.theirs, each.ratio) == (pytest.approx(1.5), pytest.approx(4.0))
+    assert share.verdict == "missed"
+    assert [part.ratio for part in parts] == pytest.approx([2 / 20, 1 / 20, 9 / 20])
+
+
+def test_planning_is_held_against_the_first_grid_per_job(monkeypatch):
+    costs = {
+        1: planning.Cost(jobs=2000, seconds=9.0, cpu_seconds=8.0, megabytes=200.0),
+        10: planning.Cost(jobs=20_000, seconds=99.0, cpu_seconds=120.0, megabytes=1000.0),
+    }
+    monkeypatch.setattr(planning, "plan", costs.__getitem__)
+    rows = planning.planned_rows((1, 10))
+    assert [row.ratio for row in rows] == pytest.approx([1.0, 1.0, 1.5, 0.5])
+    assert rows[2].name == "plan, 10 times the grid, 20,000 jobs: processor time per 1,000 jobs"
+    assert (rows[2].ours, rows[3].theirs) == pytest.approx((6.0, 100.0))
 
 
 def test_the_wall_time_of_a_demo_spans_its_jobs():

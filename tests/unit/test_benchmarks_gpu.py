@@ -128,7 +128,7 @@ def test_the_roofline_is_products_and_optimizer(study):
     works = Works(study, CPU, quick=True)
     piece = Piece(TRAIN, "rte", "bf16")
     tokens, model = works.tokens(piece), works.prototype
-    flops = gpu_work.done_flops(model.architecture, int(tokens.lengths.sum()), len(tokens))
+    flops = measuring.flops_done(model.architecture, tokens.lengths)
     words = len(np.unique(tokens.input_ids))
     parameters = sum(
         p.numel() for n, p in model.named_parameters() if n != "embeddings.word.weight"
@@ -137,16 +137,6 @@ def test_the_roofline_is_products_and_optimizer(study):
     assert works.roofline(piece, LIMITS) == pytest.approx((flops + moved) / 1e12)
     evaluated = Piece(EVALUATE, "rte", "fp32")
     assert works.roofline(evaluated, Limits({"fp32": 1e9}, 1.0)) < 1  # no optimizer
-
-
-def test_the_last_layer_is_computed_for_one_token_an_example(study):
-    architecture = Works(study, CPU, quick=True).prototype.architecture
-    of_layer, hidden = 4 * 96 * 96 + 2 * 96 * 128, 96
-    done = gpu_work.done_flops(architecture, 100, 10, per_weight=2)
-    assert done == 2 * (2 * hidden**2 * 100 + (of_layer - 2 * hidden**2) * 10)
-    # Where every example is one token, everything is computed.
-    whole = measuring.linear_flops(architecture, 10, 2)
-    assert gpu_work.done_flops(architecture, 10, 10, per_weight=2) == whole
 
 
 def test_limits_are_measured_in_every_precision():
