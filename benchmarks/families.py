@@ -41,7 +41,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "electra": AS_BERT | {"embedding_size": 128},
     "modernbert": AS_BERT | {"intermediate_size": 576},
 }
-# Kind of work -> FLOPs per weight and token, see `measuring.linear_flops`.
+# Kind of work -> FLOPs per weight and token, see `measuring.flops_done`.
 KINDS = {"train": 6, "evaluate": 2}
 
 

@@ -49,7 +49,7 @@ except ModuleNotFoundError:  # a machine with torch alone measures its own side
 
 TRAIN, PASS, EVALUATE = "fine-tune", "importance pass", "evaluate"
 OURS, TUNED, COMPILED = "ours", "tuned", "compiled"
-# See `linear_flops`.
+# See `flops_done`.
 PER_WEIGHT = {TRAIN: 6, PASS: 4, EVALUATE: 2}
 # AdamW reads weight, gradient and two means, and writes all of them but the gradient: 7 floats.
 OPTIMIZER_BYTES = 28

@@ -70,19 +70,6 @@ def linear_shapes(architecture: Architecture) -> list[tuple[int, int]]:
     return [(hidden, hidden)] * 4 + [(hidden, inner), (inner, hidden)]
 
 
-def linear_flops(architecture: Architecture, tokens: int, per_weight: int = 6) -> int:
-    """FLOPs of the linear layers of all transformer layers.
-
-    Args:
-        architecture: sizes of the model.
-        tokens: real ones, without padding.
-        per_weight: FLOPs per weight and token: 2 forward, 4 with the gradients of the layer's
-            inputs, 6 with those of its weights, too.
-    """
-    weights = sum(inputs * outputs for inputs, outputs in linear_shapes(architecture))
-    return per_weight * architecture.layers * weights * tokens
-
-
 def flops_done(architecture: Architecture, lengths: np.ndarray, per_weight: int = 6) -> int:
     """FLOPs of the products with a whole model's weights that the encoder really does.
 
@@ -92,7 +79,8 @@ def flops_done(architecture: Architecture, lengths: np.ndarray, per_weight: int 
     Args:
         architecture: sizes of the model.
         lengths: tokens of each example, int64 [examples].
-        per_weight: see `linear_flops`.
+        per_weight: FLOPs per weight and token: 2 forward, 4 with the gradients of the layer's
+            inputs, 6 with those of its weights, too.
     """
     tokens, examples = int(lengths.sum()), len(lengths)
     hidden, mean = architecture.hidden, architecture.mean_pooling

@@ -23,7 +23,7 @@ class Effort:
     warm_up: int = 3
     least: int = 11
     most: int = 1001
-    seconds: float = 5.0
+    seconds: float = 2.0
 
 
 def spread_examples(tokens: Tokens, count: int) -> np.ndarray:
@@ -37,7 +37,7 @@ def spread_examples(tokens: Tokens, count: int) -> np.ndarray:
 
 
 def forward_pass(model: Encoder, tokens: Tokens, rows: np.ndarray, batch_size: int) -> Pass:
-    """A forward pass in fp32, without dropout, over one batch of some rows, padded to its longest.
+    """A forward pass without dropout, over one batch of some rows, padded to its longest.
 
     Round after round the next batch is taken. All batches are on the model's device beforehand.
     """
