@@ -134,6 +134,40 @@ def test_the_scheduler_asks_once_for_the_size_of_an_input():
     assert ended.stdout == "2\n1\n", ended.stderr  # by Snakemake's own way, and by ours
 
 
+LOOKS = """
+import threading, time
+from snakemake.scheduling.job_scheduler import JobScheduler
+from lottery.runtime.start import look_again_once
+
+def looks(jobs, seconds=1.5, delay=0.1):
+    scheduler = object.__new__(JobScheduler)
+    scheduler._open_jobs = threading.Semaphore(jobs)  # that have ended
+    count, end = 0, time.monotonic() + seconds
+    while scheduler._open_jobs.acquire(timeout=max(0.0, end - time.monotonic())):
+        count += 1
+        scheduler._schedule_reevalutation(delay)
+    return count - jobs
+
+before = looks(20)
+look_again_once()
+after = looks(20)
+print(before > 100, 5 <= after <= 15, flush=True)
+"""
+
+
+def test_the_scheduler_looks_as_often_however_many_jobs_have_ended():
+    """Ten times in 1.5 seconds and not 200 times, as it would by itself."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LOOKS],
+        env=os.environ | {"PYTHONPATH": str(LIBRARY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == "True True\n", ended.stderr
+
+
 INTERRUPTED = """
 import os, signal
 from lottery.runtime.start import handle_signals

@@ -203,6 +203,7 @@ class _Run:
         progress.show(work, keep=whole)
         start.handle_signals()
         start.ask_sizes_once()
+        start.look_again_once()
         start.warn_of_threads(workflow, compute["torch_threads"])
         stop_on_error(start.check_gpus, workflow, compute)
         jobs = [

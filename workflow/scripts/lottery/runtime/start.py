@@ -79,6 +79,29 @@ def ask_sizes_once() -> None:
     JobScheduler.update_input_sizes = update_input_sizes
 
 
+def look_again_once() -> None:
+    """Lets one timer at a time wake Snakemake's scheduler.
+
+    After each look for jobs that can start it sets a timer for the next one, a second later. So
+    every job that ends adds a look to each second of the rest of the run, and after some hundreds
+    of jobs the scheduler does nothing else.
+    """
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    def schedule(scheduler: Any, delay: float) -> None:
+        if not vars(scheduler).get("_waits", False):
+            scheduler._waits = True
+            timer = threading.Timer(delay, wake, [scheduler])
+            timer.daemon = True  # the run may end before
+            timer.start()
+
+    def wake(scheduler: Any) -> None:
+        scheduler._waits = False  # before the look that sets the next timer
+        scheduler._open_jobs.release()
+
+    JobScheduler._schedule_reevalutation = schedule
+
+
 def is_ending() -> bool:
     """Whether a signal has ended this run."""
     return bool(_signals)
