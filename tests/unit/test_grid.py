@@ -63,6 +63,18 @@ def test_times_are_measured_of_the_first_seed_if_they_are_asked_for() -> None:
     assert [row["seed"] for row in measured] == [3, 3, 3]
 
 
+def test_times_are_measured_once_for_each_mask() -> None:
+    asked = study("""
+    tasks: {rte: {}, wnli: {}}
+    methods:
+      s: {algorithm: structured, subnetworks: [good], kept: [0.5], kept_subnetworks: [good],
+        starts: {shuffled: [good, good-kept_0.5]}, masks_from: [rte]}
+    analysis: {latency: true}
+    """)
+    measured = [row["subnetwork"] for row in grid.latency_cells(asked, "small", "wnli", "s")]
+    assert measured == ["good", "good-kept_0.5", "good-from_rte"]
+
+
 def test_no_job_stands_twice() -> None:
     full = load_study(read_config(ROOT / "workflow/configs/full.yaml"), ROOT)
     for rows in (

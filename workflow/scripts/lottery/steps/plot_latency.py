@@ -18,7 +18,7 @@ from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.scores import score_table
 from lottery.results.summary import by_row, reported_runs
 
-VERSION = 1
+VERSION = 2
 COLUMNS = 3
 WIDEST = 1.3  # quartiles above this many times the largest ratio end in an arrow
 NAMES = {strips.FULL: "full model", strips.MAJORITY: "majority"}
@@ -58,7 +58,11 @@ def draw_latency(
     runs = runs[(runs["split"] == split) & (runs["phase"] != "pruned")]
     tasks = [task for task in layout.tasks if task.id in set(latency["task"])]
     cells = {task.id: by_row(runs, task.id) for task in tasks}
-    timed = latency[latency["subnetwork"] != FULL]
+    # A mask from elsewhere in the study is no subnetwork of this task that was found or drawn.
+    shown = [
+        name != FULL and Subnetwork.parse(name).source is None for name in latency["subnetwork"]
+    ]
+    timed = latency[shown]
     panel = (style.PAGE / COLUMNS, 1.9)
     x = "time per example / full model's"
     figure, axes = style.panels(len(tasks), COLUMNS, panel, 1.1, x=x)
@@ -77,7 +81,8 @@ def draw_latency(
         axis.set_title(style.title(task.id, task.metric))
     kinds = dict.fromkeys(Subnetwork.parse(name).kind for name in timed["subnetwork"])
     entries: dict[str, Any] = {
-        name: style.DOT | {"color": style.colour_of(name), "marker": "D"} for name in kinds
+        name.replace("_", " "): style.DOT | {"color": style.colour_of(name), "marker": "D"}
+        for name in kinds
     }
     entries |= {
         AT_A_TIME[size]: style.DOT | {"color": style.INK, "marker": mark}
