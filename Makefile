@@ -75,7 +75,7 @@ lint: env
 	$(IN_ENV) mypy
 
 docs: env
-	$(IN_ENV) mkdocs build --quiet --strict
+	$(IN_ENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 lock:
 	rm -rf .venv-lock
