@@ -19,6 +19,7 @@ import yaml
 from documented import PAGES, Block, blocks
 
 from lottery.config import load_study
+from lottery.tasks.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -185,6 +186,13 @@ def test_a_config_of_the_documentation_is_accepted(
 
 
 PYTHON = [block for page in PAGES for block in blocks(page) if block.language == "python"]
+
+
+def test_the_page_on_data_explains_every_metric() -> None:
+    page = (DOCS / "data.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+)`", page.split("## Metrics")[1].split("\n## ")[0])
+    offered = {name for name, metric in METRICS.items() if not metric.search_only}
+    assert offered <= set(named)
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
