@@ -200,6 +200,17 @@ def test_python_of_the_documentation_compiles(block: Block) -> None:
     compile(block.text, str(block), "exec")
 
 
+def test_issue_forms_are_what_the_site_of_the_code_reads() -> None:
+    forms = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*_*.yml"))
+    assert len(forms) == 2
+    for form in forms:
+        given = yaml.safe_load(form.read_text(encoding="utf-8"))
+        assert given.keys() == {"name", "description", "labels", "body"}
+        fields = [field for field in given["body"] if field["type"] != "markdown"]
+        assert fields and all({"id", "attributes"} <= field.keys() for field in fields)
+        assert all(field["attributes"]["label"] for field in fields)
+
+
 def test_the_citation_has_the_version_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
