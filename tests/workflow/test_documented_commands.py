@@ -13,7 +13,7 @@ import yaml
 from command_line import ROOT
 from documented import LANGUAGES, PAGES, Block, blocks
 from runs import Run, copy_run
-from tiny_study import write_model, write_tone
+from tiny_study import FEW_DRAWS, write_model, write_tone
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 COMMANDS = [block for block in BLOCKS if block.language == "sh"]
@@ -93,6 +93,8 @@ def smaller(folder: Path) -> None:
     config["models"] = {name: {"source": "model"} for name in config["models"]}
     config["seeds"] = config["seeds"][:1]
     config["methods"] = {"structured": config["methods"]["structured"] | {"subnetworks": ["good"]}}
+    config["training"] |= {"learning_rate": 6e-3, "batch_size": 16, "max_length": 20}
+    config["analysis"] = FEW_DRAWS
     path.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
