@@ -5,6 +5,7 @@
 # make faults kills and disturbs a tiny study FAULTS times (200), a minute for every six
 # make bench  measures what the README says of speed; ARGS=--quick only shows that it runs
 # make lint   checks style, types and workflow without running anything
+# make docs   builds the documentation as a site in build/site
 # make env    makes the environment of all others, in .venv, from requirements.lock
 # make lock   renews requirements.lock and envs/ within the ranges of pyproject.toml
 # PYTHON=...  chooses the Python (3.11 or newer) that the environment is made with
@@ -12,7 +13,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo check test test-long faults bench lint lock clean-env
+.PHONY: help env demo check test test-long faults bench lint docs lock clean-env
 
 VENV := .venv
 LOCK := requirements.lock
@@ -73,10 +74,13 @@ lint: env
 	$(IN_ENV) snakemake --lint
 	$(IN_ENV) mypy
 
+docs: env
+	$(IN_ENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
 lock:
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check --upgrade setuptools -e '.[slurm,export,bench,dev]'
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check --upgrade setuptools -e '.[slurm,export,bench,docs,dev]'
 	.venv-lock/bin/python envs/pin.py
 	rm -rf .venv-lock
 

@@ -2,7 +2,7 @@
 
 Nothing is trained: scores of runs are drawn, or predictions of which the library computes scores
 and influences. `python tests/unit/coverage_simulation.py` (with workflow/scripts on PYTHONPATH)
-prints the table of docs/statistics.md.
+prints the table of docs/simulations.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How often the claims' tests decide where the truth is known; docs/statistics.md prints the rates.
+"""How often the claims' tests decide where the truth is known: the rates of docs/simulations.md.
 
 Nothing is trained: `lottery.statistics.claims.simulation` draws what studies would have measured.
 """

@@ -16,6 +16,7 @@ from small_study import ROOT, SMALL, study
 from tiny import tiny_model, tiny_tokens
 
 from lottery.config.options import options_page
+from lottery.config.reference import config_page
 from lottery.config.schema import schema
 from lottery.config.study import Study
 from lottery.evaluation.predict import predict
@@ -185,6 +186,12 @@ def test_the_page_of_options_is_the_generators():
     page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
     hint = "PYTHONPATH=workflow/scripts python -m lottery.config.options > docs/options.md"
     assert page == options_page(), hint
+
+
+def test_the_page_of_the_config_is_the_generators():
+    page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    hint = "PYTHONPATH=workflow/scripts python -m lottery.config.reference > docs/config.md"
+    assert page == config_page(), hint
 
 
 def test_the_example_of_the_docs_is_the_file_that_is_tested():

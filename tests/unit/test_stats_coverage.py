@@ -1,6 +1,6 @@
 """Intervals over seeds and examples hold the true difference as often as they say, in simulations.
 
-The long test is the table of docs/statistics.md; the others are a part of it in little time.
+The long test is the table of docs/simulations.md; the others are a part of it in little time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from coverage_simulation import METHODS, Scenario, coverage, draw, ends, markdow
 
 from lottery.statistics.intervals import examples_se, se_of_mean, t_estimate
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "simulations.md"
 WITHOUT_COLLAPSES = [each for each in scenarios() if not each.arms and not each.metric]
 
 

@@ -71,6 +71,16 @@ def test_planned_jobs(config: str, jobs_of: Jobs) -> None:
     assert jobs["collect_scores"] == jobs["summarize"] == 1
 
 
+@pytest.mark.parametrize("config", COUNTS)
+def test_the_page_of_configs_has_these_numbers(config: str) -> None:
+    page = (ROOT / "docs/configs.md").read_text(encoding="utf-8")
+    name = config if config == "config.yaml" else Path(config).stem
+    row = re.findall(rf"^\| `{name}` \| .*$", page, re.MULTILINE)[0]  # of jobs; disk follows
+    finetune, structured, magnitude, _, _, retrain, pruned, evaluate, on, _ = COUNTS[config]
+    shown = (finetune, f"{structured} / {magnitude}", retrain, pruned, evaluate + on)
+    assert row.strip("| ").split(" | ")[2:] == [str(each) for each in shown]
+
+
 @pytest.mark.parametrize("name", FAMILY_CONFIGS)
 def test_configs_of_families_have_the_strict_grid(name: str) -> None:
     paths = [ROOT / f"workflow/configs/{each}.yaml" for each in ("strict", name)]

@@ -18,12 +18,16 @@ def load(folder: str | Path, device: str = "cpu") -> Classifier:
     """Loads an exported subnetwork (`snakemake export`) as a classifier of texts.
 
     `lottery.load(folder).predict(["a text"])` gives probabilities, float32 [texts, labels], in the
-    order of `labels`; of a regression the scores, float32 [texts]. A task of pairs takes a list of
-    pairs. A shrunk model is loaded shrunk.
+    order of `labels`. For a regression it gives scores, float32 [texts]. A task of pairs takes a
+    list of pairs. A shrunk model is loaded shrunk.
 
     Args:
-        folder: as results/export/bert/rte/seed_1/structured/good/retrained.
-        device: of torch, as `cuda`.
+        folder: the exported folder, such as
+            results/export/bert/rte/seed_1/structured/good/retrained.
+        device: a device of torch, such as `cuda`.
+
+    Returns:
+        The classifier, or regressor, with the model on the device.
 
     Raises:
         StudyError: the folder holds no exported model.
@@ -41,6 +45,9 @@ def open_study(folder: str | Path) -> OpenedStudy:
 
     Args:
         folder: the folder that the key `results` of the config names.
+
+    Returns:
+        The opened study. It reads files only when asked for them.
 
     Raises:
         StudyError: the folder holds no results.

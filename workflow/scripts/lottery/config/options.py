@@ -12,13 +12,13 @@ from lottery.pruning.subnetworks import DRAWN, base_name
 INTRODUCTION = """\
 # Options
 
-The keys of an entry under `methods`, algorithm by algorithm. This page is generated from the
+The keys of an entry under `methods`, by algorithm. This page is generated from the
 declarations in `workflow/scripts/lottery/pruning/algorithms`:
 
     PYTHONPATH=workflow/scripts python -m lottery.config.options > docs/options.md
 
-What the options mean for the study: [methods.md](methods.md). Algorithms of one's own:
-[extending.md](extending.md).
+[Methods](methods.md) explains what the options do. [Add a pruning algorithm](extending.md)
+explains how to declare your own.
 """
 
 
@@ -51,7 +51,7 @@ def _options(declared: Algorithm) -> str:
         presets = [spelled(option.preset(preset)) for preset in PRESETS]
         usual = ["must be given"] * len(PRESETS) if option.required else presets
         rows.append([f"`{name}`", option.values.words, *usual, option.help])
-    return _table(["option", "values", *PRESETS, "meaning"], rows)
+    return table(["option", "values", *PRESETS, "meaning"], rows)
 
 
 def _subnetworks(declared: Algorithm) -> str:
@@ -71,7 +71,7 @@ def _subnetworks(declared: Algorithm) -> str:
     columns = list(PRESETS)
     if "halves" in declared.options:
         columns = [f"{preset} (halves: {spelled(preset == 'strict')})" for preset in PRESETS]
-    return _table(["subnetwork", *columns, "its mask"], rows)
+    return table(["subnetwork", *columns, "its mask"], rows)
 
 
 def _source(kind: str, declared: Algorithm) -> str:
@@ -83,9 +83,17 @@ def _source(kind: str, declared: Algorithm) -> str:
     return "read from files" if declared.imported else "found by the search"
 
 
-def _table(columns: list[str], rows: list[list[str]]) -> str:
+def table(columns: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown. Vertical bars are escaped, and angle brackets outside of code."""
+    rows = [[_escaped(cell) for cell in row] for row in rows]
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escaped(cell: str) -> str:
+    outside_and_code = cell.replace("|", r"\|").split("`")
+    outside_and_code[::2] = [text.replace("<", "&lt;") for text in outside_and_code[::2]]
+    return "`".join(outside_and_code)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lottery.data.tokens import Tokens
 
-# The shares from which on there is a warning; docs/errors.md states them.
+# The shares from which on there is a warning; docs/data.md states them.
 IN_TRAIN = 0.01  # of the validation examples
 DUPLICATES = 0.1  # of the examples of a split
 CUT = 0.1  # of the examples of a split

@@ -32,11 +32,11 @@ EXPORTED = (
 
 @dataclass(frozen=True)
 class Classifier:
-    """A classifier of texts, or a regressor; as small as its subnetwork where units are pruned.
+    """A classifier of texts, or a regressor. It is shrunk if units are pruned.
 
     Attributes:
         labels: names of the classes in the order of the probabilities; None for a regressor.
-        max_length: tokens, special ones included, after which a text or pair is cut.
+        max_length: longest input in tokens, special ones included; longer ones are cut.
         model: the encoder itself.
     """
 
@@ -52,7 +52,7 @@ class Classifier:
             texts: single texts, or pairs for a task of pairs.
 
         Raises:
-            TypeError: it is no list of texts or of pairs.
+            TypeError: `texts` is neither a list of texts nor one of pairs.
         """
         pairs = _are_pairs(texts)
         first: Any = texts
@@ -65,7 +65,14 @@ class Classifier:
         return predict(self.model, tokens, BATCH_SIZE)
 
     def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> np.ndarray:
-        """Computes probabilities float32 [texts, labels]; of a regressor scores float32 [texts]."""
+        """Computes probabilities, float32 [texts, labels], or for a regression scores [texts].
+
+        Args:
+            texts: single texts, or pairs for a task of pairs.
+
+        Raises:
+            TypeError: `texts` is neither a list of texts nor one of pairs.
+        """
         logits = self.logits(texts)
         if self.labels is None:
             return logits[:, 0]

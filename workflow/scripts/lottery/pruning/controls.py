@@ -1,7 +1,7 @@
 """The subnetworks that a good one is compared with: random, bad and super_* masks. numpy only.
 
 All draws come from a generator that the caller seeds, so a mask can be made again from its
-provenance. What each one is for: docs/methods.md.
+provenance. What each one is for: docs/subnetworks.md.
 """
 
 from __future__ import annotations

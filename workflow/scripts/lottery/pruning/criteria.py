@@ -33,10 +33,10 @@ class Criterion:
 
     Attributes:
         help: what the score is, in a few words.
-        needs: one of the constants above. Gradients of the gates are those of the loss of each
+        needs: EXAMPLE, BATCH, WEIGHTS, GRADIENTS, REMOVAL or DRAW. Gradients of the gates are those of the loss of each
             example, or of each batch's mean loss, which makes the result depend on the order of the
             examples. Gradients of weights are those of the mean loss over all examples.
-        score: of what `needs` says. Gradients of gates -> what they add to the score, of the same
+        score: a function of what `needs` says. Gradients of gates -> what they add to the score, of the same
             shape. A unit's weights and gradients, float64 [units, entries that a unit owns] for
             each layer and kind -> the scores [units]; a parameter's, or its weights and the norms
             of their inputs -> the scores of the parameter's shape. Two scores of the search metric
@@ -45,7 +45,7 @@ class Criterion:
             scored; only for gradients of batches.
         per_parameter: whether scores of kinds of units of different sizes can be compared as they
             are; others are divided by a unit's parameters where they are compared.
-        scope: of a criterion of weights that makes sense in one of the `SCOPES` alone.
+        scope: the one of `SCOPES` in which a criterion of weights makes sense; None for all.
     """
 
     help: str

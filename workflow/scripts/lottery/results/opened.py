@@ -21,7 +21,7 @@ class OpenedStudy:
     """The results of a study.
 
     Attributes:
-        folder: of its results; docs/files.md describes what else is there.
+        folder: the folder of its results, whose files docs/files.md describes.
     """
 
     folder: Path
@@ -29,8 +29,8 @@ class OpenedStudy:
     def scores(self) -> pd.DataFrame:
         """Every score of every cell: scores.csv, a row per metric of a run on a split.
 
-        The column `counted` is the value that enters averages: that of chance where the metric is
-        undefined.
+        The column `counted` is the value that enters averages: that of chance if the metric is
+        undefined. docs/tables.md describes the other columns.
         """
         return score_table(self.folder / "tables" / "scores.csv")
 
@@ -38,7 +38,12 @@ class OpenedStudy:
         """The searches of all seeds: the column seed, and those of search.csv.
 
         Each row is a state that the search scored: kept_fraction, its score, the threshold, and
-        whether the search went on from there.
+        whether the search accepted it.
+
+        Args:
+            model: id of a model.
+            task: id of a task.
+            method: id of a method.
 
         Raises:
             StudyError: the study has no such search.
@@ -56,12 +61,15 @@ class OpenedStudy:
     ) -> dict[int, Mask]:
         """The masks of all seeds, by seed.
 
-        A mask of units has `units`, kind -> bool [layers, units] or [layers]; one of weights has
-        `parameters`, name in the checkpoint -> bool of its shape. True is kept.
+        A mask of units has `units`, kind -> bool [layers, units] or [layers]. A mask of weights has
+        `parameters`, name in the checkpoint -> bool of its shape. True means kept.
 
         Args:
-            subnetwork: as good, random_2 or bad-kept_0.3. Those named super_* have one mask for all
-                seeds, which is not among these.
+            model: id of a model.
+            task: id of a task.
+            method: id of a method.
+            subnetwork: such as good, random_2 or bad-kept_0.3. super_* masks are not found here,
+                because they serve all seeds.
 
         Raises:
             StudyError: the study has no such mask.

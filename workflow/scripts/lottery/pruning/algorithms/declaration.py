@@ -300,7 +300,7 @@ class Plugin:
 # Algorithms are compared by identity: two files may well declare the same things.
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Algorithm:
-    """A pruning algorithm; what its fields mean: docs/extending.md, "The declaration".
+    """A pruning algorithm; what its fields mean: docs/plugins.md, "The declaration".
 
     Attributes:
         sample: (kind, mask of its source, path of the fine-tuned model, random generator) -> mask.

@@ -179,7 +179,7 @@ class SearchResult:
             `counts`, `threshold` and `ties`, see
             `lottery.pruning.algorithms.magnitude.mask_of_step`; of a search that ranks, `counts`.
         importance: arrays [steps, ...] of importance.npz; empty if the algorithm has none. Those
-            before normalisation, if there is one, have the same names after `RAW`.
+            before normalisation, if there is one, have the same names after `raw_`.
         halves: the steps towards the halves, where these are not steps of the search.
         ranking: arrays that `Algorithm.cut` takes, if the search ranks.
     """

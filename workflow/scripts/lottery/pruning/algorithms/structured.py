@@ -274,8 +274,10 @@ def with_criterion(name: str, summary: str, criterion: Criterion, *, version: in
     """Declares structured pruning by another criterion, for plugins (docs/extending.md).
 
     Args:
-        name, summary, version: as of an `Algorithm`.
-        criterion: what units are ranked by; it takes the place of the option `importance`.
+        name: as in an `Algorithm`.
+        summary: as in an `Algorithm`.
+        version: as in an `Algorithm`.
+        criterion: what units are ranked by, instead of the option `importance`.
     """
     return replace(
         ALGORITHM,

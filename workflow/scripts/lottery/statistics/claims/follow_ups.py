@@ -1,7 +1,7 @@
 """Claims of later studies, judged where a config makes the subnetworks that they speak of.
 
 They read subnetworks of given sizes, starts and sources (`lottery.pruning.subnetworks`), which no
-role names. Margins are those of the claims of the paper (docs/statistics.md).
+role names. Margins are those of the claims of the paper (docs/claims.md).
 """
 
 from __future__ import annotations

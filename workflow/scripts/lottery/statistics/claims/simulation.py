@@ -2,7 +2,7 @@
 
 Nothing is trained. Each function draws the numbers that a study would have measured, with the true
 value given; the tests then see them as they see a real study's. `rates` counts the decisions.
-docs/statistics.md prints what `tests/unit/test_claims_simulated.py` finds.
+docs/simulations.md prints what `tests/unit/test_claims_simulated.py` finds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The table of the claims: tests, margins and thresholds, set before any run.
 
 The five statements of the paper's abstract come first, then the claims in its text. What each null
-hypothesis is, and why the margins are what they are, is in docs/statistics.md as well.
+hypothesis is, and why the margins are what they are, is in docs/claims.md as well.
 
 Scores are in their metrics' own units (0.01 = one point). What is read as good, random and bad of
 a method is in `lottery.statistics.runs`; `found` is the search's own result.
