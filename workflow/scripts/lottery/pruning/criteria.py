@@ -33,14 +33,16 @@ class Criterion:
 
     Attributes:
         help: what the score is, in a few words.
-        needs: EXAMPLE, BATCH, WEIGHTS, GRADIENTS, REMOVAL or DRAW. Gradients of the gates are those of the loss of each
-            example, or of each batch's mean loss, which makes the result depend on the order of the
-            examples. Gradients of weights are those of the mean loss over all examples.
-        score: a function of what `needs` says. Gradients of gates -> what they add to the score, of the same
-            shape. A unit's weights and gradients, float64 [units, entries that a unit owns] for
-            each layer and kind -> the scores [units]; a parameter's, or its weights and the norms
-            of their inputs -> the scores of the parameter's shape. Two scores of the search metric
-            -> the unit's score. A numpy generator and a shape -> the scores of that shape.
+        needs: EXAMPLE, BATCH, WEIGHTS, GRADIENTS, REMOVAL or DRAW. Gradients of the gates are those
+            of the loss of each example, or of each batch's mean loss, which makes the result depend
+            on the order of the examples. Gradients of weights are those of the mean loss over all
+            examples.
+        score: a function of what `needs` says. Gradients of gates -> what they add to the score, of
+            the same shape. A unit's weights and gradients, float64 [units, entries that a unit
+            owns] for each layer and kind -> the scores [units]; a parameter's, or its weights and
+            the norms of their inputs -> the scores of the parameter's shape. Two scores of the
+            search metric -> the unit's score. A numpy generator and a shape -> the scores of that
+            shape.
         never_reset: whether the gradients of all batches so far are added up before they are
             scored; only for gradients of batches.
         per_parameter: whether scores of kinds of units of different sizes can be compared as they
