@@ -30,6 +30,7 @@ HERE = Path(__file__).parent
 FOLDER = ROOT / "build" / "bench"
 SCRIPTS = (
     "finetuning",
+    "flat",
     "processes",
     "searching",
     "shrinking",
