@@ -209,7 +209,7 @@ def apart(ours: list[float], theirs: list[float]) -> float:
 
 def main() -> None:
     """Measures, prints the rows and writes them as json."""
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, repeats=2)
     parser.add_argument("--scores", action="store_true", help="also dev scores over five seeds")
     options = parsed(parser)
     if importlib.util.find_spec("accelerate") is None:

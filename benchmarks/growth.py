@@ -125,7 +125,7 @@ def draw(what: str, points: Points, folder: Path) -> None:
 
 def main() -> None:
     """Measures, draws, prints the rows and writes them as json."""
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, repeats=2)
     usual = ROOT / "build" / "bench" / "figures"
     parser.add_argument("--figures", type=Path, default=usual, help="folder of the figures")
     options = parsed(parser)
