@@ -28,7 +28,7 @@ ROWS = {
     ],
     "starts": [
         HEAD | {"mask": "good", "start": "pretrained", "score": 0.8, "n_tasks": 1},
-        HEAD | {"mask": "good", "start": "shuffled", "score": 0.6, "difference": -0.2},
+        HEAD | {"mask": "good", "start": "shuffled", "score": 0.6, "change": -0.2},
     ],
     "transfer": [
         HEAD | GOOD | {"source": "sst2", "relation": "task", "score": 0.7, "recovered": 0.5}
@@ -77,5 +77,5 @@ def test_all_axes_and_answers_fit_the_terminal():
     assert len(lines) <= MOST_LINES
     assert any(line.startswith("how small") and "down to 0.50" in line for line in lines)
     assert any(line.startswith("method at one size") and "1 of 1" in line for line in lines)
-    assert any(line.startswith("other weights") and "−0.200 on shuffled" in line for line in lines)
+    assert any(line.startswith("other weights") and "shuffled (−0.200)" in line for line in lines)
     assert any(line.startswith("masks of others") and "50 %" in line for line in lines)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import base_name
 from lottery.report.tables.axes import (
+    Said,
     equal_size_answer,
     size_answer,
     start_answer,
@@ -150,13 +151,13 @@ class Axis:
     Attributes:
         table: the name of the table that answers it.
         words, short: see `Question`.
-        say: the answer in a few words and its numbers, from that table; None where it has none.
+        say: the answer, from that table; None where it has none.
     """
 
     table: str
     words: str
     short: str
-    say: Callable[[pd.DataFrame], tuple[str, str] | None]
+    say: Callable[[pd.DataFrame], Said | None]
 
 
 AXES = (
@@ -210,9 +211,11 @@ def axis_answers(frames: Mapping[str, pd.DataFrame]) -> list[Answer]:
         frame = frames.get(question.table)
         said = None if frame is None or frame.empty else question.say(frame)
         if frame is not None and said:
-            models, methods = (list(dict.fromkeys(frame[key])) for key in ("model", "method"))
-            word, text = said
-            part = Part(listed(methods), " ".join(models), " ".join(methods), word, "", text)
+            names = ([*dict.fromkeys(said.about[key])] for key in ("model", "method"))
+            models, methods = names
+            part = Part(
+                listed(methods), " ".join(models), " ".join(methods), said.word, "", said.text
+            )
             found.append(Answer(question, [part]))
     return found
 

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 PRETRAINED = "pretrained"
 ORDER = (PRETRAINED, *STARTS)
 PHASE = "retrained"  # a start is of the weights that are trained
-# mask: the subnetwork without its start and draw; `full` for the full model. difference: its score
-# less that of the same mask on the pretrained weights, without collapsed runs, with the p-value of
-# no difference. In rows of task `average`, the mean over the n_tasks that enter averages, the
-# smallest n_seeds of a task, and all n_collapsed.
+# mask: the subnetwork without its start and draw; `full` for the full model. change: its score less
+# that of the same mask on the pretrained weights; collapsed runs count, as in scores. difference:
+# the same without collapsed runs, with its interval and the p-value of no difference. In rows of
+# task `average`, the mean over the n_tasks that enter averages, the smallest n_seeds of a task, and
+# all n_collapsed.
 SCHEMA: files.Schema = (
     dict.fromkeys("model method split task metric mask start".split(), str)
     | {"n_tasks": int}
     | SCORED
-    | dict.fromkeys("difference difference_low difference_high p".split(), float)
+    | dict.fromkeys("change difference difference_low difference_high p".split(), float)
 )
 
 
@@ -73,13 +74,27 @@ def start_table(
                 continue
             score = runs.measured(draws, PHASE)
             change = runs.difference(draws, reference, PHASE) if reference else None
-            rows.append(of_task | {"mask": mask, "start": start} | found | changes([change]))
+            before = runs.scored(reference, PHASE) if reference else None
+            cell = of_task | {"mask": mask, "start": start, "change": _change(found, before)}
+            rows.append(cell | found | changes([change]))
             if runs.task.in_average:
                 averaged.setdefault((mask, start), {})[runs.task.id] = OfTask(found, score, change)
     for (mask, start), of_tasks in averaged.items():
+        before = averaged.get((mask, PRETRAINED), {}) if start != PRETRAINED else {}
+        shared = of_tasks.keys() & before.keys()
+        both = [
+            average({task: each[task] for task in each if task in shared}, layout)
+            for each in (of_tasks, before)
+            if shared
+        ]
         cell = head | {"task": AVERAGE, "mask": mask, "start": start}
+        cell["change"] = _change(*both) if both else None
         rows.append(cell | average(of_tasks, layout))
     return files.table(rows, SCHEMA)
+
+
+def _change(found: Mapping[str, Any], before: Mapping[str, Any] | None) -> float | None:
+    return found["score"] - before["score"] if before else None
 
 
 def _cells(
@@ -90,14 +105,3 @@ def _cells(
     for mask, starts in masks.items():
         for start, draws in starts.items():
             yield (mask, start), draws, starts.get(PRETRAINED) if start != PRETRAINED else None
-
-
-def mean_change(starts: pd.DataFrame, start: str) -> dict[str, float]:
-    """mask -> mean over methods of the average difference between a start and the pretrained one.
-
-    Of tasks that enter no average, their mean.
-    """
-    rows = starts[(starts["start"] == start) & starts["difference"].notna()]
-    averages = rows[rows["task"] == AVERAGE]
-    shown = rows if averages.empty else averages
-    return dict(shown.groupby("mask", sort=False)["difference"].mean())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lottery.config.sentences import listed
+from lottery.pruning.subnetworks import Subnetwork
 from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
 from lottery.report.tables.numbers import (
     MINUS,
@@ -22,7 +23,7 @@ from lottery.statistics.claims.verdicts import SUPPORTED
 from lottery.statistics.intervals import LEVEL
 from lottery.statistics.sizes import HALF, REST
 from lottery.statistics.sources import GOOD, mean_recovered
-from lottery.statistics.starts import ORDER, mean_change
+from lottery.statistics.starts import ORDER, PRETRAINED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,14 @@ SIZE_NOTE = (
     "‡: above half of the body a subnetwork shares parameters with the good one whatever it is;"
     " there bad and inverted are not the rest of the model, and no verdict takes them for it."
 )
+
+
+class Said(NamedTuple):
+    """An answer: a few words, the numbers, and the rows that it is about."""
+
+    word: str
+    text: str
+    about: pd.DataFrame
 
 
 def size_table(sizes: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Table | None:
@@ -103,7 +112,7 @@ def size_sentence(curves: pd.DataFrame) -> str:
     return f"Good subnetworks, retrained, are {'; '.join(parts)}." if len(good) else ""
 
 
-def size_answer(curves: pd.DataFrame) -> tuple[str, str] | None:
+def size_answer(curves: pd.DataFrame) -> Said | None:
     """The same over all models, methods and tasks: a few words, and the numbers."""
     good = _retrained_good(curves)
     if good.empty:
@@ -112,10 +121,11 @@ def size_answer(curves: pd.DataFrame) -> tuple[str, str] | None:
     close = good["smallest_within_sd"].dropna()
     word = f"down to {_range(smallest)} of the body" if len(smallest) else "at no size tried"
     within = f"in {len(close)}" + (f", down to {_range(close)}" if len(close) else "")
-    return word, (
+    text = (
         f"good, retrained, is non-inferior to nine tenths of the full model's score in"
         f" {len(smallest)} of {counted(len(good), 'curve')}; within one standard deviation {within}"
     )
+    return Said(word, text, curves)
 
 
 def _retrained_good(curves: pd.DataFrame) -> pd.DataFrame:
@@ -205,7 +215,7 @@ def transfer_sentence(transfer: pd.DataFrame) -> str:
     return f"Of what the full model gains over majority, retrained: {parts}." if means else ""
 
 
-def transfer_answer(transfer: pd.DataFrame) -> tuple[str, str] | None:
+def transfer_answer(transfer: pd.DataFrame) -> Said | None:
     """The same for the answers: what masks of other tasks recover first."""
     means = dict(mean_recovered(transfer))
     if not means:
@@ -213,7 +223,7 @@ def transfer_answer(transfer: pd.DataFrame) -> tuple[str, str] | None:
     first = next(iter(means))
     others = listed(f"{name} {percent(mean)}" for name, mean in means.items() if name != first)
     text = f"{first}, retrained, as a share of what the full model gains over majority"
-    return percent(means[first]), f"{text}; {others}" if others else text
+    return Said(percent(means[first]), f"{text}; {others}" if others else text, transfer)
 
 
 def start_table(starts: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
@@ -240,36 +250,99 @@ def _started(row: Record | None) -> Cell:
     if row is None:
         return Cell(NOTHING)
     ends = interval(row["score_low"], row["score_high"])
-    change = row["difference"]
-    against = "" if change is None else f"{rounded(change)} to pretrained, p {p_value(row['p'])}"
+    against = ""
+    if row["difference"] is not None:
+        against = f"{signed(row['difference'])} to pretrained, p {p_value(row['p'])}"
+    elif row["change"] is not None:
+        against = f"{signed(row['change'])} to pretrained, collapsed runs counted"
     mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
     return Cell(rounded(row["score"]), (ends, against), mark=mark)
 
 
+COLLAPSED_COUNT = "collapsed runs count with their score"
+
+
 def start_sentence(starts: pd.DataFrame) -> str:
     """How scores change from the pretrained weights to others, by start and mask."""
+    found = _start_changes(starts)
     parts = [
-        f"{start}: {listed(f'{mask} {signed(change)}' for mask, change in changes.items())}"
-        for start in dict.fromkeys(starts["start"])
-        if (changes := mean_change(starts, start))
+        f"{start}: {listed(f'{_mask(mask)} {text}' for (_, mask), (_, text) in cells)}"
+        for start, cells in _by_start(found).items()
     ]
-    text = "; ".join(parts)
-    return f"Against the pretrained weights, mean over tasks: {text}." if parts else ""
+    ending = (
+        f"; {COLLAPSED_COUNT}" if any("collapsed" in text for _, text in found.values()) else ""
+    )
+    over = _over_tasks(starts)
+    return f"Against the pretrained weights{over}: {'; '.join(parts)}{ending}." if parts else ""
 
 
-def start_answer(starts: pd.DataFrame) -> tuple[str, str] | None:
-    """The same for the answers: the start that costs a good mask most comes first."""
-    of_good = {
-        start: changes[GOOD]
-        for start in dict.fromkeys(starts["start"])
-        if GOOD in (changes := mean_change(starts, start))
-    }
+def start_answer(starts: pd.DataFrame) -> Said | None:
+    """The same of good masks for the answers: the worst and the best start come first."""
+    good = [mask for mask in dict.fromkeys(starts["mask"]) if Subnetwork.parse(mask).kind == GOOD]
+    of_good = _start_changes(starts[starts["mask"].isin(good)])
     if not of_good:
         return None
-    worst = min(of_good, key=lambda start: of_good[start])
-    texts = listed(f"{start} {signed(change)}" for start, change in of_good.items())
-    text = f"score of good against the pretrained weights, mean over tasks: {texts}"
-    return f"{signed(of_good[worst])} on {worst} weights", text
+    ordered = sorted(of_good, key=lambda cell: of_good[cell][0])
+    several = len({mask for _, mask in of_good}) > 1
+
+    def named(cell: tuple[str, str]) -> str:
+        start, mask = cell
+        return f"{_mask(mask)} {start}" if several else start
+
+    def extreme(word: str, cell: tuple[str, str]) -> str:
+        return f"{word} {named(cell)} ({signed(of_good[cell][0])})"
+
+    ends = {"worst": ordered[0], "best": ordered[-1]} if len(ordered) > 1 else {"": ordered[0]}
+    word = ", ".join(extreme(*end).strip() for end in ends.items())
+    texts = listed(f"{named(cell)} {of_good[cell][1]}" for cell in of_good)
+    what = "good masks" if several else _mask(ordered[0][1])
+    text = f"score of {what} against the pretrained weights{_over_tasks(starts)}: {texts}"
+    if any("collapsed" in shown for _, shown in of_good.values()):
+        text += f"; {COLLAPSED_COUNT}"
+    return Said(word, text, starts)
+
+
+def _start_changes(starts: pd.DataFrame) -> dict[tuple[str, str], tuple[float, str]]:
+    """(start, mask) -> the mean change from the pretrained weights, and the same in words.
+
+    The words have the interval where no run of the two collapsed, else how many runs did.
+    """
+    found = {}
+    changed = starts[starts["change"].notna()]
+    for (start, mask), rows in changed.groupby(["start", "mask"], sort=False):
+        of_tasks = rows[rows["task"] != AVERAGE]
+        averages = rows[rows["task"] == AVERAGE]
+        shown = rows if averages.empty else averages
+        change = float(shown["change"].mean())
+        text = signed(change)
+        collapsed = int(of_tasks["n_collapsed"].sum())
+        before = starts[(starts["mask"] == mask) & (starts["start"] == PRETRAINED)]
+        if collapsed:
+            text += f" ({collapsed} of {counted(int(of_tasks['n_seeds'].sum()), 'run')} collapsed)"
+        elif len(shown) == 1 and not before["n_collapsed"].any():
+            (row,) = records(shown)
+            ends = interval(row["difference_low"], row["difference_high"])
+            text = f"{text} {ends}".rstrip()
+        found[start, mask] = change, text
+    return found
+
+
+def _by_start(
+    found: dict[tuple[str, str], tuple[float, str]],
+) -> dict[str, list[tuple[tuple[str, str], tuple[float, str]]]]:
+    by_start: dict[str, list[tuple[tuple[str, str], tuple[float, str]]]] = {}
+    for cell, change in found.items():
+        by_start.setdefault(cell[0], []).append((cell, change))
+    return by_start
+
+
+def _mask(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _over_tasks(table: pd.DataFrame) -> str:
+    """That numbers are means over tasks, where there are several."""
+    return ", mean over tasks" if table.loc[table["task"] != AVERAGE, "task"].nunique() > 1 else ""
 
 
 def equal_size_table(table: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
@@ -312,7 +385,7 @@ def equal_size_sentence(table: pd.DataFrame) -> str:
     return f"Good subnetworks, retrained, mean over tasks. {'; '.join(parts)}." if parts else ""
 
 
-def equal_size_answer(table: pd.DataFrame) -> tuple[str, str] | None:
+def equal_size_answer(table: pd.DataFrame) -> Said | None:
     """The same for the answers, of the size that most methods have."""
     rows = _averages(table)
     if rows.empty:
@@ -324,7 +397,8 @@ def equal_size_answer(table: pd.DataFrame) -> tuple[str, str] | None:
     word = f"{apart} of {counted(len(tested), 'method')} differ from {rows['reference'].iloc[0]}"
     if tested.empty:
         word = "no difference can be tested"
-    return word, f"good, retrained, {kept:g} kept, mean over tasks: {_by_method(rows)}"
+    text = f"good, retrained, {kept:g} kept, mean over tasks: {_by_method(rows)}"
+    return Said(word, text, rows)
 
 
 def _averages(table: pd.DataFrame) -> pd.DataFrame:
