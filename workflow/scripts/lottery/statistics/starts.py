@@ -80,16 +80,13 @@ def start_table(
             if runs.task.in_average:
                 averaged.setdefault((mask, start), {})[runs.task.id] = OfTask(found, score, change)
     for (mask, start), of_tasks in averaged.items():
-        before = averaged.get((mask, PRETRAINED), {}) if start != PRETRAINED else {}
-        shared = of_tasks.keys() & before.keys()
-        both = [
-            average({task: each[task] for task in each if task in shared}, layout)
-            for each in (of_tasks, before)
-            if shared
-        ]
-        cell = head | {"task": AVERAGE, "mask": mask, "start": start}
-        cell["change"] = _change(*both) if both else None
-        rows.append(cell | average(of_tasks, layout))
+        mean: dict[str, Any] = head | {"task": AVERAGE, "mask": mask, "start": start}
+        sides = of_tasks, averaged.get((mask, PRETRAINED), {})
+        shared = [task for task in of_tasks if task in sides[1]]
+        if shared and start != PRETRAINED:
+            both = (average({task: each[task] for task in shared}, layout) for each in sides)
+            mean["change"] = _change(*both)
+        rows.append(mean | average(of_tasks, layout))
     return files.table(rows, SCHEMA)
 
 

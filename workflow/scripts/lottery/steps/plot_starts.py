@@ -17,7 +17,7 @@ from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
 from lottery.statistics.starts import ORDER, SCHEMA, start_table
 
-VERSION = 1
+VERSION = 2
 
 
 def plot_starts(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lottery.config.sentences import listed
 from lottery.pruning.subnetworks import Subnetwork
-from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
+from lottery.report.tables.model import Cell, Group, Record, Said, Scope, Table, records
 from lottery.report.tables.numbers import (
     MINUS,
     NOTHING,
@@ -37,14 +37,6 @@ SIZE_NOTE = (
     "‡: above half of the body a subnetwork shares parameters with the good one whatever it is;"
     " there bad and inverted are not the rest of the model, and no verdict takes them for it."
 )
-
-
-class Said(NamedTuple):
-    """An answer: a few words, the numbers, and the rows that it is about."""
-
-    word: str
-    text: str
-    about: pd.DataFrame
 
 
 def size_table(sizes: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Table | None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lottery.pruning.subnetworks import LAYERWISE, UNIFORM, Subnetwork
-from lottery.results.connectivity import OF_METRIC, STABLE
+from lottery.results.connectivity import BOUND, OF_METRIC
 from lottery.statistics.claims import simulation
 from lottery.statistics.claims.cells import Runs, Worst
 from lottery.statistics.claims.evidence import Subject, UnmeasuredError
@@ -176,7 +176,7 @@ def connected(subject: Subject, *, stable: bool) -> Runs:
         raise UnmeasuredError(UNDECIDED, f"It takes {few}; this run has {len(seeds)}.")
     barriers = rows[rows["seed"].isin(sorting)].groupby(["task", "subnetwork"], sort=False)
     means = barriers["barrier"].mean()
-    chosen = means[(means < STABLE) == stable]
+    chosen = means[(means < BOUND) == stable]
     if chosen.empty:
         kind = "stable" if stable else "unstable"
         raise UnmeasuredError(UNDECIDED, f"None of the {len(means)} subnetworks is {kind}.")
