@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from legible import complaints
 from scipy import stats
@@ -124,15 +125,35 @@ def test_the_printed_table_and_the_sentences_have_the_numbers(made):
     assert [*lines] == [
         f"{method}: {kind}" for method in METHODS for kind in ("good", "random uniform")
     ]
+    # Made a little smaller than asked for.
+    assert {line[0].below for line in retrained.rows} == {("keeps 0.49",)}
     row = cell(table, "worse")
     assert lines["worse: good"][1].text == f"{row.score:.3f}"
     assert lines["worse: good"][1].below[1].startswith(f"{signed(row.difference)} to first, p ")
     change = signed(cell(table, "worse", task="average").difference)
-    assert f"worse {cell(table, 'worse', task='average').score:.2f} ({change})" in (
+    assert f"worse {cell(table, 'worse', task='average').score:.2f} ({change}, keeps 0.49)" in (
         equal_size_sentence(table)
     )
     (answer,) = axis_answers({"equal_sizes": table})
     assert answer.parts[0].word == "1 of 2 methods differ from first"
+
+
+def test_the_answer_is_about_the_methods_that_are_compared_and_the_tasks_there_are(made):
+    """Two sizes: at one of them two methods, at the other all three."""
+    table = made[-1]
+    few = table[((table["method"] != "worse") | (table["kept"] == 0.5)) & (table["task"] == "rte")]
+    (answer,) = axis_answers({"equal_sizes": few})
+    (part,) = answer.parts
+    assert part.subject == "first, alike and worse" and "mean over tasks" not in part.text
+    only = few[(few["kept"] == 0.2)]
+    (part,) = axis_answers({"equal_sizes": only})[0].parts
+    assert part.subject == "first and alike" and "worse" not in part.text
+    both = pd.concat([few.assign(model="m")[few["kept"] == 0.5], only.assign(method="other")])
+    (part,) = axis_answers({"equal_sizes": both})[0].parts
+    assert "other" not in part.subject
+    assert "mean over tasks" not in equal_size_sentence(few)
+    (part,) = axis_answers({"equal_sizes": table})[0].parts
+    assert "mean over tasks" in part.text and "mean over tasks" in equal_size_sentence(table)
 
 
 def test_the_figure_draws_the_numbers_of_the_table(made):
@@ -143,7 +164,8 @@ def test_the_figure_draws_the_numbers_of_the_table(made):
     panels = {axis.get_title(): axis for axis in figure.axes}
     assert [*panels] == [*TASKS, "average over tasks"]
     lines = [text.get_text() for text in panels["rte"].get_yticklabels()]
-    assert lines == [f"{kept}: {method}" for kept in (0.5, 0.2) for method in METHODS]
+    sizes = {0.5: "0.5 (0.49)", 0.2: "0.2 (0.19)"}
+    assert lines == [f"{size}: {method}" for size in sizes.values() for method in METHODS]
     for title, axis in panels.items():
         drawn = {
             (lines[round(line.get_ydata()[0])], line.get_xdata()[0])
@@ -152,7 +174,9 @@ def test_the_figure_draws_the_numbers_of_the_table(made):
         }
         rows = table[table["task"] == title.removesuffix(" over tasks")]
         rows = rows[(rows["subnetwork"] == "good") | (rows["phase"] == "retrained")]
-        assert drawn == {(f"{row.kept:g}: {row.method}", row.score) for row in rows.itertuples()}
+        assert drawn == {
+            (f"{sizes[row.kept]}: {row.method}", row.score) for row in rows.itertuples()
+        }
 
 
 def test_averages_are_over_the_tasks_that_all_methods_have(tmp_path):

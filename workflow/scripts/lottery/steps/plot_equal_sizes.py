@@ -11,15 +11,16 @@ from matplotlib.figure import Figure
 from lottery import files
 from lottery.pruning.subnetworks import UNIFORM
 from lottery.report import lines, strips, style
-from lottery.report.tables.axes import equal_size_sentence
+from lottery.report.tables.axes import equal_size_sentence, is_kept
 from lottery.report.tables.model import records
+from lottery.report.tables.numbers import rounded
 from lottery.results.layout import SPLIT_NAMES, Layout, Row
 from lottery.results.scores import score_tables
 from lottery.results.summary import AVERAGE, reported_runs
 from lottery.statistics.axes import sound_seeds
 from lottery.statistics.equal_sizes import GOOD, SCHEMA, equal_size_table
 
-VERSION = 1
+VERSION = 2
 # What a line shows, in the order of its marks.
 LOOKS = {
     "good, pruned": style.HOLLOW | {"marker": "o", "color": style.SUBNETWORKS[GOOD]},
@@ -62,8 +63,9 @@ def draw_equal_sizes(
         scores: of `lottery.results.summary.reported_runs`.
     """
     cells = records(table)
+    names = _line_names(table)
     shown = table.assign(
-        line=[f"{row['kept']:g}: {row['method']}" for row in cells],
+        line=[names[row["kept"], row["method"]] for row in cells],
         mark=[f"{row['subnetwork'].replace('_', ' ')}, {row['phase']}" for row in cells],
     )
     looks = {name: lines.MARK | look for name, look in LOOKS.items() if name in set(shown["mark"])}
@@ -81,7 +83,7 @@ def draw_equal_sizes(
             for row in strips.BASELINES
         }
 
-    order = list(dict.fromkeys(shown["line"]))
+    order = list(names.values())
     figure = lines.draw_tasks(shown, layout, order, looks, levels)
     shown = shown[shown["mark"].isin(looks)]
     style.legend(figure, looks | lines.entries(shown))
@@ -89,3 +91,16 @@ def draw_equal_sizes(
     details = (model, SPLIT_NAMES[split], style.seeds(shown["n_seeds"]))
     style.heading(figure, "Good subnetworks of one size, by method", *details)
     return figure
+
+
+def _line_names(table: pd.DataFrame) -> dict[tuple[float, str], str]:
+    """(share asked for, method) -> its line's name, with the share kept where that is another."""
+    keys = ["kept", "method"]
+    good = table[table["subnetwork"] == GOOD]
+    shares = good.groupby(keys)["kept_fraction"].mean()
+    names = {}
+    for kept, method in dict.fromkeys(table[keys].itertuples(index=False, name=None)):
+        row = {"kept": kept, "kept_fraction": shares[kept, method]}
+        keeps = "" if is_kept(row) else f" ({rounded(row['kept_fraction'], 2)})"
+        names[kept, method] = f"{kept:g}{keeps}: {method}"
+    return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lottery.config.sentences import listed
@@ -28,6 +28,7 @@ from lottery.statistics.starts import ORDER, PRETRAINED
 if TYPE_CHECKING:
     import pandas as pd
 
+SAME_SIZE = 0.005  # shares that differ by less look the same
 NAMED = 3  # more tasks than these are given as a range
 SIZE_MARKS = (
     "*: matches the full model within one standard deviation; +: by non-inferiority. †k: k of the"
@@ -86,7 +87,7 @@ def _point(point: Record | None) -> Cell:
     mark += "‡" * (share > HALF and point["subnetwork"] in REST)
     if point["n_collapsed"]:
         mark += f"†{point['n_collapsed']}"
-    kept = "" if abs(share - point["kept"]) < 0.005 else f"keeps {rounded(share, 2)}"
+    kept = "" if is_kept(point) else f"keeps {rounded(share, 2)}"
     of_good = "" if shared is None else f"{percent(shared)} of it in good"
     return Cell(rounded(point["score"]), (kept, of_good), mark=mark)
 
@@ -347,7 +348,11 @@ def equal_size_table(table: pd.DataFrame, layout: Layout, caption: str) -> Table
         cells = {(row["method"], row["subnetwork"], row["task"]): row for row in records(own)}
         rows = [
             [
-                Cell(f"{method}: {kind.replace('_', ' ')}", scope=Scope(model, method)),
+                Cell(
+                    f"{method}: {kind.replace('_', ' ')}",
+                    (f"keeps {_range(own.loc[_is(own, method, kind), 'kept_fraction'])}",),
+                    scope=Scope(model, method),
+                ),
                 *(_of_size(cells.get((method, kind, task))) for task in names),
             ]
             for method, kind in dict.fromkeys(own[keys].itertuples(index=False, name=None))
@@ -369,12 +374,16 @@ def _of_size(row: Record | None) -> Cell:
     return Cell(rounded(row["score"]), (ends, against), mark=mark)
 
 
+def _is(table: pd.DataFrame, method: str, kind: str) -> pd.Series:
+    return (table["method"] == method) & (table["subnetwork"] == kind)
+
+
 def equal_size_sentence(table: pd.DataFrame) -> str:
     """How good subnetworks of one size score, retrained, by method."""
     parts = []
     for (_, kept), rows in _averages(table).groupby(["model", "kept"], sort=False):
-        parts.append(f"{kept:g} kept: {_by_method(rows)}")
-    return f"Good subnetworks, retrained, mean over tasks. {'; '.join(parts)}." if parts else ""
+        parts.append(f"{kept:g} kept{_of_several(rows)}: {_by_method(rows)}")
+    return f"Good subnetworks, retrained. {'; '.join(parts)}." if parts else ""
 
 
 def equal_size_answer(table: pd.DataFrame) -> Said | None:
@@ -389,8 +398,14 @@ def equal_size_answer(table: pd.DataFrame) -> Said | None:
     word = f"{apart} of {counted(len(tested), 'method')} differ from {rows['reference'].iloc[0]}"
     if tested.empty:
         word = "no difference can be tested"
-    text = f"good, retrained, {kept:g} kept, mean over tasks: {_by_method(rows)}"
+    text = f"good, retrained, {kept:g} kept{_of_several(rows)}: {_by_method(rows)}"
     return Said(word, text, rows)
+
+
+def _of_several(rows: pd.DataFrame) -> str:
+    """That numbers are means over tasks, where they are."""
+    several = (rows["n_tasks"] > 1).any() or rows["task"].nunique() > 1
+    return ", mean over tasks" if several else ""
 
 
 def _averages(table: pd.DataFrame) -> pd.DataFrame:
@@ -401,13 +416,20 @@ def _averages(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_method(rows: pd.DataFrame) -> str:
-    """Scores by method, the reference first, the others with their differences from it."""
-    means = rows.groupby("method", sort=False)[["score", "difference"]].mean()
-    return listed(
-        f"{method} {rounded(row.score, 2)}"
-        + (f" ({signed(row.difference)})" if row.difference == row.difference else "")
-        for method, row in means.iterrows()
-    )
+    """Scores by method, the reference first, with their differences from it and the shares kept."""
+    columns = ["score", "difference", "kept", "kept_fraction"]
+    texts = []
+    for method, row in rows.groupby("method", sort=False)[columns].mean().iterrows():
+        change = "" if row["difference"] != row["difference"] else signed(row["difference"])
+        keeps = "" if is_kept(row) else f"keeps {rounded(row['kept_fraction'], 2)}"
+        facts = ", ".join(filter(None, (change, keeps)))
+        texts.append(f"{method} {rounded(row['score'], 2)}" + (f" ({facts})" if facts else ""))
+    return listed(texts)
+
+
+def is_kept(row: Mapping[str, float] | pd.Series) -> bool:
+    """Whether a size is the one asked for, as it is printed; also where it is not known."""
+    return not abs(row["kept_fraction"] - row["kept"]) >= SAME_SIZE
 
 
 def signed(change: float) -> str:
