@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from legible import complaints
 from scipy import stats
-from synthetic_axes import TASKS, make_study, seed_values
+from synthetic_axes import TASKS, make_study, overlap_of, seed_values
 from synthetic_runs import MODEL
 
 from lottery import files
@@ -22,6 +22,9 @@ from lottery.steps.plot_equal_sizes import draw_equal_sizes
 NAMES = ("good", "good-kept_0.5", "good-kept_0.2", "random_uniform-kept_0.5", "good-start_shuffled")
 METHODS = ("first", "alike", "worse")
 LOSS = {"first": 0.0, "alike": 0.0, "worse": 0.2}
+
+
+OVERLAP = overlap_of({"random_uniform-kept_0.5": 0.3}, methods=METHODS)
 
 
 def level(task, run, seed):
@@ -40,7 +43,7 @@ def study(tmp_path_factory):
 def made(study):
     """Scores, layout, and equal_sizes.csv."""
     paths, scores, layout = study
-    return scores, layout, equal_size_table(scores, paths, layout, MODEL)
+    return scores, layout, equal_size_table(scores, paths, OVERLAP, layout, MODEL)
 
 
 def cell(table, method, task="rte", kept=0.5, subnetwork="good", phase="retrained"):
@@ -127,6 +130,11 @@ def test_the_printed_table_and_the_sentences_have_the_numbers(made):
     ]
     # Made a little smaller than asked for.
     assert {line[0].below for line in retrained.rows} == {("keeps 0.49",)}
+    assert lines["worse: random uniform"][1].below[-1] == "30 % of it in good"
+    for task in (*TASKS, "average"):
+        of_control = cell(table, "worse", task, subnetwork="random_uniform")
+        assert of_control.shared == pytest.approx(0.3)
+        assert np.isnan(cell(table, "worse", task).shared)
     row = cell(table, "worse")
     assert lines["worse: good"][1].text == f"{row.score:.3f}"
     assert lines["worse: good"][1].below[1].startswith(f"{signed(row.difference)} to first, p ")
@@ -183,7 +191,7 @@ def test_averages_are_over_the_tasks_that_all_methods_have(tmp_path):
     paths, scores, layout = make_study(tmp_path, NAMES, level, methods=METHODS)
     lacking = (scores["task"] == "sst2") & (scores["method"] == "worse")
     paths = [path for path in paths if not ("/sst2/" in str(path) and "/worse/" in str(path))]
-    table = equal_size_table(scores[~lacking], paths, layout, MODEL)
+    table = equal_size_table(scores[~lacking], paths, OVERLAP, layout, MODEL)
     assert "worse" not in set(table.loc[table["task"] == "sst2", "method"])
     for method in METHODS:
         of_all = cell(table, method, task="average")

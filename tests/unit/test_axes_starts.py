@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from legible import complaints
 from scipy import stats
-from synthetic_axes import METHOD, TASKS, make_study, seed_values
+from synthetic_axes import METHOD, TASKS, make_study, overlap_of, seed_values
 from synthetic_runs import MODEL
 
 from lottery.pruning.subnetworks import Subnetwork
@@ -34,6 +34,9 @@ LEVELS = {"full": 0.95, "good": 0.9, "random": 0.75, "random_uniform": 0.7, "bad
 COST = {None: 0.0, "rewound": 0.05, "finetuned": 0.0, "shuffled": 0.3}
 
 
+OVERLAP = overlap_of({"random": 0.5, "random_2": 0.3, "random_uniform": 0.0, "bad": 0.1})
+
+
 def level(task, run, seed):
     named = Subnetwork.parse(run[1])
     return LEVELS[named.kind] - COST[named.start]
@@ -53,7 +56,7 @@ def made(tmp_path_factory):
     """Scores, layout, and starts.csv."""
     root = tmp_path_factory.mktemp("starts")
     paths, scores, layout = make_study(root, NAMES, level)
-    return scores, layout, start_table(scores, paths, layout, MODEL, METHOD)
+    return scores, layout, start_table(scores, paths, OVERLAP, layout, MODEL, METHOD)
 
 
 def cell(table, task, mask, start):
@@ -133,6 +136,17 @@ def test_the_printed_table_has_the_pretrained_weights_first(made):
     assert line[1].text == "–"
 
 
+def test_controls_have_what_they_share_with_good_in_every_row(made):
+    _, layout, table = made
+    for task in (*TASKS, "average"):
+        assert cell(table, task, "random", "shuffled").shared == pytest.approx(0.4)
+        assert cell(table, task, "random_uniform", "finetuned").shared == 0
+        assert np.isnan(cell(table, task, "good", "shuffled").shared)
+    rows = printed(table, layout, "A caption.").groups[0].rows
+    (line,) = (row for row in rows if row[0].text == "rte: shuffled")
+    assert line[4].below[-1] == "40 % of it in good" and line[2].below[-1] == ""
+
+
 def test_the_sentence_and_the_answer_have_the_mean_changes(made):
     table = made[-1]
     row = cell(table, "average", "good", "shuffled")
@@ -179,7 +193,7 @@ def test_a_collapsed_start_counts_with_its_score_and_is_marked(tmp_path):
     names = ("good", "good-start_shuffled", "good-start_rewound")
     tasks = {"rte": "accuracy"}
     paths, scores, layout = make_study(tmp_path, names, collapsing, tasks=tasks)
-    table = start_table(scores, paths, layout, MODEL, METHOD)
+    table = start_table(scores, paths, OVERLAP, layout, MODEL, METHOD)
     row = cell(table, "rte", "good", "shuffled")
     assert row.n_collapsed == 3 and np.isnan(row.difference)
     assert row.score == pytest.approx(values(scores, "rte", "good-start_shuffled").mean())

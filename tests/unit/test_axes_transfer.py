@@ -28,6 +28,7 @@ NAMES = (
     "good",
     "bad",
     "random_uniform",
+    "random_uniform_2",
     "good-kept_0.5",
     "good-start_shuffled",
     "good-from_rte",
@@ -50,7 +51,10 @@ def write_masks(root, of=random_units):
     for task in TASKS:
         for seed in SEEDS:
             rng = np.random.default_rng([seed, len(task)])
-            for name in ("good", "good-from_elsewhere", "good-from_rte", "good-from_sst2"):
+            for name in (
+                *("good", "good-from_elsewhere", "good-from_rte", "good-from_sst2"),
+                *("random_uniform", "random_uniform_2"),
+            ):
                 if name.endswith(task):
                     continue
                 same = name.endswith("elsewhere")
@@ -167,7 +171,15 @@ def test_overlap_is_the_mean_over_seeds_with_the_cells_own_mask(made):
     ]
     assert cell(table, "sst2", "good", "rte").jaccard == pytest.approx(np.mean(expected))
     assert cell(table, "rte", "good", "elsewhere").jaccard == pytest.approx(1.0)
+    # Random masks are compared with it too, draws averaged; this one has no file.
     assert np.isnan(cell(table, "rte", "random_uniform", "sst2").jaccard)
+    expected = [
+        jaccard(masks["rte", name, seed], masks["rte", "good", seed], SMALL_MODEL)
+        for name in ("random_uniform", "random_uniform_2")
+        for seed in SEEDS
+    ]
+    row = cell(table, "rte", "random_uniform", "rte")
+    assert row.jaccard == pytest.approx(np.mean(expected)) and row.n_draws == 2
 
 
 def test_the_table_has_tasks_then_places_then_random_masks_then_the_full_model(made):

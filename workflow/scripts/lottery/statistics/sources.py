@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # source: the task or place that the mask is from, the task itself for its own; empty for full.
 # relation: what the source is to the task: own, task (another one) or place; empty for full. kept:
 # the share asked for, missing for the size that the search gave. recovered: (score - majority) /
-# (full - majority), of means over seeds. jaccard: the parameters that a good mask has in common
-# with the cell's own of the same size, as a share of those of either; mean over seeds.
+# (full - majority), of means over seeds. jaccard: the parameters that a mask has in common with the
+# cell's own good one of the same size, as a share of those of either; mean over seeds and draws.
 SCHEMA: files.Schema = (
     dict.fromkeys("model method split task metric subnetwork source phase".split(), str)
     | {"relation": str, "kept": float}
@@ -76,7 +76,7 @@ def transfer_table(
     Args:
         scores: of `lottery.results.summary.reported_runs`.
         paths: predictions.parquet of the method's cells and of the full models.
-        masks: the good masks from elsewhere, and each cell's own of the same sizes.
+        masks: the good masks from elsewhere, each cell's own of the same sizes, and random ones.
         architecture: of the full model.
     """
     own = scores[(scores["model"] == model) & (scores["method"] == method)]
@@ -90,7 +90,8 @@ def transfer_table(
         for (kind, source, kept), draws in groups.items():
             facts = {"subnetwork": kind, "source": source or runs.task.id, "kept": kept}
             facts["relation"] = relation_of(source, runs.task.id, layout)
-            facts["jaccard"] = shared.get((runs.task.id, draws[0]))
+            known = [shared[key] for name in draws if (key := (runs.task.id, name)) in shared]
+            facts["jaccard"] = float(np.mean(known)) if known else None
             rows += [
                 head | facts | row | {"phase": phase}
                 for phase in PHASES

@@ -15,6 +15,7 @@ from lottery.report.tables.axes import equal_size_sentence, is_kept
 from lottery.report.tables.model import records
 from lottery.report.tables.numbers import rounded
 from lottery.results.layout import SPLIT_NAMES, Layout, Row
+from lottery.results.overlap import SCHEMA as OVERLAP
 from lottery.results.scores import score_tables
 from lottery.results.summary import AVERAGE, reported_runs
 from lottery.statistics.axes import sound_seeds
@@ -33,6 +34,7 @@ def plot_equal_sizes(
     *,
     paths_to_scores: list[Path],
     paths_to_predictions: list[Path],
+    paths_to_overlap: list[Path],
     path_to_table: Path,
     paths_to_figure: list[Path],
     model: str,
@@ -43,11 +45,13 @@ def plot_equal_sizes(
     Args:
         paths_to_scores: scores.csv of the model and each of the methods.
         paths_to_predictions: predictions.parquet of their cells, in their place in the results.
+        paths_to_overlap: overlap.csv of each of the methods.
     """
     order = Layout.of(**layout)
     scores = score_tables(paths_to_scores)
     runs = reported_runs(scores, order)
-    table = equal_size_table(runs, paths_to_predictions, order, model)
+    overlap = pd.concat([files.read_table(path, OVERLAP) for path in paths_to_overlap])
+    table = equal_size_table(runs, paths_to_predictions, overlap, order, model)
     files.write_table(path_to_table, table, SCHEMA)
     with style.settings():
         style.save(draw_equal_sizes(table, runs, order, model), paths_to_figure)

@@ -82,14 +82,13 @@ def _curve(curve: Record, points: list[Record], asked: list[float]) -> list[Cell
 def _point(point: Record | None) -> Cell:
     if point is None:
         return Cell(NOTHING)
-    share, shared = point["kept_fraction"], point["shared"]
+    share = point["kept_fraction"]
     mark = "*" * bool(point["within_sd"]) + "+" * (point["verdict"] == SUPPORTED)
     mark += "‡" * (share > HALF and point["subnetwork"] in REST)
     if point["n_collapsed"]:
         mark += f"†{point['n_collapsed']}"
     kept = "" if is_kept(point) else f"keeps {rounded(share, 2)}"
-    of_good = "" if shared is None else f"{percent(shared)} of it in good"
-    return Cell(rounded(point["score"]), (kept, of_good), mark=mark)
+    return Cell(rounded(point["score"]), (kept, _shared(point)), mark=mark)
 
 
 def size_sentence(curves: pd.DataFrame) -> str:
@@ -249,7 +248,12 @@ def _started(row: Record | None) -> Cell:
     elif row["change"] is not None:
         against = f"{signed(row['change'])} to pretrained, collapsed runs counted"
     mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
-    return Cell(rounded(row["score"]), (ends, against), mark=mark)
+    return Cell(rounded(row["score"]), (ends, against, _shared(row)), mark=mark)
+
+
+def _shared(row: Record) -> str:
+    """What a control has in common with the good subnetwork of its size."""
+    return "" if row["shared"] is None else f"{percent(row['shared'])} of it in good"
 
 
 COLLAPSED_COUNT = "collapsed runs count with their score"
@@ -371,7 +375,7 @@ def _of_size(row: Record | None) -> Cell:
     if row["difference"] is not None:
         against = f"{signed(row['difference'])} to {row['reference']}, p {p_value(row['p_holm'])}"
     mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
-    return Cell(rounded(row["score"]), (ends, against), mark=mark)
+    return Cell(rounded(row["score"]), (ends, against, _shared(row)), mark=mark)
 
 
 def _is(table: pd.DataFrame, method: str, kind: str) -> pd.Series:
