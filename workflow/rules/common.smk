@@ -69,6 +69,7 @@ wildcard_constraints:
 # The (model, method) pairs with good masks, and those whose method meets a condition.
 figure_rows = partial(grid.method_rows, STUDY)
 prunes_units = attrgetter("prunes_units")
+has_plain_subnetworks = attrgetter("plain_subnetworks")
 leaves_importances = attrgetter("declared.importance")
 
 

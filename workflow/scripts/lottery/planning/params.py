@@ -454,7 +454,10 @@ def scored_methods(study: Study, model: str) -> list[str]:
     return [
         method.id
         for method in study.methods.values()
-        if model in method.models and method.subnetworks_on(model) and method.finds_good
+        if model in method.models
+        and method.plain_subnetworks
+        and method.subnetworks_on(model)
+        and method.finds_good
     ]
 
 
