@@ -92,7 +92,9 @@ def test_all_axes_and_answers_fit_the_terminal():
     assert any(line.startswith("how small") and "down to 0.50" in line for line in lines)
     assert any(line.startswith("method at one size") and "1 of 1" in line for line in lines)
     assert any(line.startswith("other weights") and "shuffled (−0.200)" in line for line in lines)
-    assert any(line.startswith("masks of others") and "50 %" in line for line in lines)
+    assert any(
+        line.startswith("masks of others") and "masks of other tasks 50 %" in line for line in lines
+    )
     assert any(line.startswith("two trainings") and "1 of 1 stable" in line for line in lines)
     assert any(line.startswith("computing time") for line in lines)
 

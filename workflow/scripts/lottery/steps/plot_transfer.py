@@ -71,7 +71,7 @@ def draw_transfer(transfer: pd.DataFrame, layout: Layout, model: str, method: st
         transfer: transfer.csv of the method.
     """
     tasks = [task.id for task in layout.tasks if task.id in set(transfer["task"])]
-    shown = transfer[transfer["phase"] == PHASE]
+    shown = transfer[(transfer["phase"] == PHASE) & transfer["task"].isin(tasks)]
     full = transfer[transfer["subnetwork"] == "full"]
     sizes = shown["kept"].drop_duplicates().sort_values(ascending=False, na_position="first")
     by_size = [(kept, pd.concat([_of_size(shown, kept), full])) for kept in sizes]

@@ -22,7 +22,7 @@ from lottery.results.summary import AVERAGE
 from lottery.statistics.claims.verdicts import SUPPORTED
 from lottery.statistics.intervals import LEVEL
 from lottery.statistics.sizes import HALF, REST
-from lottery.statistics.sources import GOOD, mean_recovered
+from lottery.statistics.sources import GOOD, OTHERS, RANDOM, mean_recovered
 from lottery.statistics.starts import ORDER, PRETRAINED
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def transfer_table(transfer: pd.DataFrame, layout: Layout, caption: str) -> Tabl
 
     tasks = [task.id for task in layout.tasks if task.id in set(transfer["task"])]
     full = transfer[transfer["subnetwork"] == "full"]
-    masked = transfer[transfer["subnetwork"] != "full"]
+    masked = transfer[(transfer["subnetwork"] != "full") & transfer["task"].isin(tasks)]
     groups = []
     keys = ["model", "method", "phase", "kept"]
     for (model, method, phase, kept), own in masked.groupby(keys, sort=False, dropna=False):
@@ -197,25 +197,51 @@ def _transferred(row: Record | None) -> Cell:
     recovered = "" if row["recovered"] is None else f"recovers {percent(row['recovered'])}"
     shared = "" if row["jaccard"] is None or own else f"shares {percent(row['jaccard'])}"
     mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
-    return Cell(rounded(row["score"]), (recovered, "own mask" if own else shared), mark=mark)
+    gain = "" if row["difference"] is None else f"{signed(row['difference'])} to random"
+    below = recovered, gain, "own mask" if own else shared
+    return Cell(rounded(row["score"]), below, mark=mark)
 
 
 def transfer_sentence(transfer: pd.DataFrame) -> str:
     """What share of the way from majority to the full model masks recover, by whose they are."""
     means = mean_recovered(transfer)
     parts = listed(f"{name} {percent(mean)}" for name, mean in means.items())
-    return f"Of what the full model gains over majority, retrained: {parts}." if means else ""
+    gained = _over_random(transfer)
+    against = f" {gained[:1].upper()}{gained[1:]}." if gained else ""
+    text = f"Of what the full model gains over majority, retrained: {parts}.{against}"
+    return text if means else ""
 
 
 def transfer_answer(transfer: pd.DataFrame) -> Said | None:
-    """The same for the answers: what masks of other tasks recover first."""
+    """The same for the answers: what masks of others recover, and random ones."""
     means = dict(mean_recovered(transfer))
     if not means:
         return None
-    first = next(iter(means))
-    others = listed(f"{name} {percent(mean)}" for name, mean in means.items() if name != first)
-    text = f"{first}, retrained, as a share of what the full model gains over majority"
-    return Said(percent(means[first]), f"{text}; {others}" if others else text, transfer)
+    others = next((name for name in OTHERS if name in means), next(iter(means)))
+    word = f"{others} {percent(means[others])}"
+    word += f", random {percent(means[RANDOM])}" if RANDOM in means and others != RANDOM else ""
+    shares = listed(f"{name} {percent(mean)}" for name, mean in means.items())
+    text = f"share of what the full model gains over majority, retrained: {shares}"
+    return Said(word, "; ".join(filter(None, (text, _over_random(transfer)))), transfer)
+
+
+def _over_random(transfer: pd.DataFrame) -> str:
+    """What masks of others recover more than random ones, with the interval of a single mean."""
+    rows = transfer[
+        (transfer["task"] == AVERAGE)
+        & (transfer["phase"] == "retrained")
+        & transfer["difference"].notna()
+    ]
+    texts = []
+    for name, relation in OTHERS.items():
+        own = rows[rows["relation"] == relation]
+        if len(own):
+            text = f"{name} less random ones, seed by seed: {signed(own['difference'].mean())}"
+            if len(own) == 1:
+                (row,) = records(own)
+                text = f"{text} {interval(row['difference_low'], row['difference_high'])}".rstrip()
+            texts.append(text)
+    return "; ".join(texts)
 
 
 def start_table(starts: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
