@@ -8,7 +8,8 @@ from small_study import ROOT, study
 
 from lottery.config import load_study
 from lottery.planning import grid, params
-from lottery.pruning.subnetworks import Subnetwork
+from lottery.pruning.subnetworks import Subnetwork, curves_of
+from lottery.statistics.claims.follow_ups import PRUNED
 
 AXES = ("kept", "start", "source")
 # What a method of the small study adds -> the axes that it has then.
@@ -46,9 +47,22 @@ def test_a_method_without_subnetworks_of_its_search_has_no_panel_of_its_own(algo
     assert params.scored_methods(asked, "small") == ["plain"]
 
 
+def shipped(name):
+    """The study of a config of the workflow."""
+    path = ROOT / f"workflow/configs/{name}.yaml"
+    return load_study(yaml.safe_load(path.read_text(encoding="utf-8")), ROOT)
+
+
+def test_the_rounds_of_sweep_have_the_published_sizes_and_share_all_with_one_shot():
+    methods = shipped("sweep").methods
+    of_rounds, of_one_shot = (
+        {*curves_of(methods[name].subnetworks)["good"]} for name in ("rounds", "one_shot")
+    )
+    assert {round(1 - pruned, 10) for pruned in PRUNED.values()} <= of_rounds <= of_one_shot
+
+
 def test_the_rounds_of_beyond_have_a_ticket_of_their_own_procedure():
-    path = ROOT / "workflow/configs/beyond.yaml"
-    beyond = load_study(yaml.safe_load(path.read_text(encoding="utf-8")), ROOT)
+    beyond = shipped("beyond")
     started = {
         row["method"]
         for row in grid.retrain_rows(beyond)

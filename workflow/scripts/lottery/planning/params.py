@@ -618,6 +618,7 @@ def _claim_facts(study: Study, method: Method) -> Params:
         "units": units,
         "importance": declared.importance,
         "imported": declared.imported,
+        "trains": declared.trains,
         "controls": _roles(method),
         # The claims are about pretrained models whose masks are not sized by another model's.
         "models": [
