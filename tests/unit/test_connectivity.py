@@ -244,7 +244,7 @@ def test_the_table_and_the_figure_hold_the_barriers(tmp_path: Path) -> None:
     assert [len(lines) for lines in thick] == [2, 2]
     assert thick[0][1].get_ydata().tolist() == pytest.approx(hill(0.15, 0.4))
     said = (
-        "0 of 2 stable, 2 undecided: the interval of the barrier stays below 0.02 in 0 of 2 pairs"
+        "0 of 2 stable, 2 undecided; the interval of the barrier stays below 0.02 in 0 of 2 pairs"
     )
     assert said in figure.get_label()
 

@@ -39,7 +39,7 @@ def _line(row: Record) -> list[Cell]:
 def connectivity_sentence(frame: pd.DataFrame) -> str:
     """How many barriers in accuracy are stable; empty without any."""
     said = connectivity_answer(frame)
-    return f"Of the barriers in accuracy {said.word}: {said.text}." if said else ""
+    return f"Barriers in accuracy: {said.word}; {said.text}." if said else ""
 
 
 def connectivity_answer(frame: pd.DataFrame) -> Said | None:
