@@ -196,3 +196,12 @@ def test_averages_are_over_the_tasks_that_all_methods_have(tmp_path):
     for method in METHODS:
         of_all = cell(table, method, task="average")
         assert of_all.n_tasks == 1 and of_all.score == cell(table, method).score
+
+
+def test_a_method_of_which_random_masks_alone_are_scored_has_its_line(made):
+    scores, layout, table = made
+    lacking = (table["method"] == "worse") & (table["subnetwork"] == "good")
+    with style.settings():
+        figure = draw_equal_sizes(table[~lacking], scores, layout, MODEL)
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert "0.5: worse" in names and "0.5 (0.49): alike" in names

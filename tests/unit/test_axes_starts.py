@@ -217,3 +217,20 @@ def test_a_collapsed_start_counts_with_its_score_and_is_marked(tmp_path):
     part = axis_answers({"starts": table})[0].parts[0]
     assert part.word.startswith(f"worst shuffled ({signed(change)})")
     assert part.text.endswith("collapsed runs count with their score")
+
+
+def test_a_start_that_collapsed_once_has_its_difference_without_that_run_too(tmp_path):
+    """On shuffled weights the first seed predicts a constant."""
+
+    def collapsing(task, run, seed):
+        lost = run[1] == "good-start_shuffled" and seed == 0
+        return 0 if lost else level(task, run, seed)
+
+    names, tasks = ("good", "good-start_shuffled"), {"rte": "accuracy"}
+    paths, scores, layout = make_study(tmp_path, names, collapsing, tasks=tasks, seeds=(0, 1, 2))
+    table = start_table(scores, paths, OVERLAP, layout, MODEL, METHOD)
+    row = cell(table, "average", "good", "shuffled")
+    assert row.n_collapsed == 1 and row.change != pytest.approx(row.difference)
+    ends = f"[{signed(row.difference_low)}, {signed(row.difference_high)}]"
+    said = f"{signed(row.change)} (1 of 3 runs collapsed; without them {signed(row.difference)}"
+    assert f"{said} {ends})" in start_sentence(table)

@@ -263,7 +263,7 @@ def test_masks_of_others_are_compared_with_random_ones_of_the_same_source(made):
     assert mean.difference == pytest.approx(expected)
     assert mean.difference_low < mean.difference < mean.difference_high
     ends = f"[{mean.difference_low:.3f}, {mean.difference_high:.3f}]"
-    said = f"masks of other tasks less random ones, seed by seed: {signed(expected)} {ends}"
+    said = f"of random masks, seed by seed: masks of other tasks {signed(expected)} {ends}"
     (part,) = axis_answers({"transfer": table})[0].parts
     assert said in part.text
     group = next(

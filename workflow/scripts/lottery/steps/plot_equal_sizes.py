@@ -104,7 +104,7 @@ def _line_names(table: pd.DataFrame) -> dict[tuple[float, str], str]:
     shares = good.groupby(keys)["kept_fraction"].mean()
     names = {}
     for kept, method in dict.fromkeys(table[keys].itertuples(index=False, name=None)):
-        row = {"kept": kept, "kept_fraction": shares[kept, method]}
+        row = {"kept": kept, "kept_fraction": shares.get((kept, method), float("nan"))}
         keeps = "" if is_kept(row) else f" ({rounded(row['kept_fraction'], 2)})"
         names[kept, method] = f"{kept:g}{keeps}: {method}"
     return names

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SAME_SIZE = 0.005  # shares that differ by less look the same
+COLLAPSED_COUNT = "collapsed runs count with their score"
 NAMED = 3  # more tasks than these are given as a range
 SIZE_MARKS = (
     "*: matches the full model within one standard deviation; +: by non-inferiority. †k: k of the"
@@ -236,12 +237,13 @@ def _over_random(transfer: pd.DataFrame) -> str:
     for name, relation in OTHERS.items():
         own = rows[rows["relation"] == relation]
         if len(own):
-            text = f"{name} less random ones, seed by seed: {signed(own['difference'].mean())}"
+            text = f"{name} {signed(own['difference'].mean())}"
             if len(own) == 1:
                 (row,) = records(own)
                 text = f"{text} {interval(row['difference_low'], row['difference_high'])}".rstrip()
             texts.append(text)
-    return "; ".join(texts)
+    what = "difference of this share from that of random masks, seed by seed"
+    return f"{what}: {listed(texts)}" if texts else ""
 
 
 def start_table(starts: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
@@ -280,9 +282,6 @@ def _started(row: Record | None) -> Cell:
 def _shared(row: Record) -> str:
     """What a control has in common with the good subnetwork of its size."""
     return "" if row["shared"] is None else f"{percent(row['shared'])} of it in good"
-
-
-COLLAPSED_COUNT = "collapsed runs count with their score"
 
 
 def start_sentence(starts: pd.DataFrame) -> str:
@@ -328,7 +327,8 @@ def start_answer(starts: pd.DataFrame) -> Said | None:
 def _start_changes(starts: pd.DataFrame) -> dict[tuple[str, str], tuple[float, str]]:
     """(start, mask) -> the mean change from the pretrained weights, and the same in words.
 
-    The words have the interval where no run of the two collapsed, else how many runs did.
+    The words have the interval where no run of the two collapsed, else how many runs did, with the
+    difference without them where there is one.
     """
     found = {}
     changed = starts[starts["change"].notna()]
@@ -337,15 +337,18 @@ def _start_changes(starts: pd.DataFrame) -> dict[tuple[str, str], tuple[float, s
         averages = rows[rows["task"] == AVERAGE]
         shown = rows if averages.empty else averages
         change = float(shown["change"].mean())
-        text = signed(change)
-        collapsed = int(of_tasks["n_collapsed"].sum())
-        before = starts[(starts["mask"] == mask) & (starts["start"] == PRETRAINED)]
-        if collapsed:
-            text += f" ({collapsed} of {counted(int(of_tasks['n_seeds'].sum()), 'run')} collapsed)"
-        elif len(shown) == 1 and not before["n_collapsed"].any():
+        sound = ""
+        if len(shown) == 1:
             (row,) = records(shown)
-            ends = interval(row["difference_low"], row["difference_high"])
-            text = f"{text} {ends}".rstrip()
+            sound = interval(row["difference_low"], row["difference_high"])
+        before = starts[(starts["mask"] == mask) & (starts["start"] == PRETRAINED)]
+        text = signed(change)
+        if collapsed := int(of_tasks["n_collapsed"].sum()):
+            without = f"; without them {signed(row['difference'])} {sound}" if sound else ""
+            runs = counted(int(of_tasks["n_seeds"].sum()), "run")
+            text += f" ({collapsed} of {runs} collapsed{without})"
+        elif sound and not before["n_collapsed"].any():
+            text += f" {sound}"
         found[start, mask] = change, text
     return found
 
