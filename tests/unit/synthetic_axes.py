@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from synthetic_runs import MODEL, Run, Score, from_scores, one_score, write_runs
 
-from lottery.pruning.subnetworks import Subnetwork
+from lottery import files
+from lottery.pruning.subnetworks import Subnetwork, reference_of
+from lottery.results import overlap
 from lottery.results.layout import Layout
 
 TASKS = {"rte": "accuracy", "sst2": "accuracy"}
@@ -87,3 +89,20 @@ def seed_values(scores: pd.DataFrame, **cell: object) -> np.ndarray:
     for column, value in cell.items():
         scores = scores[scores[column] == value]
     return scores.sort_values("seed")["value"].to_numpy(float)
+
+
+def overlap_of(
+    shares: dict[str, float],
+    tasks: tuple[str, ...] = tuple(TASKS),
+    methods: tuple[str, ...] = (METHOD,),
+) -> pd.DataFrame:
+    """overlap.csv of one seed: control -> the share of its parameters in good, on every task."""
+    rows = [
+        {"model": MODEL, "task": task, "seed": "1", "method": method, "subnetwork": name}
+        | {"reference": reference_of(name), "parameters": 100}
+        | {"parameters_shared": round(100 * share), "parameters_share": share}
+        for method in methods
+        for task in tasks
+        for name, share in shares.items()
+    ]
+    return files.table(rows, overlap.SCHEMA)

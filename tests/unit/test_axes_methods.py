@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from legible import complaints
 from scipy import stats
-from synthetic_axes import TASKS, make_study, seed_values
+from synthetic_axes import TASKS, make_study, overlap_of, seed_values
 from synthetic_runs import MODEL
 
 from lottery import files
@@ -21,6 +22,9 @@ from lottery.steps.plot_equal_sizes import draw_equal_sizes
 NAMES = ("good", "good-kept_0.5", "good-kept_0.2", "random_uniform-kept_0.5", "good-start_shuffled")
 METHODS = ("first", "alike", "worse")
 LOSS = {"first": 0.0, "alike": 0.0, "worse": 0.2}
+
+
+OVERLAP = overlap_of({"random_uniform-kept_0.5": 0.3}, methods=METHODS)
 
 
 def level(task, run, seed):
@@ -39,7 +43,7 @@ def study(tmp_path_factory):
 def made(study):
     """Scores, layout, and equal_sizes.csv."""
     paths, scores, layout = study
-    return scores, layout, equal_size_table(scores, paths, layout, MODEL)
+    return scores, layout, equal_size_table(scores, paths, OVERLAP, layout, MODEL)
 
 
 def cell(table, method, task="rte", kept=0.5, subnetwork="good", phase="retrained"):
@@ -124,15 +128,40 @@ def test_the_printed_table_and_the_sentences_have_the_numbers(made):
     assert [*lines] == [
         f"{method}: {kind}" for method in METHODS for kind in ("good", "random uniform")
     ]
+    # Made a little smaller than asked for.
+    assert {line[0].below for line in retrained.rows} == {("keeps 0.49",)}
+    assert lines["worse: random uniform"][1].below[-1] == "30 % of it in good"
+    for task in (*TASKS, "average"):
+        of_control = cell(table, "worse", task, subnetwork="random_uniform")
+        assert of_control.shared == pytest.approx(0.3)
+        assert np.isnan(cell(table, "worse", task).shared)
     row = cell(table, "worse")
     assert lines["worse: good"][1].text == f"{row.score:.3f}"
     assert lines["worse: good"][1].below[1].startswith(f"{signed(row.difference)} to first, p ")
     change = signed(cell(table, "worse", task="average").difference)
-    assert f"worse {cell(table, 'worse', task='average').score:.2f} ({change})" in (
+    assert f"worse {cell(table, 'worse', task='average').score:.2f} ({change}, keeps 0.49)" in (
         equal_size_sentence(table)
     )
     (answer,) = axis_answers({"equal_sizes": table})
     assert answer.parts[0].word == "1 of 2 methods differ from first"
+
+
+def test_the_answer_is_about_the_methods_that_are_compared_and_the_tasks_there_are(made):
+    """Two sizes: at one of them two methods, at the other all three."""
+    table = made[-1]
+    few = table[((table["method"] != "worse") | (table["kept"] == 0.5)) & (table["task"] == "rte")]
+    (answer,) = axis_answers({"equal_sizes": few})
+    (part,) = answer.parts
+    assert part.subject == "first, alike and worse" and "mean over tasks" not in part.text
+    only = few[(few["kept"] == 0.2)]
+    (part,) = axis_answers({"equal_sizes": only})[0].parts
+    assert part.subject == "first and alike" and "worse" not in part.text
+    both = pd.concat([few.assign(model="m")[few["kept"] == 0.5], only.assign(method="other")])
+    (part,) = axis_answers({"equal_sizes": both})[0].parts
+    assert "other" not in part.subject
+    assert "mean over tasks" not in equal_size_sentence(few)
+    (part,) = axis_answers({"equal_sizes": table})[0].parts
+    assert "mean over tasks" in part.text and "mean over tasks" in equal_size_sentence(table)
 
 
 def test_the_figure_draws_the_numbers_of_the_table(made):
@@ -143,7 +172,8 @@ def test_the_figure_draws_the_numbers_of_the_table(made):
     panels = {axis.get_title(): axis for axis in figure.axes}
     assert [*panels] == [*TASKS, "average over tasks"]
     lines = [text.get_text() for text in panels["rte"].get_yticklabels()]
-    assert lines == [f"{kept}: {method}" for kept in (0.5, 0.2) for method in METHODS]
+    sizes = {0.5: "0.5 (0.49)", 0.2: "0.2 (0.19)"}
+    assert lines == [f"{size}: {method}" for size in sizes.values() for method in METHODS]
     for title, axis in panels.items():
         drawn = {
             (lines[round(line.get_ydata()[0])], line.get_xdata()[0])
@@ -152,15 +182,26 @@ def test_the_figure_draws_the_numbers_of_the_table(made):
         }
         rows = table[table["task"] == title.removesuffix(" over tasks")]
         rows = rows[(rows["subnetwork"] == "good") | (rows["phase"] == "retrained")]
-        assert drawn == {(f"{row.kept:g}: {row.method}", row.score) for row in rows.itertuples()}
+        assert drawn == {
+            (f"{sizes[row.kept]}: {row.method}", row.score) for row in rows.itertuples()
+        }
 
 
 def test_averages_are_over_the_tasks_that_all_methods_have(tmp_path):
     paths, scores, layout = make_study(tmp_path, NAMES, level, methods=METHODS)
     lacking = (scores["task"] == "sst2") & (scores["method"] == "worse")
     paths = [path for path in paths if not ("/sst2/" in str(path) and "/worse/" in str(path))]
-    table = equal_size_table(scores[~lacking], paths, layout, MODEL)
+    table = equal_size_table(scores[~lacking], paths, OVERLAP, layout, MODEL)
     assert "worse" not in set(table.loc[table["task"] == "sst2", "method"])
     for method in METHODS:
         of_all = cell(table, method, task="average")
         assert of_all.n_tasks == 1 and of_all.score == cell(table, method).score
+
+
+def test_a_method_of_which_random_masks_alone_are_scored_has_its_line(made):
+    scores, layout, table = made
+    lacking = (table["method"] == "worse") & (table["subnetwork"] == "good")
+    with style.settings():
+        figure = draw_equal_sizes(table[~lacking], scores, layout, MODEL)
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert "0.5: worse" in names and "0.5 (0.49): alike" in names

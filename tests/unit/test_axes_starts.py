@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from legible import complaints
 from scipy import stats
-from synthetic_axes import METHOD, TASKS, make_study, seed_values
+from synthetic_axes import METHOD, TASKS, make_study, overlap_of, seed_values
 from synthetic_runs import MODEL
 
 from lottery.pruning.subnetworks import Subnetwork
@@ -34,9 +34,21 @@ LEVELS = {"full": 0.95, "good": 0.9, "random": 0.75, "random_uniform": 0.7, "bad
 COST = {None: 0.0, "rewound": 0.05, "finetuned": 0.0, "shuffled": 0.3}
 
 
+OVERLAP = overlap_of({"random": 0.5, "random_2": 0.3, "random_uniform": 0.0, "bad": 0.1})
+
+
 def level(task, run, seed):
     named = Subnetwork.parse(run[1])
     return LEVELS[named.kind] - COST[named.start]
+
+
+@pytest.mark.parametrize("mask", ["good", "good-kept_0.5"])
+def test_a_mask_of_a_size_is_answered_for_like_one_of_the_search(made, mask):
+    table = made[-1]
+    own = table[table["mask"] == mask]
+    (answer,) = axis_answers({"starts": own[own["start"].isin(["pretrained", "shuffled"])]})
+    change = cell(table, "average", mask, "shuffled").change
+    assert answer.parts[0].word == f"shuffled ({signed(change)})"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +56,7 @@ def made(tmp_path_factory):
     """Scores, layout, and starts.csv."""
     root = tmp_path_factory.mktemp("starts")
     paths, scores, layout = make_study(root, NAMES, level)
-    return scores, layout, start_table(scores, paths, layout, MODEL, METHOD)
+    return scores, layout, start_table(scores, paths, OVERLAP, layout, MODEL, METHOD)
 
 
 def cell(table, task, mask, start):
@@ -124,12 +136,31 @@ def test_the_printed_table_has_the_pretrained_weights_first(made):
     assert line[1].text == "–"
 
 
+def test_controls_have_what_they_share_with_good_in_every_row(made):
+    _, layout, table = made
+    for task in (*TASKS, "average"):
+        assert cell(table, task, "random", "shuffled").shared == pytest.approx(0.4)
+        assert cell(table, task, "random_uniform", "finetuned").shared == 0
+        assert np.isnan(cell(table, task, "good", "shuffled").shared)
+    rows = printed(table, layout, "A caption.").groups[0].rows
+    (line,) = (row for row in rows if row[0].text == "rte: shuffled")
+    assert line[4].below[-1] == "40 % of it in good" and line[2].below[-1] == ""
+
+
 def test_the_sentence_and_the_answer_have_the_mean_changes(made):
     table = made[-1]
-    change = cell(table, "average", "good", "shuffled").difference
-    assert f"shuffled: good {signed(change)}" in start_sentence(table)
+    row = cell(table, "average", "good", "shuffled")
+    assert row.change == pytest.approx(row.difference)
+    shown = f"{signed(row.change)} [{signed(row.difference_low)}, {signed(row.difference_high)}]"
+    assert f"shuffled: good {shown}" in start_sentence(table)
     (answer,) = axis_answers({"starts": table})
-    assert answer.parts[0].word == f"{signed(change)} on shuffled weights"
+    assert answer.parts[0].text.count("good-kept 0.5") == 1
+    of_good = axis_answers({"starts": table[table["mask"] == "good"]})[0].parts[0]
+    best = cell(table, "average", "good", "rewound").change
+    assert of_good.word == f"worst shuffled ({signed(row.change)}), best rewound ({signed(best)})"
+    assert f"of good against the pretrained weights, mean over tasks: shuffled {shown}" in (
+        of_good.text
+    )
 
 
 def test_the_figure_draws_the_numbers_of_the_table(made):
@@ -159,14 +190,47 @@ def test_a_collapsed_start_counts_with_its_score_and_is_marked(tmp_path):
     def collapsing(task, run, seed):
         return 0 if run[1] == "good-start_shuffled" else level(task, run, seed)
 
-    names, tasks = ("good", "good-start_shuffled"), {"rte": "accuracy"}
+    names = ("good", "good-start_shuffled", "good-start_rewound")
+    tasks = {"rte": "accuracy"}
     paths, scores, layout = make_study(tmp_path, names, collapsing, tasks=tasks)
-    table = start_table(scores, paths, layout, MODEL, METHOD)
+    table = start_table(scores, paths, OVERLAP, layout, MODEL, METHOD)
     row = cell(table, "rte", "good", "shuffled")
     assert row.n_collapsed == 3 and np.isnan(row.difference)
     assert row.score == pytest.approx(values(scores, "rte", "good-start_shuffled").mean())
+    # Tests leave collapsed runs out; the scores have a difference all the same.
+    change = row.score - cell(table, "rte", "good", "pretrained").score
+    assert [row.change, cell(table, "average", "good", "shuffled").change] == [
+        pytest.approx(change)
+    ] * 2
+    (line,) = [
+        line
+        for line in printed(table, layout, "A caption.").groups[0].rows
+        if line[0].text == "rte: shuffled"
+    ]
+    assert line[2].below[1] == f"{signed(change)} to pretrained, collapsed runs counted"
     with style.settings():
         figure = draw_starts(table, scores, layout, MODEL, METHOD)
         style.save(figure, [tmp_path / "starts.png"])
     assert "with a collapsed run" in [text.get_text() for text in figure.legends[0].get_texts()]
-    assert not axis_answers({"starts": table})
+    said = f"shuffled: good {signed(change)} (3 of 3 runs collapsed)"
+    assert said in start_sentence(table) and "mean over tasks" not in start_sentence(table)
+    part = axis_answers({"starts": table})[0].parts[0]
+    assert part.word.startswith(f"worst shuffled ({signed(change)})")
+    assert part.text.endswith("collapsed runs count with their score")
+
+
+def test_a_start_that_collapsed_once_has_its_difference_without_that_run_too(tmp_path):
+    """On shuffled weights the first seed predicts a constant."""
+
+    def collapsing(task, run, seed):
+        lost = run[1] == "good-start_shuffled" and seed == 0
+        return 0 if lost else level(task, run, seed)
+
+    names, tasks = ("good", "good-start_shuffled"), {"rte": "accuracy"}
+    paths, scores, layout = make_study(tmp_path, names, collapsing, tasks=tasks, seeds=(0, 1, 2))
+    table = start_table(scores, paths, OVERLAP, layout, MODEL, METHOD)
+    row = cell(table, "average", "good", "shuffled")
+    assert row.n_collapsed == 1 and row.change != pytest.approx(row.difference)
+    ends = f"[{signed(row.difference_low)}, {signed(row.difference_high)}]"
+    said = f"{signed(row.change)} (1 of 3 runs collapsed; without them {signed(row.difference)}"
+    assert f"{said} {ends})" in start_sentence(table)

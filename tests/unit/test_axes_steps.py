@@ -78,7 +78,7 @@ def written(tmp_path_factory):
             path_to_overlap=root / "overlap.csv",
             path_to_curves=root / run / "size_curves.csv",
         )
-        plot_starts(**given, **made("starts"))
+        plot_starts(**given, **made("starts"), path_to_overlap=root / "overlap.csv")
         plot_transfer(
             **given,
             **made("transfer"),
@@ -88,6 +88,7 @@ def written(tmp_path_factory):
         plot_equal_sizes(
             paths_to_scores=[given["path_to_scores"]],
             paths_to_predictions=given["paths_to_predictions"],
+            paths_to_overlap=[root / "overlap.csv"] * 2,
             model=MODEL,
             **made("equal_sizes"),
         )

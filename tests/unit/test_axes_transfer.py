@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from legible import complaints
+from scipy import stats
 from synthetic import SMALL
 from synthetic_axes import MAJORITY, METHOD, make_study, seed_values
 from synthetic_masks import random_units, random_weights
@@ -15,7 +16,7 @@ from lottery.pruning.masks import MaskInfo, write_mask
 from lottery.pruning.subnetworks import Subnetwork
 from lottery.report import style
 from lottery.report.answers import axis_answers
-from lottery.report.tables.axes import transfer_sentence, transfer_table
+from lottery.report.tables.axes import signed, transfer_sentence, transfer_table
 from lottery.statistics import sources
 from lottery.statistics.sources import groups_of, jaccard
 from lottery.steps.plot_transfer import draw_transfer
@@ -28,6 +29,7 @@ NAMES = (
     "good",
     "bad",
     "random_uniform",
+    "random_uniform_2",
     "good-kept_0.5",
     "good-start_shuffled",
     "good-from_rte",
@@ -50,7 +52,10 @@ def write_masks(root, of=random_units):
     for task in TASKS:
         for seed in SEEDS:
             rng = np.random.default_rng([seed, len(task)])
-            for name in ("good", "good-from_elsewhere", "good-from_rte", "good-from_sst2"):
+            for name in (
+                *("good", "good-from_elsewhere", "good-from_rte", "good-from_sst2"),
+                *("random_uniform", "random_uniform_2"),
+            ):
                 if name.endswith(task):
                     continue
                 same = name.endswith("elsewhere")
@@ -167,7 +172,15 @@ def test_overlap_is_the_mean_over_seeds_with_the_cells_own_mask(made):
     ]
     assert cell(table, "sst2", "good", "rte").jaccard == pytest.approx(np.mean(expected))
     assert cell(table, "rte", "good", "elsewhere").jaccard == pytest.approx(1.0)
+    # Random masks are compared with it too, draws averaged; this one has no file.
     assert np.isnan(cell(table, "rte", "random_uniform", "sst2").jaccard)
+    expected = [
+        jaccard(masks["rte", name, seed], masks["rte", "good", seed], SMALL_MODEL)
+        for name in ("random_uniform", "random_uniform_2")
+        for seed in SEEDS
+    ]
+    row = cell(table, "rte", "random_uniform", "rte")
+    assert row.jaccard == pytest.approx(np.mean(expected)) and row.n_draws == 2
 
 
 def test_the_table_has_tasks_then_places_then_random_masks_then_the_full_model(made):
@@ -204,7 +217,7 @@ def test_the_figure_shows_the_matrix_and_frames_own_masks(made):
     assert shades[0, 1] == pytest.approx(cell(table, "sst2", "good", "rte").recovered)
     dots = next(line for line in scatter.lines if line.get_marker() == "o")
     rows = table[(table["subnetwork"] == "good") & (table["phase"] == "retrained")]
-    rows = rows[rows["source"] != rows["task"]]
+    rows = rows[(rows["source"] != rows["task"]) & rows["task"].isin(TASKS)]
     drawn = set(zip(dots.get_xdata(), dots.get_ydata(), strict=True))
     assert drawn == set(zip(rows["jaccard"], rows["recovered"], strict=True))
 
@@ -212,13 +225,63 @@ def test_the_figure_shows_the_matrix_and_frames_own_masks(made):
 def test_the_finding_averages_over_sources_and_tasks(made):
     table = made[-1]
     shown = table[(table["phase"] == "retrained") & (table["subnetwork"] == "good")]
+    shown = shown[shown["task"].isin(TASKS)]
     own = shown["source"] == shown["task"]
     other = shown[~own & (shown["source"] != "elsewhere")]["recovered"].mean()
     text = transfer_sentence(table)
     assert f"masks of other tasks {other:.0%}".replace("%", " %") in text
     assert f"own masks {shown[own]['recovered'].mean():.0%}".replace("%", " %") in text
     (answer,) = axis_answers({"transfer": table})
-    assert answer.parts[0].word == f"{other:.0%}".replace("%", " %")
+    random = table[(table["phase"] == "retrained") & (table["subnetwork"] == "random_uniform")]
+    shares = f"masks of other tasks {other:.0%}, random {random['recovered'].mean():.0%}"
+    assert answer.parts[0].word == shares.replace("%", " %")
+    assert "own masks" in answer.parts[0].text
+
+
+def gains(scores, task, source):
+    """What the mask of a source recovers less what random ones of its size do, by seed."""
+    at = {"task": task, "split": "validation"}
+    full = seed_values(scores, subnetwork="full", **at).mean()
+    good, random = (
+        seed_values(scores, subnetwork=f"{kind}-from_{source}", phase="retrained", **at)
+        for kind in ("good", "random_uniform")
+    )
+    return (good - random) / (full - MAJORITY)
+
+
+def test_masks_of_others_are_compared_with_random_ones_of_the_same_source(made):
+    scores, layout, _, table = made
+    row = cell(table, "sst2", "good", "rte")
+    by_seed = gains(scores, "sst2", "rte")
+    assert row.difference == pytest.approx(by_seed.mean())
+    half = stats.t.ppf(0.975, 2) * by_seed.std(ddof=1) / 3**0.5
+    assert row.difference_high - row.difference >= half - 1e-12
+    assert np.isnan(cell(table, "sst2", "random_uniform", "rte").difference)
+    means = table[(table["task"] == "average") & (table["phase"] == "retrained")]
+    (mean,) = means[means["relation"] == "task"].itertuples()
+    expected = np.mean([by_seed.mean(), gains(scores, "rte", "sst2").mean()])
+    assert mean.difference == pytest.approx(expected)
+    assert mean.difference_low < mean.difference < mean.difference_high
+    ends = f"[{mean.difference_low:.3f}, {mean.difference_high:.3f}]"
+    said = f"of random masks, seed by seed: masks of other tasks {signed(expected)} {ends}"
+    (part,) = axis_answers({"transfer": table})[0].parts
+    assert said in part.text
+    group = next(
+        group
+        for group in transfer_table(table, layout, "A caption.").groups
+        if "retrained" in group.title
+    )
+    assert f"{signed(row.difference)} to random" in group.rows[0][2].below
+
+
+def test_without_random_masks_of_a_source_those_of_the_own_size_are_taken():
+    names = ("good", "good-from_a", "random", "random_2", "random_layerwise")
+    known = groups_of(names)
+    assert sources._random_like(known, "good", "a", None) == ("random", "random_2")
+    assert sources._random_like(known, "random", None, None) is None
+    exact = groups_of((*names, "random_uniform-from_a"))
+    assert sources._random_like(exact, "good", "a", None) == ("random_uniform-from_a",)
+    assert sources._random_like(groups_of(("good", "good-from_a")), "good", "a", None) is None
 
 
 def test_one_task_with_places_alone_has_its_matrix(tmp_path):

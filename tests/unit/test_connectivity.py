@@ -31,6 +31,8 @@ from lottery.planning import folders, grid, params
 from lottery.pruning.masks import MaskInfo, WeightMask, body_shapes, write_mask
 from lottery.pruning.shrink import shrink
 from lottery.report import style
+from lottery.report.answers import axis_answers
+from lottery.report.tables.connectivity import connectivity_table as printed
 from lottery.results.connectivity import BARRIERS
 from lottery.steps.evaluate_line import evaluate_line, interpolate
 from lottery.steps.finetune import finetune
@@ -221,9 +223,10 @@ def test_the_table_and_the_figure_hold_the_barriers(tmp_path: Path) -> None:
     reference = stats.t.interval(0.95, 1, np.mean(values), stats.sem(values))
     assert row["low"] == pytest.approx(max(0.0, reference[0]))
     assert row["high"] == pytest.approx(reference[1])
-    assert rows.loc["a", "stable"].tolist() == [True, False]
+    # Of two seeds the intervals are wide.
+    assert rows.loc["a", "verdict"].tolist() == ["undecided", "undecided"]
     # A bound for error rates says nothing of other metrics.
-    assert rows.loc["b", "stable"].isna().all()
+    assert not rows.loc["b", "verdict"].any()
     only = rows.loc["b", "full"]
     assert only["n_seeds"] == 1
     assert only["barrier"] == pytest.approx(0.1)
@@ -240,7 +243,37 @@ def test_the_table_and_the_figure_hold_the_barriers(tmp_path: Path) -> None:
     thick = [[line for line in axis.lines if line.get_marker() != "None"] for axis in figure.axes]
     assert [len(lines) for lines in thick] == [2, 2]
     assert thick[0][1].get_ydata().tolist() == pytest.approx(hill(0.15, 0.4))
-    assert "1 of 2 are below 0.02" in figure.get_label()
+    said = (
+        "0 of 2 stable, 2 undecided; the interval of the barrier stays below 0.02 in 0 of 2 pairs"
+    )
+    assert said in figure.get_label()
+
+
+SETS = {
+    "stable": [0.004, 0.006, 0.005],
+    # The mean is below the bound, the interval reaches beyond it.
+    "undecided": [0.0, 0.03, 0.01],
+    "unstable": [0.3, 0.31, 0.32],
+}
+
+
+def test_only_intervals_on_one_side_of_the_bound_have_a_verdict() -> None:
+    lines = {
+        Cell(word, "good", seed): ("accuracy", np.array(hill(0.1, 0.1 + barrier_of_seed)))
+        for word, barriers in SETS.items()
+        for seed, barrier_of_seed in enumerate(barriers)
+    }
+    table = connectivity_table(lines, "m", "x", "validation")
+    assert dict(zip(table["task"], table["verdict"], strict=True)) == {word: word for word in SETS}
+    shown = printed(table, "A caption.")
+    assert [line[-1].text for line in shown.groups[0].rows] == [*SETS]
+    assert all(line[4].below[0].startswith("[") for line in shown.groups[0].rows)
+    (answer,) = axis_answers({"connectivity": table})
+    assert answer.parts[0].word == "1 of 3 stable, 1 undecided, 1 unstable"
+    assert answer.parts[0].text.endswith("its mean over seeds in 2")
+    # One seed has a barrier and no interval.
+    one = {cell: line for cell, line in lines.items() if cell.seed == 0}
+    assert {*connectivity_table(one, "m", "x", "validation")["verdict"]} == {"undecided"}
 
 
 @pytest.mark.parametrize("tasks", [1, 9])
@@ -253,7 +286,7 @@ def test_the_figure_is_legible(tasks: int) -> None:
         for seed in range(3)
     }
     with style.settings():
-        table = connectivity_table(lines, "validation")
+        table = connectivity_table(lines, "bert", "method", "validation")
         figure = draw_connectivity(lines, table, "method", "bert")
         assert complaints(figure) == []
     assert [len(axis.lines) for axis in figure.axes] == [len(names) * 4] * tasks
@@ -273,7 +306,7 @@ def test_one_seed_has_a_barrier_and_no_interval(tmp_path: Path) -> None:
     table = files.read_table(tmp_path / "table.csv", SCHEMA)
     assert table["barrier"].tolist() == pytest.approx([0.1])
     assert table["ends"].tolist() == pytest.approx([1.1])
-    assert pd.isna(table.loc[0, "low"]) and not table.loc[0, "stable"]
+    assert pd.isna(table.loc[0, "low"]) and table.loc[0, "verdict"] == "undecided"
 
 
 METHODS = """methods:

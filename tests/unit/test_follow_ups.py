@@ -18,13 +18,18 @@ METHOD = "magnitude"
 
 
 def judged(
-    barriers: list[dict] | None = None, world: World | None = None, **shifts: float
+    barriers: list[dict] | None = None,
+    world: World | None = None,
+    *,
+    trains: bool = False,
+    **shifts: float,
 ) -> dict[str, dict]:
     """The rows of follow-up claims in a world with further subnetworks, retrained.
 
     Args:
         barriers: rows of barriers.csv, without model and method.
         world: whose full model is taken.
+        trains: whether the method prunes in rounds of training.
         shifts: their names (with ___ for the hyphen, __ for the dot) -> how much above the score of
             the full model; a mapping gives it by task.
     """
@@ -49,7 +54,10 @@ def judged(
     place = {"model": MODEL, "method": METHOD}
     rows = [place | row for row in barriers or []]
     tables = {"barriers": files.table(rows, BARRIERS)} if rows else {}
-    found = check(evidence(world, scores=reported(plain + more, world), tables=tables), [])
+    given = evidence(world, scores=reported(plain + more, world), tables=tables)
+    if trains:
+        given.methods[METHOD] = replace(given.methods[METHOD], trains=True)
+    found = check(given, [])
     assert all(row["method"] == METHOD for row in found)
     return {row["claim"]: row for row in found}
 
@@ -66,6 +74,15 @@ def test_one_shot_pruning_is_free_if_no_size_from_half_loses(shift: float, verdi
     assert row["verdict"] == verdict
     # The worst of the two sizes; the third keeps too little to count.
     assert row["estimate"] == pytest.approx(shift, abs=0.01)
+
+
+def test_only_pruning_in_one_shot_is_judged_as_such():
+    names = {"good___kept_0__7": 0.0}
+    row = judged(**names)["F1"]
+    # 50 to 70 % rests on a single size here, and says so.
+    assert "of good-kept_0.7 alone" in row["details"]
+    assert "F1" not in judged(trains=True, **names)
+    assert {"F3"} == {*judged(trains=True, **names)}
 
 
 @pytest.mark.parametrize(("shift", "verdict"), [(0.0, "supported"), (-0.2, "contradicted")])

@@ -351,6 +351,7 @@ def test_a_study_plans_the_jobs_that_the_rounds_need() -> None:
     # What the rounds scored was trained, so nothing is said of scores without training.
     facts = params.claim_params(plain)["facts"]
     assert facts["m"]["search"] and not facts["i"]["search"]
+    assert facts["i"]["trains"] and not facts["m"]["trains"]
 
 
 def test_the_ranking_of_a_search_is_no_leftover(tmp_path: Path) -> None:

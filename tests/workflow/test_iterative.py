@@ -56,3 +56,11 @@ def test_the_model_of_a_round_is_what_retraining_from_its_start_gives(tmp_path: 
         "search_iterative": 1,
         "cut_masks": 1,
     }
+
+
+def test_sizes_and_starts_alone_have_no_figure_of_the_searchs_own_subnetworks(
+    tmp_path: Path,
+) -> None:
+    jobs = planned(tmp_path, config_of(tmp_path))
+    assert jobs["plot_starts"] == jobs["search_iterative"] == 1
+    assert not jobs.keys() & {"plot_scores", "plot_differences", "plot_overview"}

@@ -74,6 +74,7 @@ use rule analysis_step as plot_starts with:
     input:
         scores=f"{ANALYSED}/scores.csv",
         predictions=predictions_of_method,
+        overlap=f"{ANALYSED}/overlap.csv",
     output:
         **drawn("starts", "Start"),
         table=report(
@@ -103,6 +104,10 @@ use rule analysis_step as plot_equal_sizes with:
             for method in grid.methods_of_one_size(STUDY, w.model)
         ],
         predictions=predictions_of_one_size,
+        overlap=lambda w: [
+            f"{TABLES}/{w.model}/{method}/overlap.csv"
+            for method in grid.methods_of_one_size(STUDY, w.model)
+        ],
     output:
         **drawn("equal_sizes", "Size", folder=OVERVIEW, methods="all"),
         table=report(

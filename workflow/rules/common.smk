@@ -10,7 +10,7 @@ from lottery.planning import folders, grid, params, partial as partial_study, so
 from lottery.planning.params import has_patterns
 from lottery.planning.grid import mask_path, targets, wildcard
 from lottery.pruning.algorithms import algorithm, algorithm_names, plugins
-from lottery.pruning.subnetworks import CONSTRAINT, Subnetwork, reference_of
+from lottery.pruning.subnetworks import CONSTRAINT, LAYERWISE, UNIFORM, Subnetwork, reference_of
 from lottery.runtime import digests, plan
 from lottery.runtime.bundled import bundled
 from lottery.runtime.provenance import made_with
@@ -69,6 +69,7 @@ wildcard_constraints:
 # The (model, method) pairs with good masks, and those whose method meets a condition.
 figure_rows = partial(grid.method_rows, STUDY)
 prunes_units = attrgetter("prunes_units")
+has_plain_subnetworks = attrgetter("plain_subnetworks")
 leaves_importances = attrgetter("declared.importance")
 
 
@@ -403,13 +404,14 @@ def predictions_of_one_size(wildcards):
 
 
 def transferred_masks(wildcards):
-    """The good masks from elsewhere, and each cell's own of the same sizes."""
+    """The good masks from elsewhere, each cell's own of the same sizes, and random ones."""
     rows = [(row, Subnetwork.parse(row["subnetwork"])) for row in grid.retrain_rows(STUDY)]
     rows = [
         (row, named)
         for row, named in rows
         if (row["model"], row["method"]) == (wildcards.model, wildcards.method)
-        and (named.kind, named.start) == ("good", None)
+        and named.kind in ("good", "random", UNIFORM, LAYERWISE)
+        and named.start is None
     ]
     sizes = {named.kept for _, named in rows if named.source is not None}
     return [mask_path(STUDY, row) for row, named in rows if named.kept in sizes]

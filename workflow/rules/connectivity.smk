@@ -35,7 +35,12 @@ use rule analysis_step as measure_connectivity with:
         lines=lines_of_method,
     output:
         **drawn("connectivity", "Training"),
-        table=f"{ANALYSED}/connectivity.csv",
+        table=report(
+            f"{ANALYSED}/connectivity.csv",
+            caption="../report/connectivity_table.rst",
+            category="Training",
+            labels={"model": "{model}", "method": "{method}", "table": "barriers"},
+        ),
         barriers=f"{ANALYSED}/barriers.csv",
         provenance=f"{FIGURES}/connectivity.provenance.json",
     pathvars:

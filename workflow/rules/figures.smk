@@ -28,8 +28,8 @@ use rule analysis_step as plot_overview with:
         "plot all methods of {wildcards.model}"
 
 
-# Nothing is scored without subnetworks.
-wants("scores", scored(figure_rows(lambda method: method.subnetworks)), by="all")
+# Subnetworks of a size, a start or a source are in the figures of these.
+wants("scores", scored(figure_rows(has_plain_subnetworks)), by="all")
 
 
 use rule analysis_step as plot_scores with:

@@ -10,6 +10,7 @@ REPORTED_TABLES = (
     + targets(f"{TABLES}/evaluation_only.csv", grid.evaluate_on_rows(STUDY))
     + analysis_tables("pattern_association", params.has_patterns)
     + targets(f"{ANALYSED}/latency.csv", LATENCY_PAIRS)
+    + targets(f"{ANALYSED}/connectivity.csv", CONNECTED_PAIRS)
     + AXIS_TABLES
 )
 REPORTED_FIGURES = [path for paths in WANTED.values() for path in paths if path.endswith(".svg")]

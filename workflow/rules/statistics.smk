@@ -36,7 +36,7 @@ use rule analysis_step as gather_differences with:
         "gather the differences of all methods"
 
 
-wants("differences", scored(figure_rows(lambda method: method.subnetworks)))
+wants("differences", scored(figure_rows(has_plain_subnetworks)))
 
 
 use rule analysis_step as plot_differences with:

@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lottery import files
-from lottery.results.connectivity import BARRIERS, OF_METRIC, STABLE
-from lottery.statistics.intervals import mean_estimate
+from lottery.results.connectivity import (
+    BARRIERS,
+    BOUND,
+    OF_METRIC,
+    STABLE,
+    UNDECIDED,
+    UNSTABLE,
+)
+from lottery.statistics.intervals import Estimate, mean_estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +32,13 @@ POSITIONS = tuple(round(place / 10, 1) for place in range(11))
 # error: 1 - score; empty where the score is undefined.
 LINE: files.Schema = {"position": float, "split": str, "metric": str, "error": float}
 # ends, highest and barrier are means over seeds; low and high are the barrier's 95 % interval.
-# n_seeds: those whose errors are all defined. stable: empty for other metrics than accuracy.
+# n_seeds: those whose errors are all defined. verdict: of `judged`, empty for other metrics than
+# accuracy.
 SCHEMA: files.Schema = (
-    dict.fromkeys(("task", "subnetwork", "split", "metric"), str)
+    dict.fromkeys(("model", "method", "task", "subnetwork", "split", "metric"), str)
     | {"n_seeds": int}
     | dict.fromkeys(("ends", "highest", "barrier", "low", "high"), float)
-    | {"stable": bool}
+    | {"verdict": str}
 )
 
 
@@ -66,14 +74,32 @@ def barrier(errors: np.ndarray) -> float:
     return float(errors.max() - (errors[0] + errors[-1]) / 2)
 
 
-def connectivity_table(lines: Mapping[Cell, tuple[str, np.ndarray]], split: str) -> pd.DataFrame:
+def judged(found: Estimate) -> str:
+    """Whether the whole interval of a barrier lies below the bound, or above it."""
+    if found.low is not None and found.high is not None:
+        if found.high < BOUND:
+            return STABLE
+        if found.low >= BOUND:
+            return UNSTABLE
+    return UNDECIDED
+
+
+def connectivity_table(
+    lines: Mapping[Cell, tuple[str, np.ndarray]], model: str, method: str, split: str
+) -> pd.DataFrame:
     """A row per task and subnetwork (`SCHEMA`), in the order in which they first come."""
     rows = []
     for task, subnetwork in dict.fromkeys(cell[:2] for cell in lines):
         same = [line for cell, line in lines.items() if cell[:2] == (task, subnetwork)]
         metric = same[0][0]
         errors = [line for _, line in same if not np.isnan(line).any()]
-        row: dict[str, object] = {"task": task, "subnetwork": subnetwork, "split": split}
+        row: dict[str, object] = {
+            "model": model,
+            "method": method,
+            "task": task,
+            "subnetwork": subnetwork,
+            "split": split,
+        }
         row |= {"metric": metric, "n_seeds": len(errors)}
         estimate = mean_estimate([[barrier(line) for line in errors]])
         if estimate is not None:
@@ -84,7 +110,7 @@ def connectivity_table(lines: Mapping[Cell, tuple[str, np.ndarray]], split: str)
                 "barrier": estimate.value,
                 "low": estimate.low,
                 "high": estimate.high,
-                "stable": estimate.value < STABLE if metric == OF_METRIC else None,
+                "verdict": judged(estimate) if metric == OF_METRIC else "",
             }
         rows.append(row)
     return files.table(rows, SCHEMA)

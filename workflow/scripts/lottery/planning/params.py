@@ -454,7 +454,10 @@ def scored_methods(study: Study, model: str) -> list[str]:
     return [
         method.id
         for method in study.methods.values()
-        if model in method.models and method.subnetworks_on(model) and method.finds_good
+        if model in method.models
+        and method.plain_subnetworks
+        and method.subnetworks_on(model)
+        and method.finds_good
     ]
 
 
@@ -615,6 +618,7 @@ def _claim_facts(study: Study, method: Method) -> Params:
         "units": units,
         "importance": declared.importance,
         "imported": declared.imported,
+        "trains": declared.trains,
         "controls": _roles(method),
         # The claims are about pretrained models whose masks are not sized by another model's.
         "models": [

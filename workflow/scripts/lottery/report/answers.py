@@ -20,8 +20,10 @@ from lottery.report.tables.axes import (
     transfer_answer,
 )
 from lottery.report.tables.claims import SHORT
-from lottery.report.tables.model import Record, records
+from lottery.report.tables.connectivity import connectivity_answer
+from lottery.report.tables.model import Record, Said, records
 from lottery.report.tables.numbers import counted, interval, percent, rounded, signs
+from lottery.report.tables.others import latency_answer
 from lottery.results.layout import Layout, MethodRows
 from lottery.results.summary import AVERAGE
 from lottery.statistics.claims.verdicts import (
@@ -150,13 +152,15 @@ class Axis:
     Attributes:
         table: the name of the table that answers it.
         words, short: see `Question`.
-        say: the answer in a few words and its numbers, from that table; None where it has none.
+        say: the answer, from that table and those of `also`; None where it has none.
+        also: further tables, None where the study has them not.
     """
 
     table: str
     words: str
     short: str
-    say: Callable[[pd.DataFrame], tuple[str, str] | None]
+    say: Callable[..., Said | None]
+    also: tuple[str, ...] = ()
 
 
 AXES = (
@@ -164,6 +168,12 @@ AXES = (
     Axis("equal_sizes", "Does the method matter?", "method at one size", equal_size_answer),
     Axis("starts", "From which weights does it learn?", "other weights", start_answer),
     Axis("transfer", "Does it matter whose mask it is?", "masks of others", transfer_answer),
+    Axis(
+        "connectivity", "Do two trainings end in one valley?", "two trainings", connectivity_answer
+    ),
+    Axis(
+        "latency", "Is a subnetwork faster?", "computing time", latency_answer, ("score_over_size",)
+    ),
 )
 
 
@@ -208,11 +218,14 @@ def axis_answers(frames: Mapping[str, pd.DataFrame]) -> list[Answer]:
     found = []
     for question in AXES:
         frame = frames.get(question.table)
-        said = None if frame is None or frame.empty else question.say(frame)
+        also = (frames.get(name) for name in question.also)
+        said = None if frame is None or frame.empty else question.say(frame, *also)
         if frame is not None and said:
-            models, methods = (list(dict.fromkeys(frame[key])) for key in ("model", "method"))
-            word, text = said
-            part = Part(listed(methods), " ".join(models), " ".join(methods), word, "", text)
+            names = ([*dict.fromkeys(said.about[key])] for key in ("model", "method"))
+            models, methods = names
+            part = Part(
+                listed(methods), " ".join(models), " ".join(methods), said.word, "", said.text
+            )
             found.append(Answer(question, [part]))
     return found
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from lottery import files
 
-# A barrier below this is called stable; it is an error rate, so only where accuracy is reported.
-STABLE, OF_METRIC = 0.02, "accuracy"
+# Where the interval of the barrier stays below this, training is called stable; it is an error
+# rate, so only where accuracy is reported.
+BOUND, OF_METRIC = 0.02, "accuracy"
+STABLE, UNSTABLE, UNDECIDED = "stable", "unstable", "undecided"
 # barriers.csv, a row for each subnetwork and seed; barrier is empty where an error is undefined.
 BARRIERS: files.Schema = dict.fromkeys(("model", "method", "task", "subnetwork", "metric"), str) | {
     "seed": int,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,6 +90,21 @@ def control_shares(overlap: pd.DataFrame) -> pd.DataFrame:
     rows = rows[~rows["subnetwork"].isin(PARTS) & rows["parameters_share"].notna()]
     keys = ["model", "method", "subnetwork", "reference", "task"]
     return rows.groupby(keys, sort=False)["parameters_share"].mean().reset_index()
+
+
+def shares_of(overlap: pd.DataFrame) -> dict[tuple[str, str, str], float]:
+    """(method, task, subnetwork without its draw) -> the share of its parameters in good's."""
+    rows = control_shares(overlap)
+    keys = rows[["method", "task", "subnetwork"]].itertuples(index=False, name=None)
+    return dict(zip(keys, rows["parameters_share"], strict=True))
+
+
+def mean_share(
+    shares: Mapping[tuple[str, str, str], float], method: str, tasks: Iterable[str], name: str
+) -> float | None:
+    """The mean of `shares_of` over tasks; None for what is on none of them."""
+    known = [shares[key] for task in tasks if (key := (method, task, name)) in shares]
+    return sum(known) / len(known) if known else None
 
 
 def overlap_sentence(overlap: pd.DataFrame) -> str:

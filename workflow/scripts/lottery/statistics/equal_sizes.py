@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lottery import files
-from lottery.pruning.subnetworks import GOOD, UNIFORM, common_sizes, curves_of
+from lottery.pruning.subnetworks import GOOD, UNIFORM, Subnetwork, common_sizes, curves_of
 from lottery.results.layout import Layout
+from lottery.results.overlap import mean_share, shares_of
 from lottery.results.summary import AVERAGE
 from lottery.statistics.axes import SCORED, OfTask, TaskRuns, average, changes, tasks_of
 from lottery.statistics.intervals import holm
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 # kept: the share asked for. reference: the first method of the config that has this size.
 # difference: the score of good less that of the reference's good, without collapsed runs, with the
 # p-value of no difference. p_holm: corrected for the methods that are compared with the reference
-# at one size, in one phase and task. Rows of task `average` are as in starts.csv.
+# at one size, in one phase and task. shared: the share of a control's parameters that belong to its
+# method's good subnetwork of this size. Rows of task `average` are as in starts.csv.
 SCHEMA: files.Schema = (
     dict.fromkeys("model split task metric".split(), str)
     | {"kept": float}
@@ -32,14 +34,18 @@ SCHEMA: files.Schema = (
     | {"n_tasks": int}
     | SCORED
     | {"reference": str}
-    | dict.fromkeys("difference difference_low difference_high p p_holm".split(), float)
+    | dict.fromkeys("difference difference_low difference_high p p_holm shared".split(), float)
 )
 # Method -> kind of subnetwork -> share asked for -> its draws.
 Draws = Mapping[str, Mapping[str, Mapping[float, tuple[str, ...]]]]
 
 
 def equal_size_table(
-    scores: pd.DataFrame, paths: Iterable[Path], layout: Layout, model: str
+    scores: pd.DataFrame,
+    paths: Iterable[Path],
+    overlap: pd.DataFrame,
+    layout: Layout,
+    model: str,
 ) -> pd.DataFrame:
     """Makes equal_sizes.csv of one model.
 
@@ -47,6 +53,7 @@ def equal_size_table(
         scores: of `lottery.results.summary.reported_runs`, of all methods to compare.
         layout: of these methods alone.
         paths: predictions.parquet of their cells and of the full models.
+        overlap: overlap.csv of these methods.
     """
     own = scores[scores["model"] == model]
     names = {
@@ -65,10 +72,15 @@ def equal_size_table(
         }
         for method in compared
     }
+    shares = shares_of(overlap)
     rows: list[dict[str, Any]] = []
     for (kept, methods), phase in product(sizes.items(), PHASES):
         head = {"model": model, "split": split, "kept": kept, "phase": phase}
         rows += [head | row for row in _of_size(kept, methods, phase, draws, runs, layout)]
+    for row in rows:
+        name = str(Subnetwork(row["subnetwork"], kept=row["kept"]))
+        tasks = row.pop("of_tasks", [row["task"]])
+        row["shared"] = mean_share(shares, row["method"], tasks, name)
     return files.table(rows, SCHEMA)
 
 
@@ -105,7 +117,7 @@ def _of_size(
         task.id for task in layout.tasks if all(task.id in each for each in of_tasks.values())
     ]
     averages = [
-        {"task": AVERAGE, "method": method, "subnetwork": kind}
+        {"task": AVERAGE, "method": method, "subnetwork": kind, "of_tasks": shared}
         | average({task: each[task] for task in shared}, layout)
         for (method, kind), each in of_tasks.items()
         if shared

@@ -12,7 +12,7 @@ import numpy as np
 from lottery import files
 from lottery.pruning.subnetworks import INVERTED, base_name, curves_of
 from lottery.results.layout import Layout
-from lottery.results.overlap import control_shares
+from lottery.results.overlap import shares_of
 from lottery.statistics.axes import (
     SCORED,
     Measured,
@@ -77,7 +77,7 @@ def size_tables(
     own = scores[(scores["model"] == model) & (scores["method"] == method)]
     curves = curves_of(own["subnetwork"])
     wanted = {name for sizes in curves.values() for draws in sizes.values() for name in draws}
-    shares = control_shares(overlap).set_index(["task", "subnetwork"])["parameters_share"]
+    shares = shares_of(overlap)
     points, summaries = [], []
     for runs in tasks_of(scores, paths, layout, model, method, wanted):
         head = {"model": model, "method": method, "split": runs.split}
@@ -85,7 +85,7 @@ def size_tables(
         for (kind, sizes), phase in product(curves.items(), PHASES):
             cell = head | {"subnetwork": kind, "phase": phase}
             rows = [
-                cell | row | {"shared": shares.get((runs.task.id, base_name(draws[0])))}
+                cell | row | {"shared": shares.get((method, runs.task.id, base_name(draws[0])))}
                 for kept, draws in sizes.items()
                 if (row := _point(runs, draws, phase, kept)) is not None
             ]

@@ -26,7 +26,7 @@ from lottery.statistics.claims.evidence import (
     read_paper,
 )
 
-VERSION = 10
+VERSION = 11
 
 
 def check_claims(

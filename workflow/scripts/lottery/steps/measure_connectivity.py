@@ -21,10 +21,11 @@ from lottery.analysis.connectivity import (
     read_lines,
 )
 from lottery.report import style
+from lottery.report.tables.connectivity import connectivity_sentence
 from lottery.report.tables.numbers import rounded
-from lottery.results.connectivity import BARRIERS, STABLE
+from lottery.results.connectivity import BARRIERS
 
-VERSION = 1
+VERSION = 2
 COLUMNS = 3
 MARKS = ("o", "s", "^", "D", "v", "P")  # subnetworks of one colour differ by these
 SEED = {"linewidth": 0.4}
@@ -48,7 +49,7 @@ def measure_connectivity(
         split: the one that shows the method.
     """
     lines = read_lines(paths_to_lines, split)
-    table = connectivity_table(lines, split)
+    table = connectivity_table(lines, model, method, split)
     files.write_table(path_to_table, table, SCHEMA)
     files.write_table(path_to_barriers, barrier_table(lines, model, method), BARRIERS)
     with style.settings():
@@ -95,12 +96,11 @@ def draw_connectivity(
     style.legend(figure, entries, columns=4 if len(metrics) > 1 else 2)
     shown = table.dropna(subset="barrier").groupby("subnetwork", sort=False)["barrier"].mean()
     barriers = ", ".join(f"{name} {rounded(value, 3)}" for name, value in shown.items())
-    judged = table.dropna(subset="stable")
-    stable = f"{int(judged['stable'].sum())} of {len(judged)} are below {STABLE}."
+    over = ", mean over tasks" if len(metrics) > 1 else ""
     style.finding(
         figure,
-        f"Barrier between two trainings, mean over tasks: {barriers}." if barriers else "",
-        f"Of the barriers in accuracy {stable}" if len(judged) else "",
+        f"Barrier between two trainings{over}: {barriers}." if barriers else "",
+        connectivity_sentence(table),
     )
     what = "Errors on the line between two trainings of one subnetwork"
     style.heading(figure, what, *details, style.seeds(table["n_seeds"]))

@@ -13,17 +13,19 @@ from lottery import files
 from lottery.report import lines, strips, style
 from lottery.report.tables.axes import start_sentence
 from lottery.results.layout import SPLIT_NAMES, Layout, Row
+from lottery.results.overlap import SCHEMA as OVERLAP
 from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
 from lottery.statistics.starts import ORDER, SCHEMA, start_table
 
-VERSION = 1
+VERSION = 2
 
 
 def plot_starts(
     *,
     path_to_scores: Path,
     paths_to_predictions: list[Path],
+    path_to_overlap: Path,
     path_to_table: Path,
     paths_to_figure: list[Path],
     model: str,
@@ -35,10 +37,12 @@ def plot_starts(
     Args:
         path_to_scores: scores.csv of the model and method.
         paths_to_predictions: predictions.parquet of its cells, in their place in the results.
+        path_to_overlap: overlap.csv of the method.
     """
     order = Layout.of(**layout)
     scores = reported_runs(score_table(path_to_scores), order)
-    table = start_table(scores, paths_to_predictions, order, model, method)
+    overlap = files.read_table(path_to_overlap, OVERLAP)
+    table = start_table(scores, paths_to_predictions, overlap, order, model, method)
     files.write_table(path_to_table, table, SCHEMA)
     with style.settings():
         style.save(draw_starts(table, scores, order, model, method), paths_to_figure)

@@ -24,7 +24,7 @@ from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
 from lottery.statistics.sources import GOOD, SCHEMA, transfer_table
 
-VERSION = 1
+VERSION = 2
 PHASE = "retrained"  # of the figure; the table has both
 # Dark letters can be read on both ends.
 COLOURS = LinearSegmentedColormap.from_list("recovered", ["white", "#9a9a9a"])
@@ -50,7 +50,7 @@ def plot_transfer(
     Args:
         path_to_scores: scores.csv of the model and method.
         paths_to_predictions: predictions.parquet of its cells, in their place in the results.
-        paths_to_masks: good masks from elsewhere, and each cell's own of the same sizes.
+        paths_to_masks: good masks from elsewhere, each cell's own of the same sizes, random ones.
     """
     order = Layout.of(**layout)
     scores = reported_runs(score_table(path_to_scores), order)
@@ -71,7 +71,7 @@ def draw_transfer(transfer: pd.DataFrame, layout: Layout, model: str, method: st
         transfer: transfer.csv of the method.
     """
     tasks = [task.id for task in layout.tasks if task.id in set(transfer["task"])]
-    shown = transfer[transfer["phase"] == PHASE]
+    shown = transfer[(transfer["phase"] == PHASE) & transfer["task"].isin(tasks)]
     full = transfer[transfer["subnetwork"] == "full"]
     sizes = shown["kept"].drop_duplicates().sort_values(ascending=False, na_position="first")
     by_size = [(kept, pd.concat([_of_size(shown, kept), full])) for kept in sizes]

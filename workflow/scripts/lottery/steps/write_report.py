@@ -13,12 +13,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lottery import files
-from lottery.analysis import patterns
+from lottery.analysis import connectivity, patterns
 from lottery.files.text import legible
 from lottery.report import answers
 from lottery.report.page import claims, cost, study
 from lottery.report.page.figures import Place, caption, data_files, gather
 from lottery.report.tables import axes, others, render, scores
+from lottery.report.tables import connectivity as barriers
 from lottery.report.tables.data import data_table
 from lottery.report.tables.model import Table, read_caption, records
 from lottery.results import latency, overlap, summary
@@ -26,7 +27,7 @@ from lottery.results.layout import Layout
 from lottery.statistics import differences, equal_sizes, sizes, sources, starts, trainability
 from lottery.statistics.claims import check
 
-VERSION = 12
+VERSION = 13
 
 SCHEMAS = {
     "summary": summary.SCHEMA,
@@ -37,6 +38,7 @@ SCHEMAS = {
     "evaluation_only": summary.ON_SCHEMA,
     "pattern_association": patterns.ASSOCIATIONS,
     "latency": latency.SCHEMA,
+    "connectivity": connectivity.SCHEMA,
     "score_over_size": sizes.SCHEMA,
     "size_curves": sizes.CURVES,
     "equal_sizes": equal_sizes.SCHEMA,
@@ -265,6 +267,9 @@ def _tables(
                 tables.append(others.association_table(frame))
             case "latency":
                 tables.append(others.latency_table(frame, captions.get("latency_table", "")))
+            case "connectivity":
+                caption = captions.get("connectivity_table", "")
+                tables.append(barriers.connectivity_table(frame, caption))
             case "score_over_size":
                 caption = captions.get("size_table", "")
                 tables.append(axes.size_table(frame, frames["size_curves"], caption))

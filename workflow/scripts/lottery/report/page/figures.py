@@ -168,6 +168,7 @@ SECTIONS = (
         "A subnetwork is trained twice from the same weights, in another order, with other dropout."
         " Where the error does not rise on the line between the two, training is stable.",
         (Shown("connectivity", "Error on the line between two trainings"),),
+        ("connectivity",),
     ),
     Section(
         "worth",

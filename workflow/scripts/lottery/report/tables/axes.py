@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lottery.config.sentences import listed
-from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
+from lottery.pruning.subnetworks import Subnetwork
+from lottery.report.tables.model import Cell, Group, Record, Said, Scope, Table, records
 from lottery.report.tables.numbers import (
     MINUS,
     NOTHING,
@@ -21,12 +22,14 @@ from lottery.results.summary import AVERAGE
 from lottery.statistics.claims.verdicts import SUPPORTED
 from lottery.statistics.intervals import LEVEL
 from lottery.statistics.sizes import HALF, REST
-from lottery.statistics.sources import GOOD, mean_recovered
-from lottery.statistics.starts import ORDER, mean_change
+from lottery.statistics.sources import GOOD, OTHERS, RANDOM, mean_recovered
+from lottery.statistics.starts import ORDER, PRETRAINED
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SAME_SIZE = 0.005  # shares that differ by less look the same
+COLLAPSED_COUNT = "collapsed runs count with their score"
 NAMED = 3  # more tasks than these are given as a range
 SIZE_MARKS = (
     "*: matches the full model within one standard deviation; +: by non-inferiority. †k: k of the"
@@ -80,14 +83,13 @@ def _curve(curve: Record, points: list[Record], asked: list[float]) -> list[Cell
 def _point(point: Record | None) -> Cell:
     if point is None:
         return Cell(NOTHING)
-    share, shared = point["kept_fraction"], point["shared"]
+    share = point["kept_fraction"]
     mark = "*" * bool(point["within_sd"]) + "+" * (point["verdict"] == SUPPORTED)
     mark += "‡" * (share > HALF and point["subnetwork"] in REST)
     if point["n_collapsed"]:
         mark += f"†{point['n_collapsed']}"
-    kept = "" if abs(share - point["kept"]) < 0.005 else f"keeps {rounded(share, 2)}"
-    of_good = "" if shared is None else f"{percent(shared)} of it in good"
-    return Cell(rounded(point["score"]), (kept, of_good), mark=mark)
+    kept = "" if is_kept(point) else f"keeps {rounded(share, 2)}"
+    return Cell(rounded(point["score"]), (kept, _shared(point)), mark=mark)
 
 
 def size_sentence(curves: pd.DataFrame) -> str:
@@ -103,7 +105,7 @@ def size_sentence(curves: pd.DataFrame) -> str:
     return f"Good subnetworks, retrained, are {'; '.join(parts)}." if len(good) else ""
 
 
-def size_answer(curves: pd.DataFrame) -> tuple[str, str] | None:
+def size_answer(curves: pd.DataFrame) -> Said | None:
     """The same over all models, methods and tasks: a few words, and the numbers."""
     good = _retrained_good(curves)
     if good.empty:
@@ -112,10 +114,11 @@ def size_answer(curves: pd.DataFrame) -> tuple[str, str] | None:
     close = good["smallest_within_sd"].dropna()
     word = f"down to {_range(smallest)} of the body" if len(smallest) else "at no size tried"
     within = f"in {len(close)}" + (f", down to {_range(close)}" if len(close) else "")
-    return word, (
+    text = (
         f"good, retrained, is non-inferior to nine tenths of the full model's score in"
         f" {len(smallest)} of {counted(len(good), 'curve')}; within one standard deviation {within}"
     )
+    return Said(word, text, curves)
 
 
 def _retrained_good(curves: pd.DataFrame) -> pd.DataFrame:
@@ -170,7 +173,7 @@ def transfer_table(transfer: pd.DataFrame, layout: Layout, caption: str) -> Tabl
 
     tasks = [task.id for task in layout.tasks if task.id in set(transfer["task"])]
     full = transfer[transfer["subnetwork"] == "full"]
-    masked = transfer[transfer["subnetwork"] != "full"]
+    masked = transfer[(transfer["subnetwork"] != "full") & transfer["task"].isin(tasks)]
     groups = []
     keys = ["model", "method", "phase", "kept"]
     for (model, method, phase, kept), own in masked.groupby(keys, sort=False, dropna=False):
@@ -195,25 +198,52 @@ def _transferred(row: Record | None) -> Cell:
     recovered = "" if row["recovered"] is None else f"recovers {percent(row['recovered'])}"
     shared = "" if row["jaccard"] is None or own else f"shares {percent(row['jaccard'])}"
     mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
-    return Cell(rounded(row["score"]), (recovered, "own mask" if own else shared), mark=mark)
+    gain = "" if row["difference"] is None else f"{signed(row['difference'])} to random"
+    below = recovered, gain, "own mask" if own else shared
+    return Cell(rounded(row["score"]), below, mark=mark)
 
 
 def transfer_sentence(transfer: pd.DataFrame) -> str:
     """What share of the way from majority to the full model masks recover, by whose they are."""
     means = mean_recovered(transfer)
     parts = listed(f"{name} {percent(mean)}" for name, mean in means.items())
-    return f"Of what the full model gains over majority, retrained: {parts}." if means else ""
+    gained = _over_random(transfer)
+    against = f" {gained[:1].upper()}{gained[1:]}." if gained else ""
+    text = f"Of what the full model gains over majority, retrained: {parts}.{against}"
+    return text if means else ""
 
 
-def transfer_answer(transfer: pd.DataFrame) -> tuple[str, str] | None:
-    """The same for the answers: what masks of other tasks recover first."""
+def transfer_answer(transfer: pd.DataFrame) -> Said | None:
+    """The same for the answers: what masks of others recover, and random ones."""
     means = dict(mean_recovered(transfer))
     if not means:
         return None
-    first = next(iter(means))
-    others = listed(f"{name} {percent(mean)}" for name, mean in means.items() if name != first)
-    text = f"{first}, retrained, as a share of what the full model gains over majority"
-    return percent(means[first]), f"{text}; {others}" if others else text
+    others = next((name for name in OTHERS if name in means), next(iter(means)))
+    word = f"{others} {percent(means[others])}"
+    word += f", random {percent(means[RANDOM])}" if RANDOM in means and others != RANDOM else ""
+    shares = listed(f"{name} {percent(mean)}" for name, mean in means.items())
+    text = f"share of what the full model gains over majority, retrained: {shares}"
+    return Said(word, "; ".join(filter(None, (text, _over_random(transfer)))), transfer)
+
+
+def _over_random(transfer: pd.DataFrame) -> str:
+    """What masks of others recover more than random ones, with the interval of a single mean."""
+    rows = transfer[
+        (transfer["task"] == AVERAGE)
+        & (transfer["phase"] == "retrained")
+        & transfer["difference"].notna()
+    ]
+    texts = []
+    for name, relation in OTHERS.items():
+        own = rows[rows["relation"] == relation]
+        if len(own):
+            text = f"{name} {signed(own['difference'].mean())}"
+            if len(own) == 1:
+                (row,) = records(own)
+                text = f"{text} {interval(row['difference_low'], row['difference_high'])}".rstrip()
+            texts.append(text)
+    what = "difference of this share from that of random masks, seed by seed"
+    return f"{what}: {listed(texts)}" if texts else ""
 
 
 def start_table(starts: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
@@ -240,36 +270,105 @@ def _started(row: Record | None) -> Cell:
     if row is None:
         return Cell(NOTHING)
     ends = interval(row["score_low"], row["score_high"])
-    change = row["difference"]
-    against = "" if change is None else f"{rounded(change)} to pretrained, p {p_value(row['p'])}"
+    against = ""
+    if row["difference"] is not None:
+        against = f"{signed(row['difference'])} to pretrained, p {p_value(row['p'])}"
+    elif row["change"] is not None:
+        against = f"{signed(row['change'])} to pretrained, collapsed runs counted"
     mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
-    return Cell(rounded(row["score"]), (ends, against), mark=mark)
+    return Cell(rounded(row["score"]), (ends, against, _shared(row)), mark=mark)
+
+
+def _shared(row: Record) -> str:
+    """What a control has in common with the good subnetwork of its size."""
+    return "" if row["shared"] is None else f"{percent(row['shared'])} of it in good"
 
 
 def start_sentence(starts: pd.DataFrame) -> str:
     """How scores change from the pretrained weights to others, by start and mask."""
+    found = _start_changes(starts)
     parts = [
-        f"{start}: {listed(f'{mask} {signed(change)}' for mask, change in changes.items())}"
-        for start in dict.fromkeys(starts["start"])
-        if (changes := mean_change(starts, start))
+        f"{start}: {listed(f'{_mask(mask)} {text}' for (_, mask), (_, text) in cells)}"
+        for start, cells in _by_start(found).items()
     ]
-    text = "; ".join(parts)
-    return f"Against the pretrained weights, mean over tasks: {text}." if parts else ""
+    ending = (
+        f"; {COLLAPSED_COUNT}" if any("collapsed" in text for _, text in found.values()) else ""
+    )
+    over = _over_tasks(starts)
+    return f"Against the pretrained weights{over}: {'; '.join(parts)}{ending}." if parts else ""
 
 
-def start_answer(starts: pd.DataFrame) -> tuple[str, str] | None:
-    """The same for the answers: the start that costs a good mask most comes first."""
-    of_good = {
-        start: changes[GOOD]
-        for start in dict.fromkeys(starts["start"])
-        if GOOD in (changes := mean_change(starts, start))
-    }
+def start_answer(starts: pd.DataFrame) -> Said | None:
+    """The same of good masks for the answers: the worst and the best start come first."""
+    good = [mask for mask in dict.fromkeys(starts["mask"]) if Subnetwork.parse(mask).kind == GOOD]
+    of_good = _start_changes(starts[starts["mask"].isin(good)])
     if not of_good:
         return None
-    worst = min(of_good, key=lambda start: of_good[start])
-    texts = listed(f"{start} {signed(change)}" for start, change in of_good.items())
-    text = f"score of good against the pretrained weights, mean over tasks: {texts}"
-    return f"{signed(of_good[worst])} on {worst} weights", text
+    ordered = sorted(of_good, key=lambda cell: of_good[cell][0])
+    several = len({mask for _, mask in of_good}) > 1
+
+    def named(cell: tuple[str, str]) -> str:
+        start, mask = cell
+        return f"{_mask(mask)} {start}" if several else start
+
+    def extreme(word: str, cell: tuple[str, str]) -> str:
+        return f"{word} {named(cell)} ({signed(of_good[cell][0])})"
+
+    ends = {"worst": ordered[0], "best": ordered[-1]} if len(ordered) > 1 else {"": ordered[0]}
+    word = ", ".join(extreme(*end).strip() for end in ends.items())
+    texts = listed(f"{named(cell)} {of_good[cell][1]}" for cell in of_good)
+    what = "good masks" if several else _mask(ordered[0][1])
+    text = f"score of {what} against the pretrained weights{_over_tasks(starts)}: {texts}"
+    if any("collapsed" in shown for _, shown in of_good.values()):
+        text += f"; {COLLAPSED_COUNT}"
+    return Said(word, text, starts)
+
+
+def _start_changes(starts: pd.DataFrame) -> dict[tuple[str, str], tuple[float, str]]:
+    """(start, mask) -> the mean change from the pretrained weights, and the same in words.
+
+    The words have the interval where no run of the two collapsed, else how many runs did, with the
+    difference without them where there is one.
+    """
+    found = {}
+    changed = starts[starts["change"].notna()]
+    for (start, mask), rows in changed.groupby(["start", "mask"], sort=False):
+        of_tasks = rows[rows["task"] != AVERAGE]
+        averages = rows[rows["task"] == AVERAGE]
+        shown = rows if averages.empty else averages
+        change = float(shown["change"].mean())
+        sound = ""
+        if len(shown) == 1:
+            (row,) = records(shown)
+            sound = interval(row["difference_low"], row["difference_high"])
+        before = starts[(starts["mask"] == mask) & (starts["start"] == PRETRAINED)]
+        text = signed(change)
+        if collapsed := int(of_tasks["n_collapsed"].sum()):
+            without = f"; without them {signed(row['difference'])} {sound}" if sound else ""
+            runs = counted(int(of_tasks["n_seeds"].sum()), "run")
+            text += f" ({collapsed} of {runs} collapsed{without})"
+        elif sound and not before["n_collapsed"].any():
+            text += f" {sound}"
+        found[start, mask] = change, text
+    return found
+
+
+def _by_start(
+    found: dict[tuple[str, str], tuple[float, str]],
+) -> dict[str, list[tuple[tuple[str, str], tuple[float, str]]]]:
+    by_start: dict[str, list[tuple[tuple[str, str], tuple[float, str]]]] = {}
+    for cell, change in found.items():
+        by_start.setdefault(cell[0], []).append((cell, change))
+    return by_start
+
+
+def _mask(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _over_tasks(table: pd.DataFrame) -> str:
+    """That numbers are means over tasks, where there are several."""
+    return ", mean over tasks" if table.loc[table["task"] != AVERAGE, "task"].nunique() > 1 else ""
 
 
 def equal_size_table(table: pd.DataFrame, layout: Layout, caption: str) -> Table | None:
@@ -282,7 +381,11 @@ def equal_size_table(table: pd.DataFrame, layout: Layout, caption: str) -> Table
         cells = {(row["method"], row["subnetwork"], row["task"]): row for row in records(own)}
         rows = [
             [
-                Cell(f"{method}: {kind.replace('_', ' ')}", scope=Scope(model, method)),
+                Cell(
+                    f"{method}: {kind.replace('_', ' ')}",
+                    (f"keeps {_range(own.loc[_is(own, method, kind), 'kept_fraction'])}",),
+                    scope=Scope(model, method),
+                ),
                 *(_of_size(cells.get((method, kind, task))) for task in names),
             ]
             for method, kind in dict.fromkeys(own[keys].itertuples(index=False, name=None))
@@ -301,18 +404,22 @@ def _of_size(row: Record | None) -> Cell:
     if row["difference"] is not None:
         against = f"{signed(row['difference'])} to {row['reference']}, p {p_value(row['p_holm'])}"
     mark = f"†{row['n_collapsed']}" if row["n_collapsed"] else ""
-    return Cell(rounded(row["score"]), (ends, against), mark=mark)
+    return Cell(rounded(row["score"]), (ends, against, _shared(row)), mark=mark)
+
+
+def _is(table: pd.DataFrame, method: str, kind: str) -> pd.Series:
+    return (table["method"] == method) & (table["subnetwork"] == kind)
 
 
 def equal_size_sentence(table: pd.DataFrame) -> str:
     """How good subnetworks of one size score, retrained, by method."""
     parts = []
     for (_, kept), rows in _averages(table).groupby(["model", "kept"], sort=False):
-        parts.append(f"{kept:g} kept: {_by_method(rows)}")
-    return f"Good subnetworks, retrained, mean over tasks. {'; '.join(parts)}." if parts else ""
+        parts.append(f"{kept:g} kept{_of_several(rows)}: {_by_method(rows)}")
+    return f"Good subnetworks, retrained. {'; '.join(parts)}." if parts else ""
 
 
-def equal_size_answer(table: pd.DataFrame) -> tuple[str, str] | None:
+def equal_size_answer(table: pd.DataFrame) -> Said | None:
     """The same for the answers, of the size that most methods have."""
     rows = _averages(table)
     if rows.empty:
@@ -324,7 +431,14 @@ def equal_size_answer(table: pd.DataFrame) -> tuple[str, str] | None:
     word = f"{apart} of {counted(len(tested), 'method')} differ from {rows['reference'].iloc[0]}"
     if tested.empty:
         word = "no difference can be tested"
-    return word, f"good, retrained, {kept:g} kept, mean over tasks: {_by_method(rows)}"
+    text = f"good, retrained, {kept:g} kept{_of_several(rows)}: {_by_method(rows)}"
+    return Said(word, text, rows)
+
+
+def _of_several(rows: pd.DataFrame) -> str:
+    """That numbers are means over tasks, where they are."""
+    several = (rows["n_tasks"] > 1).any() or rows["task"].nunique() > 1
+    return ", mean over tasks" if several else ""
 
 
 def _averages(table: pd.DataFrame) -> pd.DataFrame:
@@ -335,13 +449,20 @@ def _averages(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_method(rows: pd.DataFrame) -> str:
-    """Scores by method, the reference first, the others with their differences from it."""
-    means = rows.groupby("method", sort=False)[["score", "difference"]].mean()
-    return listed(
-        f"{method} {rounded(row.score, 2)}"
-        + (f" ({signed(row.difference)})" if row.difference == row.difference else "")
-        for method, row in means.iterrows()
-    )
+    """Scores by method, the reference first, with their differences from it and the shares kept."""
+    columns = ["score", "difference", "kept", "kept_fraction"]
+    texts = []
+    for method, row in rows.groupby("method", sort=False)[columns].mean().iterrows():
+        change = "" if row["difference"] != row["difference"] else signed(row["difference"])
+        keeps = "" if is_kept(row) else f"keeps {rounded(row['kept_fraction'], 2)}"
+        facts = ", ".join(filter(None, (change, keeps)))
+        texts.append(f"{method} {rounded(row['score'], 2)}" + (f" ({facts})" if facts else ""))
+    return listed(texts)
+
+
+def is_kept(row: Mapping[str, float] | pd.Series) -> bool:
+    """Whether a size is the one asked for, as it is printed; also where it is not known."""
+    return not abs(row["kept_fraction"] - row["kept"]) >= SAME_SIZE
 
 
 def signed(change: float) -> str:

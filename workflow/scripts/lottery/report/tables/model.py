@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
+class Said(NamedTuple):
+    """An answer to a question about an axis: a few words, numbers, and the rows it is about."""
+
+    word: str
+    text: str
+    about: pd.DataFrame
+
+
 class Scope(NamedTuple):
     """What rows, or a column, are about: the page shows those of one model, method or task."""
 

@@ -1,4 +1,4 @@
-"""Tables of the page on differences, the overlap of controls, and attention patterns."""
+"""Tables of the page on differences, the overlap of controls, times and attention patterns."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-from lottery.report.tables.model import Cell, Group, Record, Scope, Table, records
-from lottery.report.tables.numbers import MINUS, NOTHING, interval, p_value, percent, rounded
+from lottery.pruning.subnetworks import GOOD, Subnetwork
+from lottery.report.tables.model import Cell, Group, Record, Said, Scope, Table, records
+from lottery.report.tables.numbers import (
+    MINUS,
+    NOTHING,
+    counted,
+    interval,
+    p_value,
+    percent,
+    rounded,
+)
 from lottery.results import overlap
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.summary import AVERAGE
+from lottery.statistics.claims.verdicts import SUPPORTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,6 +153,65 @@ def weights_note(frame: pd.DataFrame) -> str:
         " the full model: zeros are computed like other numbers."
         f" In {faster} of {len(weights)} measurements the upper quartile is below 1."
     )
+
+
+def latency_answer(frame: pd.DataFrame, sizes: pd.DataFrame | None = None) -> Said | None:
+    """The time of the smallest good subnetwork that matches the full model; masks of weights.
+
+    Args:
+        frame: latency.csv.
+        sizes: score_over_size.csv, where there is one: by its verdicts, or else within one standard
+            deviation, subnetworks match. Without it the time is that of `good`.
+    """
+    units = frame[frame["granularity"] == "units"]
+    chosen, what = units[units["subnetwork"] == GOOD], "good, as large as the search leaves it"
+    matching = _smallest_matching(units, sizes) if sizes is not None else None
+    if matching is not None:
+        chosen, what = matching
+    texts, word = [], ""
+    if len(chosen):
+        times = chosen.groupby("batch_size")["ratio"].mean()
+        word = " and ".join(f"{rounded(time, 2)} at batch {size}" for size, time in times.items())
+        kept = percent(float(chosen["kept_fraction"].mean()))
+        texts.append(f"time as a ratio to the full model's of {what} ({kept} kept)")
+    elif len(units):
+        texts.append("no good subnetwork that was timed matches the full model")
+    weights = frame[frame["granularity"] == "weights"]
+    if len(weights):
+        ratios = [rounded(ratio, 2) for ratio in sorted(weights["ratio"])]
+        faster = int((weights["ratio_high"] < 1).sum())
+        texts.append(
+            f"masks of weights take {_ends(ratios)} times as long; in {faster} of"
+            f" {counted(len(weights), 'measurement')} the upper quartile is below 1"
+        )
+    word = word or ("weights: no faster" if len(weights) else "none matches")
+    return Said(word, "; ".join(texts), frame) if texts else None
+
+
+def _smallest_matching(units: pd.DataFrame, sizes: pd.DataFrame) -> tuple[pd.DataFrame, str] | None:
+    """The times of the smallest matching size, with a name; no rows where none matches.
+
+    None where no good subnetwork of a size was timed.
+    """
+    good = sizes[(sizes["subnetwork"] == GOOD) & (sizes["phase"] == "retrained")]
+    names = [str(Subnetwork(GOOD, kept=kept)) for kept in good["kept"]]
+    keys = ["model", "method", "task", "subnetwork"]
+    timed = set(units[keys].itertuples(index=False, name=None))
+    good = good.assign(subnetwork=names)
+    good = good[[key in timed for key in good[keys].itertuples(index=False, name=None)]]
+    if good.empty:
+        return None
+    for matches, words in (
+        (good["verdict"] == SUPPORTED, "that is non-inferior to nine tenths of its score"),
+        (good["within_sd"].fillna(value=False).astype(bool), "within one standard deviation"),
+    ):
+        if matches.any():
+            best = good[matches].sort_values("kept_fraction", kind="stable").iloc[0]
+            own = units[(units[keys] == best[keys]).all(axis=1)]
+            name = best["subnetwork"].replace("_", " ")
+            what = f"the smallest good subnetwork {words}, {name} of {best['method']}"
+            return own, f"{what} on {best['task']}"
+    return units.iloc[:0], ""
 
 
 def _ends(texts: Sequence[str]) -> str:

@@ -96,6 +96,7 @@ class MethodFacts:
         units: the kinds of units that it prunes; none for weights.
         importance: whether its searches leave importances of units.
         imported: whether its masks were made elsewhere.
+        trains: whether its search trains between the steps of pruning.
         untrained: model -> the untrained model on which the method draws random subnetworks of the
             sizes that its good ones have on that model.
     """
@@ -110,6 +111,7 @@ class MethodFacts:
     units: Sequence[str] = ()
     importance: bool = False
     imported: bool = False
+    trains: bool = False
     untrained: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -12,12 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lottery.pruning.subnetworks import LAYERWISE, UNIFORM, Subnetwork
-from lottery.results.connectivity import OF_METRIC, STABLE
+from lottery.results.connectivity import BOUND, OF_METRIC
 from lottery.statistics.claims import simulation
 from lottery.statistics.claims.cells import Runs, Worst
 from lottery.statistics.claims.evidence import Subject, UnmeasuredError
 from lottery.statistics.claims.quantities import largest_error, mean_scores, runs_of
-from lottery.statistics.claims.table import ABOUT, EQUAL, Claim, Part
+from lottery.statistics.claims.table import ABOUT, EQUAL, ONE_SHOT, Claim, Part
 from lottery.statistics.claims.verdicts import (
     ABOVE,
     BELOW,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Draws = tuple[str, ...]
 Pair = tuple[Draws, Draws]  # the subnetworks of the first and of the second system
 # What a single pruning step removes at no cost in Jaiswal et al. (2023), as shares kept.
-ONE_SHOT = (0.5, 0.7)
+FREE = (0.5, 0.7)
 LIGHT = 0.7  # the least that light pruning keeps
 HALF = 0.5  # above it a control shares most of its mask with good
 # The largest shares of the weights that iterative pruning removes within one standard deviation of
@@ -106,7 +106,7 @@ def one_shot(subject: Subject) -> Worst:
     sizes = [
         each for each in _named(subject).values() if each == Subnetwork("good", kept=each.kept)
     ]
-    within = [each for each in sizes if each.kept and ONE_SHOT[0] <= each.kept <= ONE_SHOT[1]]
+    within = [each for each in sizes if each.kept and FREE[0] <= each.kept <= FREE[1]]
     return _at_sizes(subject, {str(each): ((str(each),), FULL) for each in within})
 
 
@@ -134,7 +134,10 @@ def layerwise(subject: Subject) -> Worst:
 def _at_sizes(subject: Subject, pairs: Mapping[str, Pair]) -> Worst:
     if not pairs:
         raise UnmeasuredError(NOT_RUN, "The config makes no subnetworks of such a size.")
-    return Worst({name: difference_of(subject, [pair]) for name, pair in pairs.items()})
+    found = {name: difference_of(subject, [pair]) for name, pair in pairs.items()}
+    if len(found) == 1:
+        found = {name: replace(runs, note=f"of {name} alone") for name, runs in found.items()}
+    return Worst(found)
 
 
 def matching(subject: Subject) -> Runs:
@@ -176,7 +179,7 @@ def connected(subject: Subject, *, stable: bool) -> Runs:
         raise UnmeasuredError(UNDECIDED, f"It takes {few}; this run has {len(seeds)}.")
     barriers = rows[rows["seed"].isin(sorting)].groupby(["task", "subnetwork"], sort=False)
     means = barriers["barrier"].mean()
-    chosen = means[(means < STABLE) == stable]
+    chosen = means[(means < BOUND) == stable]
     if chosen.empty:
         kind = "stable" if stable else "unstable"
         raise UnmeasuredError(UNDECIDED, f"None of the {len(means)} subnetworks is {kind}.")
@@ -299,6 +302,7 @@ FOLLOW_UPS = (
         "al. 2023).",
         "30 to 50 % can go for nothing",
         weights=(ONE_SHOT_FREE,),
+        needs=(ONE_SHOT,),
     ),
     Claim(
         "F2",

@@ -115,6 +115,10 @@ IMPORTANCE: Need = (
     lambda method: method.importance,
     "importances of units, and this method records none",
 )
+ONE_SHOT: Need = (
+    lambda method: not method.trains,
+    "pruning in one shot, and this method trains between its rounds",
+)
 HEADS: Need = (
     lambda method: "head" in method.units,
     "attention heads, and this method prunes none",
