@@ -131,6 +131,9 @@ def test_the_page_shows_the_rows_that_were_kept():
     """So that every number on it can be traced to a machine, a commit and a moment."""
     folder = measuring.ROOT / "benchmarks"
     page = (folder / "README.md").read_text(encoding="utf-8")
+    if not [*(folder / "results").glob("*.json")]:
+        assert "no numbers here" in page and "| row |" not in page
+        pytest.skip("no results are kept")
     paths = [folder / "results" / f"{script}.json" for script in run_all.SCRIPTS]
     rows = [row for path in paths for row in read_rows(path)]
     missing = [row.name for row in rows if f"| {' | '.join(row.cells())} |" not in page]

@@ -3,8 +3,8 @@
 Examples of a random batch differ in length, and padded to the longest they are mostly padding. In a
 packed batch whole examples share rows; each token sees the tokens of its own example alone and
 counts its positions from that example's start, so every example is computed as if it were alone.
-Packing is written here because it pays: fine-tuning is 1.4 to 1.7 times as fast as with length
-groups and dynamic padding, which is what transformers' collator gives (benchmarks/README.md).
+Packing is written here because fine-tuning is faster with it than with length groups and dynamic
+padding, which is what transformers' collator gives (benchmarks/finetuning.py).
 """
 
 from __future__ import annotations
