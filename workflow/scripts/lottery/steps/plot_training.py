@@ -104,7 +104,9 @@ def draw_training(losses: pd.DataFrame, *details: str) -> Figure:
     for variants in dashes.values():
         entries |= {variant: {"color": style.INK} | look for variant, look in variants.items()}
     style.legend(figure, entries, columns=4 if len(axes) > 1 else 2)
-    shown = ", ".join(f"{name} {rounded(np.mean([*of.values()]), 2)}" for name, of in ends.items())
+    shown = ", ".join(
+        f"{name} {rounded(float(np.mean([*of.values()])), 2)}" for name, of in ends.items()
+    )
     over = "mean over seeds and tasks" if len(tasks) > 1 else "mean over seeds"
     style.finding(figure, f"Training loss where the lines end, {over}: {shown}.")
     style.heading(figure, "Training losses of the full model and of retraining", *details)
