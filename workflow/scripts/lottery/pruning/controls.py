@@ -117,7 +117,7 @@ def _drawn(
             {name: choose(kept, np.ones_like(kept)) for name, kept in units.items()}
         )
     drawn = source
-    for name in sorted(pruned, key=lambda name: len(around(name, pruned))):
+    for name in sorted(kinds, key=lambda name: len(around(name, pruned))):
         every = drawn.with_units({name: np.ones_like(source.units[name])})
         among = _within(every, name, pruned)
         inside = _within(source, name, pruned)
