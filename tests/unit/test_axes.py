@@ -121,6 +121,23 @@ def test_a_sweep_that_makes_no_sense_is_refused(options: str, sentence: str):
         study(f"methods: {{s: {{algorithm: structured, {options}}}}}")
 
 
+@pytest.mark.parametrize("step", [15, 16])
+def test_training_goes_further_than_the_step_that_is_rewound_to(step: int):
+    """60 examples in batches of 8, twice: 16 steps. Of rte the config does not say how many."""
+    text = (
+        "tasks: {rte: {}, g: {generated: sentiment, train_examples: 60}}\n"
+        "training: {batch_size: 8, epochs: 2}\n"
+        "methods: {s: {algorithm: structured, subnetworks: [good], starts: {rewound: [good]}, "
+        f"rewind_step: {step}, only_tasks: [TASK]}}}}"
+    )
+    assert study(text.replace("TASK", "rte")).methods["s"].rewind_step == step
+    if step < 16:
+        assert study(text.replace("TASK", "g")).methods["s"].rewind_step == step
+    else:
+        with pytest.raises(StudyError, match=r"methods\.s\.rewind_step is 16.*below 16"):
+            study(text.replace("TASK", "g"))
+
+
 # --- which cells it gives ---
 
 
@@ -476,7 +493,7 @@ def test_a_rewound_training_leaves_out_the_steps_behind_it():
         not torch.equal(a, b)
         for a, b in zip(trained.parameters(), everything.parameters(), strict=True)
     )
-    with pytest.raises(StudyError, match="rewind_step is 99, but training has"):
+    with pytest.raises(StudyError, match="rewind_step is 99, but training on this task has"):
         train(tiny_model(), tiny_tokens(), RECIPE, 4, first_step=99)
 
 

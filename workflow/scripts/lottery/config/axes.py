@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -181,6 +182,29 @@ def _has_layerwise(method: Method) -> bool:
     """Whether a draw with the same number in every layer can differ from the mask it is of."""
     kinds = method.declared.kinds(method.options)
     return not method.prunes_units or any(KINDS[kind].per_layer is not None for kind in kinds)
+
+
+def check_rewinding(study: Study) -> None:
+    """Rejects a rewind_step that training does not reach, where the config tells its length.
+
+    Of other tasks the examples are counted when they are fetched; there the step rewind checks it.
+
+    Raises:
+        StudyError: the first of them.
+    """
+    for method in study.methods.values():
+        for task in method.tasks:
+            examples, recipe = study.tasks[task].train_examples, study.training[task]
+            if method.rewind_step is None or examples is None:
+                continue
+            steps = recipe["epochs"] * math.ceil(examples / recipe["batch_size"])
+            if method.rewind_step >= steps:
+                raise StudyError(
+                    f"methods.{method.id}.rewind_step is {method.rewind_step}, but training on "
+                    f"{task} has {steps} steps ({examples} examples in batches of "
+                    f"{recipe['batch_size']}, epochs: {recipe['epochs']}); it must be below "
+                    f"{steps}."
+                )
 
 
 def check_places(study: Study) -> None:
