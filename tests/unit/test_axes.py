@@ -121,6 +121,14 @@ def test_a_sweep_that_makes_no_sense_is_refused(options: str, sentence: str):
         study(f"methods: {{s: {{algorithm: structured, {options}}}}}")
 
 
+def test_by_default_sizes_have_no_control_that_is_the_good_mask():
+    """With one unit per layer the same number in every layer is the good mask."""
+    controls = {"good-kept_0.5", "random_uniform-kept_0.5", "bad-kept_0.5"}
+    assert {*method("units: [layer], kept: [0.5]").subnetworks} == {"good", *controls}
+    more = method("units: [head, layer], kept: [0.5]").subnetworks
+    assert {*more} >= {*controls, "random_layerwise-kept_0.5"}
+
+
 @pytest.mark.parametrize("step", [15, 16])
 def test_training_goes_further_than_the_step_that_is_rewound_to(step: int):
     """60 examples in batches of 8, twice: 16 steps. Of rte the config does not say how many."""
