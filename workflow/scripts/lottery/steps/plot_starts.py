@@ -17,7 +17,8 @@ from lottery.results.scores import score_table
 from lottery.results.summary import reported_runs
 from lottery.statistics.starts import ORDER, SCHEMA, start_table
 
-VERSION = 1
+VERSION = 2
+TITLE = "Masks retrained from other weights"
 
 
 def plot_starts(
@@ -41,7 +42,11 @@ def plot_starts(
     table = start_table(scores, paths_to_predictions, order, model, method)
     files.write_table(path_to_table, table, SCHEMA)
     with style.settings():
-        style.save(draw_starts(table, scores, order, model, method), paths_to_figure)
+        if why := style.reason(scores, table):
+            figure = style.blank(why, TITLE, method, model)
+        else:
+            figure = draw_starts(table, scores, order, model, method)
+        style.save(figure, paths_to_figure)
 
 
 def draw_starts(
@@ -71,7 +76,7 @@ def draw_starts(
     style.legend(figure, entries | lines.entries(masked), columns=4)
     style.finding(figure, start_sentence(starts))
     details = (method, model, SPLIT_NAMES[split], style.seeds(masked["n_seeds"]))
-    style.heading(figure, "Masks retrained from other weights", *details)
+    style.heading(figure, TITLE, *details)
     return figure
 
 
