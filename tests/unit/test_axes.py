@@ -17,6 +17,7 @@ from test_search_structured import STRICT, Landscape
 from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 
 from lottery.files.errors import StudyError
+from lottery.files.workflow import WORKFLOW
 from lottery.models.checkpoints import load_model, save_model
 from lottery.models.units import KINDS
 from lottery.planning import grid
@@ -144,6 +145,13 @@ def test_training_goes_further_than_the_step_that_is_rewound_to(step: int):
     else:
         with pytest.raises(StudyError, match=r"methods\.s\.rewind_step is 16.*below 16"):
             study(text.replace("TASK", "g"))
+
+
+def test_rewinding_comes_before_fine_tuning_where_steps_are_counted_in_a_job():
+    rules = (WORKFLOW / "rules/train.smk").read_text(encoding="utf-8").split("use rule ")
+    (rewinding,) = (rule for rule in rules if " as rewind with" in rule)
+    assert "    priority: 1\n" in rewinding
+    assert sum("priority:" in rule for rule in rules) == 1
 
 
 # --- which cells it gives ---
