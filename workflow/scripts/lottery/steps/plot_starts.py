@@ -18,7 +18,6 @@ from lottery.results.summary import reported_runs
 from lottery.statistics.starts import ORDER, SCHEMA, start_table
 
 VERSION = 2
-TITLE = "Masks retrained from other weights"
 
 
 def plot_starts(
@@ -42,11 +41,7 @@ def plot_starts(
     table = start_table(scores, paths_to_predictions, order, model, method)
     files.write_table(path_to_table, table, SCHEMA)
     with style.settings():
-        if why := style.reason(scores, table):
-            figure = style.blank(why, TITLE, method, model)
-        else:
-            figure = draw_starts(table, scores, order, model, method)
-        style.save(figure, paths_to_figure)
+        style.save(draw_starts(table, scores, order, model, method), paths_to_figure)
 
 
 def draw_starts(
@@ -58,6 +53,9 @@ def draw_starts(
         starts: starts.csv of the method.
         scores: of `lottery.results.summary.reported_runs`.
     """
+    title = "Masks retrained from other weights"
+    if why := style.reason(scores, starts):
+        return style.blank(why, title, method, model)
     split = layout.display_split(method)
     masked = starts[starts["mask"] != "full"]
     order = [start for start in ORDER if start in set(masked["start"])]
@@ -76,7 +74,7 @@ def draw_starts(
     style.legend(figure, entries | lines.entries(masked), columns=4)
     style.finding(figure, start_sentence(starts))
     details = (method, model, SPLIT_NAMES[split], style.seeds(masked["n_seeds"]))
-    style.heading(figure, TITLE, *details)
+    style.heading(figure, title, *details)
     return figure
 
 
