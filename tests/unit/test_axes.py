@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from test_search_structured import STRICT, Landscape
 from tiny import random_mask, tiny_architecture, tiny_model, tiny_tokens
 
 from lottery.files.errors import StudyError
+from lottery.files.workflow import WORKFLOW
 from lottery.models.checkpoints import load_model, save_model
+from lottery.models.units import KINDS
 from lottery.planning import grid
 from lottery.planning.params import retrain_params, search_params, training_params
 from lottery.pruning.algorithms import magnitude, structured
@@ -119,6 +122,38 @@ def test_a_sweep_that_makes_no_sense_is_refused(options: str, sentence: str):
         study(f"methods: {{s: {{algorithm: structured, {options}}}}}")
 
 
+def test_by_default_sizes_have_no_control_that_is_the_good_mask():
+    """With one unit per layer the same number in every layer is the good mask."""
+    controls = {"good-kept_0.5", "random_uniform-kept_0.5", "bad-kept_0.5"}
+    assert {*method("units: [layer], kept: [0.5]").subnetworks} == {"good", *controls}
+    more = method("units: [head, layer], kept: [0.5]").subnetworks
+    assert {*more} >= {*controls, "random_layerwise-kept_0.5"}
+
+
+@pytest.mark.parametrize("step", [15, 16])
+def test_training_goes_further_than_the_step_that_is_rewound_to(step: int):
+    """60 examples in batches of 8, twice: 16 steps. Of rte the config does not say how many."""
+    text = (
+        "tasks: {rte: {}, g: {generated: sentiment, train_examples: 60}}\n"
+        "training: {batch_size: 8, epochs: 2}\n"
+        "methods: {s: {algorithm: structured, subnetworks: [good], starts: {rewound: [good]}, "
+        f"rewind_step: {step}, only_tasks: [TASK]}}}}"
+    )
+    assert study(text.replace("TASK", "rte")).methods["s"].rewind_step == step
+    if step < 16:
+        assert study(text.replace("TASK", "g")).methods["s"].rewind_step == step
+    else:
+        with pytest.raises(StudyError, match=r"methods\.s\.rewind_step is 16.*below 16"):
+            study(text.replace("TASK", "g"))
+
+
+def test_rewinding_comes_before_fine_tuning_where_steps_are_counted_in_a_job():
+    rules = (WORKFLOW / "rules/train.smk").read_text(encoding="utf-8").split("use rule ")
+    (rewinding,) = (rule for rule in rules if " as rewind with" in rule)
+    assert "    priority: 1\n" in rewinding
+    assert sum("priority:" in rule for rule in rules) == 1
+
+
 # --- which cells it gives ---
 
 
@@ -218,29 +253,127 @@ def test_the_order_follows_the_masks_of_the_halves():
     assert ((order >= 6) == half.units["head"]).all()
 
 
+@pytest.fixture(scope="module")
+def tiny_file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("tiny") / "model.safetensors"
+    save_model(path, tiny_model())
+    return path
+
+
 @pytest.fixture
 def model_file(tmp_path: Path) -> Path:
     save_model(tmp_path / "model.safetensors", tiny_model())
     return tmp_path / "model.safetensors"
 
 
-def test_units_give_the_nearest_size_and_nest(model_file: Path):
+KINDS_TOGETHER = (["head", "mlp"], ["neuron", "layer"], ["head"], ["head", "neuron"], [*KINDS])
+
+
+class Steps:
+    """Random importances; keeps the masks that it measures: the path, step by step."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng, self.masks = np.random.default_rng(seed), []
+
+    def __call__(self, mask: UnitMask) -> structured.Measurement:
+        self.masks.append(mask)
+        drawn = {kind: self.rng.random(kept.shape) for kind, kept in mask.units.items()}
+        return structured.Measurement(drawn, None, 1.0)
+
+
+def path_of(seed: int, kinds: list[str], ranking: str):
+    """The options, the order of a path, its steps, and the size of a mask.
+
+    With `ranking: global` steps are stretches of the order with at most a step's parameters.
+    """
     architecture = tiny_architecture()
-    order = paths(3, "both")
-    options = STRICT | {"units": "both"}
-    # Every mask of the path, literally.
-    every = [
-        UnitMask(
-            {"head": order["heads"] >= n, "mlp": order["mlps"] >= n}, options["emptied_attention"]
-        )
-        for n in range(16)
+    options = STRICT | {"units": kinds, "ranking": ranking}
+    full, steps = UnitMask.full(architecture, kinds), Steps(seed)
+    sizes = {kind: KINDS[kind].parameters(architecture) for kind in full.units}
+    sizes = sizes if ranking == "global" else None
+    order = structured.removal_order(steps, full, options, sizes)
+    nothing = full.with_units({kind: np.zeros_like(full.units[kind]) for kind in kinds})
+    masks = [*steps.masks, nothing]
+    if sizes:
+        strides = structured.strides_of(full, options)
+        ranks = {int(rank): kind for kind in kinds for rank in order[KINDS[kind].array].flat}
+        spent, ends = 0, []
+        for rank in sorted(ranks):
+            spent += sizes[ranks[rank]]
+            if not ends or spent > sum(n * sizes[kind] for kind, n in strides.items()):
+                ends.append(rank)
+                spent = sizes[ranks[rank]]
+        units = [{kind: order[KINDS[kind].array] >= end for kind in kinds} for end in ends]
+        masks = [*map(full.with_units, units), nothing]
+    return options, order, masks, lambda mask: mask.kept_fraction(architecture)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 999),
+    st.sampled_from(KINDS_TOGETHER),
+    st.sampled_from(["per_kind", "global"]),
+    st.floats(0.02, 0.98),
+)
+def test_no_unit_of_the_step_brings_the_size_nearer(
+    tiny_file: Path, seed: int, kinds: list[str], ranking: str, share: float
+):
+    options, order, steps, size = path_of(seed, kinds, ranking)
+    steps = [replace(mask, emptied_attention=options["emptied_attention"]) for mask in steps]
+    mask = structured.cut(order, tiny_file, share, options)
+    if size(steps[-1]) > share:  # what no unit owns is more than that
+        assert size(mask) == pytest.approx(size(steps[-1]))
+        return
+    (number,) = (
+        number
+        for number, (before, after) in enumerate(pairwise(steps))
+        if size(before) >= share > size(after)
+    )
+    before, after = steps[number : number + 2]
+    missed = size(mask) - share
+    for kind, kept in mask.units.items():
+        # Only units of this step are removed or put back.
+        assert (after.units[kind] <= kept).all() and (kept <= before.units[kind]).all()
+        for place in np.flatnonzero(before.units[kind] & ~after.units[kind]):
+            if kept.flat[place] == (missed > 0):
+                other = kept.copy()
+                other.flat[place] = missed < 0
+                there = size(mask.with_units({kind: other})) - share
+                assert there * missed < 0 or abs(there) >= abs(missed)
+                assert abs(missed) <= abs(there - missed) + 1e-12
+        # Of a kind and layer the lowest go first.
+        for layer, ranks in zip(kept, order[KINDS[kind].array], strict=True):
+            if ranks.ndim and (~layer).any() and layer.any():
+                assert ranks[~layer].max() < ranks[layer].min()
+    # Nothing on the path itself is nearer.
+    ranks = {kind: order[KINDS[kind].array] for kind in mask.units}
+    last = max(int(array.max()) for array in ranks.values())
+    path = [
+        size(mask.with_units({kind: (a < 0) | (a >= n) for kind, a in ranks.items()}))
+        for n in range(0, last + 2, max(1, last // 40))
     ]
-    sizes = np.array([mask.kept_fraction(architecture) for mask in every])
+    assert abs(missed) <= np.abs(np.array(path) - share).min() + 1e-12
+
+
+def test_a_large_unit_is_left_out_where_smaller_ones_fit(tiny_file: Path):
+    """The MLP comes first in the step; without it all heads of the step go."""
+    order = {"heads": np.arange(1, 13, dtype=np.int32).reshape(3, 4)}
+    order["mlps"] = np.array([0, 13, 14], np.int32)
+    options = STRICT | {"units": ["head", "mlp"], "head_step": 1.0, "mlp_step": 3}
+    full = UnitMask.full(tiny_architecture())
+    head = 1 - full.with_units({"head": np.arange(12).reshape(3, 4) > 0}).kept_fraction(
+        tiny_architecture()
+    )
+    mask = structured.cut(order, tiny_file, 1 - 2.2 * head, options)
+    assert mask.units["mlp"].all()
+    assert np.array_equal(~mask.units["head"].ravel(), np.arange(12) < 2)
+
+
+def test_sizes_in_different_steps_nest(tiny_file: Path):
+    options, order, *_ = path_of(3, ["head", "mlp"], "per_kind")
     before = None
-    for share in (0.95, 0.8, 0.51, 0.5, 0.3, 0.1, 0.02):
-        mask = structured.cut(order, model_file, share, options)
-        distance = abs(mask.kept_fraction(architecture) - share)
-        assert distance == pytest.approx(np.abs(sizes - share).min())
+    for share in (0.95, 0.8, 0.5, 0.3, 0.1, 0.02):
+        mask = structured.cut(order, tiny_file, share, options)
         if before is not None:
             assert all((before.units[kind] | ~mask.units[kind]).all() for kind in mask.units)
         before = mask
@@ -376,7 +509,7 @@ def test_a_rewound_training_leaves_out_the_steps_behind_it():
         not torch.equal(a, b)
         for a, b in zip(trained.parameters(), everything.parameters(), strict=True)
     )
-    with pytest.raises(StudyError, match="rewind_step is 99, but training has"):
+    with pytest.raises(StudyError, match="rewind_step is 99, but training on this task has"):
         train(tiny_model(), tiny_tokens(), RECIPE, 4, first_step=99)
 
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from lottery import files
 from lottery.files.errors import StudyError
+from lottery.pruning.subnetworks import STARTS
 from lottery.report import style
 from lottery.steps.plot_training import draw_training, plot_training, thinned
 from lottery.steps.plot_trajectories import draw_trajectories
@@ -57,6 +58,54 @@ def test_the_figure_is_legible(tasks):
         figure = draw_training(pd.concat(every), "method", "bert", "5 seeds")
         assert complaints(figure) == []
     assert [len(axis.lines) for axis in figure.axes] == [len(names)] * tasks
+
+
+def drawn_with_axes(tasks: int) -> Figure:
+    """A method with every axis: four kinds of six sizes, starts and sources."""
+    losses = np.array([[3 / step for step in range(1, 300)]])
+    names = ["full", "good", "random", "bad", "good_half", "super_good"]
+    names += [
+        f"{kind}-kept_{size}"
+        for kind in ("good", "bad", "random_uniform", "random_layerwise")
+        for size in (0.1, 0.3, 0.5, 0.7, 0.8, 0.9)
+    ]
+    names += [f"good-kept_0.5-start_{start}" for start in STARTS]
+    names += [f"good-from_task_{number}" for number in range(tasks)]
+    every = [trainings(losses, f"task_{n}", name) for n in range(tasks) for name in names]
+    return draw_training(pd.concat(every), "method", "bert", "5 seeds")
+
+
+@pytest.mark.parametrize("tasks", [1, 2, 9])
+def test_the_figure_of_a_method_with_every_axis_is_legible(tasks):
+    with style.settings():
+        figure = drawn_with_axes(tasks)
+        assert complaints(figure) == []
+        figure.draw_without_rendering()
+        top = figure.legends[0].get_window_extent().y1
+        boxes = [axis.get_tightbbox() for axis in figure.axes]
+        title = figure.texts[0].get_window_extent()
+        assert all(top < box.y0 and box.y1 < title.y0 for box in boxes)
+        assert all(axis.get_window_extent().height > 0.4 * figure.dpi for axis in figure.axes)
+
+
+def test_no_two_lines_of_a_panel_look_the_same():
+    with style.settings():
+        figure = drawn_with_axes(2)
+    assert len(figure.axes) == 8  # as found, sizes, starts, sources
+    for axis in figure.axes:
+        looks = [(ln.get_color(), ln._dash_pattern, ln.get_linewidth()) for ln in axis.lines]
+        assert len(looks) > 1 and len({repr(look) for look in looks}) == len(looks)
+
+
+def test_the_caption_has_the_means_over_seeds_that_the_lines_show():
+    ends = {"good-kept_0.7": ([0.1, 0.2, 0.6], [0.3, 0.3, 0.6]), "full": ([0.3] * 3, [0.1] * 3)}
+    every = [
+        trainings(np.array([[1.0, loss] for loss in losses]), task, name)
+        for name, of_tasks in ends.items()
+        for task, losses in zip(TASKS, of_tasks, strict=True)
+    ]
+    caption = draw_training(pd.concat(every), "method").get_label()
+    assert caption.endswith("mean over seeds and tasks: good-kept_0.7 0.35, full 0.20.")
 
 
 def history(path: Path, level: float) -> Path:

@@ -79,8 +79,29 @@ def test_the_legend_names_kinds_sizes_of_batches_and_the_reference() -> None:
     (legend,) = drawn("t").legends
     assert [text.get_text() for text in legend.get_texts()] == [
         "good", "random", "bad", "1 example at a time", "32 examples at a time", "full model",
-        "majority",
+        "majority", "quartiles of the time", "score, mean ± sample sd",
     ]  # fmt: skip
+
+
+def test_whiskers_of_scores_that_are_not_drawn_are_not_in_the_legend() -> None:
+    (legend,) = drawn("t", seeds=(1, 2)).legends
+    assert "score, mean ± sample sd" not in [text.get_text() for text in legend.get_texts()]
+
+
+def test_whiskers_end_at_scores_that_are_possible() -> None:
+    high = make_scores(
+        ("t",),
+        {"structured": ("good",)},
+        level=lambda task, run: (0.97, 0.1),
+        kept=lambda run: 0.5,
+        seeds=(1, 2, 3),
+    )
+    rows, order = latency_rows({"good": (0.7, 0.6)}, model=MODEL), Layout.of(**layout("t"))
+    with style.settings():
+        figure = draw_latency(from_scores(high), rows, order, MODEL, "structured")
+    (panel,) = (axis for axis in figure.axes if axis.get_title())
+    tops = [max(ln.get_ydata()) for ln in panel.lines if [*ln.get_xdata()] == [0.7, 0.7]]
+    assert tops == [1.0]
 
 
 def test_the_full_model_is_the_reference() -> None:

@@ -230,6 +230,8 @@ def test_bands_of_chance_and_whiskers_end_at_what_is_possible():
     ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for a in figure.axes for bar in a.patches]
     # Of three masks not every pair can disagree: kappa is -1/2 at least.
     assert ends == [pytest.approx((-0.5, 0.0)), pytest.approx((0.5, 1.0))]
+    # So 0 is not what chance gives.
+    assert "(grey: chance, 1: the same units)" in figure.axes[0].get_xlabel()
 
     count = {"task": "cola", "unit": "heads", "statistic": "super_survivors", "value": 3}
     count |= {"expected": 3.0, "expected_sd": 2.0, "n_seeds": 5, "n_units": 6}

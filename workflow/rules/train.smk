@@ -32,6 +32,8 @@ use rule finetune as rewind with:
         job="rewind/{model}/{task}/seed_{seed}/step_{step}",
     wildcard_constraints:
         step=r"\d+",
+    # Before finetune, which needs the same files: it fails at once where training has fewer steps.
+    priority: 1
     params:
         step=stage("rewind"),
     message:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from lottery.config.schema import schema
 from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.study import Method, Place, Study
 from lottery.files.errors import StudyError
 from lottery.models.units import KINDS
-from lottery.pruning.algorithms.declaration import spelled
-from lottery.pruning.subnetworks import CONTROLS, LAYERWISE, SIZED, STARTS, Subnetwork
+from lottery.pruning.algorithms.declaration import UNITS, Algorithm, spelled
+from lottery.pruning.subnetworks import CONTROLS, DRAWN, LAYERWISE, SIZED, STARTS, Subnetwork
 
 FULL = "full"  # the model without a mask
 DEFAULT_AT_KEPT = ("good", "random_uniform", "random_layerwise", "bad")
@@ -56,10 +58,25 @@ def _variants(name: str, entry: Any) -> Iterator[tuple[str, Any]]:
     for option in sweep:
         if option in rest or option == "algorithm":
             raise StudyError(f"{key} varies {option}, which methods.{name} sets; leave out one.")
+    _check_swept(key, entry)
     for values in product(*lists):
         chosen = dict(zip(sweep, values, strict=True))
         words = (f"{option}_{_spelled_in_id(value)}" for option, value in chosen.items())
         yield "_".join((str(name), *words)), rest | chosen
+
+
+def _check_swept(key: str, entry: Mapping[str, Any]) -> None:
+    """Rejects options that the algorithm has not, by the key that the user wrote."""
+    schemas, algorithm = schema()["$defs"]["algorithms"], str(entry.get("algorithm"))
+    if algorithm not in schemas:
+        return  # the schema says what is wrong
+    allowed = [name for name in schemas[algorithm]["properties"] if name != "algorithm"]
+    for option in entry["sweep"]:
+        if option not in allowed:
+            raise StudyError(
+                f"{key} varies {option!r}, which is no option of {algorithm}"
+                f"{did_you_mean(str(option), allowed)}; {allowed_are(allowed)}."
+            )
 
 
 def _spelled_in_id(value: Any) -> str:
@@ -76,18 +93,22 @@ def places_of(entry: Mapping[str, Any], tasks: Sequence[str]) -> dict[str, Place
     }
 
 
-def subnetworks_of(key: str, entry: Mapping[str, Any], plain: Sequence[str]) -> tuple[str, ...]:
+def subnetworks_of(
+    key: str, entry: Mapping[str, Any], plain: Sequence[str], *, layerwise: bool
+) -> tuple[str, ...]:
     """All subnetworks that an entry under `methods` asks for, in the order of its axes.
 
     Args:
         key: of the entry.
         entry: the entry.
         plain: those of `subnetworks`, which may have a size, a start or a source as well.
+        layerwise: whether random_layerwise can differ from good, see `has_layerwise`.
     """
     names = list(plain)
     if "kept_subnetworks" in entry and "kept" not in entry:
         raise StudyError(f"{key}.kept_subnetworks is set, but kept is not; it gives their sizes.")
-    at_kept = entry.get("kept_subnetworks", DEFAULT_AT_KEPT)
+    usual = [name for name in DEFAULT_AT_KEPT if layerwise or name != LAYERWISE]
+    at_kept = entry.get("kept_subnetworks", usual)
     for share in entry.get("kept", ()):
         for name in at_kept:
             named = _parsed(f"{key}.kept_subnetworks", name)
@@ -116,8 +137,14 @@ def _parsed(key: str, name: str) -> Subnetwork:
         ) from None
 
 
-def check_axes(key: str, method: Method) -> None:
+def check_axes(key: str, method: Method, entry: Mapping[str, Any], plain: Sequence[str]) -> None:
     """Rejects subnetworks whose kind, size, start and source do not go together.
+
+    Args:
+        key: of the method's entry.
+        method: as the entry gives it.
+        entry: the entry.
+        plain: those of `subnetworks`.
 
     Raises:
         StudyError: the first of them.
@@ -126,7 +153,17 @@ def check_axes(key: str, method: Method) -> None:
         named = _parsed(f"{key}.subnetworks", name)
         problem = next(_problems(named, method), None)
         if problem is not None:
-            raise StudyError(f"{key} asks for the subnetwork {name}: {problem}.")
+            at_kept = "kept_subnetworks" if "kept_subnetworks" in entry else "kept"
+            where = (
+                "subnetworks"
+                if name in plain
+                else f"starts.{named.start}"
+                if named.start
+                else at_kept
+                if named.kept
+                else "masks_from"
+            )
+            raise StudyError(f"{key}.{where} asks for the subnetwork {name}: {problem}.")
     starts = {Subnetwork.parse(name).start for name in method.subnetworks}
     trains = method.declared.trains
     if method.rewind_step is not None and "rewound" not in starts and not trains:
@@ -146,7 +183,7 @@ def check_axes(key: str, method: Method) -> None:
 
 def _problems(named: Subnetwork, method: Method) -> Iterator[str]:
     declared, kind = method.declared, named.kind
-    if kind == LAYERWISE and not _has_layerwise(method):
+    if kind == LAYERWISE and not has_layerwise(declared, method.options):
         yield (
             "where a layer has one unit of each kind, the same number in every layer is the good "
             "mask itself; random_uniform is possible"
@@ -154,6 +191,9 @@ def _problems(named: Subnetwork, method: Method) -> Iterator[str]:
     if named.kept is not None:
         if declared.cut is None:
             yield f"{declared.name} makes no masks of a given size, so kept cannot be set"
+        stem = re.sub(r"_[1-9][0-9]*$", "", kind)
+        if stem != kind and stem in SIZED:
+            yield f"there is one {stem} only; further draws are possible of {listed(DRAWN)}"
         if kind not in SIZED:
             yield f"a size is only possible for {listed(SIZED)}"
     if named.start is not None:
@@ -177,10 +217,33 @@ def _problems(named: Subnetwork, method: Method) -> Iterator[str]:
             )
 
 
-def _has_layerwise(method: Method) -> bool:
+def has_layerwise(declared: Algorithm, options: Mapping[str, Any]) -> bool:
     """Whether a draw with the same number in every layer can differ from the mask it is of."""
-    kinds = method.declared.kinds(method.options)
-    return not method.prunes_units or any(KINDS[kind].per_layer is not None for kind in kinds)
+    kinds = declared.kinds(options)
+    return declared.granularity != UNITS or any(KINDS[each].per_layer is not None for each in kinds)
+
+
+def check_rewinding(study: Study) -> None:
+    """Rejects a rewind_step that training does not reach, where the config tells its length.
+
+    Of other tasks the examples are counted when they are fetched; there the step rewind checks it.
+
+    Raises:
+        StudyError: the first of them.
+    """
+    for method in study.methods.values():
+        for task in method.tasks:
+            examples, recipe = study.tasks[task].train_examples, study.training[task]
+            if method.rewind_step is None or examples is None:
+                continue
+            steps = recipe["epochs"] * math.ceil(examples / recipe["batch_size"])
+            if method.rewind_step >= steps:
+                raise StudyError(
+                    f"methods.{method.id}.rewind_step is {method.rewind_step}, but training on "
+                    f"{task} has {steps} steps ({examples} examples in batches of "
+                    f"{recipe['batch_size']}, epochs: {recipe['epochs']}); it must be below "
+                    f"{steps}."
+                )
 
 
 def check_places(study: Study) -> None:

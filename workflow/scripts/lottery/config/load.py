@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from lottery.config.axes import check_places, swept
+from lottery.config.axes import check_places, check_rewinding, swept
 from lottery.config.exports import exports_of
 from lottery.config.methods import check_authors, method_from_config
 from lottery.config.schema import check_schema, defaults
@@ -267,6 +267,7 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
         data_warnings=config.get("data_warnings", "warn"),
     )
     check_places(study)
+    check_rewinding(study)
     return replace(study, exports=exports_of(config, study))
 
 

@@ -42,11 +42,12 @@ def method_from_config(
     _check_task_names(key, task_names, entry, tasks)
     given = [name for name in tasks if name in task_names.values()] or tasks
     plain = entry.get("subnetworks", declared.default_subnetworks[controls])
+    layerwise = axes.has_layerwise(declared, options)
     method = Method(
         id=method_id,
         declared=declared,
         preset=preset,
-        subnetworks=axes.subnetworks_of(key, entry, plain),
+        subnetworks=axes.subnetworks_of(key, entry, plain, layerwise=layerwise),
         models=_chosen(f"{key}.models", entry.get("models", models), models),
         tasks=_chosen(f"{key}.only_tasks", entry.get("only_tasks", given), tasks),
         options=options,
@@ -57,7 +58,7 @@ def method_from_config(
         places=axes.places_of(entry, tasks),
         connectivity=tuple(entry.get("connectivity", ())),
     )
-    axes.check_axes(key, method)
+    axes.check_axes(key, method, entry, plain)
     for name in method.subnetworks:
         _check_subnetwork(f"{key}.subnetworks names {ascii(name)[1:-1]}", name, method, n_seeds)
     if method.sizes_from is not None:

@@ -186,6 +186,16 @@ def in_masks(kinds: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in KINDS if name in ALWAYS or name in kinds)
 
 
+def around(name: str, kinds: Iterable[str]) -> tuple[str, ...]:
+    """The kinds whose unit holds all that this kind's units of a layer own, and more."""
+    parts = {owned.part for owned in KINDS[name].owns}
+    return tuple(
+        outer
+        for outer in kinds
+        if KINDS[outer].per_layer is None and parts < {owned.part for owned in KINDS[outer].owns}
+    )
+
+
 # For each part of a layer one vector per axis, bool [length of the axis]: an entry is kept if every
 # axis keeps its index. So the kept entries of two masks have in common what both vectors keep.
 Kept = dict[str, tuple[np.ndarray, ...]]

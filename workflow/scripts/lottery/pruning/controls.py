@@ -7,10 +7,11 @@ provenance. What each one is for: docs/subnetworks.md.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 
+from lottery.models.units import around
 from lottery.pruning.masks import UnitMask, WeightMask
 from lottery.pruning.subnetworks import INVERTED, UNIFORM
 
@@ -29,15 +30,16 @@ def random_structured(good: UnitMask, rng: np.random.Generator) -> UnitMask:
 
 def random_units(source: UnitMask, rng: np.random.Generator) -> UnitMask:
     """Keeps as many units of each kind as `source`, drawn uniformly."""
-    return source.with_units({kind: _shuffled(kept, rng) for kind, kept in source.units.items()})
+    return _drawn(source, source.units, lambda kept, among: _shuffled(kept, rng, among))
 
 
 def bad_structured(good: UnitMask, rng: np.random.Generator) -> UnitMask:
     """Keeps the pruned units, cut or topped up with good ones to the good mask's counts."""
-    units = good.units.items()
-    return good.with_units(
-        {kind: _fill(int(kept.sum()), [~kept, kept], rng) for kind, kept in units}
-    )
+
+    def choose(kept: np.ndarray, among: np.ndarray) -> np.ndarray:
+        return _fill(int(kept.sum()), [~kept & among, kept & among], rng)
+
+    return _drawn(good, good.units, choose)
 
 
 def super_structured(goods: list[UnitMask], rng: np.random.Generator) -> dict[str, UnitMask]:
@@ -73,7 +75,7 @@ def control(
     Args:
         kind: random_uniform keeps as many units of each kind, or weights, as the source;
             random_layerwise as many in every layer, of weights in every matrix (Su et al. 2020);
-            inverted is the complement.
+            inverted is the complement. Units in a layer or MLP that is not kept count as pruned.
         source: the mask it is compared with, for inverted the mask of what it must not keep.
         units: the kinds that are pruned; of others everything stays.
         rng: of the draw.
@@ -87,16 +89,59 @@ def control(
         return WeightMask(drawn)
     pruned = {name: source.units[name] for name in source.units if name in units}
     if kind == UNIFORM:
-        return source.with_units({name: _shuffled(kept, rng) for name, kept in pruned.items()})
+        return _drawn(source, pruned, lambda kept, among: _shuffled(kept, rng, among))
     if kind == INVERTED:
-        return source.with_units({name: ~kept for name, kept in pruned.items()})
+        return source.with_units({name: ~_within(source, name, pruned) for name in pruned})
     several = {name: kept for name, kept in pruned.items() if kept.ndim == 2}
     return source.with_units({name: rng.permuted(k, axis=1) for name, k in several.items()})
 
 
-def _shuffled(kept: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _drawn(
+    source: UnitMask,
+    kinds: Collection[str],
+    choose: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> UnitMask:
+    """Draws units of some kinds.
+
+    Where kinds nest, as neurons in layers, the layers are drawn first. Of units in a layer that is
+    not kept nothing is left, so those in kept layers and those in other layers are drawn apart, as
+    many as in the source. Counts and size are those of the source.
+
+    Args:
+        choose: takes the kept units of a kind and those it may choose from, and returns as many.
+    """
+    pruned = [name for name in kinds if not source.units[name].all()]
+    if not any(around(name, pruned) for name in pruned):
+        units = {name: source.units[name] for name in kinds}
+        return source.with_units(
+            {name: choose(kept, np.ones_like(kept)) for name, kept in units.items()}
+        )
+    drawn = source
+    for name in sorted(kinds, key=lambda name: len(around(name, pruned))):
+        every = drawn.with_units({name: np.ones_like(source.units[name])})
+        among = _within(every, name, pruned)
+        inside = _within(source, name, pruned)
+        outside = source.units[name] & ~inside
+        drawn = drawn.with_units({name: choose(inside, among) | choose(outside, ~among)})
+    return drawn
+
+
+def _within(mask: UnitMask, name: str, kinds: Collection[str]) -> np.ndarray:
+    """The kept units of a kind in layers and MLPs that are kept too, of the kinds given."""
+    kept = mask.units[name]
+    for outer in around(name, kinds):
+        parent = mask.units[outer]
+        kept = kept & (parent[:, None] if kept.ndim == 2 else parent)
+    return kept
+
+
+def _shuffled(
+    kept: np.ndarray, rng: np.random.Generator, among: np.ndarray | None = None
+) -> np.ndarray:
     """As many kept entries in random places."""
-    return rng.permutation(kept.ravel()).reshape(kept.shape)
+    if among is None or among.all():
+        return rng.permutation(kept.ravel()).reshape(kept.shape)
+    return _fill(int(kept.sum()), [among], rng)
 
 
 def _fill(count: int, pools: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -29,6 +29,9 @@ from lottery.files.text import legible
 from lottery.models.units import KINDS
 from lottery.pruning.subnetworks import Subnetwork
 from lottery.tasks.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Widths in inches: a column and a page of a two-column paper.
 COLUMN = 3.5
@@ -229,10 +232,34 @@ def seeds(counts: Iterable[int]) -> str:
 def heading(figure: Figure, what: str, *details: str) -> None:
     """Puts the title on top: what is shown, and below it of which method, model and seeds."""
     width = figure.get_size_inches()[0]
-    second = " · ".join(short(detail) for detail in details)
+    # A number and its word stay together.
+    whole = (re.sub(r"^(\S+) (seeds?)$", "\\1\u00a0\\2", short(detail)) for detail in details)
     # About 15 letters of this size fit in an inch.
     wrap = partial(textwrap.fill, width=int(15 * width), break_on_hyphens=False)
-    figure.suptitle("\n".join(wrap(line) for line in (what, second) if line))
+    lines = (wrap(line) for line in (what, " · ".join(whole)) if line)
+    figure.suptitle("\n".join(lines).replace("\u00a0", " "))
+
+
+def reason(runs: pd.DataFrame, table: pd.DataFrame) -> str:
+    """Why a figure of comparisons with the full model would be blank; empty if it is not.
+
+    Args:
+        runs: of `lottery.results.summary.reported_runs`.
+        table: what the figure shows.
+    """
+    full = runs[runs["subnetwork"] == "full"]
+    if len(full) and full["degenerate"].all():
+        return "Every full model collapsed, so there is nothing to compare."
+    return "" if len(table) else "No run that this figure shows is there yet."
+
+
+def blank(why: str, what: str, *details: str) -> Figure:
+    """A figure with a title and the reason why there is no more."""
+    figure, _ = panels(0, 1, (PAGE / 2, 0.5), 0.8)
+    figure.text(0.5, 0.3, why, ha="center", va="center")
+    finding(figure, why)
+    heading(figure, what, *details)
+    return figure
 
 
 def finding(figure: Figure, *sentences: str) -> None:

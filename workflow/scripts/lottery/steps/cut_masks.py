@@ -11,7 +11,7 @@ from lottery.pruning.algorithms import plugins
 from lottery.pruning.masks import MaskInfo, write_mask
 from lottery.pruning.subnetworks import Subnetwork
 
-VERSION = 1
+VERSION = 2
 
 
 def cut_masks(

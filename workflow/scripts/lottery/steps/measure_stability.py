@@ -18,7 +18,7 @@ from lottery.report.tables.numbers import rounded
 from lottery.results.published import published_stability
 from lottery.statistics.intervals import possible
 
-VERSION = 8
+VERSION = 9
 # What is drawn of masks of 0 and 1, and of shares.
 DRAWN = {True: ("fleiss_kappa", "jaccard"), False: ("krippendorff_alpha", "correlation")}
 SHARES = ("head_shares", "mlp_shares")
@@ -29,9 +29,10 @@ STATISTICS = {
     "correlation": "Pearson correlation, mean over pairs",
 }
 MEANING = {
-    "fleiss_kappa": "0: chance, 1: the same units",
+    # For masks of different sizes it is below 0 by chance.
+    "fleiss_kappa": "grey: chance, 1: the same units",
     "jaccard": "0: no unit in common, 1: the same units",
-    "krippendorff_alpha": "0: chance, 1: the same shares",
+    "krippendorff_alpha": "grey: chance, 1: the same shares",
     "correlation": "0: chance, 1: shares rise and fall together",
 }
 ALL = style.DOT | {"color": style.SUBNETWORKS["good"], "zorder": 5}

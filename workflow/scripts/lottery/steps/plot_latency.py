@@ -17,8 +17,9 @@ from lottery.results.latency import BATCH_SIZES, FULL, SCHEMA
 from lottery.results.layout import SPLIT_NAMES, Layout
 from lottery.results.scores import score_table
 from lottery.results.summary import by_row, reported_runs
+from lottery.tasks.metrics import METRICS
 
-VERSION = 2
+VERSION = 3
 COLUMNS = 3
 WIDEST = 1.3  # quartiles above this many times the largest ratio end in an arrow
 NAMES = {strips.FULL: "full model", strips.MAJORITY: "majority"}
@@ -76,7 +77,8 @@ def draw_latency(
         for row in timed[timed["task"] == task.id].itertuples():
             cell = (method, row.subnetwork, "retrained")
             if cell in cells[task.id]:
-                _draw_point(axis, row, cells[task.id][cell]["counted"].dropna())
+                known = cells[task.id][cell]["counted"].dropna()
+                _draw_point(axis, row, known, METRICS[task.metric].least)
         axis.grid()
         axis.set_title(style.title(task.id, task.metric))
     kinds = dict.fromkeys(Subnetwork.parse(name).kind for name in timed["subnetwork"])
@@ -91,6 +93,12 @@ def draw_latency(
     entries |= {
         NAMES[row]: style.LINE | {"color": style.SUBNETWORKS[row[1]], "linestyle": dashes}
         for row, dashes in strips.BASELINES.items()
+    }
+    several = runs.groupby("task")["seed"].nunique().max() >= style.FEWEST
+    upright = style.LINE | {"color": style.INK, "marker": "|", "linestyle": "", "markersize": 7}
+    entries |= {
+        "quartiles of the time": style.LINE | {"color": style.INK},
+        "score, mean ± sample sd": bool(several) and upright,
     }
     style.legend(figure, entries, columns=4 if len(tasks) > 1 else 2)
     style.finding(figure, *sentences(latency))
@@ -130,8 +138,11 @@ def _draw_baselines(axis: Axes, cells: dict[Any, pd.DataFrame]) -> None:
             axis.axhline(cells[row]["counted"].mean(), zorder=1, **look)
 
 
-def _draw_point(axis: Axes, row: Any, scores: pd.Series) -> None:
-    """Draws one subnetwork at one size of batches: quartiles of the ratio, sd of the score."""
+def _draw_point(axis: Axes, row: Any, scores: pd.Series, least: float) -> None:
+    """Draws one subnetwork at one size of batches: quartiles of the ratio, sd of the score.
+
+    Whiskers end at the scores that are possible, from `least` to 1.
+    """
     if scores.empty:
         return
     look, mean = {"color": style.colour_of(row.subnetwork)}, float(scores.mean())
@@ -139,6 +150,7 @@ def _draw_point(axis: Axes, row: Any, scores: pd.Series) -> None:
     style.draw_interval(axis, mean, row.ratio_low, row.ratio_high, within=within, **look)
     if len(scores) >= style.FEWEST:
         sd = float(scores.std())
-        axis.plot([row.ratio] * 2, [mean - sd, mean + sd], **style.LINE | look)
+        ends = [max(least, mean - sd), min(1.0, mean + sd)]
+        axis.plot([row.ratio] * 2, ends, **style.LINE | look)
     mark = style.DOT | look | {"marker": MARKERS[row.batch_size], "zorder": 4}
     axis.plot(row.ratio, mean, **mark)

@@ -22,7 +22,8 @@ from lottery.statistics.axes import sound_seeds
 from lottery.statistics.runs import NAMES, PHASES
 from lottery.statistics.sizes import CURVES, SCHEMA, size_tables
 
-VERSION = 1
+VERSION = 2
+TITLE = "Score over the share of the body kept"
 PAIRS = 2  # of panels in a row: a task, pruned and retrained
 CURVE = {"linewidth": 1.0, "markersize": 3.6, "markeredgewidth": 0.8, "zorder": 4}
 POINT = {"marker": "*", "markersize": 6, "linestyle": "", "markeredgewidth": 0.6, "zorder": 5}
@@ -58,7 +59,10 @@ def plot_sizes(
     files.write_table(path_to_table, sizes, SCHEMA)
     files.write_table(path_to_curves, curves, CURVES)
     with style.settings():
-        figure = draw_sizes(sizes, curves, scores, order, model, method)
+        if why := style.reason(scores, sizes):
+            figure = style.blank(why, TITLE, method, model)
+        else:
+            figure = draw_sizes(sizes, curves, scores, order, model, method)
         style.save(figure, paths_to_figure)
 
 
@@ -111,7 +115,7 @@ def draw_sizes(
     style.legend(figure, _entries(kinds, sizes, unsized=unsized), columns=4)
     style.finding(figure, size_sentence(curves))
     details = (method, model, SPLIT_NAMES[split], style.seeds(sizes["n_seeds"]))
-    style.heading(figure, "Score over the share of the body kept", *details)
+    style.heading(figure, TITLE, *details)
     return figure
 
 

@@ -57,6 +57,9 @@ def draw_starts(
         starts: starts.csv of the method.
         scores: of `lottery.results.summary.reported_runs`.
     """
+    title = "Masks retrained from other weights"
+    if why := style.reason(scores, starts):
+        return style.blank(why, title, method, model)
     split = layout.display_split(method)
     masked = starts[starts["mask"] != "full"]
     order = [start for start in ORDER if start in set(masked["start"])]
@@ -75,7 +78,7 @@ def draw_starts(
     style.legend(figure, entries | lines.entries(masked), columns=4)
     style.finding(figure, start_sentence(starts))
     details = (method, model, SPLIT_NAMES[split], style.seeds(masked["n_seeds"]))
-    style.heading(figure, "Masks retrained from other weights", *details)
+    style.heading(figure, title, *details)
     return figure
 
 

@@ -30,6 +30,7 @@ PHASE = "retrained"  # of the figure; the table has both
 COLOURS = LinearSegmentedColormap.from_list("recovered", ["white", "#9a9a9a"])
 KEY = "share recovered: (score − majority) / (full − majority); in cells the score"
 RECOVERED = "share recovered"
+TITLE = "Masks of one task or place, trained on another task"
 LEAST = 0.05  # an axis is no shorter
 
 
@@ -60,7 +61,10 @@ def plot_transfer(
     )
     files.write_table(path_to_table, table, SCHEMA)
     with style.settings():
-        figure = draw_transfer(table, order, model, method)
+        if why := style.reason(scores, table):
+            figure = style.blank(why, TITLE, method, model)
+        else:
+            figure = draw_transfer(table, order, model, method)
         style.save(figure, paths_to_figure)
 
 
@@ -92,7 +96,7 @@ def draw_transfer(transfer: pd.DataFrame, layout: Layout, model: str, method: st
     style.finding(figure, transfer_sentence(transfer))
     split = layout.display_split(method)
     details = (method, model, SPLIT_NAMES[split], PHASE, style.seeds(shown["n_seeds"]))
-    style.heading(figure, "Masks of one task or place, trained on another task", *details)
+    style.heading(figure, TITLE, *details)
     return figure
 
 

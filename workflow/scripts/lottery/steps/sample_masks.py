@@ -13,7 +13,7 @@ from lottery.pruning.controls import generator
 from lottery.pruning.masks import read_mask, write_mask
 from lottery.pruning.subnetworks import CONTROLS, Subnetwork
 
-VERSION = 1
+VERSION = 2
 
 
 def sample_masks(

@@ -107,8 +107,9 @@ def train(
         total_steps = recipe.epochs * math.ceil(len(tokens) / recipe.batch_size)
         if max(first_step, last_step or 0) >= total_steps:
             raise StudyError(
-                f"rewind_step is {max(first_step, last_step or 0)}, but training has "
-                f"{total_steps} steps; it must be smaller."
+                f"rewind_step is {max(first_step, last_step or 0)}, but training on this task has "
+                f"{total_steps} steps ({len(tokens)} examples in batches of {recipe.batch_size}, "
+                f"epochs: {recipe.epochs}); it must be below {total_steps}."
             )
         device = model.classifier.weight.device
         history = History(total_steps, device, recipe.precision)

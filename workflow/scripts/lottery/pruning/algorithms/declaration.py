@@ -308,8 +308,8 @@ class Algorithm:
         search_ranks: whether the search returns these arrays; then there is no `rank`.
         trains: whether the search trains models, see `SearchContext.training`.
         cut: (arrays of the ranking, path of the fine-tuned model, share of the parameters to keep,
-            options) -> the mask of the nearest possible size; masks of smaller shares are part of
-            it.
+            options) -> the mask of the nearest possible size. A mask of a smaller share is part of
+            that of a larger one, but for shares that are nearly equal.
         check: (options, root of relative paths) -> what follows `methods.{id}.` in a sentence, or
             None if all is well.
         reads_pretrained: options -> whether the search reads the pretrained model.

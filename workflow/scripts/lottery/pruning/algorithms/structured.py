@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from lottery.models.architecture import read_architecture
-from lottery.models.units import ALWAYS, KINDS, kinds_of
+from lottery.models.architecture import Architecture, read_architecture
+from lottery.models.units import ALWAYS, KINDS, body_size, count_kept, kinds_of
 from lottery.pruning import controls
 from lottery.pruning.algorithms.declaration import (
     DEFAULT_SUBNETWORKS,
@@ -186,31 +186,114 @@ def removal_order(
 def cut(
     ranking: Mapping[str, np.ndarray], path_to_model: Path, share: float, options: Mapping[str, Any]
 ) -> UnitMask:
-    """The mask on the path of `rank` whose kept share of parameters is nearest to `share`.
+    """The mask whose kept share of parameters is nearest to `share`, by the order of `rank`.
 
-    Masks of a path nest. Of two that are equally near, the larger one is taken.
+    Follows the path to the last mask that is large enough, and to the next one. Between them may
+    lie a large unit. From the first, later units of the same search step are removed in their
+    order while enough is left. To the other, units of the step are put back, the last first, while
+    it is not too large. The nearer of the two is taken, of equally near ones the larger. So it
+    misses `share` by less than any unit that the step could still remove, or put back.
+
+    Masks of sizes that lie in different steps nest.
     """
     architecture = read_architecture(path_to_model)
     order = {name: ranking[kind.array] for name, kind in KINDS.items() if kind.array in ranking}
     end = 1 + max(int(array.max()) for array in order.values())
+    drop_bias = options["emptied_attention"] == "drop_bias"
 
-    def after(removed: int) -> UnitMask:
-        units = {kind: (array < 0) | (array >= removed) for kind, array in order.items()}
-        return UnitMask(units, options["emptied_attention"])
+    def size(units: Mapping[str, np.ndarray]) -> float:
+        kept = count_kept(units, architecture, drop_bias=drop_bias)
+        return int(kept) / body_size(architecture)
+
+    def after(removed: int) -> dict[str, np.ndarray]:
+        return {kind: (array < 0) | (array >= removed) for kind, array in order.items()}
 
     # The kept share only falls along the path: the last mask that is large enough, or the next.
     low, high = 0, end
     while low < high:
         middle = (low + high + 1) // 2
-        if after(middle).kept_fraction(architecture) >= share:
+        if size(after(middle)) >= share:
             low = middle
         else:
             high = middle - 1
+    larger, smaller = after(low), after(min(low + 1, end))
+    if low < end:
+        first, last = _step_around(low, order, options, architecture)
+        _change(larger, order, range(low + 1, last), False, lambda: size(larger) >= share)
+        _change(smaller, order, range(low, first - 1, -1), True, lambda: size(smaller) <= share)
+    nearest = min(larger, smaller, key=lambda units: round(abs(size(units) - share), 12))
+    return UnitMask(nearest, options["emptied_attention"])
 
-    def distance(mask: UnitMask) -> float:
-        return round(abs(mask.kept_fraction(architecture) - share), 12)
 
-    return min(after(low), after(min(low + 1, end)), key=distance)
+def _step_around(
+    place: int,
+    order: Mapping[str, np.ndarray],
+    options: Mapping[str, Any],
+    architecture: Architecture,
+) -> tuple[int, int]:
+    """The first place of the step that removes the unit at `place`, and the first after it.
+
+    Where kinds are compared, a ranking does not tell where a step ended. There it is cut from the
+    start into stretches with as many parameters as a step removes, or one unit.
+    """
+    strides = strides_of(UnitMask({kind: array >= 0 for kind, array in order.items()}), options)
+    counts = {kind: int((order[kind] >= 0).sum()) for kind in strides}
+    ends = [0]
+    if options["ranking"] == "per_kind":
+        while ends[-1] <= place:
+            number = len(ends)
+            ends.append(sum(min(number * stride, counts[k]) for k, stride in strides.items()))
+        return ends[-2], ends[-1]
+    sizes = {kind: KINDS[kind].parameters(architecture) for kind in strides}
+    step = sum(count * sizes[kind] for kind, count in strides.items())
+    kinds = np.empty(sum(counts.values()), object)
+    for kind in strides:
+        kinds[order[kind][order[kind] >= 0]] = kind
+    budget = step
+    for number, kind in enumerate(kinds):
+        budget -= sizes[kind]
+        if number > ends[-1] and budget < 0:
+            if number > place:
+                return ends[-1], number
+            ends.append(number)
+            budget = step - sizes[kind]
+    return ends[-1], len(kinds)
+
+
+def _change(
+    units: dict[str, np.ndarray],
+    order: Mapping[str, np.ndarray],
+    places: Iterable[int],
+    kept: bool,
+    allowed: Callable[[], bool],
+) -> None:
+    """Removes or puts back the units at these places of the order, as far as it is allowed.
+
+    Units of one kind and layer are alike until another unit of the layer is changed.
+    """
+    where = {
+        int(rank): (kind, tuple(index))
+        for kind, array in order.items()
+        for index, rank in zip(np.argwhere(array >= 0), array[array >= 0], strict=True)
+    }
+    left, changed = list(places), True
+    while changed:
+        refused: set[tuple[str, int]] = set()
+        changed, waiting = False, []
+        for place in left:
+            kind, index = where[place]
+            if (kind, index[0]) in refused:
+                waiting.append(place)
+                continue
+            units[kind][index] = kept
+            if allowed():
+                changed = True
+                refused = {(kind, layer) for kind, layer in refused if layer != index[0]}
+            else:
+                units[kind][index] = not kept
+                refused.add((kind, index[0]))
+                waiting.append(place)
+        left = waiting
 
 
 def check(
