@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
-from synthetic_axes import METHOD, make_study
+from synthetic_axes import METHOD, make_study, overlap_of
 from synthetic_runs import MODEL, from_scores, one_score
 
 from lottery import files
@@ -247,7 +247,8 @@ def test_a_seed_of_which_one_fold_collapsed_is_left_out(
 
 def test_starts_average_over_data_sets(made: tuple[list[Path], pd.DataFrame, Layout]) -> None:
     paths, scores, layout = made
-    table = start_table(reported_runs(scores, layout), paths, layout, MODEL, METHOD)
+    runs = reported_runs(scores, layout)
+    table = start_table(runs, paths, overlap_of({}), layout, MODEL, METHOD)
     row = table[(table["task"] == "average") & (table["start"] == "shuffled")].iloc[0]
     values = by_fold(scores, "good-start_shuffled", "good")
     merged = [

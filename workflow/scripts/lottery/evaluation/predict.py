@@ -33,7 +33,7 @@ def predict(
     """
     model.eval()
     device = model.classifier.weight.device
-    found = []
+    found = [(np.empty(0, np.int64), torch.empty(0, model.n_outputs, device=device))]
     with torch.inference_mode():
         for rows in large_batches(tokens, batch_size, "length", device):
             for part in parts(tokens, rows, device):

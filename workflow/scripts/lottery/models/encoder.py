@@ -217,7 +217,7 @@ class Layer(nn.Module):
         x: Tensor,
         sight: Sight,
         gate: Tensor | None,
-        closed_heads: ClosedHeads | None,
+        closed_heads: ClosedHeads | None = None,
     ) -> Tensor:
         """The attention sub-layer's update of the wanted tokens' residual, [B, Q, C]."""
         if not self.heads:
