@@ -55,15 +55,6 @@ rule analyses:
         steps=analysis_step_targets(),
 
 
-def report_files():
-    """What the report writes, as text.
-
-    A rule that names another's outputs as such lets Snakemake look every input up among them, and
-    hash each list of inputs once for every file in it: the square of the number of cells.
-    """
-    return [] if STUDY.unfinished is not None else [str(path) for path in rules.write_report.output]
-
-
 rule all:
     default_target: True
     input:
@@ -71,7 +62,13 @@ rule all:
         tables=[*in_every_format("summary"), f"{TABLES}/scores.csv", f"{TABLES}/overlap.csv"],
         figures=WANTED["all"],
         runs=targets(f"{PATHS.logged}/provenance.json", grid.logged_rows(STUDY)),
-        report=report_files(),
+        # As text: a rule that names another's outputs as such lets Snakemake look every input up
+        # among them, and hash each list of inputs once for every file in it.
+        report=(
+            []
+            if STUDY.unfinished is not None
+            else [str(path) for path in rules.write_report.output]
+        ),
         analyses=rules.analyses.input,
         exports=exported(),
         steps=step_targets(),
