@@ -185,7 +185,7 @@ EDITS = {
             "sample_super_masks": 2,
             "retrain": 12,
             "evaluate_pruned": 8,
-            "evaluate": 24,
+            "evaluate": 28,
             "compare_controls": 1,
             "plot_survival": 2,
             "plot_trajectories": 2,
