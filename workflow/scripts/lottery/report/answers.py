@@ -168,9 +168,7 @@ AXES = (
     Axis("equal_sizes", "Does the method matter?", "method at one size", equal_size_answer),
     Axis("starts", "From which weights does it learn?", "other weights", start_answer),
     Axis("transfer", "Does it matter whose mask it is?", "masks of others", transfer_answer),
-    Axis(
-        "connectivity", "Do two trainings end in one valley?", "two trainings", connectivity_answer
-    ),
+    Axis("connectivity", "Are two trainings connected?", "two trainings", connectivity_answer),
     Axis(
         "latency", "Is a subnetwork faster?", "computing time", latency_answer, ("score_over_size",)
     ),

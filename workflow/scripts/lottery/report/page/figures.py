@@ -164,7 +164,7 @@ SECTIONS = (
     ),
     Section(
         "connected",
-        "Do two trainings end in one valley?",
+        "Are two trainings connected?",
         "A subnetwork is trained twice from the same weights, in another order, with other dropout."
         " Where the error does not rise on the line between the two, training is stable.",
         (Shown("connectivity", "Error on the line between two trainings"),),
