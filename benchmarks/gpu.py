@@ -71,7 +71,7 @@ from rows import Row, finish, not_measured, write
 NO_GPU = "not measured: no GPU"
 LARGE_BATCH = 128
 COMPILE_SECONDS = 120.0  # until one has been measured: a guess
-STARTS, GRID = "starts", "grid"  # what is measured or computed beside pieces
+STARTS, GRID = "starts", "grid"  # what is measured or computed next to pieces
 
 
 def shipped(study: Study) -> Pair:

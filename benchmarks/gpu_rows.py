@@ -38,7 +38,7 @@ def roofline_target(piece: Piece) -> float | None:
 
 
 def roofline_row(piece: Piece, tokens: int, seconds: float, floor: float) -> Row:
-    """Our rate beside that of the roofline; the ratio is the share of it."""
+    """Our rate next to that of the roofline; the ratio is the share of it."""
     target = roofline_target(piece)
     ours, most = tokens / seconds, tokens / floor
     return Row(piece.name, ours, "tokens/s", "roofline", most, floor / seconds, target, True)
@@ -55,7 +55,7 @@ def opponent_name(piece: Piece) -> str:
 
 
 def opponent_row(piece: Piece, tokens: int, ours: float, theirs: float) -> Row:
-    """Our rate beside that of others; the ratio says how many times faster we are."""
+    """Our rate next to that of others; the ratio says how many times faster we are."""
     target = opponent_target(piece)
     name, against = opponent_name(piece), f"theirs, {piece.precision}"
     return Row(
@@ -74,7 +74,7 @@ def compile_row(piece: Piece, seconds: float) -> Row:
 
 
 def starts_row(study: Study, seconds: float) -> Row:
-    """What the starts of all jobs that hold a GPU take, beside one of them."""
+    """What the starts of all jobs that hold a GPU take, next to one of them."""
     jobs = sum(gpu_jobs(study).values())
     return Row(STARTS_NAME, jobs * seconds, "s", f"one of {jobs}", seconds, None)
 
@@ -140,7 +140,7 @@ def grid_rows(
 
 
 def logged_rows(found: dict[str, float], precision: str) -> Iterator[Row]:
-    """Passes and evaluation of the grid beside what the authors logged of them."""
+    """Passes and evaluation of the grid next to what the authors logged of them."""
     ours = {PASS: found[PASS], EVALUATE: found[EVALUATE] + found[SCORE]}
     for kind, theirs in AUTHORS_HOURS.items():
         name = f"GPU, the paper's grid, {kind}, {precision}"

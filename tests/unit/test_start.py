@@ -35,16 +35,21 @@ print(scheduler._user_kill)
 """
 
 
-def test_sigterm_is_answered_where_it_meets_the_lock_that_the_answer_needs():
-    """With the lock in hand, and not before it is free; a hanging process would time out."""
-    ended = subprocess.run(
-        [sys.executable, "-c", SIGNALLED],
+def ran(code: str) -> subprocess.CompletedProcess[str]:
+    """Runs code that changes Snakemake in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": str(LIBRARY)},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_sigterm_is_answered_where_it_meets_the_lock_that_the_answer_needs():
+    """With the lock in hand, and not before it is free; a hanging process would time out."""
+    ended = ran(SIGNALLED)
     assert ended.stdout == "graceful\n", ended.stderr
     assert ended.stderr == "Ending as soon as the running steps have finished (SIGTERM).\n"
 
@@ -123,14 +128,7 @@ assert found[0] == found[1] == {"a": 1, "bb": 2, "missing": None, "ccc": 3}
 
 
 def test_the_scheduler_asks_once_for_the_size_of_an_input():
-    ended = subprocess.run(
-        [sys.executable, "-c", SIZES],
-        env=os.environ | {"PYTHONPATH": str(LIBRARY)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = ran(SIZES)
     assert ended.stdout == "2\n1\n", ended.stderr  # by Snakemake's own way, and by ours
 
 
@@ -157,14 +155,7 @@ print(before > 100, 5 <= after <= 15, flush=True)
 
 def test_the_scheduler_looks_as_often_however_many_jobs_have_ended():
     """Ten times in 1.5 seconds and not 200 times, as it would by itself."""
-    ended = subprocess.run(
-        [sys.executable, "-c", LOOKS],
-        env=os.environ | {"PYTHONPATH": str(LIBRARY)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = ran(LOOKS)
     assert ended.stdout == "True True\n", ended.stderr
 
 
@@ -182,13 +173,7 @@ for _ in range(2):
 
 
 def test_an_interrupted_run_announces_its_end_once():
-    ended = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED],
-        env=os.environ | {"PYTHONPATH": str(LIBRARY)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    ended = ran(INTERRUPTED)
+    assert ended.returncode == 0, ended.stderr
     assert ended.stdout == 2 * "interrupted\n"
     assert ended.stderr == "Ending as soon as the running steps have ended (SIGINT).\n"

@@ -153,16 +153,7 @@ def check_axes(key: str, method: Method, entry: Mapping[str, Any], plain: Sequen
         named = _parsed(f"{key}.subnetworks", name)
         problem = next(_problems(named, method), None)
         if problem is not None:
-            at_kept = "kept_subnetworks" if "kept_subnetworks" in entry else "kept"
-            where = (
-                "subnetworks"
-                if name in plain
-                else f"starts.{named.start}"
-                if named.start
-                else at_kept
-                if named.kept
-                else "masks_from"
-            )
+            where = "subnetworks" if name in plain else _asked_by(named, entry)
             raise StudyError(f"{key}.{where} asks for the subnetwork {name}: {problem}.")
     starts = {Subnetwork.parse(name).start for name in method.subnetworks}
     trains = method.declared.trains
@@ -215,6 +206,15 @@ def _problems(named: Subnetwork, method: Method) -> Iterator[str]:
                 f"{named.source!r} is no place{did_you_mean(named.source, method.places)}; "
                 f"{allowed_are(method.places)}, or what masks_from names"
             )
+
+
+def _asked_by(subnetwork: Subnetwork, entry: Mapping[str, Any]) -> str:
+    """The key of a method's entry that asks for a subnetwork of an axis."""
+    if subnetwork.start:
+        return f"starts.{subnetwork.start}"
+    if subnetwork.kept:
+        return "kept_subnetworks" if "kept_subnetworks" in entry else "kept"
+    return "masks_from"
 
 
 def has_layerwise(declared: Algorithm, options: Mapping[str, Any]) -> bool:

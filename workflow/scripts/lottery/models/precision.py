@@ -43,10 +43,10 @@ def set_products(precision: str, device: torch.device, work: str = "passes") -> 
 
 
 @contextmanager
-def products(precision: str, device: torch.device, work: str = "training") -> Iterator[None]:
-    """Sets how CUDA multiplies float32 matrices inside a block; arguments as of `set_products`."""
+def products(precision: str, device: torch.device) -> Iterator[None]:
+    """Sets how CUDA multiplies float32 matrices in a training; arguments as of `set_products`."""
     before = torch.backends.cuda.matmul.fp32_precision
-    set_products(precision, device, work)
+    set_products(precision, device, "training")
     try:
         yield
     finally:

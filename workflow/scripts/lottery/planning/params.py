@@ -98,8 +98,8 @@ def training_params(study: Study, task: str) -> Params:
 def _passes(study: Study) -> Params:
     """The precision of steps that train nothing; nothing where it is the default.
 
-    So no study of before it could be chosen is computed again. Trainings score what they have
-    trained in fp32: no option of the evaluation is one of theirs.
+    So no finished study is computed again for it. Trainings score what they have trained in fp32:
+    no option of the evaluation is one of theirs.
     """
     precision = study.evaluation["precision"]
     return {} if precision == "fp32" else {"precision": precision}

@@ -103,7 +103,7 @@ def evaluate_one(
         "batch_size": batch_size,
         "torch_threads": torch_threads,
     }
-    if precision != FP32:  # else the logits of before it could be chosen are kept
+    if precision != FP32:  # else older logits are kept
         facts["precision"] = precision
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     if not _is_of(path_to_logits, key):
