@@ -10,6 +10,7 @@ import pytest
 from small_study import ROOT, study
 
 from lottery.config import Study, load_study, read_config
+from lottery.files.errors import StudyError
 from lottery.planning import grid, params, sources
 from lottery.planning.grid import cells, targets, wildcard
 from lottery.runtime.stages import stage
@@ -61,6 +62,10 @@ def test_times_are_measured_of_the_first_seed_if_they_are_asked_for() -> None:
     assert found == {"seed": 3, "subnetworks": ["good", "random", "random_2"]}
     measured = grid.latency_cells(asked, "small", "wnli", "s")
     assert [row["seed"] for row in measured] == [3, 3, 3]
+    asked = study(f"{text}\n    analysis: {{latency: [m, searched]}}")
+    assert [tuple(row.values()) for row in grid.latency_rows(asked)] == [("small", "wnli", "m")]
+    with pytest.raises(StudyError, match=r"latency names no method of the study: 'n'; allowed are"):
+        study(f"{text}\n    analysis: {{latency: [n]}}")
 
 
 def test_times_are_measured_once_for_each_mask() -> None:

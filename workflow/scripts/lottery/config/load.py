@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from lottery.config.axes import check_places, check_rewinding, swept
 from lottery.config.exports import exports_of
 from lottery.config.methods import check_authors, method_from_config
 from lottery.config.schema import check_schema, defaults
-from lottery.config.sentences import listed
+from lottery.config.sentences import allowed_are, listed
 from lottery.config.sources import model_from_config, tasks_from_config
 from lottery.config.study import RESERVED_MODELS, RESERVED_WORDS, Study
 from lottery.files import expanded
@@ -252,6 +252,7 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
         path = sections["analysis"][name]
         if path is not None and not exists(root / expanded(path)):
             raise StudyError(f"analysis.{name} is {path!r}, which is no {kind}.")
+    sections["analysis"]["latency"] = _timed(sections["analysis"]["latency"], methods)
     study = Study(
         models=models,
         tasks=tasks,
@@ -269,6 +270,19 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
     check_places(study)
     check_rewinding(study)
     return replace(study, exports=exports_of(config, study))
+
+
+def _timed(asked: bool | Sequence[str], methods: Collection[str]) -> tuple[str, ...]:
+    """The methods whose subnetworks are timed."""
+    if isinstance(asked, bool):
+        return tuple(methods) * asked
+    unknown = [name for name in asked if name not in methods]
+    if unknown:
+        raise StudyError(
+            f"analysis.latency names no method of the study: {unknown[0]!r}; "
+            f"{allowed_are(methods)}."
+        )
+    return tuple(asked)
 
 
 def _results(config: Mapping[str, Any], root: Path) -> str:

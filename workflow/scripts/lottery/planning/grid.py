@@ -231,9 +231,8 @@ def retrain_rows(study: Study) -> list[Row]:
 
 def latency_rows(study: Study) -> list[Row]:
     """Jobs of measure_latency, none unless the config asks for them: model, task, method."""
-    if not study.analysis["latency"]:
-        return []
-    rows = distinct(retrain_rows(study), "model", "task", "method")
+    timed = [row for row in retrain_rows(study) if row["method"] in study.analysis["latency"]]
+    rows = distinct(timed, "model", "task", "method")
     return finished(study, rows, f"{Paths(study.results).latency}/latency.csv")
 
 
