@@ -2,7 +2,8 @@
 
 Fine-tuning, importance passes (the whole model; as published without any unit; strict with half of
 them) and evaluation, a few batches of each under torch's profiler, which itself takes some of "the
-rest". Real GLUE with GLUE_DIR, generated tasks otherwise. From the root:
+rest"; of RTE also with half of the neurons, and of its lengths BERT next to ModernBERT. Real GLUE
+with GLUE_DIR, generated tasks otherwise. From the root:
 
     PYTHONPATH=workflow/scripts python benchmarks/profiles.py --json build/bench/profiles.json
 """
@@ -17,16 +18,20 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
+import families
+from drawn import TRAIN_LENGTHS, drawn_lengths, drawn_model, drawn_tokens
 from finetuning import CASES, RECIPE
 from lottery.evaluation.predict import predict
+from lottery.models.encoder import Encoder
 from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import UnitMask
+from lottery.pruning.shrink import shrink
 from lottery.training.loop import train
 from material import Case, Embedded, case_of
 from measuring import arguments, machine, parsed
 from rows import finish
-from shrinking import mask_keeping
+from shrinking import NEURONS, mask_keeping, mask_of_neurons
 
 BATCH_SIZE = 64
 DEV_EXAMPLES = 192
@@ -40,22 +45,23 @@ KINDS = {
     "clipping, AdamW": ("_fused_adamw_", "linalg_vector_norm", "mul_"),
 }
 REST = "the rest"
+TOTAL = "seconds"
 KIND_OF = {f"aten::{name}": kind for kind, names in KINDS.items() for name in names}
 
 Work = Callable[[], object]
 
 
 def shares(times: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """The share of each kind of work.
+    """The share of each kind of work, and the sum in seconds.
 
     Args:
-        times: names of operations, and the time of each without what it calls.
+        times: names of operations, and the seconds of each without what it calls.
     """
     sums = dict.fromkeys([*KINDS, REST], 0.0)
     for name, seconds in times:
         sums[KIND_OF.get(name, REST)] += seconds
     total = sum(sums.values())
-    return {kind: seconds / total for kind, seconds in sums.items()}
+    return {kind: seconds / total for kind, seconds in sums.items()} | {TOTAL: total}
 
 
 def profiled(prepare: Callable[[], Work]) -> dict[str, float]:
@@ -64,7 +70,8 @@ def profiled(prepare: Callable[[], Work]) -> dict[str, float]:
     work = prepare()
     with profile(activities=[ProfilerActivity.CPU]) as found:
         work()
-    return shares((event.key, event.self_cpu_time_total) for event in found.key_averages())
+    # The profiler counts microseconds.
+    return shares((event.key, event.self_cpu_time_total / 1e6) for event in found.key_averages())
 
 
 def works(embedded: Embedded, case: Case) -> dict[str, Callable[[], Work]]:
@@ -92,12 +99,47 @@ def works(embedded: Embedded, case: Case) -> dict[str, Callable[[], Work]]:
     }
 
 
+def works_with_neurons(embedded: Embedded, case: Case) -> dict[str, Callable[[], Work]]:
+    """What is watched of a model with half of its neurons."""
+
+    def model() -> Encoder:
+        whole = embedded.model(case.task.n_outputs)
+        return shrink(whole, mask_of_neurons(whole.architecture, NEURONS))
+
+    return {
+        "fine-tuning, bf16, half of the neurons": lambda: partial(
+            train, model(), case.train, RECIPE, 0
+        ),
+        "evaluation, half of the neurons": lambda: partial(predict, model(), case.dev, BATCH_SIZE),
+    }
+
+
+def works_of_families(examples: int) -> dict[str, Callable[[], Work]]:
+    """What is watched of BERT and ModernBERT, both with random weights."""
+    bert = families.architecture_of("bert")
+    tokens = drawn_tokens(drawn_lengths(TRAIN_LENGTHS["rte"], examples), bert)
+
+    def training(family: str) -> Work:
+        model = drawn_model(families.architecture_of(family))
+        return partial(train, model, tokens, families.RECIPE, 0)
+
+    def evaluation(family: str) -> Work:
+        return partial(predict, drawn_model(families.architecture_of(family)), tokens, BATCH_SIZE)
+
+    return {
+        f"{family}, {what}": partial(work, family)
+        for what, work in (("fine-tuning, bf16", training), ("evaluation", evaluation))
+        for family in ("bert", "modernbert")
+    }
+
+
 def printed(found: dict[str, dict[str, float]]) -> str:
     """The shares as a Markdown table, in percent."""
     columns = [*KINDS, REST]
-    lines = [["work", *columns], ["---"] * (len(columns) + 1)]
+    lines = [["work", *columns, TOTAL], ["---"] * (len(columns) + 2)]
     lines += [
-        [name, *(f"{100 * one[kind]:.0f} %" for kind in columns)] for name, one in found.items()
+        [name, *(f"{100 * one[kind]:.0f} %" for kind in columns), f"{one[TOTAL]:.2f}"]
+        for name, one in found.items()
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -112,8 +154,13 @@ def main() -> None:
         for task, (train_examples, _) in CASES.items():
             sizes = (16, 16) if options.quick else (train_examples // 4, DEV_EXAMPLES)
             case = case_of(task, embedded.tokenizer, *sizes)
-            for name, prepare in works(embedded, case).items():
+            watched = works(embedded, case)
+            if task == "rte":
+                watched |= works_with_neurons(embedded, case)
+            for name, prepare in watched.items():
                 found[f"{case.label}, {name}"] = profiled(prepare)
+    for name, prepare in works_of_families(16 if options.quick else DEV_EXAMPLES).items():
+        found[name] = profiled(prepare)
     print(printed(found))
     finish(options, facts, [], shares=found)
 

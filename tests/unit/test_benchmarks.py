@@ -355,8 +355,9 @@ def test_a_profile_knows_the_operations_of_a_training():
     """Names change between versions of torch; most of a training must not become "the rest"."""
     model, tokens = tiny_model(), tiny_tokens(40)
     found = profiles.profiled(lambda: lambda: train(model, tokens, Recipe(epochs=1), 0))
-    assert sum(found.values()) == pytest.approx(1)
     assert all(share > 0 for share in found.values())
+    seconds = found.pop(profiles.TOTAL)
+    assert sum(found.values()) == pytest.approx(1) and seconds < 60
     told = profiles.shares([("aten::mm", 6.0), ("aten::addmm", 1.0), ("aten::frobnicate", 3.0)])
     assert told["matrix products"] == pytest.approx(0.7)
-    assert told[profiles.REST] == pytest.approx(0.3)
+    assert told[profiles.REST] == pytest.approx(0.3) and told[profiles.TOTAL] == 10
