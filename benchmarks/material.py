@@ -67,7 +67,7 @@ class Embedded:
 def glue_folder() -> Path | None:
     """The folder of real GLUE, `<task>/<split>.parquet`, if there is one.
 
-    It is named by GLUE_DIR, or lies beside the repository in shared/data/glue. A folder that is
+    It is named by GLUE_DIR, or lies next to the repository in shared/data/glue. A folder that is
     named and lacks a task ends the script with a sentence.
     """
     named = os.environ.get("GLUE_DIR")

@@ -34,6 +34,8 @@ def median_seconds(
 ) -> dict[str, float]:
     """Times several pieces of work in turn, so that a busy moment does not hit one alone.
 
+    Every second round goes through them backwards: what comes first is cold in one round only.
+
     Args:
         works: by name; each is prepared afresh for every repeat.
         repeats: the median of so many times counts.
@@ -41,8 +43,8 @@ def median_seconds(
     """
     times: dict[str, list[float]] = {name: [] for name in works}
     for repeat in range(warm_ups + repeats):
-        for name, prepare in works.items():
-            work = prepare()
+        for name in list(works)[:: -1 if repeat % 2 else 1]:
+            work = works[name]()
             seconds = seconds_of(work)
             if repeat >= warm_ups:
                 times[name].append(seconds)

@@ -1,4 +1,4 @@
-"""Measures what the demonstration costs beside its numerical work, per job.
+"""Measures what the demonstration costs on top of its numerical work, per job.
 
 A job's work is the duration in its provenance record less the import of its step; what the demo's
 cores were occupied with beyond the work of all jobs is overhead: Snakemake, the start of Python,
@@ -145,7 +145,7 @@ def step_imports(steps: set[str], repeats: int) -> dict[str, float]:
 
 def main() -> None:
     """Measures, prints the rows and writes them as json."""
-    parser = arguments(__doc__, repeats=1)
+    parser = arguments(__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="a finished demo (the repository)")
     parser.add_argument("--run", action="store_true", help="run the demo in a temporary copy")
     options = parsed(parser)

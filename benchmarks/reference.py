@@ -152,6 +152,7 @@ def trainer(
         output_dir=str(folder),
         use_cpu=twin.device.type == "cpu",
         bf16=True,
+        optim="adamw_torch_fused",
         train_sampling_strategy="group_by_length",
         per_device_train_batch_size=recipe.batch_size,
         num_train_epochs=recipe.epochs,

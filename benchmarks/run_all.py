@@ -48,7 +48,7 @@ MORE = {"overhead": ["--run"]}  # unless sizes are tiny
 def run(script: str, *, quick: bool) -> Path | None:
     """Runs one script; gives its json, or None if it failed.
 
-    Nothing of it is left running, whatever ends it: the next one would be measured beside it. Nor
+    Nothing of it is left running, whatever ends it: the next one would be measured next to it. Nor
     are its temporary files left.
     """
     path = FOLDER / f"{script}.json"
