@@ -62,10 +62,11 @@ def test_times_are_measured_of_the_first_seed_if_they_are_asked_for() -> None:
     assert found == {"seed": 3, "subnetworks": ["good", "random", "random_2"]}
     measured = grid.latency_cells(asked, "small", "wnli", "s")
     assert [row["seed"] for row in measured] == [3, 3, 3]
-    asked = study(f"{text}\n    analysis: {{latency: [m, searched]}}")
+    asked = study(f"{text}\n    analysis: {{latency: [m]}}")
     assert [tuple(row.values()) for row in grid.latency_rows(asked)] == [("small", "wnli", "m")]
-    with pytest.raises(StudyError, match=r"latency names no method of the study: 'n'; allowed are"):
-        study(f"{text}\n    analysis: {{latency: [n]}}")
+    for name, what in (("n", "is no method of the study"), ("searched", "has no subnetworks")):
+        with pytest.raises(StudyError, match=rf"latency names '{name}', which {what}; allowed are"):
+            study(f"{text}\n    analysis: {{latency: [{name}]}}")
 
 
 def test_times_are_measured_once_for_each_mask() -> None:

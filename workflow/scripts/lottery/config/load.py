@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from lottery.config.axes import check_places, check_rewinding, swept
 from lottery.config.exports import exports_of
 from lottery.config.methods import check_authors, method_from_config
 from lottery.config.schema import check_schema, defaults
-from lottery.config.sentences import allowed_are, listed
+from lottery.config.sentences import allowed_are, did_you_mean, listed
 from lottery.config.sources import model_from_config, tasks_from_config
-from lottery.config.study import RESERVED_MODELS, RESERVED_WORDS, Study
+from lottery.config.study import RESERVED_MODELS, RESERVED_WORDS, Method, Study
 from lottery.files import expanded
 from lottery.files.errors import StudyError
 from lottery.pruning.algorithms import PRESETS, Plugin, declared, plugins
@@ -272,16 +272,18 @@ def _study(config: Mapping[str, Any], root: Path, loaded: tuple[Plugin, ...]) ->
     return replace(study, exports=exports_of(config, study))
 
 
-def _timed(asked: bool | Sequence[str], methods: Collection[str]) -> tuple[str, ...]:
+def _timed(asked: bool | Sequence[str], methods: Mapping[str, Method]) -> tuple[str, ...]:
     """The methods whose subnetworks are timed."""
+    scored = [name for name, method in methods.items() if method.subnetworks]
     if isinstance(asked, bool):
-        return tuple(methods) * asked
-    unknown = [name for name in asked if name not in methods]
-    if unknown:
-        raise StudyError(
-            f"analysis.latency names no method of the study: {unknown[0]!r}; "
-            f"{allowed_are(methods)}."
-        )
+        return tuple(scored) * asked
+    for name in asked:
+        if name not in scored:
+            what = "has no subnetworks" if name in methods else "is no method of the study"
+            raise StudyError(
+                f"analysis.latency names {name!r}, which {what}{did_you_mean(name, scored)}; "
+                f"{allowed_are(scored)}."
+            )
     return tuple(asked)
 
 
