@@ -1,0 +1,126 @@
+"""Keeps the tables, figures and report of a finished study, without its data, models and masks.
+
+docs/studies/glue_small/ is what this made of a run of `workflow/configs/glue_small.yaml`. It also
+draws the headline figure and writes run.json: commits, versions, times. Links of the report to
+files that are not kept are taken out. From the root, after the run:
+
+    PYTHONPATH=workflow/scripts python docs/studies/keep.py results/glue_small
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lottery.config import load_study, read_config
+from lottery.planning import params
+from lottery.report import strips, style
+from lottery.results.layout import Layout
+from lottery.results.scores import score_table
+from lottery.results.summary import reported_runs
+from lottery.steps.plot_overview import averages
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "workflow/configs/glue_small.yaml"
+KEPT = ROOT / "docs/studies/glue_small"
+PATTERNS = ("tables/**/*.csv", "tables/**/*.txt", "figures/**/*.svg")
+LEFT_OUT = ("pattern_heads.csv",)  # large: every score of every head
+# Of the headline figure.
+MODEL, METHODS = "embedded", ("structured", "magnitude")
+NAMES = {"sst2": "SST-2 (accuracy)", "stsb": "STS-B (Pearson)"}
+LINES = ("majority", "full", "good", "random", "bad")
+LINK = re.compile(r'<a href="([^":#]+)">[^<]*</a>(?:<br>)?\n?')
+
+
+def keep(results: Path) -> None:
+    """Replaces docs/studies/glue_small/ by what is kept of a finished run."""
+    shutil.rmtree(KEPT, ignore_errors=True)
+    for path in (path for pattern in PATTERNS for path in results.glob(pattern)):
+        if path.name in LEFT_OUT:
+            continue
+        target = KEPT / path.relative_to(results)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    report = (results / "report.html").read_text(encoding="utf-8")
+    found = LINK.sub(lambda link: link[0] if (KEPT / link[1]).is_file() else "", report)
+    (KEPT / "report.html").write_text(found, encoding="utf-8")
+    facts = facts_of(results) | {"headline": headline()}
+    (KEPT / "run.json").write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
+
+
+def facts_of(results: Path) -> dict[str, Any]:
+    """Commits, versions and times of a run, from the records of its steps."""
+    found = [json.loads(path.read_text()) for path in results.rglob("*provenance.json")]
+    first = found[0]["versions"]
+    return {
+        "commits": sorted({each["commit"] for each in found}),
+        "versions": {name: first[name] for name in ("python", "torch", "transformers")},
+        "platform": found[0]["platform"],
+        "steps": len(found),
+        "started": min(each["started"] for each in found),
+        "last_step_started": max(each["started"] for each in found),
+        "hours_of_steps": round(sum(each["duration_seconds"] for each in found) / 3600, 2),
+    }
+
+
+def trained(scores: pd.DataFrame, task: str, subnetwork: str) -> float:
+    """The mean score over seeds of a subnetwork of the structured method, retrained."""
+    metric = load_study(read_config(CONFIG), ROOT).tasks[task].metric
+    of = {"model": MODEL, "task": task, "method": "structured", "subnetwork": subnetwork}
+    of |= {"phase": "retrained", "split": "validation", "metric": metric}
+    own = scores[(scores[list(of)] == pd.Series(of)).all(axis=1)]
+    return float(own["value"].mean())
+
+
+def headline() -> str:
+    """What the headline figure shows, in a sentence with numbers."""
+    scores = score_table(KEPT / "tables/scores.csv")
+    sst2, stsb = (
+        ", ".join(f"{trained(scores, task, name):.2f}" for name in ("bad", "good"))
+        for task in ("sst2", "stsb")
+    )
+    return (
+        f"Retrained, bad heads and MLPs score like good ones on SST-2 ({sst2}), "
+        f"not on STS-B ({stsb})"
+    )
+
+
+def draw() -> Figure:
+    """Both published methods on each task, with the finding as the title."""
+    study = load_study(read_config(CONFIG), ROOT)
+    layout = Layout.of(**params.layout_params(study, [MODEL], METHODS))
+    runs = reported_runs(score_table(KEPT / "tables/scores.csv"), layout)
+    runs = runs[(runs["split"] == "validation") & runs["model"].isin(["none", MODEL])]
+    pairs = [(method, task) for method in METHODS for task in layout.tasks]
+    size = (style.PAGE / 2, strips.height(len(LINES)))
+    figure, axes = style.panels(len(pairs), 2, size, 0.9, x="score in the task's metric")
+    for axis, (method, task) in zip(axes, pairs, strict=True):
+        cells = averages(runs, [task], method)
+        strips.draw(axis, LINES, cells, {})
+        strips.sizes(axis, LINES, cells, named=axis is axes[1])
+        axis.set_title(f"{method}, {NAMES[task.id]}")
+        axis.set_xlim(-0.1, 0.9)
+    entries = strips.entries(seeds=len(study.seeds), degenerate=False, published=False)
+    style.legend(figure, entries, columns=3)
+    style.heading(figure, headline(), "published", "3 seeds")
+    return figure
+
+
+def main() -> None:
+    """Keeps a run and draws the headline figure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, help="the folder of the results")
+    keep(parser.parse_args().results)
+    with style.settings():
+        style.save(draw(), [KEPT / "headline.svg", KEPT / "headline.png"])
+
+
+if __name__ == "__main__":
+    main()
