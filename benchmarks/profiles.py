@@ -19,19 +19,18 @@ from typing import Any
 from torch.profiler import ProfilerActivity, profile
 
 import families
-from drawn import TRAIN_LENGTHS, drawn_lengths, drawn_model, drawn_tokens
+import shrinking
+from drawn import TRAIN_LENGTHS, drawn_lengths, drawn_tokens
 from finetuning import CASES, RECIPE
 from lottery.evaluation.predict import predict
-from lottery.models.encoder import Encoder
 from lottery.pruning.criteria import CRITERIA
 from lottery.pruning.importance import measure
 from lottery.pruning.masks import UnitMask
-from lottery.pruning.shrink import shrink
 from lottery.training.loop import train
 from material import Case, Embedded, case_of
 from measuring import arguments, machine, parsed
 from rows import finish
-from shrinking import NEURONS, mask_keeping, mask_of_neurons
+from shrinking import mask_keeping
 
 BATCH_SIZE = 64
 DEV_EXAMPLES = 192
@@ -99,38 +98,20 @@ def works(embedded: Embedded, case: Case) -> dict[str, Callable[[], Work]]:
     }
 
 
-def works_with_neurons(embedded: Embedded, case: Case) -> dict[str, Callable[[], Work]]:
-    """What is watched of a model with half of its neurons."""
-
-    def model() -> Encoder:
-        whole = embedded.model(case.task.n_outputs)
-        return shrink(whole, mask_of_neurons(whole.architecture, NEURONS))
-
-    return {
-        "fine-tuning, bf16, half of the neurons": lambda: partial(
-            train, model(), case.train, RECIPE, 0
-        ),
-        "evaluation, half of the neurons": lambda: partial(predict, model(), case.dev, BATCH_SIZE),
-    }
-
-
-def works_of_families(examples: int) -> dict[str, Callable[[], Work]]:
-    """What is watched of BERT and ModernBERT, both with random weights."""
-    bert = families.architecture_of("bert")
-    tokens = drawn_tokens(drawn_lengths(TRAIN_LENGTHS["rte"], examples), bert)
-
-    def training(family: str) -> Work:
-        model = drawn_model(families.architecture_of(family))
-        return partial(train, model, tokens, families.RECIPE, 0)
-
-    def evaluation(family: str) -> Work:
-        return partial(predict, drawn_model(families.architecture_of(family)), tokens, BATCH_SIZE)
-
-    return {
-        f"{family}, {what}": partial(work, family)
-        for what, work in (("fine-tuning, bf16", training), ("evaluation", evaluation))
-        for family in ("bert", "modernbert")
-    }
+def works_of_rows(embedded: Embedded, case: Case, examples: int) -> dict[str, Callable[[], Work]]:
+    """What other scripts time: half of the neurons on a task, and BERT next to ModernBERT."""
+    model = partial(embedded.model, case.task.n_outputs)
+    masks = {"neurons": shrinking.mask_of_neurons(model().architecture, shrinking.NEURONS)}
+    shrunk = shrinking.works(model, case, masks)
+    lengths = drawn_lengths(TRAIN_LENGTHS["rte"], examples)
+    tokens = drawn_tokens(lengths, families.architecture_of("bert"))
+    whole = families.works(tokens, tokens)
+    found = {}
+    for kind, what in (("train", "fine-tuning, bf16"), ("evaluate", "evaluation")):
+        found[f"{case.label}, {what}, half of the neurons"] = shrunk[f"{kind} neurons"]
+        for family in ("bert", "modernbert"):
+            found[f"{family}, {what}"] = whole[f"{kind} {family}"]
+    return found
 
 
 def printed(found: dict[str, dict[str, float]]) -> str:
@@ -154,13 +135,10 @@ def main() -> None:
         for task, (train_examples, _) in CASES.items():
             sizes = (16, 16) if options.quick else (train_examples // 4, DEV_EXAMPLES)
             case = case_of(task, embedded.tokenizer, *sizes)
-            watched = works(embedded, case)
+            watched = {f"{case.label}, {name}": w for name, w in works(embedded, case).items()}
             if task == "rte":
-                watched |= works_with_neurons(embedded, case)
-            for name, prepare in watched.items():
-                found[f"{case.label}, {name}"] = profiled(prepare)
-    for name, prepare in works_of_families(16 if options.quick else DEV_EXAMPLES).items():
-        found[name] = profiled(prepare)
+                watched |= works_of_rows(embedded, case, 16 if options.quick else DEV_EXAMPLES)
+            found |= {name: profiled(prepare) for name, prepare in watched.items()}
     print(printed(found))
     finish(options, facts, [], shares=found)
 

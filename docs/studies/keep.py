@@ -41,6 +41,7 @@ LINK = re.compile(r'<a href="([^":#]+)">[^<]*</a>(?:<br>)?\n?')
 
 def keep(results: Path) -> None:
     """Replaces docs/studies/glue_small/ by what is kept of a finished run."""
+    report = (results / "report.html").read_text(encoding="utf-8")  # before anything is removed
     shutil.rmtree(KEPT, ignore_errors=True)
     for path in (path for pattern in PATTERNS for path in results.glob(pattern)):
         if path.name in LEFT_OUT:
@@ -48,7 +49,6 @@ def keep(results: Path) -> None:
         target = KEPT / path.relative_to(results)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    report = (results / "report.html").read_text(encoding="utf-8")
     found = LINK.sub(lambda link: link[0] if (KEPT / link[1]).is_file() else "", report)
     (KEPT / "report.html").write_text(found, encoding="utf-8")
     facts = facts_of(results) | {"headline": headline()}
@@ -70,9 +70,8 @@ def facts_of(results: Path) -> dict[str, Any]:
     }
 
 
-def trained(scores: pd.DataFrame, task: str, subnetwork: str) -> float:
+def trained(scores: pd.DataFrame, task: str, metric: str, subnetwork: str) -> float:
     """The mean score over seeds of a subnetwork of the structured method, retrained."""
-    metric = load_study(read_config(CONFIG), ROOT).tasks[task].metric
     of = {"model": MODEL, "task": task, "method": "structured", "subnetwork": subnetwork}
     of |= {"phase": "retrained", "split": "validation", "metric": metric}
     own = scores[(scores[list(of)] == pd.Series(of)).all(axis=1)]
@@ -83,8 +82,8 @@ def headline() -> str:
     """What the headline figure shows, in a sentence with numbers."""
     scores = score_table(KEPT / "tables/scores.csv")
     sst2, stsb = (
-        ", ".join(f"{trained(scores, task, name):.2f}" for name in ("bad", "good"))
-        for task in ("sst2", "stsb")
+        ", ".join(f"{trained(scores, task, metric, name):.2f}" for name in ("bad", "good"))
+        for task, metric in (("sst2", "accuracy"), ("stsb", "pearson"))
     )
     return (
         f"Retrained, bad heads and MLPs score like good ones on SST-2 ({sst2}), "

@@ -55,7 +55,8 @@ ALL = np.arange(20)
 
 
 def test_the_median_counts_and_warm_ups_do_not(monkeypatch):
-    seconds = iter([9.0, 9.0, 1.0, 10.0, 5.0, 30.0, 2.0, 20.0])
+    # Every second round goes backwards.
+    seconds = iter([9.0, 9.0, 10.0, 1.0, 5.0, 30.0, 20.0, 2.0])
     monkeypatch.setattr(measuring, "seconds_of", lambda work: next(seconds))
     works = {"a": lambda: None, "b": lambda: None}
     assert measuring.median_seconds(works, 3, warm_ups=1) == {"a": 2.0, "b": 20.0}
@@ -358,6 +359,6 @@ def test_a_profile_knows_the_operations_of_a_training():
     assert all(share > 0 for share in found.values())
     seconds = found.pop(profiles.TOTAL)
     assert sum(found.values()) == pytest.approx(1) and seconds < 60
-    told = profiles.shares([("aten::mm", 6.0), ("aten::addmm", 1.0), ("aten::frobnicate", 3.0)])
-    assert told["matrix products"] == pytest.approx(0.7)
-    assert told[profiles.REST] == pytest.approx(0.3) and told[profiles.TOTAL] == 10
+    summed = profiles.shares([("aten::mm", 6.0), ("aten::addmm", 1.0), ("aten::frobnicate", 3.0)])
+    assert summed["matrix products"] == pytest.approx(0.7)
+    assert summed[profiles.REST] == pytest.approx(0.3) and summed[profiles.TOTAL] == 10
