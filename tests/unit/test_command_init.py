@@ -166,7 +166,7 @@ def test_numbers_as_labels_are_in_their_order() -> None:
 def test_rows_without_a_label_are_left_out_and_counted() -> None:
     init(write("d.csv", ["text", "label"], [*ROWS, ("one more", ""), ("and one", "")]))
     assert only_task().drop_labels == ("",)
-    assert "2 rows without a label are left out" in Path("config.yaml").read_text()
+    assert "Rows without a label, left out: 2." in Path("config.yaml").read_text()
     assert sorted(examples("train") + examples("validation")) == sorted(ROWS)
 
 

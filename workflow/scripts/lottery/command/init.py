@@ -504,7 +504,7 @@ def _of_task(
         labels = f"    # How often there is each in {_plain(data)}: {shown}{more}.\n"
         labels += f"    labels: {_plain(classes)}\n"
     if missing:
-        labels += f'    # {missing} rows without a label are left out.\n    drop_labels: [""]\n'
+        labels += f'    # Rows without a label, left out: {missing}.\n    drop_labels: [""]\n'
     others = [name for name in applicable(len(classes or "1")) if name != entry["metric"]]
     pair = not isinstance(entry["text"], str)
     return {

@@ -6,6 +6,18 @@ import difflib
 import re
 from collections.abc import Iterable
 
+# What other tools call keys of ours.
+OTHER_NAMES = {
+    "dev": "validation",
+    "eval": "validation",
+    "val": "validation",
+    "lr": "learning_rate",
+    "max_seq_length": "max_length",
+    "num_train_epochs": "epochs",
+    "per_device_train_batch_size": "batch_size",
+    "sentence": "text",
+}
+
 
 def dotted(path: Iterable[str | int]) -> str:
     """The place of a value as users write it: `tasks.rte.text[1]`."""
@@ -32,5 +44,7 @@ def allowed_are(names: Iterable[object]) -> str:
 
 def did_you_mean(name: object, allowed: Iterable[str]) -> str:
     """` (did you mean rte?)`, or nothing when no allowed name comes near."""
-    close = difflib.get_close_matches(str(name).lower(), list(allowed), n=1)
+    allowed, name = [*allowed], str(name).lower()
+    close = [OTHER_NAMES[name]] if OTHER_NAMES.get(name) in allowed else []
+    close = close or difflib.get_close_matches(name, allowed, n=1)
     return f" (did you mean {close[0]}?)" if close else ""

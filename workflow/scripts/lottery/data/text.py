@@ -267,8 +267,9 @@ def equally_long(path: Path, rows: Iterator[Row], delimiter: str) -> Iterator[Ro
             lone = row[0] if len(row) == 1 else ""
             other = next((mark for mark in OTHER_DELIMITERS if mark in lone), delimiter)
             hint = "" if other == delimiter else f" (are they separated by {other!r}?)"
+            fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
             raise _MisfitError(
-                f"{path}, line {number} has {len(row)} fields where the header has {n}{hint}."
+                f"{path}, line {number} has {fields} where the header has {n}{hint}."
             )
         yield number, row
 

@@ -8,12 +8,16 @@ from lottery.config import load_study, read_config
 from lottery.config.sources import unpinned
 from lottery.files.errors import blaming
 from lottery.planning.grid import check_exports
+from lottery.statistics.claims.verdicts import FEWEST_SEEDS
 
 
 def check(name: str) -> None:
     """Checks all that a config says by itself, and says so."""
-    check_exports(load_study(read_config(Path(name)), Path.cwd()))
+    study = load_study(read_config(Path(name)), Path.cwd())
+    check_exports(study)
     print(f"{name} is fine.")
+    if len(study.seeds) < FEWEST_SEEDS:
+        print(f"seeds has {len(study.seeds)}; claims get a verdict from {FEWEST_SEEDS} on.")
 
 
 def resolve(name: str) -> None:

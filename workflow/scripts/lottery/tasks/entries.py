@@ -182,7 +182,8 @@ def _scored(key: str, task: Task, entry: Mapping[str, Any]) -> dict[str, Any]:
     if metric not in allowed:
         raise StudyError(
             f"{key}.metric is {metric!r}, allowed are {', '.join(allowed)} for a task with "
-            f"{'scores' if task.labels is None else f'{len(task.labels)} labels'}."
+            f"{'scores' if task.labels is None else f'{len(task.labels)} labels'}"
+            f"{'; a regression has no labels' if task.labels and metric in applicable(1) else ''}."
         )
     scored = dict.fromkeys((metric, *task.metrics, *always_scored(task.n_outputs)))
     return {"metric": metric, "metrics": tuple(scored)}
