@@ -3,7 +3,7 @@
 # make test   runs all tests but the long ones; ARGS='-k masks' is handed to pytest
 # make test-long runs what takes longer: simulations, long trainings, 200 faults
 # make faults kills and disturbs a tiny study FAULTS times (200), a minute for every six
-# make bench  measures what the README says of speed; ARGS=--quick only shows that it runs
+# make bench  measures speed next to other tools; ARGS=--quick only shows that it runs
 # make lint   checks style, types and workflow without running anything
 # make docs   builds the documentation as a site in build/site
 # make env    makes the environment of all others, in .venv, from requirements.lock

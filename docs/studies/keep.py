@@ -34,7 +34,13 @@ PATTERNS = ("tables/**/*.csv", "tables/**/*.txt", "figures/**/*.svg")
 LEFT_OUT = ("pattern_heads.csv",)  # large: every score of every head
 # Of the headline figure.
 MODEL, METHODS = "embedded", ("structured", "magnitude")
-NAMES = {"sst2": "SST-2 (accuracy)", "stsb": "STS-B (Pearson)"}
+NAMES = {
+    "cola": "CoLA (Matthews)",
+    "sst2": "SST-2 (accuracy)",
+    "mrpc": "MRPC (accuracy)",
+    "rte": "RTE (accuracy)",
+    "stsb": "STS-B (Pearson)",
+}
 LINES = ("majority", "full", "good", "random", "bad")
 LINK = re.compile(r'<a href="([^":#]+)">[^<]*</a>(?:<br>)?\n?')
 
@@ -97,17 +103,22 @@ def draw() -> Figure:
     layout = Layout.of(**params.layout_params(study, [MODEL], METHODS))
     runs = reported_runs(score_table(KEPT / "tables/scores.csv"), layout)
     runs = runs[(runs["split"] == "validation") & runs["model"].isin(["none", MODEL])]
-    pairs = [(method, task) for method in METHODS for task in layout.tasks]
-    size = (style.PAGE / 2, strips.height(len(LINES)))
-    figure, axes = style.panels(len(pairs), 2, size, 0.9, x="score in the task's metric")
+    tasks = layout.tasks
+    pairs = [(method, task) for method in METHODS for task in tasks]
+    size = (1.75, strips.height(len(LINES)))
+    figure, axes = style.panels(len(pairs), len(tasks), size, 0.9, x="score")
     for axis, (method, task) in zip(axes, pairs, strict=True):
         cells = averages(runs, [task], method)
-        strips.draw(axis, LINES, cells, {})
-        strips.sizes(axis, LINES, cells, named=axis is axes[1])
-        axis.set_title(f"{method}, {NAMES[task.id]}")
+        first, last = task is tasks[0], task is tasks[-1]
+        strips.draw(axis, LINES, cells, {}, named=first)
+        strips.sizes(axis, LINES, cells, named=last)
+        axis.set_title(NAMES[task.id])
         axis.set_xlim(-0.1, 0.9)
+        axis.set_xticks([0, 0.4, 0.8])
+        if first:
+            axis.set_ylabel(method)
     entries = strips.entries(seeds=len(study.seeds), degenerate=False, published=False)
-    style.legend(figure, entries, columns=3)
+    style.legend(figure, entries, columns=6)
     style.heading(figure, headline(), "published", "3 seeds")
     return figure
 

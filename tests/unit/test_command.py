@@ -107,6 +107,15 @@ def test_gpu_jobs_are_limited_by_the_devices(monkeypatch, compute, options, reso
     assert dict(found.resources).get("gpu") == resources
 
 
+def test_an_export_runs_one_job_per_gpu(monkeypatch) -> None:
+    write()
+    assert "--resources" not in handed_over(monkeypatch, "export")
+    devices = [SimpleNamespace(name="GPU-a"), SimpleNamespace(name="GPU-b")]
+    monkeypatch.setattr(gpu_lease, "allowed_devices", lambda: devices)
+    found = parsed(handed_over(monkeypatch, "export"))
+    assert dict(found.resources)["gpu"] == 2 and {*found.targets} == {"export"}
+
+
 def test_without_a_gpu_nothing_is_said_of_one(monkeypatch) -> None:
     write()
     assert "--resources" not in handed_over(monkeypatch, "run")
@@ -173,6 +182,7 @@ def test_a_config_is_checked_by_itself(capsys) -> None:
     assert "seeds has 2; claims get a verdict from 3 on." in capsys.readouterr().out
     write(seeds=[])
     assert "seeds is empty" in refused(capsys, "check")
+    assert command.main(["check", "demo"]) == 0
 
 
 @pytest.mark.parametrize(

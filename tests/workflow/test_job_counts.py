@@ -12,6 +12,7 @@ import yaml
 from command_line import ROOT, planned
 
 from grid_hours import gpu_jobs
+from lottery.command.init import init
 from lottery.config.load import load_study, read_config
 
 RULES = [
@@ -90,6 +91,29 @@ def test_configs_of_families_have_the_strict_grid(name: str) -> None:
     assert strict | {"models": config["models"]} == config
     (model,) = load_study(config, ROOT).models.values()
     assert model.kind == "hub"
+
+
+def texts(count: int) -> str:
+    rows = (
+        f"{'abcdefghij'[row % 10]} {row},{'bad' if row % 2 else 'good'}" for row in range(count)
+    )
+    return "\n".join(["text,label", *rows, ""])
+
+
+def test_the_readme_and_the_tutorial_name_the_number_of_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("train.csv", "dev.csv", "reviews.csv"):
+        Path(name).write_text(texts(400))
+    readme, tutorial = ((ROOT / name).read_text() for name in ("README.md", "docs/tutorial.md"))
+    (block,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    (shown,) = re.findall(r"# (\d+) jobs", readme)
+    # All but `all`, which runs nothing, are counted by `planned`.
+    assert sum(planned(tmp_path, yaml.safe_load(block)).values()) + 1 == int(shown)
+    init("reviews.csv")
+    (shown,) = re.findall(r"has (\d+) jobs", tutorial)
+    assert sum(planned(tmp_path, Path("config.yaml")).values()) + 1 == int(shown)
 
 
 def test_asking_for_latency_adds_its_own_jobs_alone(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         help="default: accuracy; pearson or spearman for scores",
     )
     new.add_argument("--encoding", help="of text files that are not UTF-8, as cp1252")
-    new.add_argument("--quoting", choices=["csv", "none"], help="see docs/data.md")
+    new.add_argument("--quoting", choices=["csv", "none"], help="see docs/data_formats.md")
     new.add_argument("--output", metavar="FILE", default=CONFIG, help=f"default: {CONFIG}")
 
     start = command("run", _run, "run a study to its report, or what is left of it", END)
@@ -113,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
         )
 
     checked = command("check", _check, "check a config by itself")
-    checked.add_argument("config", nargs="?", default=CONFIG, help=f"default: {CONFIG}")
+    checked.add_argument("config", nargs="?", default=CONFIG, help=f"{a_config}; default: {CONFIG}")
     checked.add_argument("--resolve", action="store_true", help="print revisions of hub ids")
     return made
 
@@ -141,7 +141,7 @@ def _init(given: argparse.Namespace, more: list[str]) -> None:
 
 
 def _check(given: argparse.Namespace, more: list[str]) -> None:
-    (resolve if given.resolve else check)(given.config)
+    (resolve if given.resolve else check)(str(config_path(given.config)))
 
 
 def _run(given: argparse.Namespace, more: list[str]) -> None:
@@ -150,8 +150,12 @@ def _run(given: argparse.Namespace, more: list[str]) -> None:
 
 
 def _export(given: argparse.Namespace, more: list[str]) -> None:
-    words = [*_of_last_run(given.config), "--cores", given.cores, *_instead(given)]
-    snakemake([*words, "export", *more])
+    from lottery.runtime.gpu_lease import allowed_devices
+
+    # One job per GPU, since the last run may have had several config files.
+    gpus = len(allowed_devices())
+    words = [*_of_last_run(given.config), *(["--resources", f"gpu={gpus}"] if gpus else [])]
+    snakemake([*words, "--cores", given.cores, *_instead(given), "export", *more])
 
 
 def _instead(given: argparse.Namespace) -> list[str]:
