@@ -1,8 +1,9 @@
 """Keeps the tables, figures and report of a finished study, without its data, models and masks.
 
-docs/studies/glue_small/ is what this made of a run of `workflow/configs/glue_small.yaml`. It also
-draws the headline figure and writes run.json: commits, versions, times. Links of the report to
-files that are not kept are taken out. From the root, after the run:
+docs/studies/glue_small/ is what this made of a run of `workflow/configs/glue_small.yaml`. The
+report holds all figures; those of scores are kept as files too. This also draws the headline figure
+and writes run.json: commits, versions, times. Links of the report to files that are not kept are
+taken out, and coordinates of figures are rounded, to save space. From the root, after the run:
 
     PYTHONPATH=workflow/scripts python docs/studies/keep.py results/glue_small
 """
@@ -10,6 +11,7 @@ files that are not kept are taken out. From the root, after the run:
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import re
 import shutil
@@ -30,7 +32,8 @@ from lottery.steps.plot_overview import averages
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "workflow/configs/glue_small.yaml"
 KEPT = ROOT / "docs/studies/glue_small"
-PATTERNS = ("tables/**/*.csv", "tables/**/*.txt", "figures/**/*.svg")
+FIGURES = ("overview", "scores", "differences", "latency", "transfer", "score_over_size", "starts")
+PATTERNS = ("tables/**/*.csv", "tables/**/*.txt", *(f"figures/**/{name}.svg" for name in FIGURES))
 LEFT_OUT = ("pattern_heads.csv",)  # large: every score of every head
 # Of the headline figure.
 MODEL, METHODS = "embedded", ("structured", "magnitude")
@@ -42,6 +45,9 @@ NAMES = {
     "stsb": "STS-B (Pearson)",
 }
 LINES = ("majority", "full", "good", "random", "bad")
+TAG = re.compile(r"<[^>]+>")
+DIGITS = re.compile(r"(\d\.\d\d)\d+")
+EMBEDDED = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)")
 LINK = re.compile(r'<a href="([^":#]+)">[^<]*</a>(?:<br>)?\n?')
 
 
@@ -54,11 +60,26 @@ def keep(results: Path) -> None:
             continue
         target = KEPT / path.relative_to(results)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
+        if path.suffix == ".svg":
+            target.write_text(rounded(path.read_text(encoding="utf-8")), encoding="utf-8")
+        else:
+            shutil.copy(path, target)
+    report = EMBEDDED.sub(rounded_embedded, report)
     found = LINK.sub(lambda link: link[0] if (KEPT / link[1]).is_file() else "", report)
     (KEPT / "report.html").write_text(found, encoding="utf-8")
     facts = facts_of(results) | {"headline": headline()}
     (KEPT / "run.json").write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
+
+
+def rounded(svg: str) -> str:
+    """A figure whose coordinates have two digits, a hundredth of a point. Its words stay."""
+    return TAG.sub(lambda tag: DIGITS.sub(r"\1", tag[0]), svg)
+
+
+def rounded_embedded(data: re.Match[str]) -> str:
+    """The same for a figure within the report."""
+    svg = rounded(base64.b64decode(data[1]).decode("utf-8"))
+    return data[0].replace(data[1], base64.b64encode(svg.encode("utf-8")).decode("ascii"))
 
 
 def facts_of(results: Path) -> dict[str, Any]:

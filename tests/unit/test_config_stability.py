@@ -19,6 +19,7 @@ methods:
   m_same: {algorithm: magnitude}
   strict: {algorithm: structured, preset: strict}
   strict_other: {algorithm: structured, preset: strict, halves: false, search_on: report_half}
+  strict_sizes: {algorithm: structured, preset: strict, halves: false, subnetworks: [], kept: [0.5]}
 """
 
 
@@ -26,7 +27,7 @@ def test_methods_that_differ_in_their_examples_alone_are_a_family():
     made = study(FAMILY)
     assert params.family_of(made, "s_half") == ["s", "s_half", "s_train"]
     assert params.family_of(made, "strict_other") == ["strict", "strict_other"]
-    # Equal methods search on the same examples: nothing to compare.
+    # Equal methods search on the same examples: nothing to compare, and none counts twice.
     assert params.families(made) == ["s", "strict"]
     assert params.noise_params(made, "small", "strict") == {
         "search_on": {"strict": "search_half", "strict_other": "report_half"},

@@ -688,24 +688,24 @@ def magnitude_params(study: Study, model: str, method: str) -> Params:
 
 
 def family_of(study: Study, method: str) -> list[str]:
-    """The methods that search as `method` does, but maybe on other examples; itself included.
+    """The methods that search as `method` does, the first one for each set of examples.
 
     They search the same models on the same tasks, and agree in every option of the search except
-    `search_on`, and `halves`, which adds masks and leaves the good one as it is.
+    `search_on`, and `halves`, which adds masks and leaves the good one as it is. Two that also
+    search on the same examples have the same good masks.
     """
     searched = _search_options(study.methods[method])
-    return [name for name, entry in study.methods.items() if _search_options(entry) == searched]
+    of_examples: dict[Any, str] = {}
+    for name, entry in study.methods.items():
+        if _search_options(entry) == searched:
+            of_examples.setdefault(entry.options.get("search_on"), name)
+    return [*of_examples.values()]
 
 
 def families(study: Study) -> list[str]:
     """The first method of every family that searches on more than one set of examples."""
     of_methods = {name: family_of(study, name) for name in study.methods}
-    return [
-        name
-        for name, family in of_methods.items()
-        if family[0] == name
-        and len({study.methods[each].options.get("search_on") for each in family}) > 1
-    ]
+    return [name for name, family in of_methods.items() if family[0] == name and len(family) > 1]
 
 
 def _search_options(method: Method) -> tuple[Any, ...]:
