@@ -34,7 +34,8 @@ CONFIG = ROOT / "workflow/configs/glue_small.yaml"
 KEPT = ROOT / "docs/studies/glue_small"
 FIGURES = ("overview", "scores", "differences", "latency", "transfer", "score_over_size", "starts")
 PATTERNS = ("tables/**/*.csv", "tables/**/*.txt", *(f"figures/**/{name}.svg" for name in FIGURES))
-LEFT_OUT = ("pattern_heads.csv",)  # large: every score of every head
+# Large, and in no other table, or a part of one that is kept.
+LEFT_OUT = ("pattern_heads", "importance_histograms", "scores")
 # Of the headline figure.
 MODEL, METHODS = "embedded", ("structured", "magnitude")
 NAMES = {
@@ -56,7 +57,7 @@ def keep(results: Path) -> None:
     report = (results / "report.html").read_text(encoding="utf-8")  # before anything is removed
     shutil.rmtree(KEPT, ignore_errors=True)
     for path in (path for pattern in PATTERNS for path in results.glob(pattern)):
-        if path.name in LEFT_OUT:
+        if path.match("tables/*/*/*.csv") and path.stem in LEFT_OUT:
             continue
         target = KEPT / path.relative_to(results)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +110,7 @@ def headline() -> str:
     """What the headline figure shows, in a sentence with numbers."""
     scores = score_table(KEPT / "tables/scores.csv")
     sst2, stsb = (
-        ", ".join(f"{trained(scores, task, metric, name):.2f}" for name in ("bad", "good"))
+        ", ".join(f"{name} {trained(scores, task, metric, name):.2f}" for name in ("bad", "good"))
         for task, metric in (("sst2", "accuracy"), ("stsb", "pearson"))
     )
     return (
@@ -150,7 +151,7 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="the folder of the results")
     keep(parser.parse_args().results)
     with style.settings():
-        style.save(draw(), [KEPT / "headline.svg", KEPT / "headline.png"])
+        style.save(draw(), [KEPT / "headline.svg"])
 
 
 if __name__ == "__main__":
