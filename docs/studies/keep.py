@@ -49,6 +49,7 @@ LINES = ("majority", "full", "good", "random", "bad")
 TAG = re.compile(r"<[^>]+>")
 DIGITS = re.compile(r"(\d\.\d\d)\d+")
 EMBEDDED = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)")
+NO_FILES = re.compile(r"<details>\n<summary>and \d+ more files</summary>\n</details>\n")
 LINK = re.compile(r'<a href="([^":#]+)">[^<]*</a>(?:<br>)?\n?')
 
 
@@ -67,6 +68,7 @@ def keep(results: Path) -> None:
             shutil.copy(path, target)
     report = EMBEDDED.sub(rounded_embedded, report)
     found = LINK.sub(lambda link: link[0] if (KEPT / link[1]).is_file() else "", report)
+    found = NO_FILES.sub("", found)
     (KEPT / "report.html").write_text(found, encoding="utf-8")
     facts = facts_of(results) | {"headline": headline()}
     (KEPT / "run.json").write_text(f"{json.dumps(facts, indent=2)}\n", encoding="utf-8")
