@@ -34,7 +34,7 @@ CONFIG = ROOT / "workflow/configs/glue_small.yaml"
 KEPT = ROOT / "docs/studies/glue_small"
 FIGURES = ("overview", "scores", "differences", "latency", "transfer", "score_over_size", "starts")
 PATTERNS = ("tables/**/*.csv", "tables/**/*.txt", *(f"figures/**/{name}.svg" for name in FIGURES))
-# Large, and in no other table, or a part of one that is kept.
+# Large tables of one method: scores and histograms of every head, and rows of tables/scores.csv.
 LEFT_OUT = ("pattern_heads", "importance_histograms", "scores")
 # Of the headline figure.
 MODEL, METHODS = "embedded", ("structured", "magnitude")
