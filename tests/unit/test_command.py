@@ -176,7 +176,10 @@ def test_a_report_is_asked_for_with_the_words_of_a_run(monkeypatch) -> None:
 def test_a_config_is_checked_by_itself(capsys) -> None:
     write(seeds=[1, 2, 3])
     assert command.main(["check"]) == 0
-    assert capsys.readouterr().out == "config.yaml is fine.\n"
+    assert (
+        capsys.readouterr().out
+        == "config.yaml is fine. Data and models are checked when a run starts.\n"
+    )
     write(seeds=[1, 2])
     assert command.main(["check"]) == 0
     assert "seeds has 2; claims get a verdict from 3 on." in capsys.readouterr().out

@@ -6,16 +6,15 @@ import difflib
 import re
 from collections.abc import Iterable
 
-# What other tools call keys of ours.
+# What other tools call keys of ours, and where these are.
 OTHER_NAMES = {
-    "dev": "validation",
-    "eval": "validation",
-    "val": "validation",
-    "lr": "learning_rate",
-    "max_seq_length": "max_length",
-    "num_train_epochs": "epochs",
-    "per_device_train_batch_size": "batch_size",
-    "sentence": "text",
+    "dev": "data.validation",
+    "eval": "data.validation",
+    "val": "data.validation",
+    "lr": "training.learning_rate",
+    "max_seq_length": "training.max_length",
+    "num_train_epochs": "training.epochs",
+    "per_device_train_batch_size": "training.batch_size",
 }
 
 
@@ -45,6 +44,6 @@ def allowed_are(names: Iterable[object]) -> str:
 def did_you_mean(name: object, allowed: Iterable[str]) -> str:
     """` (did you mean rte?)`, or nothing when no allowed name comes near."""
     allowed, name = [*allowed], str(name).lower()
-    close = [OTHER_NAMES[name]] if OTHER_NAMES.get(name) in allowed else []
-    close = close or difflib.get_close_matches(name, allowed, n=1)
+    here = OTHER_NAMES.get(name, "").rpartition(".")[2]
+    close = [here] if here in allowed else difflib.get_close_matches(name, allowed, n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -15,7 +15,7 @@ def check(name: str) -> None:
     """Checks all that a config says by itself, and says so."""
     study = load_study(read_config(Path(name)), Path.cwd())
     check_exports(study)
-    print(f"{name} is fine.")
+    print(f"{name} is fine. Data and models are checked when a run starts.")
     if len(study.seeds) < FEWEST_SEEDS:
         print(f"seeds has {len(study.seeds)}; claims get a verdict from {FEWEST_SEEDS} on.")
 
