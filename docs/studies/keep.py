@@ -143,7 +143,7 @@ def draw() -> Figure:
             axis.set_ylabel(method)
     entries = strips.entries(seeds=len(study.seeds), degenerate=False, published=False)
     style.legend(figure, entries, columns=6)
-    style.heading(figure, headline(), "published", "3 seeds")
+    style.heading(figure, headline(), "published", f"{len(study.seeds)} seeds")
     return figure
 
 

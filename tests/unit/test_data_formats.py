@@ -178,7 +178,11 @@ QUOTING: dict[str, tuple[str, str, Any]] = {
     "marks that would join rows": (".tsv", '"a,x\nb",y', ["line 2", "quoting"]),
     "both kinds": (".tsv", '"a ""b""",x\nsay "c",y', ["line 2", "quoting"]),
     "fits neither": (".tsv", '"a,b",x\n"c,y', ["neither", "line 2 has 3 fields", "line 3"]),
-    "neither, short": (".tsv", '"a,b",x\nc', ["neither", "line 2 has 3", "line 3 has 1 field"]),
+    "neither, short": (
+        ".tsv",
+        '"a,b",x\nc',
+        ["neither", "line 2 has 3", "line 3 has 1 field where"],
+    ),
     # csv
     "csv": (".csv", '"a, ""b""",x\n"c",y', [('a, "b"', "x"), ("c", "y")]),
     "csv, all enclosed": (".csv", '"a","x"\n"b","y"', [("a", "x"), ("b", "y")]),
@@ -227,9 +231,9 @@ def test_quoting_that_is_named_is_used(
 @pytest.mark.parametrize(
     ("suffix", "content", "words"),
     [
-        (".csv", "text,label\na,x\nb;y\n", ["line 3 has 1 field", "separated by ';'"]),
-        (".csv", "text,label\na,x\nb\ty\n", ["line 3 has 1 field", "separated by '\\t'"]),
-        (".tsv", "text\tlabel\na\tx\nb,y\n", ["line 3 has 1 field", "separated by ','"]),
+        (".csv", "text,label\na,x\nb;y\n", ["line 3 has 1 field where", "separated by ';'"]),
+        (".csv", "text,label\na,x\nb\ty\n", ["line 3 has 1 field where", "separated by '\\t'"]),
+        (".tsv", "text\tlabel\na\tx\nb,y\n", ["line 3 has 1 field where", "separated by ','"]),
         (".tsv", "text\tlabel\na\tx\nb\ty\tz\n", ["line 3 has 3 fields where the header has 2"]),
         (".csv", "text,label\na,x\n\nb,y,z\nc\n", ["line 4 has 3 fields"]),
         (".csv", 'text,label\n"a\nb",x\nc,y,z\n', ["line 4 has 3 fields"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import re
@@ -76,10 +77,14 @@ def test_it_holds_no_text_of_the_data(glue_dir: Path) -> None:
             for text in data[column]:
                 texts.update(grams(str(text)))
     assert len(texts) > 100_000
-    kept = [path for path in KEPT.rglob("*") if path.is_file() and path.suffix != ".png"]
+    kept = [path for path in KEPT.rglob("*") if path.is_file()]
     assert len(kept) > 20
     for path in kept:
         assert not texts.intersection(grams(path.read_text(encoding="utf-8"))), path
+    figures = re.findall(r"base64,([^\"]+)", (KEPT / "report.html").read_text(encoding="utf-8"))
+    assert len(figures) > 50
+    for figure in figures:
+        assert not texts.intersection(grams(base64.b64decode(figure).decode("utf-8")))
     # A text would be found.
     sentence = " ".join(next(iter(texts)))
     assert texts.intersection(grams(f"title,{sentence},0.5"))

@@ -109,8 +109,14 @@ def test_the_readme_and_the_tutorial_name_the_number_of_jobs(
     readme, tutorial = ((ROOT / name).read_text() for name in ("README.md", "docs/tutorial.md"))
     (block,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
     (shown,) = re.findall(r"# (\d+) jobs", readme)
+    jobs = planned(tmp_path, yaml.safe_load(block))
     # All but `all`, which runs nothing, are counted by `planned`.
-    assert sum(planned(tmp_path, yaml.safe_load(block)).values()) + 1 == int(shown)
+    assert sum(jobs.values()) + 1 == int(shown)
+    # The estimate of its time on a GPU is for as many.
+    on_gpus = sum(count for rule, count in jobs.items() if rule.startswith(GPU_RULES))
+    trainings = jobs["finetune"] + jobs["retrain"]
+    page = (ROOT / "docs/gpus.md").read_text()
+    assert f"has {trainings} trainings" in page and f"and {on_gpus} GPU jobs" in page
     init("reviews.csv")
     (shown,) = re.findall(r"has (\d+) jobs", tutorial)
     assert sum(planned(tmp_path, Path("config.yaml")).values()) + 1 == int(shown)

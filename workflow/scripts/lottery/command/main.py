@@ -153,8 +153,7 @@ def _export(given: argparse.Namespace, more: list[str]) -> None:
     from lottery.runtime.gpu_lease import allowed_devices
 
     # One job per GPU, since the last run may have had several config files.
-    gpus = len(allowed_devices())
-    words = [*_of_last_run(given.config), *(["--resources", f"gpu={gpus}"] if gpus else [])]
+    words = [*_of_last_run(given.config), *_at_a_time(len(allowed_devices()))]
     snakemake([*words, "--cores", given.cores, *_instead(given), "export", *more])
 
 
@@ -227,8 +226,11 @@ def limits(config: str, gpus: int | None) -> list[str]:
     compute = load_study(read_config(config_path(config)), Path.cwd()).compute
     if compute["device"] == "cpu":
         return []
-    gpus = gpus or len(allowed_devices())
-    return ["--resources", f"gpu={gpus * compute['slots_per_gpu']}"] if gpus else []
+    return _at_a_time((gpus or len(allowed_devices())) * compute["slots_per_gpu"])
+
+
+def _at_a_time(gpu_jobs: int) -> list[str]:
+    return ["--resources", f"gpu={gpu_jobs}"] if gpu_jobs else []
 
 
 def snakemake(words: Sequence[str]) -> None:

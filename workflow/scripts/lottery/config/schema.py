@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from lottery.config.sentences import OTHER_NAMES, allowed_are, did_you_mean, dotted, listed
+from lottery.config.sentences import allowed_are, did_you_mean, dotted, listed, which_key
 from lottery.files.errors import StudyError
 from lottery.files.workflow import WORKFLOW
 from lottery.models.units import KINDS
@@ -204,8 +204,7 @@ def _unknown(name: str, error: ValidationError, config: Mapping[str, Any]) -> st
         if others:
             this = config["methods"][path[1]]["algorithm"]
             found = f"{dotted((*path, key))} is an option of {listed(others)} but not of {this}"
-    elsewhere = f" (did you mean {OTHER_NAMES[key]}?)" if key in OTHER_NAMES else ""
-    return f"{found}{did_you_mean(key, allowed) or elsewhere}; {allowed_are(allowed)}."
+    return f"{found}{which_key(key, allowed)}; {allowed_are(allowed)}."
 
 
 def _missing(name: str, error: ValidationError) -> str:

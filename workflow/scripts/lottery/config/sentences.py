@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 # What other tools call keys of ours, and where these are.
-OTHER_NAMES = {
+OTHER_NAMES: dict[object, str] = {
     "dev": "data.validation",
     "eval": "data.validation",
     "val": "data.validation",
@@ -43,7 +43,14 @@ def allowed_are(names: Iterable[object]) -> str:
 
 def did_you_mean(name: object, allowed: Iterable[str]) -> str:
     """` (did you mean rte?)`, or nothing when no allowed name comes near."""
-    allowed, name = [*allowed], str(name).lower()
-    here = OTHER_NAMES.get(name, "").rpartition(".")[2]
-    close = [here] if here in allowed else difflib.get_close_matches(name, allowed, n=1)
+    close = difflib.get_close_matches(str(name).lower(), list(allowed), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def which_key(key: object, allowed: Collection[str]) -> str:
+    """As `did_you_mean`, of a key: it may have the name that another tool gives it."""
+    place = OTHER_NAMES.get(key, "")
+    here = place.rpartition(".")[2]
+    if here in allowed:
+        return f" (did you mean {here}?)"
+    return did_you_mean(key, allowed) or (f" (did you mean {place}?)" if place else "")

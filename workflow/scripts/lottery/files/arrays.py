@@ -18,7 +18,8 @@ from lottery.files.reading import MADE_HERE, reading
 if TYPE_CHECKING:
     import numpy as np
 
-# What is raised, besides the usual errors, at an archive that is damaged or is none.
+# What is raised, besides the usual errors, at an archive that is damaged or is none. zipfile raises
+# NotImplementedError at a compression that it cannot read.
 NPZ_DAMAGE = (zipfile.BadZipFile, NotImplementedError, LookupError, zlib.error)
 # What numpy raises at a header that is no literal of Python, a too long one, or a foreign one.
 HEADER_DAMAGE = (ValueError, SyntaxError, TokenError, TypeError, LookupError, RecursionError)

@@ -14,13 +14,14 @@ import pandas as pd
 
 from lottery import files
 from lottery.files.errors import StudyError
+from lottery.pruning.algorithms.declaration import PAPERS_METHODS, UNITS
 from lottery.report.tables.model import Cell, Group, Table, plain
 from lottery.report.tables.numbers import NOTHING, counted, duration, energy, megabytes
 from lottery.results.layout import Layout
 
 Record = dict[str, Any]
 
-PAPERS_SEARCH = "search structured"  # of the paper's structured pruning
+PAPERS_SEARCH = f"search {PAPERS_METHODS[UNITS]}"  # of the paper's structured pruning
 MIB = 2**20  # what benchmark files call MB
 SUMS = ["seconds", "cpu_seconds", "gpu_seconds", "joules"]
 AUTHORS_SCHEMA: dict[str, type] = dict.fromkeys(["step", "method", "task"], str)
@@ -175,7 +176,7 @@ def cost_table(jobs: pd.DataFrame, authors: pd.DataFrame, *, shared: bool) -> Ta
     if with_energy:
         columns["energy"] = cells("joules", energy)
     # The authors' mean time of a job of ours: a search, and an evaluation of one model.
-    search = authors[(authors["step"] == "search") & (authors["method"] == "structured")]
+    search = authors[(authors["step"] == "search") & (authors["method"] == PAPERS_METHODS[UNITS])]
     scored = authors[authors["step"] == "evaluate"]
     search_minutes = (search["minutes_mean"] * search["runs"]).sum() / search["runs"].sum()
     theirs = {
